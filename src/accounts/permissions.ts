@@ -1,59 +1,42 @@
-import type { Viewer } from "../kit/work.ts";
+import type { Viewer } from '../kit/work.ts';
 
 /** What a person may do beyond their own things, as bits, so that a role is a sum and a grant is a mask. */
 export const PERMISSION = {
-	publish: 1 << 0,
-	generate: 1 << 1,
-	train: 1 << 2,
-	moderateContent: 1 << 3,
-	moderateAccounts: 1 << 4,
-	approveSignUps: 1 << 5,
-	invite: 1 << 6,
-	manageFederation: 1 << 7,
-	manageCatalogue: 1 << 8,
-	manageCompute: 1 << 9,
-	manageSettings: 1 << 10,
-	manageRoles: 1 << 11,
-	owner: 1 << 12,
+  publish: 1 << 0,
+  generate: 1 << 1,
+  train: 1 << 2,
+  moderateContent: 1 << 3,
+  moderateAccounts: 1 << 4,
+  approveSignUps: 1 << 5,
+  invite: 1 << 6,
+  manageFederation: 1 << 7,
+  manageCatalogue: 1 << 8,
+  manageCompute: 1 << 9,
+  manageSettings: 1 << 10,
+  manageRoles: 1 << 11,
+  owner: 1 << 12,
 } as const;
 export type Permission = keyof typeof PERMISSION;
 
-export const ROLES = ["member", "moderator", "admin", "owner"] as const;
+export const ROLES = ['member', 'moderator', 'admin', 'owner'] as const;
 export type Role = (typeof ROLES)[number];
 
-const bits = (...names: readonly Permission[]): number =>
-	names.reduce((sum, name) => sum | PERMISSION[name], 0);
+const bits = (...names: readonly Permission[]): number => names.reduce((sum, name) => sum | PERMISSION[name], 0);
 
-const member = bits("publish", "generate", "train");
-const moderator =
-	member |
-	bits("moderateContent", "moderateAccounts", "approveSignUps", "invite");
-const admin =
-	moderator |
-	bits(
-		"manageFederation",
-		"manageCatalogue",
-		"manageCompute",
-		"manageSettings",
-		"manageRoles",
-	);
+const member = bits('publish', 'generate', 'train');
+const moderator = member | bits('moderateContent', 'moderateAccounts', 'approveSignUps', 'invite');
+const admin = moderator | bits('manageFederation', 'manageCatalogue', 'manageCompute', 'manageSettings', 'manageRoles');
 
 export const ROLE_PERMISSIONS: Readonly<Record<Role, number>> = {
-	member,
-	moderator,
-	admin,
-	owner: admin | bits("owner"),
+  member,
+  moderator,
+  admin,
+  owner: admin | bits('owner'),
 };
 
-export const can = (
-	viewer: Pick<Viewer, "permissions"> | null,
-	permission: Permission,
-): boolean =>
-	viewer !== null && (viewer.permissions & PERMISSION[permission]) !== 0;
+export const can = (viewer: Pick<Viewer, 'permissions'> | null, permission: Permission): boolean =>
+  viewer !== null && (viewer.permissions & PERMISSION[permission]) !== 0;
 
 /** Nobody may grant what they do not have. */
-export const mayGrant = (
-	granter: Pick<Viewer, "permissions">,
-	permissions: number,
-): boolean =>
-	can(granter, "manageRoles") && (permissions & ~granter.permissions) === 0;
+export const mayGrant = (granter: Pick<Viewer, 'permissions'>, permissions: number): boolean =>
+  can(granter, 'manageRoles') && (permissions & ~granter.permissions) === 0;

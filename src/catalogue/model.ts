@@ -1,214 +1,200 @@
-import { defineEntity, type InferEntity, p } from "@mikro-orm/core";
-import { Account } from "../accounts/model.ts";
-import type { Viewer } from "../kit/work.ts";
-import {
-	CONTENT_STATES,
-	type CommercialUse,
-	FILE_FORMATS,
-	FILE_KINDS,
-	MODEL_TYPES,
-	SCAN_RESULTS,
-} from "./types.ts";
+import { defineEntity, type InferEntity, p } from '@mikro-orm/core';
+import { Account } from '../accounts/model.ts';
+import type { Viewer } from '../kit/work.ts';
+import { CONTENT_STATES, type CommercialUse, FILE_FORMATS, FILE_KINDS, MODEL_TYPES, SCAN_RESULTS } from './types.ts';
 
 /**
  * A model and what its lists sort by. `listedAt` is the one switch for public lists: the time of the newest public
  * version, null unless published, not deleted and not withheld.
  */
 export const Model = defineEntity({
-	name: "Model",
-	indexes: [
-		{ properties: ["listedAt", "id"] },
-		{ properties: ["isLocal", "listedAt", "id"] },
-		{ properties: ["type", "listedAt", "id"] },
-		{ properties: ["baseModel", "listedAt", "id"] },
-		{ properties: ["owner", "listedAt", "id"] },
-		{ properties: ["downloadCount", "id"] },
-		{ properties: ["thumbsUpCount", "id"] },
-		{ properties: ["state", "publishAt"] },
-	],
-	properties: {
-		id: p.integer().primary(),
-		owner: () => p.manyToOne(Account).ref(),
-		name: p.string().length(120),
-		type: p.enum([...MODEL_TYPES]),
-		/** Markdown when local, unsanitised HTML when remote. */
-		description: p.text().default(""),
-		state: p.enum([...CONTENT_STATES]).default("draft"),
-		publishedAt: p.datetime().nullable(),
-		/** When a scheduled model goes public. */
-		publishAt: p.datetime().nullable(),
-		listedAt: p.datetime().nullable(),
-		deletedAt: p.datetime().nullable(),
-		isLocal: p.boolean().default(true),
-		/** OR of the ratings of its cover images; the author's own word while there is none. */
-		level: p.smallint().default(1),
-		/** Base model of the newest public version, in Civitai's spelling. */
-		baseModel: p.string().length(60).default(""),
-		/** Picture of the card: an Image id of the gallery, which lies above this room. */
-		coverImageId: p.integer().nullable(),
-		allowNoCredit: p.boolean().default(true),
-		allowCommercialUse: p.json<CommercialUse[]>().onCreate(() => []),
-		allowDerivatives: p.boolean().default(true),
-		allowDifferentLicense: p.boolean().default(true),
-		/** SPDX licence id, or '' when none is stated. */
-		licenseId: p.string().length(80).default(""),
-		/** Depicts a real person. */
-		isPoi: p.boolean().default(false),
-		isMinor: p.boolean().default(false),
-		isSfwOnly: p.boolean().default(false),
-		downloadCount: p.integer().default(0),
-		thumbsUpCount: p.integer().default(0),
-		commentCount: p.integer().default(0),
-		/** Public images made with it. */
-		imageCount: p.integer().default(0),
-		uri: p.string().length(2048).nullable().unique(),
-		url: p.string().length(2048).nullable(),
-		createdAt: p.datetime(),
-		updatedAt: p.datetime(),
-	},
+  name: 'Model',
+  indexes: [
+    { properties: ['listedAt', 'id'] },
+    { properties: ['isLocal', 'listedAt', 'id'] },
+    { properties: ['type', 'listedAt', 'id'] },
+    { properties: ['baseModel', 'listedAt', 'id'] },
+    { properties: ['owner', 'listedAt', 'id'] },
+    { properties: ['downloadCount', 'id'] },
+    { properties: ['thumbsUpCount', 'id'] },
+    { properties: ['state', 'publishAt'] },
+  ],
+  properties: {
+    id: p.integer().primary(),
+    owner: () => p.manyToOne(Account).ref(),
+    name: p.string().length(120),
+    type: p.enum([...MODEL_TYPES]),
+    /** Markdown when local, unsanitised HTML when remote. */
+    description: p.text().default(''),
+    state: p.enum([...CONTENT_STATES]).default('draft'),
+    publishedAt: p.datetime().nullable(),
+    /** When a scheduled model goes public. */
+    publishAt: p.datetime().nullable(),
+    listedAt: p.datetime().nullable(),
+    deletedAt: p.datetime().nullable(),
+    isLocal: p.boolean().default(true),
+    /** OR of the ratings of its cover images; the author's own word while there is none. */
+    level: p.smallint().default(1),
+    /** Base model of the newest public version, in Civitai's spelling. */
+    baseModel: p.string().length(60).default(''),
+    /** Picture of the card: an Image id of the gallery, which lies above this room. */
+    coverImageId: p.integer().nullable(),
+    allowNoCredit: p.boolean().default(true),
+    allowCommercialUse: p.json<CommercialUse[]>().onCreate(() => []),
+    allowDerivatives: p.boolean().default(true),
+    allowDifferentLicense: p.boolean().default(true),
+    /** SPDX licence id, or '' when none is stated. */
+    licenseId: p.string().length(80).default(''),
+    /** Depicts a real person. */
+    isPoi: p.boolean().default(false),
+    isMinor: p.boolean().default(false),
+    isSfwOnly: p.boolean().default(false),
+    downloadCount: p.integer().default(0),
+    thumbsUpCount: p.integer().default(0),
+    commentCount: p.integer().default(0),
+    /** Public images made with it. */
+    imageCount: p.integer().default(0),
+    uri: p.string().length(2048).nullable().unique(),
+    url: p.string().length(2048).nullable(),
+    createdAt: p.datetime(),
+    updatedAt: p.datetime(),
+  },
 });
 export interface Model extends InferEntity<typeof Model> {}
 
 export const ModelVersion = defineEntity({
-	name: "ModelVersion",
-	indexes: [
-		{ properties: ["model", "position"] },
-		{ properties: ["baseModel", "model"] },
-		{ properties: ["state", "publishAt"] },
-	],
-	properties: {
-		id: p.integer().primary(),
-		model: () => p.manyToOne(Model).ref(),
-		/** 0 is the newest. */
-		position: p.smallint().default(0),
-		name: p.string().length(80),
-		baseModel: p.string().length(60),
-		/** What changed, Markdown. */
-		changelog: p.text().default(""),
-		trainedWords: p.json<string[]>().onCreate(() => []),
-		/** What the author recommends and how it was trained, key to value, from the file's header or by hand. */
-		trainingSettings: p.json<Record<string, string>>().onCreate(() => ({})),
-		clipSkip: p.smallint().nullable(),
-		recommendedWeight: p.float().nullable(),
-		state: p.enum([...CONTENT_STATES]).default("draft"),
-		publishedAt: p.datetime().nullable(),
-		publishAt: p.datetime().nullable(),
-		deletedAt: p.datetime().nullable(),
-		downloadCount: p.integer().default(0),
-		thumbsUpCount: p.integer().default(0),
-		imageCount: p.integer().default(0),
-		uri: p.string().length(2048).nullable().unique(),
-		createdAt: p.datetime(),
-		updatedAt: p.datetime(),
-	},
+  name: 'ModelVersion',
+  indexes: [
+    { properties: ['model', 'position'] },
+    { properties: ['baseModel', 'model'] },
+    { properties: ['state', 'publishAt'] },
+  ],
+  properties: {
+    id: p.integer().primary(),
+    model: () => p.manyToOne(Model).ref(),
+    /** 0 is the newest. */
+    position: p.smallint().default(0),
+    name: p.string().length(80),
+    baseModel: p.string().length(60),
+    /** What changed, Markdown. */
+    changelog: p.text().default(''),
+    trainedWords: p.json<string[]>().onCreate(() => []),
+    /** What the author recommends and how it was trained, key to value, from the file's header or by hand. */
+    trainingSettings: p.json<Record<string, string>>().onCreate(() => ({})),
+    clipSkip: p.smallint().nullable(),
+    recommendedWeight: p.float().nullable(),
+    state: p.enum([...CONTENT_STATES]).default('draft'),
+    publishedAt: p.datetime().nullable(),
+    publishAt: p.datetime().nullable(),
+    deletedAt: p.datetime().nullable(),
+    downloadCount: p.integer().default(0),
+    thumbsUpCount: p.integer().default(0),
+    imageCount: p.integer().default(0),
+    uri: p.string().length(2048).nullable().unique(),
+    createdAt: p.datetime(),
+    updatedAt: p.datetime(),
+  },
 });
 export interface ModelVersion extends InferEntity<typeof ModelVersion> {}
 
 /** One file of a version; the bytes are a blob by `sha256`. Hashes are lower-case hex here and upper-case in the API. */
 export const ModelFile = defineEntity({
-	name: "ModelFile",
-	properties: {
-		id: p.integer().primary(),
-		version: () => p.manyToOne(ModelVersion).ref(),
-		/** As it is offered for download: safe characters only. */
-		name: p.string().length(200),
-		kind: p.enum([...FILE_KINDS]).default("Model"),
-		format: p.enum([...FILE_FORMATS]).default("Other"),
-		/** `fp16`, `bf16`, `fp32`, `fp8`, `nf4` … or ''. */
-		precision: p.string().length(12).default(""),
-		isPruned: p.boolean().default(true),
-		isPrimary: p.boolean().default(false),
-		totalBytes: p.bigint("number"),
-		sha256: p.string().length(64).index(),
-		/** SHA-256 of what follows the safetensors header; AutoV3 is its first 12 digits. */
-		tensorSha256: p.string().length(64).nullable().index(),
-		blake3: p.string().length(64).nullable().index(),
-		autoV1: p.string().length(8).nullable().index(),
-		crc32: p.string().length(8).nullable().index(),
-		pickleScanResult: p.enum([...SCAN_RESULTS]).default("Pending"),
-		pickleScanMessage: p.text().nullable(),
-		virusScanResult: p.enum([...SCAN_RESULTS]).default("Pending"),
-		virusScanMessage: p.text().nullable(),
-		scannedAt: p.datetime().nullable(),
-		/** What the header says and where: the detection of files/detect.ts. */
-		facts: p.json<Record<string, unknown>>().nullable(),
-		/** Where a peer offers it; no bytes are here unless `isStored`. */
-		remoteUrl: p.string().length(2048).nullable(),
-		isStored: p.boolean().default(true),
-		createdAt: p.datetime(),
-	},
+  name: 'ModelFile',
+  properties: {
+    id: p.integer().primary(),
+    version: () => p.manyToOne(ModelVersion).ref(),
+    /** As it is offered for download: safe characters only. */
+    name: p.string().length(200),
+    kind: p.enum([...FILE_KINDS]).default('Model'),
+    format: p.enum([...FILE_FORMATS]).default('Other'),
+    /** `fp16`, `bf16`, `fp32`, `fp8`, `nf4` … or ''. */
+    precision: p.string().length(12).default(''),
+    isPruned: p.boolean().default(true),
+    isPrimary: p.boolean().default(false),
+    totalBytes: p.bigint('number'),
+    sha256: p.string().length(64).index(),
+    /** SHA-256 of what follows the safetensors header; AutoV3 is its first 12 digits. */
+    tensorSha256: p.string().length(64).nullable().index(),
+    blake3: p.string().length(64).nullable().index(),
+    autoV1: p.string().length(8).nullable().index(),
+    crc32: p.string().length(8).nullable().index(),
+    pickleScanResult: p.enum([...SCAN_RESULTS]).default('Pending'),
+    pickleScanMessage: p.text().nullable(),
+    virusScanResult: p.enum([...SCAN_RESULTS]).default('Pending'),
+    virusScanMessage: p.text().nullable(),
+    scannedAt: p.datetime().nullable(),
+    /** What the header says and where: the detection of files/detect.ts. */
+    facts: p.json<Record<string, unknown>>().nullable(),
+    /** Where a peer offers it; no bytes are here unless `isStored`. */
+    remoteUrl: p.string().length(2048).nullable(),
+    isStored: p.boolean().default(true),
+    createdAt: p.datetime(),
+  },
 });
 export interface ModelFile extends InferEntity<typeof ModelFile> {}
 
 export const Tag = defineEntity({
-	name: "Tag",
-	properties: {
-		id: p.integer().primary(),
-		/** Lower case, single spaces. */
-		name: p.string().length(60).unique(),
-	},
+  name: 'Tag',
+  properties: {
+    id: p.integer().primary(),
+    /** Lower case, single spaces. */
+    name: p.string().length(60).unique(),
+  },
 });
 export interface Tag extends InferEntity<typeof Tag> {}
 
 export const ModelTag = defineEntity({
-	name: "ModelTag",
-	indexes: [{ properties: ["tag", "model"] }],
-	properties: {
-		model: () => p.manyToOne(Model).ref().primary(),
-		tag: () => p.manyToOne(Tag).ref().primary(),
-	},
+  name: 'ModelTag',
+  indexes: [{ properties: ['tag', 'model'] }],
+  properties: {
+    model: () => p.manyToOne(Model).ref().primary(),
+    tag: () => p.manyToOne(Tag).ref().primary(),
+  },
 });
 export interface ModelTag extends InferEntity<typeof ModelTag> {}
 
 /** The base models that the form offers; the owner edits it, the seed has Civitai's spellings. */
 export const BaseModel = defineEntity({
-	name: "BaseModel",
-	properties: {
-		name: p.string().length(60).primary(),
-		/** Root family: `sd1`, `sdxl`, `flux1` …, as in AIR names. */
-		ecosystem: p.string().length(40).default("other"),
-		position: p.smallint().default(0),
-		isHidden: p.boolean().default(false),
-	},
+  name: 'BaseModel',
+  properties: {
+    name: p.string().length(60).primary(),
+    /** Root family: `sd1`, `sdxl`, `flux1` …, as in AIR names. */
+    ecosystem: p.string().length(40).default('other'),
+    position: p.smallint().default(0),
+    isHidden: p.boolean().default(false),
+  },
 });
 export interface BaseModel extends InferEntity<typeof BaseModel> {}
 
-export const LINEAGE_KINDS = [
-	"trained_on_base",
-	"merged_from",
-	"finetuned_from",
-	"converted_from",
-] as const;
+export const LINEAGE_KINDS = ['trained_on_base', 'merged_from', 'finetuned_from', 'converted_from'] as const;
 
 /** `child` was made from `parent`, or from something known by name and hash only. */
 export const Lineage = defineEntity({
-	name: "Lineage",
-	properties: {
-		id: p.uuid().primary(),
-		child: () => p.manyToOne(ModelVersion).ref().index(),
-		parent: () => p.manyToOne(ModelVersion).ref().nullable().index(),
-		parentName: p.string().length(200).default(""),
-		parentHash: p.string().length(64).nullable().index(),
-		kind: p.enum([...LINEAGE_KINDS]),
-		weight: p.float().nullable(),
-	},
+  name: 'Lineage',
+  properties: {
+    id: p.uuid().primary(),
+    child: () => p.manyToOne(ModelVersion).ref().index(),
+    parent: () => p.manyToOne(ModelVersion).ref().nullable().index(),
+    parentName: p.string().length(200).default(''),
+    parentHash: p.string().length(64).nullable().index(),
+    kind: p.enum([...LINEAGE_KINDS]),
+    weight: p.float().nullable(),
+  },
 });
 export interface Lineage extends InferEntity<typeof Lineage> {}
 
 /** One row for each person (or address) and version and day, so that a reload does not count twice. */
 export const DownloadMark = defineEntity({
-	name: "DownloadMark",
-	properties: {
-		version: () => p.manyToOne(ModelVersion).ref().primary(),
-		/** ISO day. */
-		day: p.string().length(10).primary(),
-		/** Keyed hash of the account or of the address prefix. */
-		whoHash: p.string().length(32).primary(),
-	},
+  name: 'DownloadMark',
+  properties: {
+    version: () => p.manyToOne(ModelVersion).ref().primary(),
+    /** ISO day. */
+    day: p.string().length(10).primary(),
+    /** Keyed hash of the account or of the address prefix. */
+    whoHash: p.string().length(32).primary(),
+  },
 });
 export interface DownloadMark extends InferEntity<typeof DownloadMark> {}
 
-export const isOwner = (
-	thing: { owner: { id: number } },
-	viewer: Viewer | null,
-): boolean => thing.owner.id === viewer?.id;
+export const isOwner = (thing: { owner: { id: number } }, viewer: Viewer | null): boolean =>
+  thing.owner.id === viewer?.id;

@@ -1,111 +1,106 @@
-import { defineEntity, type InferEntity, p } from "@mikro-orm/core";
-import { Account } from "../accounts/model.ts";
-import { Model, ModelVersion, Tag } from "../catalogue/model.ts";
-import { CONTENT_STATES } from "../catalogue/types.ts";
-import type { Recipe } from "./recipe/recipe.ts";
+import { defineEntity, type InferEntity, p } from '@mikro-orm/core';
+import { Account } from '../accounts/model.ts';
+import { Model, ModelVersion, Tag } from '../catalogue/model.ts';
+import { CONTENT_STATES } from '../catalogue/types.ts';
+import type { Recipe } from './recipe/recipe.ts';
 
-export const VISIBILITIES = [
-	"public",
-	"unlisted",
-	"followers",
-	"direct",
-] as const;
+export const VISIBILITIES = ['public', 'unlisted', 'followers', 'direct'] as const;
 
 /** One to twenty images with a caption. With `version` it belongs to the gallery of that version. */
 export const Post = defineEntity({
-	name: "Post",
-	indexes: [
-		{ properties: ["listedAt", "id"] },
-		{ properties: ["isLocal", "listedAt", "id"] },
-		{ properties: ["owner", "listedAt", "id"] },
-		{ properties: ["version", "listedAt", "id"] },
-		{ properties: ["state", "publishAt"] },
-	],
-	properties: {
-		id: p.integer().primary(),
-		owner: () => p.manyToOne(Account).ref(),
-		version: () => p.manyToOne(ModelVersion).ref().nullable(),
-		title: p.string().length(200).default(""),
-		/** Markdown when local, unsanitised HTML when remote. */
-		caption: p.text().default(""),
-		state: p.enum([...CONTENT_STATES]).default("draft"),
-		visibility: p.enum([...VISIBILITIES]).default("public"),
-		publishedAt: p.datetime().nullable(),
-		publishAt: p.datetime().nullable(),
-		/** Null unless published, public, rated, not deleted and not withheld. */
-		listedAt: p.datetime().nullable(),
-		deletedAt: p.datetime().nullable(),
-		isLocal: p.boolean().default(true),
-		/** OR of its images' ratings. */
-		level: p.smallint().default(0),
-		imageCount: p.smallint().default(0),
-		likeCount: p.integer().default(0),
-		commentCount: p.integer().default(0),
-		uri: p.string().length(2048).nullable().unique(),
-		url: p.string().length(2048).nullable(),
-		createdAt: p.datetime(),
-		updatedAt: p.datetime(),
-	},
+  name: 'Post',
+  indexes: [
+    { properties: ['listedAt', 'id'] },
+    { properties: ['isLocal', 'listedAt', 'id'] },
+    { properties: ['owner', 'listedAt', 'id'] },
+    { properties: ['version', 'listedAt', 'id'] },
+    { properties: ['state', 'publishAt'] },
+  ],
+  properties: {
+    id: p.integer().primary(),
+    owner: () => p.manyToOne(Account).ref(),
+    version: () => p.manyToOne(ModelVersion).ref().nullable(),
+    title: p.string().length(200).default(''),
+    /** Markdown when local, unsanitised HTML when remote. */
+    caption: p.text().default(''),
+    state: p.enum([...CONTENT_STATES]).default('draft'),
+    visibility: p.enum([...VISIBILITIES]).default('public'),
+    publishedAt: p.datetime().nullable(),
+    publishAt: p.datetime().nullable(),
+    /** Null unless published, public, rated, not deleted and not withheld. */
+    listedAt: p.datetime().nullable(),
+    deletedAt: p.datetime().nullable(),
+    isLocal: p.boolean().default(true),
+    /** OR of its images' ratings. */
+    level: p.smallint().default(0),
+    imageCount: p.smallint().default(0),
+    likeCount: p.integer().default(0),
+    commentCount: p.integer().default(0),
+    uri: p.string().length(2048).nullable().unique(),
+    url: p.string().length(2048).nullable(),
+    createdAt: p.datetime(),
+    updatedAt: p.datetime(),
+  },
 });
 export interface Post extends InferEntity<typeof Post> {}
 
 export const Image = defineEntity({
-	name: "Image",
-	indexes: [
-		{ properties: ["listedAt", "id"] },
-		{ properties: ["isLocal", "listedAt", "id"] },
-		{ properties: ["owner", "listedAt", "id"] },
-		{ properties: ["likeCount", "id"] },
-		{ properties: ["post", "position"] },
-	],
-	properties: {
-		id: p.integer().primary(),
-		post: () => p.manyToOne(Post).ref(),
-		owner: () => p.manyToOne(Account).ref(),
-		position: p.smallint().default(0),
-		/** The bytes as they came; null for a remote image that was not fetched yet. */
-		sha256: p.string().length(64).nullable().index(),
-		/** MIME type by content. */
-		mediaType: p.string().length(40),
-		totalBytes: p.bigint("number").default(0),
-		/** Pixels, after orientation. */
-		width: p.integer(),
-		height: p.integer(),
-		frameCount: p.integer().default(1),
-		blurHash: p.string().length(164).default(""),
-		/** A few bytes of WebP as a data URI, shown while the picture loads. */
-		placeholder: p.string().length(600).default(""),
-		/** One rating; 0 until its author rated it, and then it is hidden. */
-		level: p.smallint().default(0),
-		altText: p.string().length(1500).default(""),
-		recipe: p.json<Recipe>().nullable(),
-		hasRecipe: p.boolean().default(false),
-		/** The author keeps the generation data back: neither shown nor in the downloaded file. */
-		isRecipeHidden: p.boolean().default(false),
-		/** From `post`: the switch for public lists. */
-		listedAt: p.datetime().nullable(),
-		isLocal: p.boolean().default(true),
-		likeCount: p.integer().default(0),
-		commentCount: p.integer().default(0),
-		/** When the sizes below were made. */
-		renderedAt: p.datetime().nullable(),
-		renderError: p.string().length(300).nullable(),
-		/** The generation of this node that made it, a Generation id of compute, which lies above. */
-		generationId: p.uuid().nullable(),
-		uri: p.string().length(2048).nullable().unique(),
-		remoteUrl: p.string().length(2048).nullable(),
-		createdAt: p.datetime(),
-	},
+  name: 'Image',
+  indexes: [
+    { properties: ['listedAt', 'id'] },
+    { properties: ['isLocal', 'listedAt', 'id'] },
+    { properties: ['owner', 'listedAt', 'id'] },
+    { properties: ['likeCount', 'id'] },
+    { properties: ['post', 'position'] },
+  ],
+  properties: {
+    id: p.integer().primary(),
+    post: () => p.manyToOne(Post).ref(),
+    owner: () => p.manyToOne(Account).ref(),
+    position: p.smallint().default(0),
+    /** The bytes as they came; null for a remote image that was not fetched yet. */
+    sha256: p.string().length(64).nullable().index(),
+    /** MIME type by content. */
+    mediaType: p.string().length(40),
+    totalBytes: p.bigint('number').default(0),
+    /** Pixels, after orientation. */
+    width: p.integer(),
+    height: p.integer(),
+    frameCount: p.integer().default(1),
+    blurHash: p.string().length(164).default(''),
+    /** A few bytes of WebP as a data URI, shown while the picture loads. */
+    placeholder: p.string().length(600).default(''),
+    /** One rating; 0 until its author rated it, and then it is hidden. */
+    level: p.smallint().default(0),
+    altText: p.string().length(1500).default(''),
+    recipe: p.json<Recipe>().nullable(),
+    hasRecipe: p.boolean().default(false),
+    /** The author keeps the generation data back: neither shown nor in the downloaded file. */
+    isRecipeHidden: p.boolean().default(false),
+    /** From `post`: the switch for public lists. */
+    listedAt: p.datetime().nullable(),
+    isLocal: p.boolean().default(true),
+    likeCount: p.integer().default(0),
+    commentCount: p.integer().default(0),
+    /** When the sizes below were made. */
+    renderedAt: p.datetime().nullable(),
+    renderError: p.string().length(300).nullable(),
+    /** The generation of this node that made it, a Generation id of compute, which lies above. */
+    generationId: p.uuid().nullable(),
+    uri: p.string().length(2048).nullable().unique(),
+    remoteUrl: p.string().length(2048).nullable(),
+    createdAt: p.datetime(),
+  },
 });
 export interface Image extends InferEntity<typeof Image> {}
 
 /** The raw generation blocks as they stood in the file, by carrier; apart because they are large and rarely read. */
 export const ImageRaw = defineEntity({
-	name: "ImageRaw",
-	properties: {
-		image: () => p.oneToOne(Image).ref().primary().owner(),
-		blocks: p.json<Record<string, string>>(),
-	},
+  name: 'ImageRaw',
+  properties: {
+    image: () => p.oneToOne(Image).ref().primary().owner(),
+    blocks: p.json<Record<string, string>>(),
+  },
 });
 export interface ImageRaw extends InferEntity<typeof ImageRaw> {}
 
@@ -113,119 +108,119 @@ export const IMAGE_WIDTHS = [320, 640, 1280, 0] as const;
 
 /** One rendered size of an image. */
 export const ImageSize = defineEntity({
-	name: "ImageSize",
-	properties: {
-		image: () => p.manyToOne(Image).ref().primary(),
-		/** 320, 640, 1280, or 0 for the full size. */
-		targetWidth: p.smallint().primary(),
-		format: p.enum(["webp", "avif"]).primary(),
-		sha256: p.string().length(64).index(),
-		totalBytes: p.integer(),
-		width: p.integer(),
-		height: p.integer(),
-	},
+  name: 'ImageSize',
+  properties: {
+    image: () => p.manyToOne(Image).ref().primary(),
+    /** 320, 640, 1280, or 0 for the full size. */
+    targetWidth: p.smallint().primary(),
+    format: p.enum(['webp', 'avif']).primary(),
+    sha256: p.string().length(64).index(),
+    totalBytes: p.integer(),
+    width: p.integer(),
+    height: p.integer(),
+  },
 });
 export interface ImageSize extends InferEntity<typeof ImageSize> {}
 
 export const RESOURCE_KINDS = [
-	"checkpoint",
-	"lora",
-	"locon",
-	"embedding",
-	"vae",
-	"hypernet",
-	"upscaler",
-	"controlnet",
-	"other",
+  'checkpoint',
+  'lora',
+  'locon',
+  'embedding',
+  'vae',
+  'hypernet',
+  'upscaler',
+  'controlnet',
+  'other',
 ] as const;
 
 /** What an image was made with. `version` is filled when the hash is known here, also when that model arrives later. */
 export const ResourceUse = defineEntity({
-	name: "ResourceUse",
-	indexes: [
-		{ properties: ["version", "image"] },
-		{ properties: ["model", "image"] },
-		{ properties: ["image", "position"] },
-	],
-	properties: {
-		id: p.uuid().primary(),
-		image: () => p.manyToOne(Image).ref(),
-		position: p.smallint().default(0),
-		kind: p.enum([...RESOURCE_KINDS]),
-		name: p.string().length(200).default(""),
-		/** As found, lower case, without `0x`; 8 to 64 hex digits of any kind of hash. */
-		hash: p.string().length(64).nullable().index(),
-		weight: p.float().nullable(),
-		version: () => p.manyToOne(ModelVersion).ref().nullable(),
-		model: () => p.manyToOne(Model).ref().nullable(),
-		/** URI of a version on a peer. */
-		uri: p.string().length(2048).nullable(),
-		/** Added by hand, so a second reading of the file leaves it alone. */
-		isManual: p.boolean().default(false),
-	},
+  name: 'ResourceUse',
+  indexes: [
+    { properties: ['version', 'image'] },
+    { properties: ['model', 'image'] },
+    { properties: ['image', 'position'] },
+  ],
+  properties: {
+    id: p.uuid().primary(),
+    image: () => p.manyToOne(Image).ref(),
+    position: p.smallint().default(0),
+    kind: p.enum([...RESOURCE_KINDS]),
+    name: p.string().length(200).default(''),
+    /** As found, lower case, without `0x`; 8 to 64 hex digits of any kind of hash. */
+    hash: p.string().length(64).nullable().index(),
+    weight: p.float().nullable(),
+    version: () => p.manyToOne(ModelVersion).ref().nullable(),
+    model: () => p.manyToOne(Model).ref().nullable(),
+    /** URI of a version on a peer. */
+    uri: p.string().length(2048).nullable(),
+    /** Added by hand, so a second reading of the file leaves it alone. */
+    isManual: p.boolean().default(false),
+  },
 });
 export interface ResourceUse extends InferEntity<typeof ResourceUse> {}
 
 export const PostTag = defineEntity({
-	name: "PostTag",
-	indexes: [{ properties: ["tag", "post"] }],
-	properties: {
-		post: () => p.manyToOne(Post).ref().primary(),
-		tag: () => p.manyToOne(Tag).ref().primary(),
-	},
+  name: 'PostTag',
+  indexes: [{ properties: ['tag', 'post'] }],
+  properties: {
+    post: () => p.manyToOne(Post).ref().primary(),
+    tag: () => p.manyToOne(Tag).ref().primary(),
+  },
 });
 export interface PostTag extends InferEntity<typeof PostTag> {}
 
 /** A comment stands under exactly one of model, post or image. */
 export const Comment = defineEntity({
-	name: "Comment",
-	indexes: [
-		{ properties: ["model", "createdAt"] },
-		{ properties: ["post", "createdAt"] },
-		{ properties: ["image", "createdAt"] },
-	],
-	properties: {
-		id: p.uuid().primary(),
-		author: () => p.manyToOne(Account).ref().index(),
-		model: () => p.manyToOne(Model).ref().nullable(),
-		post: () => p.manyToOne(Post).ref().nullable(),
-		image: () => p.manyToOne(Image).ref().nullable(),
-		parent: () => p.manyToOne(Comment).ref().nullable(),
-		/** Markdown when local, unsanitised HTML when remote. */
-		text: p.text(),
-		isLocal: p.boolean().default(true),
-		uri: p.string().length(2048).nullable().unique(),
-		createdAt: p.datetime(),
-		editedAt: p.datetime().nullable(),
-		deletedAt: p.datetime().nullable(),
-	},
+  name: 'Comment',
+  indexes: [
+    { properties: ['model', 'createdAt'] },
+    { properties: ['post', 'createdAt'] },
+    { properties: ['image', 'createdAt'] },
+  ],
+  properties: {
+    id: p.uuid().primary(),
+    author: () => p.manyToOne(Account).ref().index(),
+    model: () => p.manyToOne(Model).ref().nullable(),
+    post: () => p.manyToOne(Post).ref().nullable(),
+    image: () => p.manyToOne(Image).ref().nullable(),
+    parent: () => p.manyToOne(Comment).ref().nullable(),
+    /** Markdown when local, unsanitised HTML when remote. */
+    text: p.text(),
+    isLocal: p.boolean().default(true),
+    uri: p.string().length(2048).nullable().unique(),
+    createdAt: p.datetime(),
+    editedAt: p.datetime().nullable(),
+    deletedAt: p.datetime().nullable(),
+  },
 });
 export interface Comment extends InferEntity<typeof Comment> {}
 
 /** A like of exactly one of model, post, image or comment. */
 export const Reaction = defineEntity({
-	name: "Reaction",
-	uniques: [
-		{ properties: ["account", "model"] },
-		{ properties: ["account", "post"] },
-		{ properties: ["account", "image"] },
-		{ properties: ["account", "comment"] },
-	],
-	indexes: [
-		{ properties: ["model"] },
-		{ properties: ["post"] },
-		{ properties: ["image"] },
-		{ properties: ["comment"] },
-	],
-	properties: {
-		id: p.uuid().primary(),
-		account: () => p.manyToOne(Account).ref(),
-		model: () => p.manyToOne(Model).ref().nullable(),
-		post: () => p.manyToOne(Post).ref().nullable(),
-		image: () => p.manyToOne(Image).ref().nullable(),
-		comment: () => p.manyToOne(Comment).ref().nullable(),
-		uri: p.string().length(2048).nullable().unique(),
-		createdAt: p.datetime(),
-	},
+  name: 'Reaction',
+  uniques: [
+    { properties: ['account', 'model'] },
+    { properties: ['account', 'post'] },
+    { properties: ['account', 'image'] },
+    { properties: ['account', 'comment'] },
+  ],
+  indexes: [
+    { properties: ['model'] },
+    { properties: ['post'] },
+    { properties: ['image'] },
+    { properties: ['comment'] },
+  ],
+  properties: {
+    id: p.uuid().primary(),
+    account: () => p.manyToOne(Account).ref(),
+    model: () => p.manyToOne(Model).ref().nullable(),
+    post: () => p.manyToOne(Post).ref().nullable(),
+    image: () => p.manyToOne(Image).ref().nullable(),
+    comment: () => p.manyToOne(Comment).ref().nullable(),
+    uri: p.string().length(2048).nullable().unique(),
+    createdAt: p.datetime(),
+  },
 });
 export interface Reaction extends InferEntity<typeof Reaction> {}

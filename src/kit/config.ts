@@ -1,279 +1,211 @@
-import { z } from "zod";
+import { z } from 'zod';
 
 /** `true`, `1`, `yes` or their opposites; an empty string is the default. */
 const flag = (fallback: boolean) =>
-	z
-		.string()
-		.optional()
-		.transform((text, ctx) => {
-			if (text === undefined || text === "") return fallback;
-			if (["true", "1", "yes", "on"].includes(text.toLowerCase())) return true;
-			if (["false", "0", "no", "off"].includes(text.toLowerCase()))
-				return false;
-			ctx.addIssue({ code: "custom", message: "must be true or false" });
-			return z.NEVER;
-		});
+  z
+    .string()
+    .optional()
+    .transform((text, ctx) => {
+      if (text === undefined || text === '') return fallback;
+      if (['true', '1', 'yes', 'on'].includes(text.toLowerCase())) return true;
+      if (['false', '0', 'no', 'off'].includes(text.toLowerCase())) return false;
+      ctx.addIssue({ code: 'custom', message: 'must be true or false' });
+      return z.NEVER;
+    });
 
 const whole = (fallback: number, min: number, max: number) =>
-	z
-		.string()
-		.optional()
-		.transform((text) =>
-			text === undefined || text === "" ? fallback : Number(text),
-		)
-		.pipe(z.int().min(min).max(max));
+  z
+    .string()
+    .optional()
+    .transform((text) => (text === undefined || text === '' ? fallback : Number(text)))
+    .pipe(z.int().min(min).max(max));
 
 const text = z
-	.string()
-	.trim()
-	.optional()
-	.transform((value) => (value === "" ? undefined : value));
+  .string()
+  .trim()
+  .optional()
+  .transform((value) => (value === '' ? undefined : value));
 
 const url = (protocols: readonly string[]) =>
-	text.transform((value, ctx) => {
-		if (value === undefined) return undefined;
-		if (!URL.canParse(value) || !protocols.includes(new URL(value).protocol)) {
-			ctx.addIssue({
-				code: "custom",
-				message: `must be an address that begins ${protocols.join(" or ")}`,
-			});
-			return z.NEVER;
-		}
-		return new URL(value);
-	});
+  text.transform((value, ctx) => {
+    if (value === undefined) return undefined;
+    if (!URL.canParse(value) || !protocols.includes(new URL(value).protocol)) {
+      ctx.addIssue({
+        code: 'custom',
+        message: `must be an address that begins ${protocols.join(' or ')}`,
+      });
+      return z.NEVER;
+    }
+    return new URL(value);
+  });
 
 /** Every setting that the environment may hold; `config/example.env` is written from it. Sizes are in MB (10⁶ bytes). */
 export const Environment = z.object({
-	PORT: whole(3000, 0, 65535).describe(
-		"Port to listen on; 0 takes a free one.",
-	),
-	HOST: text.describe(
-		"Address to listen on. Default 127.0.0.1; 0.0.0.0 in a container.",
-	),
-	PUBLIC_URL: url(["http:", "https:"]).describe(
-		"Where people and peers reach the node. Default http://localhost:PORT. Never change it after the first follow.",
-	),
-	DATA_DIR: text.describe("Database, files and keys. Default ./data."),
-	DATABASE_URL: url(["postgresql:", "postgres:", "sqlite:"]).describe(
-		"postgresql://… for a node that grows. Default: SQLite in DATA_DIR.",
-	),
-	REDIS_URL: url(["redis:", "rediss:"]).describe(
-		"Spreads jobs over several processes. Default: the embedded queue.",
-	),
-	S3_ENDPOINT: url(["http:", "https:"]).describe(
-		"S3-compatible store for files. Default: files in DATA_DIR.",
-	),
-	S3_BUCKET: text.describe("Bucket of the store."),
-	S3_REGION: text.describe("Region of the store. Default us-east-1."),
-	S3_ACCESS_KEY_ID: text.describe("Key of the store."),
-	S3_SECRET_ACCESS_KEY: text.describe("Secret of the store."),
-	ENGINE: z
-		.enum(["auto", "diffusers", "comfyui", "none"])
-		.default("auto")
-		.describe(
-			"What generates: auto takes the Python engine when it is installed.",
-		),
-	ENGINE_PYTHON: text.describe(
-		"Python of the engine. Default: .venv/bin/python, made by npm run engine:install.",
-	),
-	COMFYUI_URL: url(["http:", "https:"]).describe(
-		"A ComfyUI server of yours, for ENGINE=comfyui.",
-	),
-	MODELS_DIR: text.describe(
-		"Folder of checkpoints on this machine that the node offers besides the published ones.",
-	),
-	FEDERATION: z
-		.enum(["open", "allowlist", "off"])
-		.default("open")
-		.describe("Who may federate with this node."),
-	FEDERATION_PRIVATE_ADDRESSES: flag(false).describe(
-		"Lets peers on loopback and plain http in. For development and tests only; refused in production.",
-	),
-	SMTP_URL: url(["smtp:", "smtps:"]).describe(
-		"smtp://user:password@host:587. Without it, mail is shown to the owner in the admin pages.",
-	),
-	MAIL_FROM: text.describe(
-		"Sender of mail. Default tessera@<host of PUBLIC_URL>.",
-	),
-	CLAMD_SOCKET: text.describe(
-		"Socket path or host:port of clamd; files are scanned by it.",
-	),
-	LOG_LEVEL: z
-		.enum(["silent", "error", "warn", "info", "debug"])
-		.default("info")
-		.describe("How much is logged."),
-	SECRET_KEY: text.describe(
-		"At least 32 characters. Default: made at first start and kept in DATA_DIR; set it when several processes on several machines share a node.",
-	),
-	TRUSTED_PROXIES: whole(0, 0, 10).describe(
-		"How many proxies stand before the node; their X-Forwarded-For is believed.",
-	),
-	MAX_UPLOAD_MB: whole(16_000, 1, 1_000_000).describe("Largest file."),
-	MAX_IMAGE_MB: whole(50, 1, 1_000).describe("Largest picture."),
-	ACCOUNT_QUOTA_MB: whole(100_000, 1, 100_000_000).describe(
-		"Storage of one account, unless the owner gives it more.",
-	),
-	MIN_FREE_MB: whole(1_000, 0, 10_000_000).describe(
-		"Free disk under which uploads stop.",
-	),
-	ALLOW_PICKLE: flag(false).describe(
-		"Accepts .ckpt and .pt files after a scan of their opcodes. They can run code on the machines of those who load them.",
-	),
-	NODE_ENV: text.describe(
-		"production refuses the settings that are for development.",
-	),
+  PORT: whole(3000, 0, 65535).describe('Port to listen on; 0 takes a free one.'),
+  HOST: text.describe('Address to listen on. Default 127.0.0.1; 0.0.0.0 in a container.'),
+  PUBLIC_URL: url(['http:', 'https:']).describe(
+    'Where people and peers reach the node. Default http://localhost:PORT. Never change it after the first follow.',
+  ),
+  DATA_DIR: text.describe('Database, files and keys. Default ./data.'),
+  DATABASE_URL: url(['postgresql:', 'postgres:', 'sqlite:']).describe(
+    'postgresql://… for a node that grows. Default: SQLite in DATA_DIR.',
+  ),
+  REDIS_URL: url(['redis:', 'rediss:']).describe('Spreads jobs over several processes. Default: the embedded queue.'),
+  S3_ENDPOINT: url(['http:', 'https:']).describe('S3-compatible store for files. Default: files in DATA_DIR.'),
+  S3_BUCKET: text.describe('Bucket of the store.'),
+  S3_REGION: text.describe('Region of the store. Default us-east-1.'),
+  S3_ACCESS_KEY_ID: text.describe('Key of the store.'),
+  S3_SECRET_ACCESS_KEY: text.describe('Secret of the store.'),
+  ENGINE: z
+    .enum(['auto', 'diffusers', 'comfyui', 'none'])
+    .default('auto')
+    .describe('What generates: auto takes the Python engine when it is installed.'),
+  ENGINE_PYTHON: text.describe('Python of the engine. Default: .venv/bin/python, made by npm run engine:install.'),
+  COMFYUI_URL: url(['http:', 'https:']).describe('A ComfyUI server of yours, for ENGINE=comfyui.'),
+  MODELS_DIR: text.describe('Folder of checkpoints on this machine that the node offers besides the published ones.'),
+  FEDERATION: z.enum(['open', 'allowlist', 'off']).default('open').describe('Who may federate with this node.'),
+  FEDERATION_PRIVATE_ADDRESSES: flag(false).describe(
+    'Lets peers on loopback and plain http in. For development and tests only; refused in production.',
+  ),
+  SMTP_URL: url(['smtp:', 'smtps:']).describe(
+    'smtp://user:password@host:587. Without it, mail is shown to the owner in the admin pages.',
+  ),
+  MAIL_FROM: text.describe('Sender of mail. Default tessera@<host of PUBLIC_URL>.'),
+  CLAMD_SOCKET: text.describe('Socket path or host:port of clamd; files are scanned by it.'),
+  LOG_LEVEL: z.enum(['silent', 'error', 'warn', 'info', 'debug']).default('info').describe('How much is logged.'),
+  SECRET_KEY: text.describe(
+    'At least 32 characters. Default: made at first start and kept in DATA_DIR; set it when several processes on several machines share a node.',
+  ),
+  TRUSTED_PROXIES: whole(0, 0, 10).describe(
+    'How many proxies stand before the node; their X-Forwarded-For is believed.',
+  ),
+  MAX_UPLOAD_MB: whole(16_000, 1, 1_000_000).describe('Largest file.'),
+  MAX_IMAGE_MB: whole(50, 1, 1_000).describe('Largest picture.'),
+  ACCOUNT_QUOTA_MB: whole(100_000, 1, 100_000_000).describe('Storage of one account, unless the owner gives it more.'),
+  MIN_FREE_MB: whole(1_000, 0, 10_000_000).describe('Free disk under which uploads stop.'),
+  ALLOW_PICKLE: flag(false).describe(
+    'Accepts .ckpt and .pt files after a scan of their opcodes. They can run code on the machines of those who load them.',
+  ),
+  NODE_ENV: text.describe('production refuses the settings that are for development.'),
 });
 
 export type Environment = z.output<typeof Environment>;
 
 export interface S3Config {
-	readonly endpoint: URL;
-	readonly bucket: string;
-	readonly region: string;
-	readonly accessKeyId: string;
-	readonly secretAccessKey: string;
+  readonly endpoint: URL;
+  readonly bucket: string;
+  readonly region: string;
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
 }
 
 /** The settings in our own units. */
 export interface Config {
-	readonly port: number;
-	readonly host: string;
-	readonly publicUrl: URL;
-	readonly dataDir: string;
-	readonly databaseUrl: URL | null;
-	readonly redisUrl: URL | null;
-	readonly s3: S3Config | null;
-	readonly engine: Environment["ENGINE"];
-	readonly enginePython: string | null;
-	readonly comfyuiUrl: URL | null;
-	readonly modelsDir: string | null;
-	readonly federation: Environment["FEDERATION"];
-	readonly federationPrivateAddresses: boolean;
-	readonly smtpUrl: URL | null;
-	readonly mailFrom: string;
-	readonly clamdSocket: string | null;
-	readonly logLevel: Environment["LOG_LEVEL"];
-	readonly secretKey: string | null;
-	readonly trustedProxyCount: number;
-	readonly maxUploadBytes: number;
-	readonly maxImageBytes: number;
-	readonly accountQuotaBytes: number;
-	readonly minFreeBytes: number;
-	readonly allowPickle: boolean;
-	readonly isProduction: boolean;
-	/** The `tiny` model family of the tests (DESIGN.md ruling 10). */
-	readonly testFamilies: boolean;
+  readonly port: number;
+  readonly host: string;
+  readonly publicUrl: URL;
+  readonly dataDir: string;
+  readonly databaseUrl: URL | null;
+  readonly redisUrl: URL | null;
+  readonly s3: S3Config | null;
+  readonly engine: Environment['ENGINE'];
+  readonly enginePython: string | null;
+  readonly comfyuiUrl: URL | null;
+  readonly modelsDir: string | null;
+  readonly federation: Environment['FEDERATION'];
+  readonly federationPrivateAddresses: boolean;
+  readonly smtpUrl: URL | null;
+  readonly mailFrom: string;
+  readonly clamdSocket: string | null;
+  readonly logLevel: Environment['LOG_LEVEL'];
+  readonly secretKey: string | null;
+  readonly trustedProxyCount: number;
+  readonly maxUploadBytes: number;
+  readonly maxImageBytes: number;
+  readonly accountQuotaBytes: number;
+  readonly minFreeBytes: number;
+  readonly allowPickle: boolean;
+  readonly isProduction: boolean;
+  /** The `tiny` model family of the tests (DESIGN.md ruling 10). */
+  readonly testFamilies: boolean;
 }
 
 const MB = 1_000_000;
 
 /** The mistakes of a configuration, all in one list, thrown before a port is opened. */
 export class ConfigError extends Error {
-	override readonly name = "ConfigError";
+  override readonly name = 'ConfigError';
 }
 
 /** Reads the environment. Throws `ConfigError` with every mistake on a line of its own. */
-export function readConfig(
-	env: Readonly<Record<string, string | undefined>>,
-): Config {
-	const parsed = Environment.safeParse(env);
-	const mistakes = parsed.success
-		? []
-		: parsed.error.issues.map(
-				(issue) => `${issue.path.join(".")}: ${issue.message}`,
-			);
-	if (!parsed.success)
-		throw new ConfigError(
-			`The settings do not fit:\n  ${mistakes.join("\n  ")}`,
-		);
-	const e = parsed.data;
+export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  const parsed = Environment.safeParse(env);
+  const mistakes = parsed.success
+    ? []
+    : parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+  if (!parsed.success) throw new ConfigError(`The settings do not fit:\n  ${mistakes.join('\n  ')}`);
+  const e = parsed.data;
 
-	const publicUrl = e.PUBLIC_URL ?? new URL(`http://localhost:${e.PORT}`);
-	if (
-		publicUrl.pathname !== "/" ||
-		publicUrl.search ||
-		publicUrl.hash ||
-		publicUrl.username
-	) {
-		mistakes.push(
-			"PUBLIC_URL: must be an origin, such as https://node.example",
-		);
-	}
-	// DESIGN.md section 5: production means that the public address is https, or NODE_ENV=production
-	const isProduction =
-		publicUrl.protocol === "https:" || e.NODE_ENV === "production";
-	if (isProduction && e.FEDERATION_PRIVATE_ADDRESSES) {
-		mistakes.push(
-			"FEDERATION_PRIVATE_ADDRESSES: is for development only, and this node is in production",
-		);
-	}
-	if (e.SECRET_KEY !== undefined && e.SECRET_KEY.length < 32)
-		mistakes.push("SECRET_KEY: at least 32 characters");
-	if (e.ENGINE === "comfyui" && !e.COMFYUI_URL)
-		mistakes.push("COMFYUI_URL: is needed with ENGINE=comfyui");
-	if (
-		e.S3_ENDPOINT &&
-		!(e.S3_BUCKET && e.S3_ACCESS_KEY_ID && e.S3_SECRET_ACCESS_KEY)
-	) {
-		mistakes.push(
-			"S3_ENDPOINT: needs S3_BUCKET, S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY beside it",
-		);
-	}
-	if (mistakes.length > 0)
-		throw new ConfigError(
-			`The settings do not fit:\n  ${mistakes.join("\n  ")}`,
-		);
+  const publicUrl = e.PUBLIC_URL ?? new URL(`http://localhost:${e.PORT}`);
+  if (publicUrl.pathname !== '/' || publicUrl.search || publicUrl.hash || publicUrl.username) {
+    mistakes.push('PUBLIC_URL: must be an origin, such as https://node.example');
+  }
+  // DESIGN.md section 5: production means that the public address is https, or NODE_ENV=production
+  const isProduction = publicUrl.protocol === 'https:' || e.NODE_ENV === 'production';
+  if (isProduction && e.FEDERATION_PRIVATE_ADDRESSES) {
+    mistakes.push('FEDERATION_PRIVATE_ADDRESSES: is for development only, and this node is in production');
+  }
+  if (e.SECRET_KEY !== undefined && e.SECRET_KEY.length < 32) mistakes.push('SECRET_KEY: at least 32 characters');
+  if (e.ENGINE === 'comfyui' && !e.COMFYUI_URL) mistakes.push('COMFYUI_URL: is needed with ENGINE=comfyui');
+  if (e.S3_ENDPOINT && !(e.S3_BUCKET && e.S3_ACCESS_KEY_ID && e.S3_SECRET_ACCESS_KEY)) {
+    mistakes.push('S3_ENDPOINT: needs S3_BUCKET, S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY beside it');
+  }
+  if (mistakes.length > 0) throw new ConfigError(`The settings do not fit:\n  ${mistakes.join('\n  ')}`);
 
-	return Object.freeze({
-		port: e.PORT,
-		host: e.HOST ?? "127.0.0.1",
-		publicUrl,
-		dataDir: e.DATA_DIR ?? "./data",
-		databaseUrl: e.DATABASE_URL ?? null,
-		redisUrl: e.REDIS_URL ?? null,
-		s3:
-			e.S3_ENDPOINT &&
-			e.S3_BUCKET &&
-			e.S3_ACCESS_KEY_ID &&
-			e.S3_SECRET_ACCESS_KEY
-				? {
-						endpoint: e.S3_ENDPOINT,
-						bucket: e.S3_BUCKET,
-						region: e.S3_REGION ?? "us-east-1",
-						accessKeyId: e.S3_ACCESS_KEY_ID,
-						secretAccessKey: e.S3_SECRET_ACCESS_KEY,
-					}
-				: null,
-		engine: e.ENGINE,
-		enginePython: e.ENGINE_PYTHON ?? null,
-		comfyuiUrl: e.COMFYUI_URL ?? null,
-		modelsDir: e.MODELS_DIR ?? null,
-		federation: e.FEDERATION,
-		federationPrivateAddresses: e.FEDERATION_PRIVATE_ADDRESSES,
-		smtpUrl: e.SMTP_URL ?? null,
-		mailFrom: e.MAIL_FROM ?? `tessera@${publicUrl.hostname}`,
-		clamdSocket: e.CLAMD_SOCKET ?? null,
-		logLevel: e.LOG_LEVEL,
-		secretKey: e.SECRET_KEY ?? null,
-		trustedProxyCount: e.TRUSTED_PROXIES,
-		maxUploadBytes: e.MAX_UPLOAD_MB * MB,
-		maxImageBytes: e.MAX_IMAGE_MB * MB,
-		accountQuotaBytes: e.ACCOUNT_QUOTA_MB * MB,
-		minFreeBytes: e.MIN_FREE_MB * MB,
-		allowPickle: e.ALLOW_PICKLE,
-		isProduction,
-		testFamilies: env.TESSERA_TEST_FAMILIES === "true",
-	});
+  return Object.freeze({
+    port: e.PORT,
+    host: e.HOST ?? '127.0.0.1',
+    publicUrl,
+    dataDir: e.DATA_DIR ?? './data',
+    databaseUrl: e.DATABASE_URL ?? null,
+    redisUrl: e.REDIS_URL ?? null,
+    s3:
+      e.S3_ENDPOINT && e.S3_BUCKET && e.S3_ACCESS_KEY_ID && e.S3_SECRET_ACCESS_KEY
+        ? {
+            endpoint: e.S3_ENDPOINT,
+            bucket: e.S3_BUCKET,
+            region: e.S3_REGION ?? 'us-east-1',
+            accessKeyId: e.S3_ACCESS_KEY_ID,
+            secretAccessKey: e.S3_SECRET_ACCESS_KEY,
+          }
+        : null,
+    engine: e.ENGINE,
+    enginePython: e.ENGINE_PYTHON ?? null,
+    comfyuiUrl: e.COMFYUI_URL ?? null,
+    modelsDir: e.MODELS_DIR ?? null,
+    federation: e.FEDERATION,
+    federationPrivateAddresses: e.FEDERATION_PRIVATE_ADDRESSES,
+    smtpUrl: e.SMTP_URL ?? null,
+    mailFrom: e.MAIL_FROM ?? `tessera@${publicUrl.hostname}`,
+    clamdSocket: e.CLAMD_SOCKET ?? null,
+    logLevel: e.LOG_LEVEL,
+    secretKey: e.SECRET_KEY ?? null,
+    trustedProxyCount: e.TRUSTED_PROXIES,
+    maxUploadBytes: e.MAX_UPLOAD_MB * MB,
+    maxImageBytes: e.MAX_IMAGE_MB * MB,
+    accountQuotaBytes: e.ACCOUNT_QUOTA_MB * MB,
+    minFreeBytes: e.MIN_FREE_MB * MB,
+    allowPickle: e.ALLOW_PICKLE,
+    isProduction,
+    testFamilies: env.TESSERA_TEST_FAMILIES === 'true',
+  });
 }
 
 /** The text of `config/example.env`: every setting with its description, commented out. */
 export function exampleEnvironment(): string {
-	const lines = [
-		"# Every setting of Tessera. Written by `npm run config:example`; all are optional.",
-		"",
-	];
-	for (const [name, field] of Object.entries(Environment.shape)) {
-		lines.push(`# ${field.description ?? ""}`, `#${name}=`, "");
-	}
-	return lines.join("\n");
+  const lines = ['# Every setting of Tessera. Written by `npm run config:example`; all are optional.', ''];
+  for (const [name, field] of Object.entries(Environment.shape)) {
+    lines.push(`# ${field.description ?? ''}`, `#${name}=`, '');
+  }
+  return lines.join('\n');
 }

@@ -1,23 +1,17 @@
-import { defineEntity, type InferEntity, p } from "@mikro-orm/core";
+import { defineEntity, type InferEntity, p } from '@mikro-orm/core';
 
 /** What moderation may forbid, as bits. */
 export const RESTRICTION = {
-	view: 1,
-	download: 2,
-	generate: 4,
-	train: 8,
-	federate: 16,
-	removed: 32,
+  view: 1,
+  download: 2,
+  generate: 4,
+  train: 8,
+  federate: 16,
+  removed: 32,
 } as const;
-export type Act = "view" | "download" | "generate" | "train" | "federate";
+export type Act = 'view' | 'download' | 'generate' | 'train' | 'federate';
 
-export const POLICY_TARGETS = [
-	"model",
-	"version",
-	"image",
-	"post",
-	"account",
-] as const;
+export const POLICY_TARGETS = ['model', 'version', 'image', 'post', 'account'] as const;
 export type PolicyTarget = (typeof POLICY_TARGETS)[number];
 
 /**
@@ -25,58 +19,45 @@ export type PolicyTarget = (typeof POLICY_TARGETS)[number];
  * a thing without a row has epoch 0 and no restriction.
  */
 export const PolicyState = defineEntity({
-	name: "PolicyState",
-	properties: {
-		targetKind: p.enum([...POLICY_TARGETS]).primary(),
-		targetId: p.integer().primary(),
-		epoch: p.integer().default(0),
-		restrictions: p.integer().default(0),
-		changedAt: p.datetime(),
-	},
+  name: 'PolicyState',
+  properties: {
+    targetKind: p.enum([...POLICY_TARGETS]).primary(),
+    targetId: p.integer().primary(),
+    epoch: p.integer().default(0),
+    restrictions: p.integer().default(0),
+    changedAt: p.datetime(),
+  },
 });
 export interface PolicyState extends InferEntity<typeof PolicyState> {}
 
 /** What the owner of the content supplies: the facts that a judgement needs. */
 export interface Subject {
-	readonly ownerId: number;
-	readonly state:
-		| "draft"
-		| "scheduled"
-		| "published"
-		| "unpublished"
-		| "deleted";
-	/** OR of the restrictions of the thing and of all that it belongs to (version, model, account). */
-	readonly restrictions: number;
+  readonly ownerId: number;
+  readonly state: 'draft' | 'scheduled' | 'published' | 'unpublished' | 'deleted';
+  /** OR of the restrictions of the thing and of all that it belongs to (version, model, account). */
+  readonly restrictions: number;
 }
 
 export type Verdict =
-	| { readonly allowed: true }
-	| {
-			readonly allowed: false;
-			readonly reason: "not_found" | "gone" | "withheld";
-	  };
+  | { readonly allowed: true }
+  | {
+      readonly allowed: false;
+      readonly reason: 'not_found' | 'gone' | 'withheld';
+    };
 
 /** May this viewer do this with that? The owner sees drafts; nobody passes a restriction but those who moderate. */
 export function decide(
-	act: Act,
-	viewer: { readonly id: number; readonly permissions: number } | null,
-	subject: Subject,
-	canModerate = false,
+  act: Act,
+  viewer: { readonly id: number; readonly permissions: number } | null,
+  subject: Subject,
+  canModerate = false,
 ): Verdict {
-	const mine = viewer !== null && viewer.id === subject.ownerId;
-	if (subject.state === "deleted") return { allowed: false, reason: "gone" };
-	if ((subject.restrictions & RESTRICTION.removed) !== 0)
-		return { allowed: false, reason: "gone" };
-	if (
-		(subject.restrictions & (RESTRICTION.view | RESTRICTION[act])) !== 0 &&
-		!(act === "view" && canModerate)
-	) {
-		return { allowed: false, reason: "withheld" };
-	}
-	if (
-		subject.state === "published" ||
-		((mine || canModerate) && act !== "federate")
-	)
-		return { allowed: true };
-	return { allowed: false, reason: "not_found" };
+  const mine = viewer !== null && viewer.id === subject.ownerId;
+  if (subject.state === 'deleted') return { allowed: false, reason: 'gone' };
+  if ((subject.restrictions & RESTRICTION.removed) !== 0) return { allowed: false, reason: 'gone' };
+  if ((subject.restrictions & (RESTRICTION.view | RESTRICTION[act])) !== 0 && !(act === 'view' && canModerate)) {
+    return { allowed: false, reason: 'withheld' };
+  }
+  if (subject.state === 'published' || ((mine || canModerate) && act !== 'federate')) return { allowed: true };
+  return { allowed: false, reason: 'not_found' };
 }
