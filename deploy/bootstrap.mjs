@@ -1,0 +1,148 @@
+#!/usr/bin/env node
+// The door of the repository: `npm start`, `npm test` and the other scripts come here first, on a fresh clone too.
+// It installs what is missing, builds what changed, and runs what was asked for. Plain JavaScript without
+// dependencies, because it runs before anything is installed.
+import { spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '..');
+const [command = 'start', ...args] = process.argv.slice(2);
+
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+if (major < 20 || (major === 20 && minor < 19)) {
+  fail(`Tessera needs Node 20.19 or newer; this is ${process.versions.node}.`);
+}
+
+function fail(message) {
+  console.error(message);
+  process.exit(1);
+}
+
+function run(program, parameters, env = {}) {
+  const { status, error, signal } = spawnSync(program, parameters, {
+    cwd: ROOT,
+    stdio: 'inherit',
+    env: { ...process.env, ...env },
+    shell: process.platform === 'win32',
+  });
+  if (error) fail(`${program}: ${error.message}`);
+  if (status !== 0) process.exit(status ?? (signal ? 130 : 1));
+}
+
+/** sqlite3 is compiled where no prebuilt binary can be fetched; headers beside the running node spare a download. */
+function buildEnvironment() {
+  const prefix = resolve(dirname(process.execPath), '..');
+  if (!existsSync(join(prefix, 'include', 'node', 'node_api.h'))) return {};
+  // the second name is the one that node-gyp reads when npm no longer passes unknown settings on
+  return { npm_config_nodedir: prefix, npm_package_config_node_gyp_nodedir: prefix };
+}
+
+function install() {
+  const lock = createHash('sha256').update(readFileSync(join(ROOT, 'package-lock.json'))).digest('hex');
+  const mark = join(ROOT, 'node_modules', '.tessera-installed');
+  if (existsSync(mark) && readFileSync(mark, 'utf8') === `${lock} ${process.versions.modules}`) return;
+  console.error('Installing packages (npm ci); the first time this takes a few minutes, because SQLite is compiled …');
+  run('npm', ['ci', '--no-audit', '--no-fund', '--include=dev'], buildEnvironment());
+  writeFileSync(mark, `${lock} ${process.versions.modules}`);
+}
+
+function newest(folder) {
+  let time = 0;
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    if (entry.name === '__pycache__') continue;
+    const path = join(folder, entry.name);
+    time = Math.max(time, statSync(path).mtimeMs, entry.isDirectory() ? newest(path) : 0);
+  }
+  return time;
+}
+
+function build() {
+  const mark = join(ROOT, 'dist', '.built');
+  const config = statSync(join(ROOT, 'tsconfig.build.json')).mtimeMs;
+  if (existsSync(mark) && statSync(mark).mtimeMs > Math.max(newest(join(ROOT, 'src')), config)) return;
+  run(process.execPath, [join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.build.json']);
+  mkdirSync(dirname(mark), { recursive: true });
+  writeFileSync(mark, '');
+}
+
+/** Runs the built program in this process, which saves the start of a second one. */
+async function serve(parameters) {
+  const main = join(ROOT, 'dist', 'main.js');
+  process.argv = [process.argv[0], main, ...parameters];
+  await import(pathToFileURL(main).href);
+}
+
+function testFiles(folder, wanted = () => true) {
+  return readdirSync(folder, { withFileTypes: true })
+    .flatMap((entry) => {
+      const path = join(folder, entry.name);
+      if (entry.isDirectory()) return testFiles(path, wanted);
+      return entry.name.endsWith('.test.ts') && wanted(path) ? [path] : [];
+    })
+    .sort();
+}
+
+function test(files, env = {}) {
+  if (files.length === 0) fail('There are no tests.');
+  run(process.execPath, ['--import', 'tsx', '--test', '--test-timeout=300000', ...files], { NODE_ENV: 'test', ...env });
+}
+
+const inBrowser = (path) => path.includes(`${join('test', 'browser')}`);
+const suite = () => testFiles(join(ROOT, 'test'), (path) => !inBrowser(path));
+
+switch (command) {
+  case 'start':
+    install();
+    build();
+    await serve(args.length > 0 ? args : ['web', 'worker', 'gpu']);
+    break;
+  case 'cli':
+    install();
+    build();
+    await serve(args);
+    break;
+  case 'test':
+    install();
+    build();
+    test(args.length > 0 ? args.map((path) => resolve(path)) : suite());
+    break;
+  case 'test:all': {
+    install();
+    build();
+    for (const name of ['TEST_DATABASE_URL', 'TEST_REDIS_URL', 'TEST_S3_ENDPOINT']) {
+      if (!process.env[name]) console.error(`${name} is not set: the tests that need it will say that they were skipped.`);
+    }
+    test(suite());
+    const python = process.env.ENGINE_PYTHON ?? join(ROOT, '.venv', 'bin', 'python');
+    if (existsSync(python)) run(python, ['-m', 'pytest', '-q', 'test/compute/engine']);
+    else console.error(`No engine at ${python}: its tests were skipped. npm run engine:install makes it.`);
+    test(testFiles(join(ROOT, 'test', 'browser')));
+    break;
+  }
+  case 'check':
+    install();
+    run('npx', ['biome', 'ci', '.']);
+    run('npx', ['tsc', '-p', 'tsconfig.json']);
+    run('npx', ['knip']);
+    build();
+    test(suite());
+    break;
+  case 'bench': {
+    install();
+    build();
+    const child = spawn(process.execPath, ['--import', 'tsx', join(ROOT, 'test', 'bench', 'run.ts'), ...args], {
+      cwd: ROOT,
+      stdio: 'inherit',
+    });
+    child.on('exit', (code) => process.exit(code ?? 1));
+    break;
+  }
+  default:
+    // `npx tessera doctor` comes here: what is no script of ours is a command of the program
+    install();
+    build();
+    await serve([command, ...args]);
+}
