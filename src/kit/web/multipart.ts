@@ -46,12 +46,12 @@ const MAX_FIELD_BYTES = 200_000;
 export async function readMultipart(ctx: Ctx, limits: MultipartLimits): Promise<MultipartForm> {
   const { maxFiles, maxFileBytes, maxFields = MAX_FIELDS, maxFieldBytes = MAX_FIELD_BYTES } = limits;
   const parser = openParser(ctx, {
-    files: maxFiles,
+    files: maxFiles + EMPTY_FILES,
     fileSize: maxFileBytes,
     fields: maxFields,
     fieldSize: maxFieldBytes,
     fieldNameSize: 200,
-    parts: maxFiles + maxFields,
+    parts: maxFiles + EMPTY_FILES + maxFields,
     headerPairs: 20,
     headerSize: 16_384,
   });
@@ -67,7 +67,7 @@ export async function readMultipart(ctx: Ctx, limits: MultipartLimits): Promise<
   try {
     await new Promise<void>((resolve, refuse) => {
       const cutOff = () => refuse(new AppError('malformed', 'The upload stopped before its end.'));
-      parser.on('filesLimit', () => refuse(new AppError('too_large', `At most ${maxFiles} files at a time, please.`)));
+      parser.on('filesLimit', () => refuse(tooMany(maxFiles)));
       parser.on('fieldsLimit', () => refuse(new AppError('too_large', 'That form has too many fields.')));
       parser.on('partsLimit', () => refuse(new AppError('too_large', 'That form has too many fields.')));
       parser.on('field', (name, value, isNameCut, isCut) => {
@@ -80,7 +80,8 @@ export async function readMultipart(ctx: Ctx, limits: MultipartLimits): Promise<
       parser.on('file', (field, stream, sentName: string | undefined) => {
         streams.push(stream);
         stream.on('limit', () => refuse(tooLarge(maxFileBytes)));
-        if (!sentName) return stream.resume(); // a file field that nobody filled in
+        if (!sentName) return stream.resume();
+        if (files.length === maxFiles) refuse(tooMany(maxFiles));
         const path = join(limits.folder, randomUUID());
         paths.push(path);
         const out = createWriteStream(path, { flags: 'wx', mode: 0o640, highWaterMark: WRITE_BYTES });
@@ -113,6 +114,8 @@ export async function readMultipart(ctx: Ctx, limits: MultipartLimits): Promise<
 }
 
 const WRITE_BYTES = 1024 * 1024;
+/** A browser sends a part without a name for each file field that nobody filled in. */
+const EMPTY_FILES = 20;
 
 function openParser(ctx: Ctx, limits: BusboyConfig['limits']): BusboyInstance {
   const contentType = ctx.get('Content-Type');
@@ -132,6 +135,8 @@ function formOf(fields: ReadonlyMap<string, readonly string[]>): RawForm {
   ]);
   return Object.fromEntries(pairs.filter(([name]) => name !== '__proto__'));
 }
+
+const tooMany = (maxFiles: number) => new AppError('too_large', `Please send at most ${maxFiles} at a time.`);
 
 const tooLarge = (maxBytes: number) =>
   new AppError('too_large', `A file may have at most ${Math.floor(maxBytes / 1_000_000)} MB here.`);
