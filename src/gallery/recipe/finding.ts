@@ -6,11 +6,14 @@ import {
   type Resource,
   type ResourceKind,
   type TextField,
-} from './model.ts';
+} from './recipe.ts';
 
 const MOST_OTHERS = 300;
 const MOST_OTHER_LENGTH = 20_000;
 const MOST_RESOURCES = 200;
+
+/** Said by the tool, worked out from the graph that ran, or from the editor's copy of it, which may have changed since. */
+export type Basis = 'stated' | 'graph' | 'editor';
 
 /** What one reader found in one carrier. Each value is judged on its own: a bad one is noted, and the rest stays. */
 export class Finding {
@@ -19,10 +22,12 @@ export class Finding {
   readonly recipe: Recipe = { others: {} };
   readonly resources: Resource[] = [];
   readonly problems: string[] = [];
+  readonly basis: Basis;
 
-  constructor(tool: string, carrier: string) {
+  constructor(tool: string, carrier: string, basis: Basis = 'stated') {
     this.tool = tool;
     this.carrier = carrier;
+    this.basis = basis;
   }
 
   text(field: TextField, value: unknown): this {
@@ -127,7 +132,7 @@ export const fileStem = (path: string): string =>
   (path.split(/[\\/]/).at(-1) ?? '')
     .trim()
     .replace(/\.(safetensors|ckpt|pt|pth|bin|gguf|sft|onnx)$/i, '')
-    .slice(0, 300);
+    .slice(0, 200);
 
 /** Lower-case hexadecimal without `0x` or the name of the algorithm; undefined when it is no hash. */
 export function hashOf(value: unknown): string | undefined {
@@ -136,7 +141,7 @@ export function hashOf(value: unknown): string | undefined {
     .trim()
     .toLowerCase()
     .replace(/^(0x|[a-z0-9_]{1,20}:)/, '');
-  return /^[0-9a-f]{6,128}$/.test(digits) ? digits : undefined;
+  return /^[0-9a-f]{8,64}$/.test(digits) ? digits : undefined;
 }
 
 const AIR_KINDS: Readonly<Record<string, ResourceKind>> = {

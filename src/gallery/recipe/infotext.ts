@@ -1,7 +1,7 @@
 import { Finding, hashOf, kindOf } from './finding.ts';
 import { asList, asObject, endOfBrackets, endOfString, isObject, parseLooseJson } from './json.ts';
-import type { NumberField, TextField } from './model.ts';
 import { addLoraTags } from './prompt-tags.ts';
+import type { NumberField, TextField } from './recipe.ts';
 
 // The text that AUTOMATIC1111 and its many heirs write: the prompt, then lines from `Negative prompt:` on, and last one
 // line of settings, `Steps: 20, Sampler: Euler a, …`. Values with a comma, a newline or a colon are JSON strings; some

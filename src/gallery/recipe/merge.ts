@@ -1,14 +1,13 @@
 import type { ImageText } from '../../kit/storage/carriers/read.ts';
 import { addResource, type Finding } from './finding.ts';
-import type { Provenance, ReadRecipe, Recipe, Resource } from './model.ts';
+import type { Provenance, ReadRecipe, Recipe, Resource } from './recipe.ts';
 
 // One image may carry the same settings several times: a graph and a text, a text and hidden pixels. What a tool stated
 // goes before what was worked out from a graph; a graph goes before the editor's copy of it.
 
 /** Lower comes first. */
-function rank({ tool, carrier, recipe }: Finding): number {
-  const isGraph = tool === 'ComfyUI' && recipe.version === undefined;
-  if (isGraph) return /workflow/i.test(carrier) ? 5 : 4;
+function rank({ tool, carrier, basis }: Finding): number {
+  if (basis !== 'stated') return basis === 'graph' ? 4 : 5;
   if (carrier.startsWith('stealth')) return 3;
   if (tool === 'unknown') return 6;
   return carrier.endsWith(':Dream') ? 2 : 1;

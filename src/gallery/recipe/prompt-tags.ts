@@ -1,5 +1,5 @@
 import type { Finding } from './finding.ts';
-import type { ResourceKind } from './model.ts';
+import type { ResourceKind } from './recipe.ts';
 
 const MOST_TAGS = 200;
 const KINDS: Readonly<Record<string, ResourceKind>> = {

@@ -3,7 +3,7 @@ import { AppError } from '../../kit/errors.ts';
 import { type ImageText, readBlocks, readImageTexts } from '../../kit/storage/carriers/read.ts';
 import { type InspectedImage, inspectImage, readMetadataBlocks } from '../../kit/storage/images.ts';
 import { mergeFindings } from './merge.ts';
-import type { ReadRecipe } from './model.ts';
+import type { ReadRecipe } from './recipe.ts';
 import { readHiddenText } from './stealth.ts';
 import { findingsOf } from './tools.ts';
 

@@ -1,5 +1,5 @@
 import type { ImageText } from '../../kit/storage/carriers/read.ts';
-import { readComfyPrompt, readComfyWorkflow } from './comfyui.ts';
+import { readComfyPrompt, readComfyWorkflow } from './comfyui/read.ts';
 import type { Finding } from './finding.ts';
 import { isFooocus, isRuinedFooocus, readFooocus, readRuinedFooocus } from './fooocus.ts';
 import { looksLikeInfotext, readInfotext } from './infotext.ts';

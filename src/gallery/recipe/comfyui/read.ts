@@ -1,18 +1,10 @@
-import {
-  type Graph,
-  type GraphNode,
-  graphOfPrompt,
-  graphOfWorkflow,
-  linkOf,
-  sourcesOf,
-  upstreamOf,
-} from './comfyui-graph.ts';
-import { conditioningAt } from './comfyui-prompt.ts';
-import { addResourcesOf, checkpointsOf } from './comfyui-resources.ts';
-import { newWalk, valueAt } from './comfyui-values.ts';
-import { Finding } from './finding.ts';
-import { asList, asObject, isObject, type JsonObject, parseLooseJson } from './json.ts';
-import { addLoraTags } from './prompt-tags.ts';
+import { type Basis, Finding } from '../finding.ts';
+import { asList, asObject, isObject, type JsonObject, parseLooseJson } from '../json.ts';
+import { addLoraTags } from '../prompt-tags.ts';
+import { type Graph, type GraphNode, graphOfPrompt, graphOfWorkflow, linkOf, sourcesOf, upstreamOf } from './graph.ts';
+import { conditioningAt } from './prompt.ts';
+import { addResourcesOf, checkpointsOf } from './resources.ts';
+import { newWalk, valueAt } from './values.ts';
 
 // The first sampler from the empty picture on made the image; later ones with less noise refined it. Everything is read
 // by walking back along the links from there, because a graph holds much that had no part in this image.
@@ -27,18 +19,18 @@ const MOST_SAMPLERS = 40;
 export function readComfyPrompt(value: unknown, carrier: string): Finding | null {
   const graph = graphOfPrompt(value);
   if (!graph) return null;
-  const finding = readGraph(graph, carrier);
+  const finding = readGraph(graph, carrier, 'graph');
   readCivitaiExtras(asObject(value), finding);
   return finding;
 }
 
 export function readComfyWorkflow(value: unknown, carrier: string): Finding | null {
   const graph = graphOfWorkflow(value);
-  return graph ? readGraph(graph, carrier) : null;
+  return graph ? readGraph(graph, carrier, 'editor') : null;
 }
 
-function readGraph(graph: Graph, carrier: string): Finding {
-  const finding = new Finding('ComfyUI', carrier);
+function readGraph(graph: Graph, carrier: string, basis: Basis): Finding {
+  const finding = new Finding('ComfyUI', carrier, basis);
   const outputs = [...graph.values()].filter((node) => isOutput(graph, node));
   const used = upstreamOf(graph, outputs.length > 0 ? outputs : [...graph.values()]);
   const usedSamplers = used.filter((node) => isSampler(graph, node));

@@ -1,5 +1,5 @@
-import { type Graph, type GraphNode, linkOf } from './comfyui-graph.ts';
-import { isObject } from './json.ts';
+import { isObject } from '../json.ts';
+import { type Graph, type GraphNode, linkOf } from './graph.ts';
 
 // Any value of a node may come from another node instead: a primitive, a text joined from parts, a switch, a reroute.
 // Nodes of hundreds of authors do this; most follow a few habits of naming, which are what is followed here.

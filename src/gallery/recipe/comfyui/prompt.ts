@@ -1,5 +1,5 @@
-import { type Graph, type GraphNode, linkOf } from './comfyui-graph.ts';
-import { textAt, type Walk } from './comfyui-values.ts';
+import { type Graph, type GraphNode, linkOf } from './graph.ts';
+import { textAt, type Walk } from './values.ts';
 
 // From a sampler's `positive` or `negative` back to the words: through combiners, ControlNets and guidance to one or
 // more text encoders.

@@ -1,4 +1,4 @@
-import { asList, asObject, isObject, type JsonObject } from './json.ts';
+import { asList, asObject, isObject, type JsonObject } from '../json.ts';
 
 // ComfyUI keeps two graphs. `prompt` is what ran: node id to class and inputs, where an input is a value or a link
 // [node id, output number]. `workflow` is what the editor shows: nodes with values by position and a list of links; it

@@ -1,9 +1,9 @@
-import { type Graph, type GraphNode, linkOf } from './comfyui-graph.ts';
-import { newWalk, textAt, valueAt } from './comfyui-values.ts';
-import type { Finding } from './finding.ts';
-import { asList, isObject } from './json.ts';
-import type { ResourceKind } from './model.ts';
-import { addEmbeddingTags, addLoraTags } from './prompt-tags.ts';
+import type { Finding } from '../finding.ts';
+import { asList, isObject } from '../json.ts';
+import { addEmbeddingTags, addLoraTags } from '../prompt-tags.ts';
+import type { ResourceKind } from '../recipe.ts';
+import { type Graph, type GraphNode, linkOf } from './graph.ts';
+import { newWalk, textAt, valueAt } from './values.ts';
 
 // Which files a graph used. Loaders are known by the names of their inputs, which the many loader packs share, rather
 // than by their types, of which there are hundreds.
