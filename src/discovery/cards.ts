@@ -1,0 +1,232 @@
+import type { EntityManager } from '@mikro-orm/core';
+import { type Parameter, rows, toNumber } from '../kit/database/sql.ts';
+import { ratingLabel } from '../safety/ratings.ts';
+
+/** Who looks at a list: which ratings are shown, and which of them behind a veil. */
+export interface Eyes {
+  readonly levels: number;
+  readonly blurLevels: number;
+}
+
+export interface OwnerView {
+  readonly name: string;
+  readonly displayName: string;
+  readonly host: string;
+  readonly url: string;
+  readonly avatarUrl: string | null;
+}
+
+/** A picture as `picture.njk` draws it. */
+export interface PictureView {
+  readonly id: number;
+  readonly url: string;
+  readonly width: number;
+  readonly height: number;
+  readonly blur: string;
+  readonly alt: string;
+  readonly sensitive: boolean;
+  /** Shown on the veil: `R`. */
+  readonly rating: string;
+}
+
+export interface ModelCardView {
+  readonly url: string;
+  readonly name: string;
+  readonly type: string;
+  readonly baseModel: string;
+  readonly cover: PictureView | null;
+  readonly owner: OwnerView;
+  readonly downloadCount: number;
+  readonly likeCount: number;
+  readonly imageCount: number;
+}
+
+export interface TileView extends PictureView {
+  readonly caption: string;
+  readonly owner: OwnerView;
+  readonly likeCount: number;
+  readonly imageCount: number;
+}
+
+/** Columns that every list reads of an account, under the alias `a`. */
+export const OWNER_COLUMNS = 'a.id as owner_id, a.name as owner_name, a.display_name, a.host, a.avatar_sha256';
+/** Columns that every list reads of a picture, under the alias `i`. */
+export const PICTURE_COLUMNS = 'i.id as image_id, i.width, i.height, i.placeholder, i.alt_text, i.level as image_level';
+
+export interface OwnerRow {
+  owner_id: number;
+  owner_name: string;
+  display_name: string;
+  host: string;
+  avatar_sha256: string | null;
+}
+
+export interface PictureRow {
+  image_id: number;
+  width: number;
+  height: number;
+  placeholder: string;
+  alt_text: string;
+  image_level: number;
+}
+
+export function ownerView(row: OwnerRow): OwnerView {
+  return {
+    name: row.owner_name,
+    displayName: row.display_name,
+    host: row.host,
+    url: row.host === '' ? `/@${row.owner_name}` : `/@${row.owner_name}@${row.host}`,
+    avatarUrl: row.avatar_sha256 ? `/media/avatars/${row.owner_id}/${row.avatar_sha256}.webp` : null,
+  };
+}
+
+export function pictureView(row: PictureRow, eyes: Eyes, url = `/images/${row.image_id}`): PictureView {
+  return {
+    id: row.image_id,
+    url,
+    width: row.width,
+    height: row.height,
+    blur: row.placeholder,
+    alt: row.alt_text,
+    sensitive: (row.image_level & eyes.blurLevels) !== 0,
+    rating: ratingLabel(row.image_level),
+  };
+}
+
+/** Address part of a name: `Ink Wash (v2)` → `ink-wash-v2`; empty for names without a Latin letter or digit. */
+export function slugOf(name: string): string {
+  return name
+    .normalize('NFKD')
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .slice(0, 60)
+    .replace(/^-+|-+$/g, '');
+}
+
+export const modelUrl = (id: number, name: string): string => {
+  const slug = slugOf(name);
+  return slug === '' ? `/models/${id}` : `/models/${id}/${slug}`;
+};
+
+/**
+ * The picture of a model's card for these eyes: its cover, or, where that is rated otherwise, the first fitting picture
+ * of its versions' own posts. Takes the mask twice.
+ */
+export const COVER_JOIN = `left join image i on i.id = coalesce(
+  (select c.id from image c where c.id = m.cover_image_id and (c.level & ?) <> 0),
+  (select c.id from model_version v join post q on q.version_id = v.id and q.owner_id = m.owner_id
+     and q.listed_at is not null join image c on c.post_id = q.id
+     where v.model_id = m.id and m.cover_image_id is not null and (c.level & ?) <> 0
+     order by v.position, q.id, c.position limit 1))`;
+
+const CARD_COLUMNS =
+  'm.id, m.name, m.type, m.base_model, m.download_count, m.thumbs_up_count, m.image_count, m.listed_at';
+
+interface ModelCardRow extends OwnerRow, PictureRow {
+  id: number;
+  name: string;
+  type: string;
+  base_model: string;
+  download_count: number;
+  thumbs_up_count: number;
+  image_count: number;
+  listed_at: unknown;
+}
+
+export type ModelSort = 'newest' | 'downloads' | 'likes';
+const SORT_COLUMNS: Readonly<Record<ModelSort, string>> = {
+  newest: 'listed_at',
+  downloads: 'download_count',
+  likes: 'thumbs_up_count',
+};
+
+export interface ModelFilter {
+  readonly type?: string | undefined;
+  readonly baseModel?: string | undefined;
+  readonly tagId?: number | undefined;
+  readonly ownerId?: number | undefined;
+  /** Only what was listed since. */
+  readonly since?: Date | undefined;
+  readonly onlyLocal?: boolean | undefined;
+  /** Only models of accounts that this account follows. */
+  readonly followedBy?: number | undefined;
+  readonly ids?: readonly number[] | undefined;
+}
+
+export interface Page<Item> {
+  readonly items: Item[];
+  /** Null when nothing follows. */
+  readonly nextCursor: string | null;
+}
+
+/** A place in a list: the value that it is sorted by, and the id. */
+export function readCursor(text: string | undefined): { value: number; id: number } | null {
+  const match = /^(\d{1,16})_(\d{1,10})$/.exec(text ?? '');
+  return match ? { value: Number(match[1]), id: Number(match[2]) } : null;
+}
+
+const sortValue = (value: unknown): number => (value instanceof Date ? value.getTime() : toNumber(value));
+
+/** Model cards by one indexed query: the page of ids first, then what its cards show. */
+export async function listModelCards(
+  em: EntityManager,
+  eyes: Eyes,
+  filter: ModelFilter,
+  { sort = 'newest', cursor, limit = 40 }: { sort?: ModelSort; cursor?: string | undefined; limit?: number } = {},
+): Promise<Page<ModelCardView>> {
+  const column = SORT_COLUMNS[sort];
+  const where = ['m.listed_at is not null', '(m.level & ?) <> 0'];
+  const values: Parameter[] = [eyes.levels];
+  const add = (condition: string, ...given: Parameter[]) => {
+    where.push(condition);
+    values.push(...given);
+  };
+  if (filter.type) add('m.type = ?', filter.type);
+  if (filter.baseModel) add('m.base_model = ?', filter.baseModel);
+  if (filter.onlyLocal) add('m.is_local = ?', true);
+  if (filter.ownerId) add('m.owner_id = ?', filter.ownerId);
+  if (filter.since) add('m.listed_at >= ?', filter.since);
+  if (filter.tagId) add('exists (select 1 from model_tag t where t.tag_id = ? and t.model_id = m.id)', filter.tagId);
+  if (filter.ids) add(`m.id in (${filter.ids.map(() => '?').join(', ') || 'null'})`, ...filter.ids);
+  if (filter.followedBy) {
+    add(
+      `m.owner_id in (select f.target_id from follow f where f.follower_id = ? and f.state = 'accepted')`,
+      filter.followedBy,
+    );
+  }
+  const place = readCursor(cursor);
+  if (place) {
+    const value = sort === 'newest' ? new Date(place.value) : place.value;
+    add(`(m.${column}, m.id) < (?, ?)`, value, place.id);
+  }
+  const found = await rows<ModelCardRow>(
+    em,
+    `with page as (select m.id, m.${column} from model m where ${where.join(' and ')}
+       order by m.${column} desc, m.id desc limit ?)
+     select ${CARD_COLUMNS}, ${OWNER_COLUMNS}, ${PICTURE_COLUMNS}
+     from page join model m on m.id = page.id join account a on a.id = m.owner_id ${COVER_JOIN}
+     order by page.${column} desc, page.id desc`,
+    [...values, limit + 1, eyes.levels, eyes.levels],
+  );
+  const shown = found.slice(0, limit);
+  const last = found.length > limit ? shown.at(-1) : undefined;
+  return {
+    items: shown.map((row) => modelCardView(row, eyes)),
+    nextCursor: last ? `${sortValue(last[column as 'listed_at'])}_${last.id}` : null,
+  };
+}
+
+export function modelCardView(row: ModelCardRow, eyes: Eyes): ModelCardView {
+  const url = modelUrl(row.id, row.name);
+  return {
+    url,
+    name: row.name,
+    type: row.type,
+    baseModel: row.base_model,
+    cover: row.image_id ? pictureView(row, eyes, url) : null,
+    owner: ownerView(row),
+    downloadCount: row.download_count,
+    likeCount: row.thumbs_up_count,
+    imageCount: row.image_count,
+  };
+}

@@ -1,0 +1,127 @@
+import type { EntityManager } from '@mikro-orm/core';
+import { type Parameter, rows, toDate } from '../kit/database/sql.ts';
+import {
+  COVER_JOIN,
+  type Eyes,
+  type ModelCardView,
+  modelCardView,
+  OWNER_COLUMNS,
+  type OwnerRow,
+  ownerView,
+  type Page,
+  PICTURE_COLUMNS,
+  type PictureRow,
+  pictureView,
+  readCursor,
+  type TileView,
+} from './cards.ts';
+
+export const FEED_SCOPES = ['following', 'here', 'known'] as const;
+export type FeedScope = (typeof FEED_SCOPES)[number];
+
+export type FeedItem =
+  | { readonly kind: 'model'; readonly at: Date; readonly model: ModelCardView }
+  | { readonly kind: 'post'; readonly at: Date; readonly post: TileView };
+
+interface FeedRow extends OwnerRow, PictureRow {
+  kind: 'model' | 'post';
+  id: number;
+  listed_at: unknown;
+  name: string;
+  type: string;
+  base_model: string;
+  download_count: number;
+  thumbs_up_count: number;
+  image_count: number;
+  title: string;
+}
+
+/**
+ * New models and posts, newest first: the heads of two indexes merged, then what the page shows of them, in one query.
+ * No table of feed items is kept, so nothing can disagree with what it shows.
+ */
+export async function listFeed(
+  em: EntityManager,
+  eyes: Eyes,
+  {
+    scope,
+    viewerId,
+    cursor,
+    limit = 40,
+  }: {
+    scope: FeedScope;
+    viewerId: number | null;
+    cursor?: string | undefined;
+    limit?: number;
+  },
+): Promise<Page<FeedItem>> {
+  const place = readCursor(cursor);
+  const head = (kind: 'model' | 'post'): { sql: string; values: Parameter[] } => {
+    const where = ['x.listed_at is not null', '(x.level & ?) <> 0'];
+    const values: Parameter[] = [eyes.levels];
+    if (scope === 'here') {
+      where.push('x.is_local = ?');
+      values.push(true);
+    }
+    if (scope === 'following') {
+      where.push(`(x.owner_id = ? or x.owner_id in (select f.target_id from follow f
+        where f.follower_id = ? and f.state = 'accepted'))`);
+      values.push(viewerId ?? 0, viewerId ?? 0);
+    }
+    if (place) {
+      // a model and a post may share time and id; the model comes first
+      where.push(kind === 'post' ? '(x.listed_at, x.id) <= (?, ?)' : '(x.listed_at, x.id) < (?, ?)');
+      const id = Math.floor(place.id / 2);
+      const passedModel = place.id % 2 === 0;
+      values.push(new Date(place.value), kind === 'post' && !passedModel ? id - 1 : id);
+    }
+    return {
+      sql: `select * from (select '${kind}' as kind, x.id, x.listed_at from ${kind} x where ${where.join(' and ')}
+        order by x.listed_at desc, x.id desc limit ?) ${kind}_head`,
+      values: [...values, limit + 1],
+    };
+  };
+  const [models, posts] = [head('model'), head('post')];
+  const found = await rows<FeedRow>(
+    em,
+    `with page as (select * from (${models.sql} union all ${posts.sql}) heads
+       order by listed_at desc, id desc, kind limit ?)
+     select page.kind, page.id, page.listed_at, m.name, m.type, m.base_model, m.download_count,
+       coalesce(m.thumbs_up_count, p.like_count) as thumbs_up_count,
+       coalesce(m.image_count, p.image_count) as image_count, p.title, ${OWNER_COLUMNS}, ${PICTURE_COLUMNS}
+     from page
+       left join model m on page.kind = 'model' and m.id = page.id
+       left join post p on page.kind = 'post' and p.id = page.id
+       join account a on a.id = coalesce(m.owner_id, p.owner_id)
+       ${FEED_PICTURE_JOIN}
+     order by page.listed_at desc, page.id desc, page.kind`,
+    [...models.values, ...posts.values, limit + 1, eyes.levels, eyes.levels, eyes.levels],
+  );
+  const shown = found.slice(0, limit);
+  const last = found.length > limit ? shown.at(-1) : undefined;
+  return {
+    items: shown.flatMap((row) => feedItem(row, eyes)),
+    nextCursor: last ? `${toDate(last.listed_at).getTime()}_${last.id * 2 + (last.kind === 'post' ? 1 : 0)}` : null,
+  };
+}
+
+/** The cover of a model, or the first fitting picture of a post. */
+const FEED_PICTURE_JOIN = COVER_JOIN.replace(
+  'coalesce(',
+  `coalesce(
+  (select c.id from image c where c.post_id = p.id and (c.level & ?) <> 0 order by c.position limit 1),`,
+);
+
+function feedItem(row: FeedRow, eyes: Eyes): FeedItem[] {
+  const at = toDate(row.listed_at);
+  if (row.kind === 'model') return [{ kind: 'model', at, model: modelCardView(row, eyes) }];
+  if (!row.image_id) return [];
+  const post: TileView = {
+    ...pictureView(row, eyes, `/posts/${row.id}`),
+    caption: row.title,
+    owner: ownerView(row),
+    likeCount: row.thumbs_up_count,
+    imageCount: row.image_count,
+  };
+  return [{ kind: 'post', at, post }];
+}

@@ -1,0 +1,99 @@
+import type { EntityManager } from '@mikro-orm/core';
+import { type Parameter, rows, toNumber } from '../kit/database/sql.ts';
+import {
+  type Eyes,
+  OWNER_COLUMNS,
+  type OwnerRow,
+  ownerView,
+  type Page,
+  PICTURE_COLUMNS,
+  type PictureRow,
+  pictureView,
+  readCursor,
+  type TileView,
+} from './cards.ts';
+
+export type ImageSort = 'newest' | 'likes';
+const SORT_COLUMNS: Readonly<Record<ImageSort, string>> = { newest: 'listed_at', likes: 'like_count' };
+
+export interface ImageFilter {
+  readonly ownerId?: number | undefined;
+  /** Made with any version of this model. */
+  readonly modelId?: number | undefined;
+  readonly versionId?: number | undefined;
+  readonly tagId?: number | undefined;
+  readonly since?: Date | undefined;
+  readonly onlyLocal?: boolean | undefined;
+  readonly followedBy?: number | undefined;
+  readonly baseModel?: string | undefined;
+  readonly ids?: readonly number[] | undefined;
+}
+
+interface TileRow extends OwnerRow, PictureRow {
+  like_count: number;
+  listed_at: unknown;
+}
+
+/** Public pictures by one indexed query. */
+export async function listTiles(
+  em: EntityManager,
+  eyes: Eyes,
+  filter: ImageFilter,
+  { sort = 'newest', cursor, limit = 40 }: { sort?: ImageSort; cursor?: string | undefined; limit?: number } = {},
+): Promise<Page<TileView>> {
+  const column = SORT_COLUMNS[sort];
+  const where = ['i.listed_at is not null', '(i.level & ?) <> 0'];
+  const values: Parameter[] = [eyes.levels];
+  const add = (condition: string, ...given: Parameter[]) => {
+    where.push(condition);
+    values.push(...given);
+  };
+  // "made with" starts from the index of resource_use, which has few rows for one model, not from the newest pictures
+  if (filter.versionId) {
+    add('i.id in (select r.image_id from resource_use r where r.version_id = ?)', filter.versionId);
+  } else if (filter.modelId)
+    add('i.id in (select r.image_id from resource_use r where r.model_id = ?)', filter.modelId);
+  if (filter.ownerId) add('i.owner_id = ?', filter.ownerId);
+  if (filter.onlyLocal) add('i.is_local = ?', true);
+  if (filter.since) add('i.listed_at >= ?', filter.since);
+  if (filter.tagId) add('exists (select 1 from post_tag t where t.tag_id = ? and t.post_id = i.post_id)', filter.tagId);
+  if (filter.ids) add(`i.id in (${filter.ids.map(() => '?').join(', ') || 'null'})`, ...filter.ids);
+  if (filter.baseModel) {
+    add(
+      `exists (select 1 from resource_use r join model_version v on v.id = r.version_id
+        where r.image_id = i.id and v.base_model = ?)`,
+      filter.baseModel,
+    );
+  }
+  if (filter.followedBy) {
+    add(
+      `i.owner_id in (select f.target_id from follow f where f.follower_id = ? and f.state = 'accepted')`,
+      filter.followedBy,
+    );
+  }
+  const place = readCursor(cursor);
+  if (place) {
+    add(`(i.${column}, i.id) < (?, ?)`, sort === 'newest' ? new Date(place.value) : place.value, place.id);
+  }
+  const found = await rows<TileRow>(
+    em,
+    `with page as (select i.id, i.${column} from image i where ${where.join(' and ')}
+       order by i.${column} desc, i.id desc limit ?)
+     select ${PICTURE_COLUMNS}, i.like_count, i.listed_at, ${OWNER_COLUMNS}
+     from page join image i on i.id = page.id join account a on a.id = i.owner_id
+     order by page.${column} desc, page.id desc`,
+    [...values, limit + 1],
+  );
+  const shown = found.slice(0, limit);
+  const last = found.length > limit ? shown.at(-1) : undefined;
+  return { items: shown.map((row) => tileView(row, eyes)), nextCursor: last ? cursorOf(last, sort) : null };
+}
+
+function cursorOf(row: TileRow, sort: ImageSort): string {
+  const value = sort === 'likes' ? row.like_count : row.listed_at;
+  return `${value instanceof Date ? value.getTime() : toNumber(value)}_${row.image_id}`;
+}
+
+function tileView(row: TileRow, eyes: Eyes): TileView {
+  return { ...pictureView(row, eyes), caption: '', owner: ownerView(row), likeCount: row.like_count, imageCount: 1 };
+}
