@@ -1,0 +1,43 @@
+import type { z } from 'zod';
+import type { Work } from '../work.ts';
+
+export const LANES = ['inbox', 'delivery', 'media', 'mail', 'clock', 'gpu'] as const;
+export type Lane = (typeof LANES)[number];
+
+/** What a running job may know and tell about itself. */
+export interface JobHandle {
+  readonly jobId: string;
+  /** Grows with each run of the job; `holdFence` refuses the writes of a run that was overtaken. */
+  readonly fence: number;
+  /** 1 in the first run. */
+  readonly attempt: number;
+  /** Aborted when the job is cancelled, overtaken or handed back because the process stops. */
+  readonly signal: AbortSignal;
+  /** Written at most once a second. The preview is a small encoded picture, at most 48 KiB, dropped at the end. */
+  progress(done: number, total: number, note?: string, preview?: Uint8Array): void;
+}
+
+/** Times between attempts, in full jitter: a random part of `baseMs · 2^(attempt − 1)`, at most `capMs`. */
+export interface BackOff {
+  readonly baseMs: number;
+  readonly capMs: number;
+}
+
+export interface JobDefinition<Payload extends z.ZodType = z.ZodType> {
+  /** `room.imperative-verb`, for example `catalogue.scan-version`. */
+  readonly name: string;
+  readonly lane: Lane;
+  /** Ids, as JSON; parsed again on arrival. */
+  readonly payload: Payload;
+  /** How often it is tried before it counts as failed. */
+  readonly attempts: number;
+  readonly backOff?: BackOff;
+  /** How many jobs of one partition run at once, over all processes; by default one. */
+  readonly partitionLimit?: number;
+  /** What it returns is kept as the job's result, as JSON. Running it twice must be harmless. */
+  run(work: Work, payload: z.output<Payload>, handle: JobHandle): unknown;
+}
+
+export function defineJob<Payload extends z.ZodType>(definition: JobDefinition<Payload>): JobDefinition<Payload> {
+  return definition;
+}

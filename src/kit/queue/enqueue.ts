@@ -1,0 +1,37 @@
+import type { EntityManager } from '@mikro-orm/core';
+import type { z } from 'zod';
+import { newId } from '../ids.ts';
+import type { JobDefinition } from './define.ts';
+import { Job } from './job.ts';
+import type { EnqueueOptions } from './jobs.ts';
+
+/** Writes the row into what `em` flushes next. */
+export function enqueueJob<Payload extends z.ZodType>(
+  em: EntityManager,
+  job: JobDefinition<Payload>,
+  payload: z.input<Payload>,
+  { delayMs = 0, priority = 0, partition = '', dedupeKey, accountId }: EnqueueOptions,
+  now: Date,
+): string {
+  job.payload.parse(payload); // a mistake is told to the one who made it, not to a worker later
+  const id = newId();
+  em.create(
+    Job,
+    {
+      id,
+      name: job.name,
+      lane: job.lane,
+      payload,
+      priority,
+      partition,
+      partitionLimit: job.partitionLimit ?? 1,
+      dedupeKey: dedupeKey ?? null,
+      runAt: new Date(now.getTime() + delayMs),
+      maxAttempts: job.attempts,
+      accountId: accountId ?? null,
+      createdAt: now,
+    },
+    { persist: true },
+  );
+  return id;
+}

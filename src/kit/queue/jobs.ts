@@ -1,0 +1,35 @@
+import type { EntityManager } from '@mikro-orm/core';
+import type { z } from 'zod';
+import type { JobDefinition } from './define.ts';
+import type { JobStatus } from './status.ts';
+
+export interface EnqueueOptions {
+  /** Not before that much time has passed. */
+  readonly delayMs?: number;
+  /** The lower the sooner; 0 is usual. */
+  readonly priority?: number;
+  /** Jobs of one partition run one after the other, or as many at once as the definition says. */
+  readonly partition?: string;
+  /** Of the queued jobs with one key a single one runs, and after the last of them was written. */
+  readonly dedupeKey?: string;
+  /** For whom it runs. */
+  readonly accountId?: number;
+}
+
+/** What services see of the queue. */
+export interface Jobs {
+  /**
+   * Writes a job into what `em` flushes next, so that it exists when that transaction commits and not before; workers
+   * are woken then. Returns its id. Throws when the payload is not what the definition says.
+   */
+  enqueue<Payload extends z.ZodType>(
+    em: EntityManager,
+    job: JobDefinition<Payload>,
+    payload: z.input<Payload>,
+    options?: EnqueueOptions,
+  ): string;
+  /** Ends a queued job, and asks a running one to stop, at once. False when there is nothing to cancel. */
+  cancel(em: EntityManager, jobId: string): Promise<boolean>;
+  /** The job as it is now, then after each change, until it has ended; nothing when there is no such job. */
+  watch(em: EntityManager, jobId: string, signal?: AbortSignal): AsyncIterable<JobStatus>;
+}
