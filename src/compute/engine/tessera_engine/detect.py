@@ -1,0 +1,135 @@
+"""What a safetensors file is, told from its header alone."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .errors import EngineError
+from .families import Family, list_families
+from .hashes import file_sha256, tensor_sha256
+from .header import Header, read_header
+from .ldm_keys import UNET_PREFIX, VAE_PREFIX
+
+CONV_IN = f"{UNET_PREFIX}input_blocks.0.0.weight"
+#: Adapters that are recognised and refused by name, by the ending of their tensors.
+OTHER_ADAPTERS = {"hada_w1_a": "LoHa", "lokr_w1": "LoKr", "dora_scale": "DoRA", "oft_blocks": "OFT", "oft_diag": "OFT"}
+
+
+@dataclass(frozen=True)
+class Prediction:
+    kind: str  # "epsilon" or "v_prediction"
+    zero_terminal_snr: bool
+
+
+def detect_kind(header: Header) -> str:
+    names = header.tensors
+    if CONV_IN in names:
+        return "checkpoint"
+    if any(".lora_" in n or ".lora." in n or "_lora." in n or n.rpartition(".")[2] in OTHER_ADAPTERS for n in names):
+        return "lora"
+    if f"{VAE_PREFIX}decoder.conv_in.weight" in names or "decoder.conv_in.weight" in names:
+        return "vae"
+    if any(n in names for n in ("emb_params", "clip_l", "clip_g")):
+        return "embedding"
+    return "unknown"
+
+
+def detect_family(header: Header, test_families: bool) -> Family | None:
+    """By the width of the first convolution, the depth of cross-attention, and where the text encoders lie."""
+    first = header.shape(CONV_IN)
+    if first is None:
+        return None
+    depths = {
+        info.shape[1] for name, info in header.tensors.items() if name.endswith("attn2.to_k.weight") and len(info.shape) == 2
+    }
+    for family in list_families(test_families):
+        fits = first == (family.unet["block_out_channels"][0], family.unet["in_channels"], 3, 3)
+        if fits and depths == {family.context_dim}:
+            return family
+    return None
+
+
+def load_family_of(header: Header, test_families: bool) -> Family:
+    """Throws `model_invalid` when it is no checkpoint, `unsupported` when it is of no family that we know."""
+    if detect_kind(header) != "checkpoint":
+        raise EngineError("model_invalid", "This file is not a checkpoint with a UNet.")
+    family = detect_family(header, test_families)
+    if family is None:
+        shape = header.shape(CONV_IN)
+        if shape and len(shape) == 4 and shape[1] == 9:
+            raise EngineError("unsupported", "Inpainting checkpoints are not supported yet.")
+        raise EngineError("unsupported", "This family of models is not supported.")
+    return family
+
+
+def detect_prediction(header: Header) -> Prediction:
+    """From metadata, else from marker tensors as Comfy and Forge read them, else epsilon."""
+    stated = header.metadata.get("modelspec.prediction_type", "").lower()
+    zero = "ztsnr" in header.tensors
+    if stated.startswith("v"):
+        return Prediction("v_prediction", zero)
+    if stated.startswith("eps"):
+        return Prediction("epsilon", zero)
+    return Prediction("v_prediction" if "v_pred" in header.tensors else "epsilon", zero)
+
+
+def _lora_facts(header: Header) -> dict[str, Any]:
+    ranks = [
+        info.shape[0]
+        for name, info in header.tensors.items()
+        if name.endswith(("lora_down.weight", "lora_A.weight", "lora.down.weight")) and info.shape
+    ]
+    depths = {
+        info.shape[1]
+        for name, info in header.tensors.items()
+        if "attn2" in name and "to_k" in name and ("down" in name or "lora_A" in name) and len(info.shape) == 2
+    }
+    family = {768: "sd15", 2048: "sdxl", 32: "tiny"}.get(next(iter(depths))) if len(depths) == 1 else None
+    alpha = header.metadata.get("ss_network_alpha")
+    facts: dict[str, Any] = {"family": family, "rank": max(ranks) if ranks else None}
+    if alpha and alpha.replace(".", "", 1).isdigit():
+        facts["alpha"] = float(alpha)
+    return facts
+
+
+def inspect_file(path: Path, test_families: bool) -> dict[str, Any]:
+    """The answer to `inspect`. Nothing but the header and the hash is read."""
+    header = read_header(path)
+    kind = detect_kind(header)
+    family = detect_family(header, test_families)
+    sha256 = file_sha256(path)
+    kinds: dict[str, int] = {}
+    for info in header.tensors.values():
+        kinds[info.dtype] = kinds.get(info.dtype, 0) + math.prod(info.shape)
+    problems = []
+    if kind == "checkpoint" and family is None:
+        problems.append("This family of models is not supported.")
+    problems += sorted({f"{OTHER_ADAPTERS[n.rpartition('.')[2]]} is not supported." for n in header.tensors
+                        if n.rpartition(".")[2] in OTHER_ADAPTERS})  # fmt: skip
+    report: dict[str, Any] = {
+        "kind": kind,
+        "family": family.name if family else None,
+        "prediction_type": detect_prediction(header).kind if kind == "checkpoint" else None,
+        "dtype": max(kinds, key=lambda k: kinds[k]) if kinds else None,
+        "tensors": len(header.tensors),
+        "params": sum(kinds.values()),
+        "metadata": _short_metadata(header.metadata),
+        "sha256": sha256,
+        "autov2": sha256[:10],
+        "autov3": tensor_sha256(path, header.data_offset)[:12],
+        "problems": problems,
+    }
+    return report | (_lora_facts(header) if kind == "lora" else {})
+
+
+def _short_metadata(metadata: dict[str, str], limit: int = 65_536) -> dict[str, str]:
+    kept: dict[str, str] = {}
+    for name, value in metadata.items():
+        limit -= len((name + value).encode("utf-8"))
+        if limit < 0:
+            break
+        kept[name] = value
+    return kept

@@ -1,0 +1,231 @@
+"""The process: a reader thread that answers at once, the main thread that works, and a heartbeat.
+
+Work is done one command at a time, in the order in which it came; `cancel` and `ping` overtake it.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import re
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from .detect import inspect_file
+from .device import describe_device, is_broken_gpu, is_out_of_memory, memory_use
+from .engine import Engine
+from .errors import Cancelled, EngineError, disk_error
+from .generate import run_generate
+from .job import Job
+from .params import Fields, FileRef, read_generate
+from .versions import versions
+from .wire import BadLine, Events, parse, split_lines
+
+HEARTBEAT_S = 2.0
+#: Protocol commands that exist and are not built yet.
+LATER = ("train", "resume", "pause", "estimate")
+_JOB_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+
+@dataclass
+class Work:
+    id: int
+    job: Job | None
+    run: Callable[[], None]
+
+
+def hello_fields(engine: Engine) -> dict[str, Any]:
+    return {**versions(), "device": describe_device(), "caps": engine.caps()}
+
+
+class Server:
+    def __init__(self, stdin_fd: int, events: Events) -> None:
+        self.engine = Engine()
+        self._stdin_fd = stdin_fd
+        self._events = events
+        self._work: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
+        self._jobs: dict[str, Job] = {}
+        self._running: Job | None = None
+        self._heartbeat_s = HEARTBEAT_S
+        self._stopped = threading.Event()
+
+    def serve(self) -> int:
+        """Until `shutdown` or the end of stdin. The exit status: 0, or 70 when the GPU is lost."""
+        self._events.send("hello", **hello_fields(self.engine))
+        threading.Thread(target=self._read, name="reader", daemon=True).start()
+        threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
+        status = 0
+        while status == 0 and (work := self._work.get()) is not None:
+            status = self._do(work)
+        self._stopped.set()
+        self._events.send("bye", reason="gpu_lost" if status else "shutdown")
+        return status
+
+    def _do(self, work: Work) -> int:
+        self._running = work.job
+        where = {"job": work.job.id} if work.job else {"id": work.id}
+        try:
+            work.run()
+        except Cancelled:
+            self._events.send("cancelled", **where, partial=work.job.partial if work.job else [])
+        except EngineError as error:
+            self._events.send("error", **where, **error.fields())
+        except OSError as error:
+            self._events.send("error", **where, **disk_error(error).fields())
+        except Exception as error:
+            traceback.print_exc()
+            if is_broken_gpu(error):
+                self._events.send("error", **where, **EngineError("gpu_lost", "The GPU stopped answering.").fields())
+                return 70
+            if is_out_of_memory(error):
+                code = "oom_vram" if self.engine.device.is_cuda else "oom_ram"
+                self._events.send("error", **where, **EngineError(code, "There is not enough memory.").fields())
+                return 0
+            message = f"{type(error).__name__}: {error}"[:500]
+            self._events.send("error", **where, **EngineError("internal", message).fields())
+        finally:
+            self._running = None
+            if work.job:
+                self._jobs.pop(work.job.id, None)
+        return 0
+
+    def _beat(self) -> None:
+        while not self._stopped.wait(self._heartbeat_s):
+            job = self._running
+            state = {"job": job.id, "phase": job.current_phase, "step": job.step} if job else {"phase": "idle", "step": 0}
+            self._events.send("hb", **state, **memory_use())
+
+    def _read(self) -> None:
+        for line in split_lines(self._stdin_fd):
+            try:
+                if isinstance(line, BadLine):
+                    raise line
+                if line.strip():
+                    self._take(parse(line))
+            except BadLine as error:
+                self._events.send("error", **EngineError("bad_message", str(error)).fields())
+        self._stop(0)  # the supervisor is gone
+
+    def _take(self, message: dict[str, Any]) -> None:
+        kind, id = message["t"], message["id"]
+        handler = getattr(self, f"_on_{kind}", None) if re.fullmatch("[a-z]+", kind) else None
+        try:
+            if kind in LATER:
+                raise EngineError("unsupported", f"{kind} is not supported yet.")
+            if handler is None:
+                raise EngineError("bad_message", f"There is no command {kind[:40]!r}.")
+            handler(message)
+        except EngineError as error:
+            job = {"job": message["job"]} if isinstance(message.get("job"), str) else {}
+            self._events.send("error", id=id, **job, **error.fields())
+
+    def _ack(self, message: dict[str, Any]) -> None:
+        self._events.send("ack", id=message["id"])
+
+    def _later(self, message: dict[str, Any], run: Callable[[], None], job: Job | None = None) -> None:
+        self._ack(message)
+        self._work.put(Work(message["id"], job, run))
+
+    def _on_configure(self, message: dict[str, Any]) -> None:
+        if self._running:
+            raise EngineError("bad_params", "A job is running; configure before or after.")
+        beat = Fields(message, "configure").number("heartbeat_s", 0.05, 60, HEARTBEAT_S)
+        started = time.monotonic()
+        self.engine.configure(message)
+        self._heartbeat_s = beat
+        self._ack(message)
+        ms = round((time.monotonic() - started) * 1000)
+        self._events.send("ready", warm=self.engine.cache.names(), ms=ms, caps=self.engine.caps())
+
+    def _on_ping(self, message: dict[str, Any]) -> None:
+        self._ack(message)
+        self._events.send("pong", id=message["id"], nonce=message.get("nonce"))
+
+    def _on_inspect(self, message: dict[str, Any]) -> None:
+        p = Fields(message.get("p", {}), "p")
+        root = p.choice("root", ("models", "loras"), "models")
+        path = self.engine.roots.find(root, p.data.get("file"), "p.file")
+        send = self._events.send
+        self._later(message, lambda: send("report", id=message["id"], **inspect_file(path, self.engine.test_families)))
+
+    def _on_load(self, message: dict[str, Any]) -> None:
+        p = Fields(message.get("p", {}), "p").inner("model")
+        ref, pin = FileRef(p.text("file"), p.sha256(), ""), p.flag("pin", False)
+        self.engine.roots.find("models", ref.file, "p.model.file")
+
+        def run() -> None:
+            started = time.monotonic()
+            model = self.engine.load_model(ref.file, ref.sha256, lambda: None, "p.model.file")
+            if pin:
+                self.engine.cache.pin(self.engine.key_of(model))
+            ms = round((time.monotonic() - started) * 1000)
+            self._events.send("loaded", id=message["id"], sha256=model.sha256, family=model.family.name,
+                              bytes=model.total_bytes, ms=ms)  # fmt: skip
+
+        self._later(message, run)
+
+    def _on_unload(self, message: dict[str, Any]) -> None:
+        p = Fields(message.get("p", {}), "p")
+        wanted = p.text("model", "all", 100)
+
+        def run() -> None:
+            for name in self.engine.cache.names():
+                if wanted == "all" or name.startswith(wanted):
+                    self.engine.cache.drop(name)
+            self._events.send("unloaded", id=message["id"], warm=self.engine.cache.names())
+
+        self._later(message, run)
+
+    def _on_generate(self, message: dict[str, Any]) -> None:
+        id = message.get("job")
+        if not isinstance(id, str) or not _JOB_ID.fullmatch(id):
+            raise EngineError("bad_params", "A job is named by a UUID in lower case.", "job")
+        if id in self._jobs:
+            raise EngineError("bad_params", "This job is already here.", "job")
+        params = read_generate(message.get("p"))
+        self.engine.roots.folder("job")
+        self.engine.roots.find("models", params.model.file, "p.model.file")
+        job = Job(id, self._events)
+        self._jobs[id] = job
+        started = time.monotonic()
+
+        def run() -> None:
+            images = run_generate(self.engine, job, params)
+            self._events.send("result", job=id, images=images, ms=round((time.monotonic() - started) * 1000))
+
+        self._later(message, run, job)
+
+    def _on_cancel(self, message: dict[str, Any]) -> None:
+        job = self._jobs.get(str(message.get("job")))
+        if job is None:
+            raise EngineError("bad_params", "There is no such job here.", "job")
+        job.cancelled.set()
+        self._ack(message)
+
+    def _on_shutdown(self, message: dict[str, Any]) -> None:
+        grace = Fields(message, "shutdown").number("grace_s", 0, 3600, 0)
+        self._ack(message)
+        self._stop(grace)
+
+    def _stop(self, grace_s: float) -> None:
+        """Ends after the work of the moment, or `grace_s` seconds from now, when it is cancelled."""
+
+        def hurry() -> None:
+            for job in list(self._jobs.values()):
+                job.cancelled.set()
+
+        self._work.put(None)
+        if grace_s > 0:
+            timer = threading.Timer(grace_s, hurry)
+            timer.daemon = True
+            timer.start()
+        else:
+            hurry()
+
+
+def run_server() -> int:
+    return Server(0, Events(int(os.environ.get("TESSERA_EVENTS_FD", "3")))).serve()
