@@ -1,0 +1,81 @@
+import { AppError } from '../kit/errors.ts';
+import { readMediaType } from '../kit/net/media-type.ts';
+import type { Net } from '../kit/net/net.ts';
+import { type Json, parsePeerJson } from './json.ts';
+import { type ApObject, normalise } from './normalise.ts';
+import { isOwnId, isSameOrigin, readId } from './origin.ts';
+
+export const AS2_PROFILE = 'https://www.w3.org/ns/activitystreams';
+export const ACTIVITY_JSON = 'application/activity+json';
+export const LD_JSON = `application/ld+json; profile="${AS2_PROFILE}"`;
+
+export interface FetchedDocument {
+  readonly object: ApObject;
+  /** As it came, to be stored and shown again without loss. */
+  readonly raw: Json;
+}
+
+export interface DocumentFetcher {
+  readonly net: Pick<Net, 'peerFetch'>;
+  readonly ownOrigin: string;
+  /** Signs a GET as the node's own actor, for peers that want to know who asks. */
+  readonly sign?: (url: URL) => Record<string, string>;
+  readonly forgetFailureAfterMs?: number;
+}
+
+/**
+ * Fetches an object from its own address. The answer must be ActivityPub by its content type, or an uploaded file of
+ * that host could pose as an actor (CVE-2024-25623), and its id must be the address that answered; when it names
+ * another address of the same origin, that one is asked, once. Null when it is not there (404, 410).
+ * Throws `unavailable`, `invalid`, `too_large` or `malformed`.
+ */
+export async function fetchDocument(fetcher: DocumentFetcher, id: string): Promise<FetchedDocument | null> {
+  const first = await fetchOnce(fetcher, id);
+  if (!first || isAt(first, first.url)) return first;
+  const named = first.object.id;
+  // The origin that answered is the one that may name another address, not the one that was asked.
+  if (!named || !isSameOrigin(named, first.url.href, fetcher.ownOrigin)) throw elsewhere();
+  const second = await fetchOnce(fetcher, named);
+  if (second && second.object.id !== named) throw elsewhere();
+  return second;
+}
+
+async function fetchOnce(
+  { net, ownOrigin, sign, forgetFailureAfterMs }: DocumentFetcher,
+  id: string,
+): Promise<(FetchedDocument & { url: URL }) | null> {
+  const address = id.split('#')[0] ?? id;
+  if (!readId(address, ownOrigin) || isOwnId(address, ownOrigin)) {
+    throw new AppError('invalid', 'This is not the address of an object elsewhere.');
+  }
+  const reply = await net.peerFetch(address, {
+    headers: (url) => ({ accept: `${ACTIVITY_JSON}, ${LD_JSON}`, ...sign?.(url) }),
+    ...(forgetFailureAfterMs === undefined ? {} : { forgetFailureAfterMs }),
+  });
+  if (reply.status === 404 || reply.status === 410) return null;
+  if (reply.status !== 200) throw new AppError('unavailable', `The peer answered ${reply.status}.`);
+  if (!isActivityPub(reply.headers['content-type'])) {
+    throw new AppError('unavailable', 'The peer did not answer with an ActivityPub document.');
+  }
+  const raw = parsePeerJson(reply.body);
+  return { object: normalise(raw), raw, url: reply.url };
+}
+
+/** `application/activity+json`, or `application/ld+json` with the ActivityStreams profile; nothing looser. */
+export function isActivityPub(contentType: string | undefined): boolean {
+  const { type, parameters } = readMediaType(contentType);
+  if (type === ACTIVITY_JSON) return true;
+  return type === 'application/ld+json' && (parameters.get('profile') ?? '').split(' ').includes(AS2_PROFILE);
+}
+
+function isAt({ object }: FetchedDocument, url: URL): boolean {
+  return object.id !== undefined && URL.canParse(object.id) && withoutHash(object.id) === url.href;
+}
+
+function withoutHash(id: string): string {
+  const url = new URL(id);
+  url.hash = '';
+  return url.href;
+}
+
+const elsewhere = () => new AppError('unavailable', 'The document claims to be from somewhere else.');
