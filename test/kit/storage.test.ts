@@ -5,10 +5,18 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { suite, type TestContext, test } from 'node:test';
+import {
+  CreateMultipartUploadCommand,
+  ListMultipartUploadsCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
 import { AppError } from '../../src/kit/errors.ts';
 import { DiskFiles } from '../../src/kit/storage/disk.ts';
 import { assertFreeSpace, blobKey, type Files } from '../../src/kit/storage/files.ts';
 import { S3Files } from '../../src/kit/storage/s3.ts';
+import { copyObject, sweepS3Leftovers } from '../../src/kit/storage/s3-parts.ts';
 import { removeUnreferenced } from '../../src/kit/storage/sweep.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
@@ -30,17 +38,29 @@ async function diskFiles(t: TestContext): Promise<Files> {
   return DiskFiles.at(await temporaryFolder(t));
 }
 
-async function s3Files(t: TestContext): Promise<Files> {
-  const files = await S3Files.at({
-    endpoint: new URL(s3Endpoint ?? ''),
-    region: 'us-east-1',
-    bucket: `test-${randomUUID()}`,
-    accessKeyId: 'key',
-    secretAccessKey: 'secret',
-  });
+const s3Config = (endpoint: string) => ({
+  endpoint: new URL(endpoint),
+  region: 'us-east-1',
+  bucket: `test-${randomUUID()}`,
+  accessKeyId: 'key',
+  secretAccessKey: 'secret',
+});
+
+async function s3FilesAndClient(t: TestContext) {
+  const { bucket: Bucket, ...config } = s3Config(s3Endpoint ?? '');
+  const files = await S3Files.at({ ...config, bucket: Bucket });
   t.after(() => files.close());
-  return files;
+  const s3 = new S3Client({
+    endpoint: config.endpoint.href,
+    region: config.region,
+    forcePathStyle: true,
+    credentials: { accessKeyId: config.accessKeyId, secretAccessKey: config.secretAccessKey },
+  });
+  t.after(() => s3.destroy());
+  return { files, s3, Bucket };
 }
+
+const s3Files = async (t: TestContext): Promise<Files> => (await s3FilesAndClient(t)).files;
 
 /** Chunks of odd sizes, as a socket gives them. */
 async function* inChunks(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
@@ -202,4 +222,48 @@ suite('on disk', () => {
 
 suite('on S3', { skip: s3Endpoint ? false : 'TEST_S3_ENDPOINT is not set' }, () => {
   contract(s3Files);
+
+  test('neither a finished nor a broken put leaves temporary objects or parts', async (t) => {
+    const { files, s3, Bucket } = await s3FilesAndClient(t);
+    const breaks = async function* () {
+      yield* inChunks(MANY_PARTS);
+      throw new Error('the sender is gone');
+    };
+    await files.put(Readable.from(inChunks(MANY_PARTS), { objectMode: false }));
+    await assert.rejects(files.put(Readable.from(breaks(), { objectMode: false })), /the sender is gone/);
+
+    const { Contents = [] } = await s3.send(new ListObjectsV2Command({ Bucket }));
+    const { Uploads = [] } = await s3.send(new ListMultipartUploadsCommand({ Bucket }));
+    assert.deepEqual(
+      Contents.map(({ Key }) => Key),
+      [blobKey(sha256Of(MANY_PARTS))],
+    );
+    assert.deepEqual(Uploads, []);
+  });
+
+  test('an object that is too large for one copy is copied in parts', async (t) => {
+    const { files, s3, Bucket } = await s3FilesAndClient(t);
+    const { sha256, totalBytes } = await files.put(MANY_PARTS);
+    const other = 'f'.repeat(64);
+    await copyObject(s3, Bucket, blobKey(sha256), blobKey(other), totalBytes, 6 * 1024 * 1024);
+    assert.ok((await buffer(files.open(other))).equals(MANY_PARTS));
+  });
+
+  test('what a killed process left is cleared, and what is young is not', async (t) => {
+    const { s3, Bucket } = await s3FilesAndClient(t);
+    await s3.send(new PutObjectCommand({ Bucket, Key: 'tmp/half', Body: 'x' }));
+    await s3.send(new CreateMultipartUploadCommand({ Bucket, Key: 'tmp/parts' }));
+    const objects = async () => (await s3.send(new ListObjectsV2Command({ Bucket }))).Contents?.length ?? 0;
+    const uploads = async () => (await s3.send(new ListMultipartUploadsCommand({ Bucket }))).Uploads?.length ?? 0;
+
+    // Only of objects: moto dates every unfinished upload 2010.
+    await sweepS3Leftovers(s3, Bucket, new Date(Date.now() - 3_600_000));
+    assert.equal(await objects(), 1);
+    await sweepS3Leftovers(s3, Bucket, new Date(Date.now() + 60_000));
+    assert.deepEqual([await objects(), await uploads()], [0, 0]);
+  });
+});
+
+test('a store that is not there is said so at the start', async () => {
+  await assert.rejects(S3Files.at(s3Config('http://127.0.0.1:9')), isError('unavailable'));
 });
