@@ -1,0 +1,59 @@
+import { z } from 'zod';
+import { AppError } from '../../kit/errors.ts';
+import { record } from '../../kit/events/events.ts';
+import type { Work } from '../../kit/work.ts';
+import { accountProfileChanged } from '../events.ts';
+import { Account, type ProfileLink } from '../model.ts';
+
+const MAX_LINKS = 6;
+
+const listOf = z.union([z.string().transform((one) => [one]), z.array(z.string())]).default([]);
+
+const WebAddress = z.url({ protocol: /^https?$/, hostname: z.regexes.domain });
+
+/** Two lists of the same length, as the form sends them: rows where both are empty are left out. */
+const Links = z.object({ linkLabel: listOf, linkUrl: listOf });
+
+export const ProfileForm = Links.extend({
+  displayName: z.string().trim().max(80, 'At most 80 characters, please.').default(''),
+  bio: z.string().trim().max(2_000, 'At most 2,000 characters, please.').default(''),
+  isLocked: z.literal('1').optional(),
+}).transform((form, ctx) => {
+  const links: ProfileLink[] = [];
+  for (const [index, text] of form.linkUrl.entries()) {
+    const url = text.trim();
+    if (url === '') continue;
+    if (!WebAddress.safeParse(url).success || url.length > 500) {
+      ctx.addIssue({
+        code: 'custom',
+        path: ['linkUrl'],
+        message: `“${url.slice(0, 60)}” is not a web address (https://…).`,
+      });
+      return z.NEVER;
+    }
+    const label = (form.linkLabel[index] ?? '').trim().slice(0, 40);
+    links.push({ label: label || new URL(url).hostname, url });
+  }
+  if (links.length > MAX_LINKS) {
+    ctx.addIssue({ code: 'custom', path: ['linkUrl'], message: `At most ${MAX_LINKS} links, please.` });
+    return z.NEVER;
+  }
+  return { displayName: form.displayName, bio: form.bio, isLocked: form.isLocked === '1', links };
+});
+
+export async function loadOwnAccount({ em, viewer }: Pick<Work, 'em' | 'viewer'>): Promise<Account> {
+  const account = viewer && (await em.findOne(Account, viewer.id));
+  if (!account) throw new AppError('unauthenticated', 'Please sign in.');
+  return account;
+}
+
+/** The viewer's own profile. */
+export async function editProfile(
+  work: Pick<Work, 'em' | 'viewer'>,
+  { displayName, bio, isLocked, links }: z.output<typeof ProfileForm>,
+): Promise<void> {
+  const account = await loadOwnAccount(work);
+  Object.assign(account, { displayName, bio, isLocked, links });
+  record(work.em, accountProfileChanged, { accountId: account.id });
+  await work.em.flush();
+}
