@@ -1,4 +1,5 @@
 import { cleanExif, cleanXmp, type KeepText, rewriteWithout } from './carriers/clean.ts';
+import { tiffStart } from './carriers/exif.ts';
 import { inspectImage, openImage, readMetadataBlocks } from './images.ts';
 
 /**
@@ -16,11 +17,17 @@ async function cleanAvif(original: Uint8Array, keep: KeepText): Promise<Buffer> 
   const { exif, xmp } = await readMetadataBlocks(original);
   const newXmp = xmp ? cleanXmp(Buffer.from(xmp).toString('utf8'), keep) : null;
   const isDone =
-    (!exif || overwrite(copy, exif, cleanExif(exif, keep), 0)) &&
+    (!exif || overwrite(copy, exif, exifInPlace(exif, keep), 0)) &&
     (!xmp || overwrite(copy, xmp, newXmp === null ? null : Buffer.from(newXmp), 0x20));
   if (isDone) return copy;
   // The decoder put the block together from several pieces: draw the picture anew, which costs a little quality.
   return openImage(original).autoOrient().avif({ quality: 85, effort: 3 }).toBuffer();
+}
+
+/** The index of the file counts from the start of the block to the TIFF in it, so what stands before that stays. */
+function exifInPlace(exif: Uint8Array, keep: KeepText): Buffer | null {
+  const made = cleanExif(exif, keep);
+  return made && Buffer.concat([exif.subarray(0, tiffStart(exif) ?? 0), made]);
 }
 
 /** Puts `made` in the place of `block` and fills up the rest; a text that has grown too long is left out. */

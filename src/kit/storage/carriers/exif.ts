@@ -137,7 +137,7 @@ function directory(entries: readonly Entry[], at: number): Buffer {
 }
 
 /** Where the TIFF begins: WebP and AVIF writers put `Exif\0\0` or an offset before it. */
-function tiffStart(bytes: Uint8Array): number | null {
+export function tiffStart(bytes: Uint8Array): number | null {
   for (let at = 0; at <= 16 && at + 8 <= bytes.length; at += 1) {
     const mark = Buffer.from(bytes.subarray(at, at + 4)).toString('latin1');
     if (mark === 'II*\0' || mark === 'MM\0*') return at;

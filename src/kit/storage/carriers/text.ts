@@ -1,3 +1,5 @@
+import { isUtf8 } from 'node:buffer';
+
 // Text in pictures seldom is in the encoding that its carrier prescribes. UTF-8 is tried first because text in another
 // encoding is almost never valid UTF-8 by accident.
 
@@ -5,7 +7,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /** UTF-8 if it is valid, UTF-16 if every second byte of its beginning is zero, else Latin-1; ends before padding. */
 export function textOf(bytes: Uint8Array): string {
-  const order = utf16Order(bytes);
+  const order = utf16Order(bytes, 4);
   if (order) return withoutPadding(new TextDecoder(order).decode(bytes));
   try {
     return withoutPadding(utf8.decode(bytes));
@@ -22,31 +24,36 @@ export function userCommentOf(bytes: Uint8Array, tiffIsLittleEndian: boolean): s
   const code = Buffer.from(bytes.subarray(0, 8)).toString('latin1');
   const body = bytes.subarray(8);
   if (code === 'UNICODE\0') {
-    if (!body.includes(0)) return textOf(body);
-    return withoutPadding(
-      new TextDecoder(utf16Order(body) ?? (tiffIsLittleEndian ? 'utf-16le' : 'utf-16be')).decode(
-        body.subarray(0, body.length & ~1),
-      ),
-    );
+    if (!body.subarray(0, contentLength(body)).includes(0) && isUtf8(body)) return textOf(body);
+    const order = utf16Order(body, Number.POSITIVE_INFINITY) ?? (tiffIsLittleEndian ? 'utf-16le' : 'utf-16be');
+    return withoutPadding(new TextDecoder(order).decode(body.subarray(0, body.length & ~1)));
   }
   if (code.startsWith('JIS\0')) return withoutPadding(new TextDecoder('iso-2022-jp').decode(body));
   if (code.startsWith('ASCII\0') || code === '\0\0\0\0\0\0\0\0') return textOf(body);
   return textOf(bytes);
 }
 
-function utf16Order(bytes: Uint8Array): 'utf-16le' | 'utf-16be' | null {
+/** The byte order, if at least one in `mostPairs` of the pairs of bytes is a letter beside a zero. */
+function utf16Order(padded: Uint8Array, mostPairs: number): 'utf-16le' | 'utf-16be' | null {
+  const bytes = padded.subarray(0, contentLength(padded));
   if (bytes[0] === 0xff && bytes[1] === 0xfe) return 'utf-16le';
   if (bytes[0] === 0xfe && bytes[1] === 0xff) return 'utf-16be';
-  const end = Math.min(bytes.length & ~1, 8192);
+  const end = bytes.length & ~1;
   let even = 0;
   let odd = 0;
   for (let at = 0; at < end; at += 2) {
     if (bytes[at] === 0 && bytes[at + 1] !== 0) even += 1;
     if (bytes[at + 1] === 0 && bytes[at] !== 0) odd += 1;
   }
-  // Padding is zeros in pairs, which count for neither; a long CJK text has ASCII settings somewhere.
-  if (even + odd < Math.max(1, end / 50)) return null;
+  if (even + odd < Math.max(1, end / 2 / mostPairs)) return null;
   return even > odd ? 'utf-16be' : 'utf-16le';
+}
+
+/** Length without zeros at the end, which pad texts of every encoding. */
+function contentLength(bytes: Uint8Array): number {
+  let end = bytes.length;
+  while (end > 0 && bytes[end - 1] === 0) end -= 1;
+  return end;
 }
 
 function withoutPadding(text: string): string {
