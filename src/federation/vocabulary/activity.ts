@@ -1,0 +1,94 @@
+import { AS_PUBLIC, type Document, withContext } from './context.ts';
+
+/** What every activity needs: its own id on this node, and who acts. */
+export interface Act {
+  readonly uri: string;
+  readonly actorUri: string;
+}
+
+/** Create and Update go to whom the object goes, and carry it whole. */
+export function buildCreate(act: Act, object: Document): Document {
+  const { to, cc, published } = object;
+  return activity('Create', act, { published, to, cc, object });
+}
+
+/** `updatedAt` also makes ids of repeated Updates differ, when the caller puts it there. */
+export function buildUpdate(act: Act, object: Document, updatedAt: Date): Document {
+  const { '@context': _context, ...body } = object;
+  // An actor has no audience of its own.
+  const { to = [AS_PUBLIC], cc = typeof body.followers === 'string' ? [body.followers] : [] } = body;
+  return activity('Update', act, { updated: updatedAt.toISOString(), to, cc, object: body });
+}
+
+export interface TombstoneView {
+  readonly uri: string;
+  readonly formerType: string;
+  readonly deletedAt: Date;
+  /** Asks servers of our kind to purge copies too. */
+  readonly takedown: { readonly code: string; readonly hashes?: readonly string[] } | null;
+}
+
+export function buildTombstone({ uri, formerType, deletedAt, takedown }: TombstoneView): Document {
+  return {
+    id: uri,
+    type: 'Tombstone',
+    formerType,
+    deleted: deletedAt.toISOString(),
+    ...(takedown === null ? {} : { takedown }),
+  };
+}
+
+export function buildDelete(act: Act, tombstone: TombstoneView): Document {
+  return activity('Delete', act, { to: [AS_PUBLIC], object: buildTombstone(tombstone) });
+}
+
+/** An account that ends: the form that Mastodon understands names the actor alone. */
+export function buildActorDelete(act: Act): Document {
+  return activity('Delete', act, { to: [AS_PUBLIC], object: act.actorUri });
+}
+
+export function buildFollow(act: Act, targetUri: string): Document {
+  return activity('Follow', act, { to: [targetUri], object: targetUri });
+}
+
+/** `follow` is the activity that is answered: whole where it is stored, because some peers compare more than its id. */
+export function buildAccept(act: Act, follow: string | Document, followerUri: string): Document {
+  return activity('Accept', act, { to: [followerUri], object: withoutContext(follow) });
+}
+
+export function buildReject(act: Act, follow: string | Document, followerUri: string): Document {
+  return activity('Reject', act, { to: [followerUri], object: withoutContext(follow) });
+}
+
+export function buildLike(act: Act, objectUri: string, ownerUri: string): Document {
+  return activity('Like', act, { to: [ownerUri], object: objectUri });
+}
+
+export function buildAnnounce(act: Act, objectUri: string, followersUri: string, ownerUri: string, at: Date): Document {
+  return activity('Announce', act, {
+    published: at.toISOString(),
+    to: [AS_PUBLIC],
+    cc: [followersUri, ownerUri],
+    object: objectUri,
+  });
+}
+
+/** Carries what is undone whole: peers that never stored its id find it by type, actor and object. */
+export function buildUndo(act: Act, undone: Document): Document {
+  const { to, cc } = undone;
+  return activity('Undo', act, { ...(to ? { to } : {}), ...(cc ? { cc } : {}), object: withoutContext(undone) });
+}
+
+export function buildBlock(act: Act, targetUri: string): Document {
+  return activity('Block', act, { to: [targetUri], object: targetUri });
+}
+
+function activity(type: string, { uri, actorUri }: Act, fields: Document): Document {
+  return withContext({ id: uri, type, actor: actorUri, ...fields });
+}
+
+function withoutContext(value: string | Document): string | Document {
+  if (typeof value === 'string') return value;
+  const { '@context': _context, ...body } = value;
+  return body;
+}

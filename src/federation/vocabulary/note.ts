@@ -1,0 +1,144 @@
+import { AppError } from '../../kit/errors.ts';
+import type { ApObject } from '../normalise.ts';
+import { readId, singleIdOf } from '../origin.ts';
+import { type Audience, audienceFields, readVisibility, type Visibility } from './audience.ts';
+import { emptyCollection } from './collection.ts';
+import type { Document } from './context.ts';
+import { buildPicture, type PictureView, readPictures, readRating } from './picture.ts';
+import { booleanOf, htmlOf, linkOf, textOf, timeOf, uriOf } from './read.ts';
+import { type Mention, readMentionUris, readTags, type TagLink, tagField } from './tags.ts';
+
+/** What every published thing has in common: it is a Note, so that every server shows it. */
+export interface NoteView {
+  readonly uri: string;
+  readonly ownerUri: string;
+  /** The page for people. */
+  readonly url: string;
+  readonly publishedAt: Date;
+  readonly updatedAt: Date | null;
+  /** Already sanitised HTML. */
+  readonly contentHtml: string;
+  readonly audience: Audience;
+  readonly tags: readonly TagLink[];
+  readonly mentions: readonly Mention[];
+  /** Civitai's bits. Above PG-13 the note is sent as sensitive with a warning. */
+  readonly rating: number;
+  /** Said in place of the content until it is opened; null takes the wording of the rating. */
+  readonly warning: string | null;
+  readonly likeCount: number;
+}
+
+const PG_13 = 2;
+const WARNINGS: readonly (readonly [bit: number, warning: string])[] = [
+  [16, 'Explicit images (XXX)'],
+  [8, 'Explicit images (X)'],
+  [4, 'Mature images (R)'],
+];
+
+export function noteFields(view: NoteView, kind: string | null): Document {
+  const { uri, rating } = view;
+  const isSensitive = rating > (PG_13 | 1);
+  const warning = view.warning ?? WARNINGS.find(([bit]) => (rating & bit) !== 0)?.[1] ?? null;
+  return {
+    id: uri,
+    type: 'Note',
+    ...(kind === null ? {} : { kind }),
+    attributedTo: view.ownerUri,
+    url: view.url,
+    published: view.publishedAt.toISOString(),
+    ...(view.updatedAt === null ? {} : { updated: view.updatedAt.toISOString() }),
+    ...(warning === null ? {} : { summary: warning }),
+    sensitive: isSensitive || view.warning !== null,
+    rating,
+    content: view.contentHtml,
+    ...audienceFields(view.audience),
+    tag: tagField(view.tags, view.mentions),
+    // Hollo reads `replies` while it stores the note: inlined, there is nothing that could fail.
+    replies: emptyCollection(`${uri}/replies`),
+    likes: { id: `${uri}/likes`, type: 'Collection', totalItems: view.likeCount },
+  };
+}
+
+export interface PostView extends NoteView {
+  readonly title: string | null;
+  /** 1 to 20; order is theirs. */
+  readonly pictures: readonly PictureView[];
+}
+
+export function buildPost(view: PostView): Document {
+  return {
+    ...noteFields(view, 'Image'),
+    ...(view.title === null ? {} : { name: view.title }),
+    attachment: view.pictures.map((one) => buildPicture(one, 'Image')),
+  };
+}
+
+export interface CommentView extends NoteView {
+  readonly inReplyToUri: string;
+}
+
+export function buildComment(view: CommentView): Document {
+  return { ...noteFields(view, null), attachment: [], inReplyTo: view.inReplyToUri };
+}
+
+/** A note of a peer. `kind` says whether it is one of ours; a plain Mastodon post has none. */
+export interface RemoteNote {
+  readonly uri: string;
+  readonly kind: string | null;
+  readonly ownerUri: string;
+  readonly url: string;
+  readonly title: string | null;
+  /** Raw: goes through the sanitiser before anybody sees it. */
+  readonly contentHtml: string;
+  readonly warning: string | null;
+  readonly isSensitive: boolean;
+  /** 2 (PG-13) without a word of the peer, 4 (R) when sensitive (DESIGN.md, section 3). */
+  readonly rating: number;
+  readonly visibility: Visibility;
+  readonly inReplyToUri: string | null;
+  readonly contextUri: string | null;
+  readonly pictures: readonly PictureView[];
+  readonly tagNames: readonly string[];
+  readonly mentionUris: readonly string[];
+  readonly publishedAt: Date;
+  readonly updatedAt: Date | null;
+}
+
+export interface ReadingOptions {
+  readonly ownOrigin: string;
+  readonly now: Date;
+  readonly authorFollowersUri: string | null;
+}
+
+const MOST_PICTURES = 20;
+const NOTE_TYPES: ReadonlySet<string> = new Set(['Note', 'Article', 'Page', 'Image', 'Question', 'Document']);
+
+/** Throws `malformed` when it is nothing that can be shown as a post. Who may say so is for the gate. */
+export function parseNote(object: ApObject, { ownOrigin, now, authorFollowersUri }: ReadingOptions): RemoteNote {
+  const { id, type = '' } = object;
+  const ownerUri = singleIdOf(object, 'attributedTo');
+  if (!id || !readId(id, ownOrigin) || !NOTE_TYPES.has(type) || ownerUri === null || !readId(ownerUri, ownOrigin)) {
+    throw new AppError('malformed', 'This is not a post.');
+  }
+  const isSensitive = booleanOf(object, 'sensitive') ?? false;
+  const url = linkOf(object, 'url');
+  return {
+    uri: id,
+    kind: textOf(object, 'kind', 40),
+    ownerUri,
+    url: url !== null && new URL(url).host === new URL(id).host ? url : id,
+    title: textOf(object, 'name', 200),
+    contentHtml: htmlOf(object, 'content'),
+    warning: textOf(object, 'summary', 500),
+    isSensitive,
+    rating: readRating(object) ?? (isSensitive ? 4 : PG_13),
+    visibility: readVisibility(object, authorFollowersUri),
+    inReplyToUri: uriOf(object, 'inReplyTo', ownOrigin),
+    contextUri: uriOf(object, 'context', ownOrigin),
+    pictures: readPictures(object, MOST_PICTURES, ownOrigin),
+    tagNames: readTags(object),
+    mentionUris: readMentionUris(object, ownOrigin),
+    publishedAt: timeOf(object, 'published', now) ?? now,
+    updatedAt: timeOf(object, 'updated', now),
+  };
+}

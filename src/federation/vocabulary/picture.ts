@@ -1,0 +1,138 @@
+import { z } from 'zod';
+import { fromDigestMultibase, toDigestMultibase } from '../multibase.ts';
+import type { ApObject } from '../normalise.ts';
+import { readId } from '../origin.ts';
+import type { Document } from './context.ts';
+import { integerOf, jsonOf, linkOf, numberOf, objectsOf, textOf, uriOf } from './read.ts';
+
+/** An image as an attachment: what is seen, how it was made, and with which models. */
+export interface PictureView {
+  /** Where the bytes are. */
+  readonly url: string;
+  readonly mediaType: string;
+  readonly alt: string;
+  readonly widthPx: number | null;
+  readonly heightPx: number | null;
+  readonly blurhash: string | null;
+  /** Of the bytes at `url`, in hexadecimal. */
+  readonly sha256: string | null;
+  /** Civitai's bits; null when unknown. */
+  readonly rating: number | null;
+  readonly generation: Generation | null;
+  readonly resources: readonly ResourceUse[];
+}
+
+/** One model that took part. `versionUri` is null when only its hash is known. */
+export interface ResourceUse {
+  readonly versionUri: string | null;
+  readonly name: string | null;
+  readonly weight: number | null;
+  readonly hashes: Readonly<Record<string, string>>;
+}
+
+const text = (most: number) => z.string().max(most).optional().catch(undefined);
+
+/** Seeds are text: 64 bits do not fit a JSON number. Unknown keys are kept in the stored original, not here. */
+export const Generation = z.object({
+  tool: text(80),
+  prompt: text(20_000),
+  negativePrompt: text(20_000),
+  seed: z
+    .union([z.string().regex(/^-?\d{1,20}$/), z.int().transform(String)])
+    .optional()
+    .catch(undefined),
+  steps: z.int().min(1).max(10_000).optional().catch(undefined),
+  sampler: text(80),
+  scheduler: text(80),
+  cfg: z.number().min(0).max(1_000).optional().catch(undefined),
+  widthPx: z.int().min(1).max(65_536).optional().catch(undefined),
+  heightPx: z.int().min(1).max(65_536).optional().catch(undefined),
+  clipSkip: z.int().min(0).max(24).optional().catch(undefined),
+});
+export type Generation = z.output<typeof Generation>;
+
+const HASH_NAMES = ['sha256', 'autov1', 'autov2', 'autov3', 'blake3', 'crc32'] as const;
+export const Hashes = z
+  .partialRecord(
+    z.enum(HASH_NAMES),
+    z
+      .string()
+      .regex(/^[0-9a-f]{8,64}$/i)
+      .toLowerCase(),
+  )
+  .transform((hashes): Record<string, string> => Object.fromEntries(Object.entries(hashes)));
+
+/** Pixelfed refuses sides above this (spec section 5), so a larger size is left unsaid. */
+const LONGEST_SIDE_PX = 5_000;
+const BLURHASH = /^[0-9A-Za-z#$%*+,\-.:;=?@[\]^_{|}~]{6,164}$/;
+const SHOWN_TYPES: ReadonlySet<string> = new Set(['image/png', 'image/jpeg', 'image/webp', 'image/avif', 'image/gif']);
+const MOST_RESOURCES = 60;
+
+export function buildPicture(view: PictureView, type: 'Image' | 'Document'): Document {
+  const { widthPx, heightPx } = view;
+  const fits = widthPx !== null && heightPx !== null && Math.max(widthPx, heightPx) <= LONGEST_SIDE_PX;
+  return {
+    type,
+    mediaType: view.mediaType,
+    url: view.url,
+    ...(view.alt === '' ? {} : { name: view.alt }),
+    ...(fits ? { width: widthPx, height: heightPx } : {}),
+    ...(view.blurhash === null ? {} : { blurhash: view.blurhash }),
+    ...(view.sha256 === null ? {} : { digestMultibase: toDigestMultibase(view.sha256) }),
+    ...(view.rating === null ? {} : { rating: view.rating }),
+    ...(view.generation === null ? {} : { generation: view.generation }),
+    ...(view.resources.length === 0 ? {} : { resources: view.resources.map(buildResource) }),
+  };
+}
+
+function buildResource({ versionUri, name, weight, hashes }: ResourceUse): Document {
+  return {
+    type: 'tessera:ResourceUse',
+    ...(versionUri === null ? {} : { model: versionUri }),
+    ...(name === null ? {} : { name }),
+    ...(weight === null ? {} : { weight }),
+    ...(Object.keys(hashes).length === 0 ? {} : { hashes }),
+  };
+}
+
+/** The pictures among the attachments; files of other kinds and broken links are left out. */
+export function readPictures(object: ApObject, most: number, ownOrigin: string): PictureView[] {
+  return objectsOf(object, 'attachment', 200)
+    .filter(({ type }) => type === 'Image' || type === 'Document')
+    .flatMap((attachment) => readPicture(attachment, ownOrigin) ?? [])
+    .slice(0, most);
+}
+
+function readPicture(attachment: ApObject, ownOrigin: string): PictureView | null {
+  const url = linkOf(attachment, 'url') ?? linkOf(attachment, 'href');
+  const mediaType = (textOf(attachment, 'mediaType', 100) ?? 'image/jpeg').toLowerCase();
+  if (url === null || !SHOWN_TYPES.has(mediaType)) return null;
+  const blurhash = textOf(attachment, 'blurhash', 200);
+  return {
+    url,
+    mediaType,
+    // GoToSocial puts the alt text into `summary`.
+    alt: textOf(attachment, 'name', 2_000) ?? textOf(attachment, 'summary', 2_000) ?? '',
+    widthPx: integerOf(attachment, 'width', 1, 65_536),
+    heightPx: integerOf(attachment, 'height', 1, 65_536),
+    blurhash: blurhash !== null && BLURHASH.test(blurhash) ? blurhash : null,
+    sha256: readDigest(attachment),
+    rating: readRating(attachment),
+    generation: jsonOf(attachment, 'generation', Generation),
+    resources: objectsOf(attachment, 'resources', MOST_RESOURCES).map((resource) => ({
+      versionUri: readId(uriOf(resource, 'model', ownOrigin), ownOrigin)?.href ?? null,
+      name: textOf(resource, 'name', 200),
+      weight: numberOf(resource, 'weight', -100, 100),
+      hashes: jsonOf(resource, 'hashes', Hashes) ?? {},
+    })),
+  };
+}
+
+export function readDigest(object: ApObject): string | null {
+  return fromDigestMultibase(textOf(object, 'digestMultibase', 128) ?? '');
+}
+
+/** Any combination of PG 1, PG-13 2, R 4, X 8, XXX 16. */
+export function readRating(object: ApObject): number | null {
+  return integerOf(object, 'rating', 1, 31);
+}
