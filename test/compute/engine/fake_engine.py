@@ -55,9 +55,10 @@ def make(job, p):
         send("progress", job=job, phase="denoise", step=step, total=4)
         if what == "half":
             line = json.dumps({"v": 1, "t": "preview", "job": job, "index": 0, "step": step, "webp": TINY_WEBP}).encode()
-            os.write(3, line[:20])
-            time.sleep(0.02)
-            os.write(3, line[20:] + b"\n")
+            with lock:  # late is allowed, in the middle of another line is not
+                os.write(3, line[:20])
+                time.sleep(0.02)
+                os.write(3, line[20:] + b"\n")
         while what in ("stall", "slow-cancel", "no-cancel") and not (what != "no-cancel" and job in cancelled):
             time.sleep(0.01)
         if what == "slow-cancel":
