@@ -34,7 +34,7 @@ export interface Apex extends ApexParts {
   ): Promise<boolean>;
 }
 
-/** Loads the package on the first call (under 0.1 s and 3 MB) and checks it. Throws when it is not the one we know. */
+/** Loads the package on the first call (about 0.1 s and 8 MB) and checks it. Throws when it is not the one we know. */
 export function openApex({ ownOrigin, store, requestObject }: ApexSettings): Apex {
   const instance = loadPackage()({
     baseUrl: ownOrigin,

@@ -2,8 +2,10 @@ import { AppError } from '../kit/errors.ts';
 import { readMediaType } from '../kit/net/media-type.ts';
 import type { Net } from '../kit/net/net.ts';
 import { type Json, parsePeerJson } from './json.ts';
+import { knock } from './knock.ts';
 import { type ApObject, normalise } from './normalise.ts';
 import { isOwnId, isSameOrigin, readId } from './origin.ts';
+import type { SigningKey } from './signatures/sign.ts';
 
 export const AS2_PROFILE = 'https://www.w3.org/ns/activitystreams';
 export const ACTIVITY_JSON = 'application/activity+json';
@@ -18,8 +20,8 @@ export interface FetchedDocument {
 export interface DocumentFetcher {
   readonly net: Pick<Net, 'peerFetch'>;
   readonly ownOrigin: string;
-  /** Signs a GET as the node's own actor, for peers that want to know who asks. */
-  readonly sign?: (url: URL) => Record<string, string>;
+  /** The node's own actor, for peers that want to know who asks. Without it the request is not signed. */
+  readonly key?: SigningKey;
   readonly forgetFailureAfterMs?: number;
 }
 
@@ -41,17 +43,19 @@ export async function fetchDocument(fetcher: DocumentFetcher, id: string): Promi
 }
 
 async function fetchOnce(
-  { net, ownOrigin, sign, forgetFailureAfterMs }: DocumentFetcher,
+  { net, ownOrigin, key, forgetFailureAfterMs }: DocumentFetcher,
   id: string,
 ): Promise<(FetchedDocument & { url: URL }) | null> {
   const address = id.split('#')[0] ?? id;
   if (!readId(address, ownOrigin) || isOwnId(address, ownOrigin)) {
     throw new AppError('invalid', 'This is not the address of an object elsewhere.');
   }
-  const reply = await net.peerFetch(address, {
-    headers: (url) => ({ accept: `${ACTIVITY_JSON}, ${LD_JSON}`, ...sign?.(url) }),
-    ...(forgetFailureAfterMs === undefined ? {} : { forgetFailureAfterMs }),
-  });
+  const headers = { accept: `${ACTIVITY_JSON}, ${LD_JSON}` };
+  const memory = forgetFailureAfterMs === undefined ? {} : { forgetFailureAfterMs };
+  const signed = { url: address, method: 'GET', body: null, headers, first: 'cavage', now: () => new Date() } as const;
+  const reply = key
+    ? (await knock(net, { ...signed, key, ...memory })).reply
+    : await net.peerFetch(address, { headers, ...memory });
   if (reply.status === 404 || reply.status === 410) return null;
   if (reply.status !== 200) throw new AppError('unavailable', `The peer answered ${reply.status}.`);
   if (!isActivityPub(reply.headers['content-type'])) {

@@ -1,0 +1,43 @@
+import type { Net, Reply } from '../kit/net/net.ts';
+import { type SigningKey, signCavage, signRfc9421 } from './signatures/sign.ts';
+
+export type Scheme = 'cavage' | 'rfc9421';
+
+export interface Knock {
+  readonly url: string | URL;
+  readonly method: 'GET' | 'POST';
+  /** Null for GET. */
+  readonly body: Buffer | null;
+  /** Without those of the signature. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** RSA: both schemes can use it. */
+  readonly key: SigningKey;
+  /** What worked with this host before; Cavage where nothing is known. */
+  readonly first: Scheme;
+  readonly now: () => Date;
+  readonly forgetFailureAfterMs?: number;
+}
+
+/**
+ * Sends a signed request, and once more in the other scheme when the first is not understood: old servers know only
+ * draft-cavage, and newer ones will know only RFC 9421. `scheme` is the one to begin with next time.
+ */
+export async function knock(net: Pick<Net, 'peerFetch'>, request: Knock): Promise<{ reply: Reply; scheme: Scheme }> {
+  const { first } = request;
+  const reply = await send(net, request, first);
+  if (reply.status !== 401) return { reply, scheme: first };
+  const other = first === 'cavage' ? 'rfc9421' : 'cavage';
+  const second = await send(net, request, other);
+  return second.status === 401 ? { reply, scheme: first } : { reply: second, scheme: other };
+}
+
+function send(net: Pick<Net, 'peerFetch'>, { url, method, body, headers, key, now, ...rest }: Knock, scheme: Scheme) {
+  const sign = scheme === 'cavage' ? signCavage : signRfc9421;
+  return net.peerFetch(url, {
+    method,
+    // Made again for each hop of a redirected GET: a signature names its path and host.
+    headers: (hop) => ({ ...headers, ...sign({ method, url: hop, body, now: now() }, key) }),
+    ...(body === null ? {} : { body }),
+    ...(rest.forgetFailureAfterMs === undefined ? {} : { forgetFailureAfterMs: rest.forgetFailureAfterMs }),
+  });
+}
