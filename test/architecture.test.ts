@@ -30,12 +30,19 @@ const roomOf = (path: string): string => path.split('/')[0] ?? '';
 
 function importsOf(path: string, text: string): string[] {
   const found = [...text.matchAll(/(?:from|import)\s*\(?\s*'(\.[^']+)'/g)].map((match) => match[1] ?? '');
-  return found.map((target) => relative(SRC, resolve(SRC, dirname(path), target)).split(sep).join('/'));
+  return found.map((target) =>
+    relative(SRC, resolve(SRC, dirname(path), target))
+      .split(sep)
+      .join('/'),
+  );
 }
 
 test('every file of src stands in a room that the design names, or is a root', () => {
   const strangers = files.filter(({ path }) => !ROOTS.has(path) && !ROOMS.includes(roomOf(path)));
-  assert.deepEqual(strangers.map(({ path }) => path), []);
+  assert.deepEqual(
+    strangers.map(({ path }) => path),
+    [],
+  );
 });
 
 test('imports point down the tree, never up', () => {
@@ -53,21 +60,44 @@ test('only kit/net opens connections, and Express stays inside federation/apex',
   const outbound = /from 'node:(https?|net|tls|dgram)'|from 'undici'|\bfetch\(/;
   const mayConnect = (path: string) =>
     path.startsWith('kit/net/') || path === 'node.ts' || path === 'main.ts' || ALLOWED_SOCKETS.has(path);
-  assert.deepEqual(files.filter(({ path, text }) => outbound.test(text) && !mayConnect(path)).map(({ path }) => path), []);
-  const apex = files.filter(({ path, text }) => /activitypub-express|'express'/.test(text) && !/^federation\/apex/.test(path));
-  assert.deepEqual(apex.map(({ path }) => path), []);
+  assert.deepEqual(
+    files.filter(({ path, text }) => outbound.test(text) && !mayConnect(path)).map(({ path }) => path),
+    [],
+  );
+  const apex = files.filter(
+    ({ path, text }) =>
+      /(from|require\()\s*'(activitypub-express|express)/.test(text) && !/^federation\/apex/.test(path),
+  );
+  assert.deepEqual(
+    apex.map(({ path }) => path),
+    [],
+  );
 });
 
 /** Files that use `node:http` and `node:net` for types or for a socket that a setting names. */
 const ALLOWED_SOCKETS = new Set<string>(['catalogue/files/clamd.ts']);
 
 test('process.env is read in kit/config.ts and main.ts only', () => {
-  const readers = files.filter(({ path, text }) => /process\.env/.test(text) && !['kit/config.ts', 'main.ts'].includes(path));
-  assert.deepEqual(readers.map(({ path }) => path), []);
+  const readers = files.filter(
+    ({ path, text }) => /process\.env/.test(text) && !['kit/config.ts', 'main.ts'].includes(path),
+  );
+  assert.deepEqual(
+    readers.map(({ path }) => path),
+    [],
+  );
 });
 
 test('the kit knows no word of our domain', () => {
   const domain = /\b(LoRA|checkpoint|ModelVersion|Generation|civitai|tessera_engine)\b/;
-  const wrong = files.filter(({ path, text }) => path.startsWith('kit/') && !path.startsWith('kit/database/migrations') && path !== 'kit/config.ts' && domain.test(text));
-  assert.deepEqual(wrong.map(({ path }) => path), []);
+  const wrong = files.filter(
+    ({ path, text }) =>
+      path.startsWith('kit/') &&
+      !path.startsWith('kit/database/migrations') &&
+      path !== 'kit/config.ts' &&
+      domain.test(text),
+  );
+  assert.deepEqual(
+    wrong.map(({ path }) => path),
+    [],
+  );
 });

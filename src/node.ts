@@ -1,0 +1,242 @@
+import { mkdirSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join, resolve } from 'node:path';
+import type Router from '@koa/router';
+import type { MikroORM } from '@mikro-orm/core';
+import type Koa from 'koa';
+import { identify } from './accounts/access/identify.ts';
+import { ApiToken, Credential, OneTimeToken, Session } from './accounts/access/model.ts';
+import type { AccountDeps } from './accounts/deps.ts';
+import { Invite } from './accounts/joining/model.ts';
+import { issueSetUpToken } from './accounts/joining/set-up.ts';
+import { Login } from './accounts/login.ts';
+import { Mailer } from './accounts/mail/mailer.ts';
+import { OutboxMail } from './accounts/mail/model.ts';
+import { Account, Block, Follow } from './accounts/model.ts';
+import { loadPageState } from './accounts/page-state.ts';
+import { BaseModel, DownloadMark, Lineage, Model, ModelFile, ModelTag, ModelVersion, Tag } from './catalogue/model.ts';
+import { Generation, GenerationImage } from './compute/model.ts';
+import { discoveryRoutes } from './discovery/routes.ts';
+import { Comment, Image, ImageRaw, ImageSize, Post, PostTag, Reaction, ResourceUse } from './gallery/model.ts';
+import type { Config } from './kit/config.ts';
+import { migrate } from './kit/database/migrate.ts';
+import { openDatabase } from './kit/database/open.ts';
+import { rows } from './kit/database/sql.ts';
+import { RecordedEvent } from './kit/events/model.ts';
+import { randomToken } from './kit/ids.ts';
+import { type Log, makeLog } from './kit/log.ts';
+import { makeNet, type Net } from './kit/net/net.ts';
+import { openSmtp } from './kit/net/smtp.ts';
+import { nearbyReach, publicReach } from './kit/net/target.ts';
+import type { Lane } from './kit/queue/define.ts';
+import { Job } from './kit/queue/job.ts';
+import type { Jobs } from './kit/queue/jobs.ts';
+import { openQueue, type Queue, type QueueTimes } from './kit/queue/open.ts';
+import { Setting, Settings } from './kit/settings.ts';
+import { DiskFiles } from './kit/storage/disk.ts';
+import type { Files } from './kit/storage/files.ts';
+import { S3Files } from './kit/storage/s3.ts';
+import { makeApp } from './kit/web/app.ts';
+import { Cookies } from './kit/web/cookies.ts';
+import { RateLimits } from './kit/web/rate-limit.ts';
+import type { State } from './kit/web/state.ts';
+import type { Viewer, Work } from './kit/work.ts';
+import { PolicyState } from './safety/policy.ts';
+import { jobsOf, wiringOf } from './wiring.ts';
+
+/** Every table of the program; migrations are written from this list. */
+export const ENTITIES = [
+  ...[Setting, Job, RecordedEvent],
+  ...[Account, Follow, Block, Login, Credential, Session, ApiToken, OneTimeToken, Invite, OutboxMail],
+  ...[PolicyState],
+  ...[Model, ModelVersion, ModelFile, Tag, ModelTag, BaseModel, Lineage, DownloadMark],
+  ...[Post, Image, ImageRaw, ImageSize, ResourceUse, PostTag, Comment, Reaction],
+  ...[Generation, GenerationImage],
+];
+
+/** What lives as long as the process, handed down to the routes and jobs that name it. */
+export interface Parts {
+  readonly config: Config;
+  readonly log: Log;
+  readonly now: () => Date;
+  readonly orm: MikroORM;
+  readonly files: Files;
+  readonly jobs: Jobs;
+  readonly net: Net;
+  readonly settings: Settings;
+  readonly limits: RateLimits;
+  readonly cookies: Cookies;
+  readonly mailer: Mailer;
+  /** Key of everything that is hashed or signed for ourselves. */
+  readonly secretKey: string;
+  /** Absolute path of the folder for what is not a blob: uploads under way, the engine's job folders. */
+  readonly dataDir: string;
+  /** Where bytes lie that are not a blob yet. */
+  readonly uploadsDir: string;
+}
+
+export type Process = 'web' | 'worker' | 'gpu';
+
+/** A running node. */
+export interface Node extends Parts {
+  openWork(viewer: Viewer | null): Work;
+  readonly app: Koa<State>;
+  readonly queue: Queue;
+  /** What the operator reads on the terminal: the address, and the one-time link while there is no owner. */
+  greeting(address: URL): Promise<string>;
+  /** Starts what is named, and returns the address when `web` is among it. */
+  start(processes: readonly Process[]): Promise<URL | null>;
+  /** Finishes requests, hands jobs back, closes everything. */
+  close(): Promise<void>;
+}
+
+export interface NodeOptions {
+  /** The clock; tests hold it still. */
+  readonly now?: () => Date;
+  readonly log?: Log;
+  readonly queueTimes?: Partial<QueueTimes>;
+}
+
+/** Makes all that lives as long as the process. The schema is up to date when it returns. */
+export async function openNode(
+  config: Config,
+  { now = () => new Date(), log = makeLog(config.logLevel), queueTimes }: NodeOptions = {},
+): Promise<Node> {
+  const dataDir = resolve(config.dataDir);
+  mkdirSync(dataDir, { recursive: true });
+  const orm = await openDatabase({ url: config.databaseUrl, dataDir, entities: ENTITIES, log });
+  const migrated = await migrate(orm);
+  if (migrated.length > 0) log.info({ migrated }, 'database');
+  const files: Files = config.s3 ? await S3Files.at(config.s3) : await DiskFiles.at(join(dataDir, 'files'));
+  const secretKey = config.secretKey ?? (await keptSecret(join(dataDir, 'secret.key')));
+  const settings = new Settings();
+  const reach = config.federationPrivateAddresses ? nearbyReach : publicReach;
+  const net = makeNet({ userAgent: `Tessera/${VERSION} (+${config.publicUrl.href})`, reach });
+  const mailer = new Mailer(config.smtpUrl ? openSmtp(config.smtpUrl, config.mailFrom) : null, config.publicUrl);
+  const limits = new RateLimits(now);
+  const cookies = new Cookies(config.publicUrl.protocol === 'https:');
+  const queue = openQueue({
+    orm,
+    files,
+    log,
+    now,
+    redisUrl: config.redisUrl,
+    ...(queueTimes ? { times: queueTimes } : {}),
+  });
+  const uploadsDir = join(dataDir, 'uploads');
+  mkdirSync(uploadsDir, { recursive: true });
+  const parts: Parts = {
+    config,
+    log,
+    now,
+    orm,
+    files,
+    jobs: queue.jobs,
+    net,
+    settings,
+    limits,
+    cookies,
+    mailer,
+    secretKey,
+    dataDir,
+    uploadsDir,
+  };
+
+  const openWork = (viewer: Viewer | null): Work => ({ em: orm.em.fork(), viewer, jobs: queue.jobs, files, now });
+  const app = makeApp({
+    log,
+    isHttps: config.publicUrl.protocol === 'https:',
+    trustedProxyCount: config.trustedProxyCount,
+    openWork,
+    identify: (ctx, work) => identify(ctx, work, cookies),
+    pageState: (ctx, viewer) => loadPageState(ctx, ctx.state.work ?? openWork(viewer), viewer, settings),
+    isCookieless,
+    isReady: async () => {
+      await rows(orm.em.fork(), 'select 1 as one');
+    },
+    routers: routersOf(parts),
+  });
+
+  let server: Server | null = null;
+  return {
+    ...parts,
+    openWork,
+    app,
+    queue,
+    async greeting(address) {
+      const publicUrl = config.port === 0 ? address : config.publicUrl;
+      const token = await issueSetUpToken(openWork(null));
+      const setUp = token
+        ? `\n  Make the owner's account (the link works once): ${new URL(`/setup?token=${token}`, publicUrl).href}\n`
+        : '';
+      return `\n  Tessera is at ${publicUrl.href}\n${setUp}\n`;
+    },
+    async start(processes) {
+      await queue.start({ jobs: jobsOf(parts), wiring: wiringOf(parts), lanes: lanesOf(processes) });
+      if (!processes.includes('web')) return null;
+      server = createServer(app.callback());
+      // a stranger who sends a header byte by byte holds a socket, not a process
+      server.headersTimeout = 15_000;
+      server.requestTimeout = 0;
+      server.keepAliveTimeout = 65_000;
+      await new Promise<void>((done, fail) =>
+        server?.once('error', fail).listen(config.port, config.host, () => done()),
+      );
+      const { port } = server.address() as AddressInfo;
+      return new URL(`http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`);
+    },
+    async close() {
+      const closing = server && new Promise<void>((done) => server?.close(() => done()));
+      server?.closeIdleConnections();
+      const late = setTimeout(() => server?.closeAllConnections(), CLOSE_WITHIN_MS);
+      await Promise.all([closing, queue.close()]);
+      clearTimeout(late);
+      await orm.close(true);
+    },
+  };
+}
+
+/** Every address of the node: one line for each room. */
+function routersOf(parts: Parts): Router<State>[] {
+  return [discoveryRoutes()];
+}
+
+function accountDeps(parts: Parts): AccountDeps {
+  const { config, cookies, limits, settings, mailer, secretKey, uploadsDir } = parts;
+  return {
+    ...{ cookies, limits, settings, mailer, secretKey, uploadsDir },
+    publicUrl: config.publicUrl,
+    maxImageBytes: config.maxImageBytes,
+    defaultQuotaBytes: config.accountQuotaBytes,
+    adminLinks: [],
+  };
+}
+
+const VERSION = '0.1.0';
+/** Open requests and event streams get this long at shutdown. */
+const CLOSE_WITHIN_MS = 10_000;
+
+/** Inboxes prove who asks by a signature, so no cookie counts there. */
+const isCookieless = (path: string): boolean => path === '/inbox' || /^\/users\/[^/]+\/inbox$/.test(path);
+
+function lanesOf(processes: readonly Process[]): Lane[] {
+  const lanes: Lane[] = [];
+  if (processes.includes('worker')) lanes.push('inbox', 'delivery', 'media', 'mail', 'clock');
+  if (processes.includes('gpu')) lanes.push('gpu');
+  return lanes;
+}
+
+/** A secret that is made at first start and then stays; part of every backup. */
+async function keptSecret(path: string): Promise<string> {
+  try {
+    return (await readFile(path, 'utf8')).trim();
+  } catch {
+    await writeFile(path, `${randomToken(48)}\n`, { mode: 0o600, flag: 'wx' }).catch((error: NodeJS.ErrnoException) => {
+      // another process of this node was first
+      if (error.code !== 'EEXIST') throw error;
+    });
+    return (await readFile(path, 'utf8')).trim();
+  }
+}

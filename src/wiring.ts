@@ -1,0 +1,13 @@
+import type { Wiring } from './kit/events/wiring.ts';
+import type { JobDefinition } from './kit/queue/define.ts';
+import type { Parts } from './node.ts';
+
+/** Every kind of job that a worker of this program runs. */
+export function jobsOf({ mailer }: Parts): JobDefinition[] {
+  return [mailer.job];
+}
+
+/** The table of consequences: after this event, these jobs. */
+export function wiringOf(_parts: Parts): Wiring {
+  return [];
+}

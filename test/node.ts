@@ -1,0 +1,139 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import type { EntityManager } from '@mikro-orm/core';
+import pg from 'pg';
+import { viewerOf } from '../src/accounts/access/identify.ts';
+import type { Account } from '../src/accounts/model.ts';
+import { readConfig } from '../src/kit/config.ts';
+import { makeLog } from '../src/kit/log.ts';
+import type { Work } from '../src/kit/work.ts';
+import { type Node, openNode, type Process } from '../src/node.ts';
+import { NOW } from './factories/content.ts';
+
+export interface TestClock {
+  now(): Date;
+  set(date: Date): void;
+  pass(ms: number): void;
+}
+
+export interface TestNode {
+  readonly node: Node;
+  /** A fork of its own for the test's givens. */
+  readonly em: EntityManager;
+  readonly clock: TestClock;
+  /** The work of a request by this account; null is a visitor. A fresh fork each time. */
+  workAs(account: Account | null): Work;
+  /** Starts web (on a free port), worker or gpu, and returns the address of web. */
+  start(...processes: Process[]): Promise<URL>;
+  /** Runs due jobs and what follows from them until none is left; the worker must be started. */
+  settle(): Promise<void>;
+}
+
+export interface TestNodeOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  /** The real clock instead of the still one. */
+  readonly realTime?: boolean;
+}
+
+/**
+ * A whole node with its own database and folder: SQLite in a file, or a database of its own on the server that
+ * TEST_DATABASE_URL names. It is gone when the test ends.
+ */
+export async function testNode(
+  t: TestContext,
+  { env = {}, realTime = false }: TestNodeOptions = {},
+): Promise<TestNode> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'tessera-test-'));
+  let time = NOW.getTime();
+  const clock: TestClock = {
+    now: () => (realTime ? new Date() : new Date(time)),
+    set: (date) => {
+      time = date.getTime();
+    },
+    pass: (ms) => {
+      time += ms;
+    },
+  };
+  const database = await testDatabase();
+  const config = readConfig({
+    PORT: '0',
+    DATA_DIR: dataDir,
+    LOG_LEVEL: process.env.TEST_LOG ?? 'silent',
+    MIN_FREE_MB: '0',
+    ENGINE: 'none',
+    SECRET_KEY: 'a-secret-for-tests-of-at-least-32-characters',
+    ...(database ? { DATABASE_URL: database.url } : {}),
+    ...env,
+  });
+  const node = await openNode(config, {
+    now: clock.now,
+    log: makeLog(config.logLevel),
+    queueTimes: { lookEveryMs: 50, graceMs: 2_000 },
+  });
+  t.after(async () => {
+    await node.close();
+    await database?.drop();
+    await rm(dataDir, { recursive: true, force: true });
+  });
+  return {
+    node,
+    em: node.orm.em.fork(),
+    clock,
+    workAs: (account) => node.openWork(account ? viewerOf(account) : null),
+    start: async (...processes) => {
+      const address = await node.start(processes);
+      return address ?? new URL('http://127.0.0.1/');
+    },
+    settle: () => settle(node),
+  };
+}
+
+async function settle(node: Node): Promise<void> {
+  const deadline = Date.now() + 60_000;
+  for (let quiet = 0; quiet < 2; ) {
+    await node.queue.look();
+    const open = await openWorkCount(node);
+    quiet = open === 0 ? quiet + 1 : 0;
+    if (Date.now() > deadline) throw new Error(`${open} jobs or events are still open after a minute.`);
+    await new Promise((resolve) => setTimeout(resolve, open === 0 ? 10 : 40));
+  }
+}
+
+/** Due jobs, running jobs and events without their jobs. */
+async function openWorkCount(node: Node): Promise<number> {
+  const { Job } = await import('../src/kit/queue/job.ts');
+  const { RecordedEvent } = await import('../src/kit/events/model.ts');
+  const em = node.orm.em.fork();
+  const jobs = await em.count(Job, { $or: [{ state: 'running' }, { state: 'queued', runAt: { $lte: node.now() } }] });
+  return jobs + (await em.count(RecordedEvent, { relayedAt: null }));
+}
+
+interface TestDatabase {
+  readonly url: string;
+  drop(): Promise<void>;
+}
+
+let serial = 0;
+
+async function testDatabase(): Promise<TestDatabase | null> {
+  const server = process.env.TEST_DATABASE_URL;
+  if (!server) return null;
+  serial += 1;
+  const name = `tessera_test_${process.pid}_${serial}`;
+  const run = async (sql: string) => {
+    const client = new pg.Client({ connectionString: server });
+    await client.connect();
+    try {
+      await client.query(sql);
+    } finally {
+      await client.end();
+    }
+  };
+  await run(`drop database if exists ${name} with (force)`);
+  await run(`create database ${name}`);
+  const url = new URL(server);
+  url.pathname = `/${name}`;
+  return { url: url.href, drop: () => run(`drop database if exists ${name} with (force)`) };
+}
