@@ -1,13 +1,16 @@
 import { join } from 'node:path';
-import { type EntityClass, type EntitySchema, MikroORM } from '@mikro-orm/core';
+import { type EntitySchema, MikroORM } from '@mikro-orm/core';
 import type { Log } from '../log.ts';
 import { OneFileDriver } from './sqlite.ts';
+
+// biome-ignore lint/suspicious/noExplicitAny: an EntitySchema is invariant, so a list of different ones has no other type
+export type Entities = readonly EntitySchema<any>[];
 
 export interface DatabaseSettings {
   /** postgresql://…, sqlite:PATH, sqlite::memory:, or null for `tessera.sqlite` in the data folder. */
   readonly url: URL | null;
   readonly dataDir: string;
-  readonly entities: readonly (EntityClass<object> | EntitySchema)[];
+  readonly entities: Entities;
   readonly log: Log;
   /** Connections to PostgreSQL; SQLite has one. */
   readonly pool?: number;
@@ -15,16 +18,7 @@ export interface DatabaseSettings {
 
 /** Connects; the schema is `migrate`'s business. */
 export async function openDatabase({ url, dataDir, entities, log, pool = 10 }: DatabaseSettings): Promise<MikroORM> {
-  const shared = {
-    entities: [...entities],
-    // the entities are complete, so nothing needs to be read from source files or kept in a cache on disk
-    discovery: { disableDynamicFileAccess: true, warnWhenNoEntities: false },
-    metadataCache: { enabled: false },
-    ignoreUndefinedInQuery: false,
-    allowGlobalContext: false,
-    logger: (message: string) => log.debug(message),
-    forceUtcTimezone: true,
-  };
+  const shared = settingsOfAll(entities, (message) => log.debug(message));
   if (url && url.protocol !== 'sqlite:') {
     const { PostgreSqlDriver } = await import('@mikro-orm/postgresql');
     return MikroORM.init({
@@ -36,6 +30,16 @@ export async function openDatabase({ url, dataDir, entities, log, pool = 10 }: D
   }
   return MikroORM.init({ ...shared, driver: OneFileDriver, dbName: sqlitePath(url, dataDir) });
 }
+
+export const settingsOfAll = (entities: Entities, logger: (message: string) => void) => ({
+  entities: [...entities],
+  // the entities are complete, so nothing needs to be read from source files or kept in a cache on disk
+  discovery: { disableDynamicFileAccess: true },
+  metadataCache: { enabled: false },
+  allowGlobalContext: false,
+  forceUtcTimezone: true,
+  logger,
+});
 
 function sqlitePath(url: URL | null, dataDir: string): string {
   if (!url) return join(dataDir, 'tessera.sqlite');

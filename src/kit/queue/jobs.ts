@@ -31,5 +31,5 @@ export interface Jobs {
   /** Ends a queued job, and asks a running one to stop, at once. False when there is nothing to cancel. */
   cancel(em: EntityManager, jobId: string): Promise<boolean>;
   /** The job as it is now, then after each change, until it has ended; nothing when there is no such job. */
-  watch(em: EntityManager, jobId: string, signal?: AbortSignal): AsyncIterable<JobStatus>;
+  watch(jobId: string, signal?: AbortSignal): AsyncIterable<JobStatus>;
 }

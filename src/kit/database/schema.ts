@@ -1,0 +1,28 @@
+import { MikroORM } from '@mikro-orm/core';
+import { PostgreSqlDriver } from '@mikro-orm/postgresql';
+import { type Entities, settingsOfAll } from './open.ts';
+import type { Dialect } from './sql.ts';
+import { OneFileDriver } from './sqlite.ts';
+
+/** The SQL that makes all tables of the entities; it needs no database. Committed as `schema.<dialect>.sql`. */
+export async function schemaSql(dialect: Dialect, entities: Entities): Promise<string> {
+  const shared = { ...settingsOfAll(entities, () => {}), connect: false };
+  const orm = await (dialect === 'sqlite'
+    ? MikroORM.init({ ...shared, driver: OneFileDriver, dbName: ':memory:' })
+    : MikroORM.init({ ...shared, driver: PostgreSqlDriver, dbName: 'none' }));
+  const sql = await orm.schema.getCreateSchemaSQL({ wrap: false });
+  await orm.close(true);
+  return `${statementsOf(sql).join('\n')}\n`;
+}
+
+/** The statements that turn the schema as it is in the database into that of the entities; hand-written tables stay. */
+export async function missingStatements(orm: MikroORM): Promise<string[]> {
+  return statementsOf(await orm.schema.getUpdateSchemaSQL({ wrap: false, dropTables: false }));
+}
+
+const statementsOf = (sql: string): string[] =>
+  sql
+    .split(/;\n+/)
+    .map((statement) => statement.trim().replace(/;$/, ''))
+    .filter((statement) => statement !== '')
+    .map((statement) => `${statement};`);

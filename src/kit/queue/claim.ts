@@ -1,0 +1,85 @@
+import type { EntityManager } from '@mikro-orm/core';
+import { dialectOf, fromJson, rows } from '../database/sql.ts';
+import type { Lane } from './define.ts';
+
+/** A job that is ours until its lease ends. */
+export interface Claim {
+  readonly id: string;
+  readonly name: string;
+  readonly lane: Lane;
+  readonly payload: unknown;
+  readonly attempt: number;
+  readonly maxAttempts: number;
+  readonly fence: number;
+}
+
+export interface ClaimRequest {
+  readonly lane: Lane;
+  readonly owner: string;
+  readonly now: Date;
+  readonly leaseMs: number;
+}
+
+/** The due job that comes first, unless its partition is full or one with its dedupe key runs. */
+const NEXT = `select j.id from job j where j.lane = ? and j.state = 'queued' and j.run_at <= ?
+  and (j.partition = '' or j.partition_limit > (select count(*) from job r
+    where r.lane = j.lane and r.partition = j.partition and r.state = 'running'))
+  and (j.dedupe_key is null or not exists (select 1 from job r where r.dedupe_key = j.dedupe_key and r.state = 'running'))
+  order by j.priority, j.run_at, j.id limit 1`;
+
+const claimSql = (lock: string) => `update job set state = 'running', attempt = attempt + 1, fence = fence + 1,
+  lease_owner = ?, lease_until = ?, started_at = ?, revision = revision + 1
+  where id = (${NEXT}${lock}) and state = 'queued'
+  returning id, name, lane, payload, attempt, max_attempts, fence, dedupe_key`;
+const CLAIM = { sqlite: claimSql(''), postgresql: claimSql(' for update of j skip locked') };
+
+interface ClaimRow {
+  id: string;
+  name: string;
+  lane: Lane;
+  payload: unknown;
+  attempt: number;
+  max_attempts: number;
+  fence: number;
+  dedupe_key: string | null;
+}
+
+/** Takes the next job of a lane; null when none is due. Of two who ask at once, only one gets it. */
+export async function claimNext(em: EntityManager, request: ClaimRequest): Promise<Claim | null> {
+  const { lane, owner, now, leaseMs } = request;
+  const dialect = dialectOf(em);
+  const parameters = [owner, new Date(now.getTime() + leaseMs), now, lane, now];
+  const [row] =
+    dialect === 'sqlite'
+      ? await rows<ClaimRow>(em, CLAIM.sqlite, parameters)
+      : await em.transactional(async (inner) => {
+          // Two claims that count the running jobs of a partition at once would both find room; the statement alone
+          // cannot help it, for it sees the rows as they were when it began.
+          await rows(inner, 'select pg_advisory_xact_lock(hashtext(?))', [`claim ${lane}`]);
+          return rows<ClaimRow>(inner, CLAIM.postgresql, parameters);
+        });
+  if (!row) return null;
+  if (row.dedupe_key !== null) await dropDuplicates(em, row.id, row.dedupe_key, now);
+  return {
+    id: row.id,
+    name: row.name,
+    lane: row.lane,
+    payload: fromJson<unknown>(row.payload),
+    attempt: row.attempt,
+    maxAttempts: row.max_attempts,
+    fence: row.fence,
+  };
+}
+
+/**
+ * What was queued for the same thing before our run begins is done by our run. What is queued from now on may be about
+ * a change that our run does not see, so it stays: a unique index on the key would lose it.
+ */
+async function dropDuplicates(em: EntityManager, id: string, dedupeKey: string, now: Date): Promise<void> {
+  await rows(
+    em,
+    `update job set state = 'cancelled', finished_at = ?, progress_note = ?, revision = revision + 1
+      where dedupe_key = ? and state = 'queued' and id <> ? and run_at <= ?`,
+    [now, `done by ${id}`, dedupeKey, id, now],
+  );
+}

@@ -1,0 +1,127 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { inList, rows } from '../database/sql.ts';
+import { claimNext } from './claim.ts';
+import type { JobDefinition, Lane } from './define.ts';
+import type { Turns } from './driver.ts';
+import { collectLost, handBack } from './lease.ts';
+import { Run, type RunParts } from './run.ts';
+
+export interface WorkerSettings extends RunParts {
+  readonly owner: string;
+  readonly lanes: ReadonlyMap<Lane, number>;
+  readonly definitions: ReadonlyMap<string, JobDefinition>;
+}
+
+/** Claims and runs jobs in this process. */
+export class Worker implements Turns {
+  readonly #settings: WorkerSettings;
+  readonly #runs = new Map<string, Run>();
+  readonly #busy = new Map<Lane, number>();
+  readonly #pumping = new Map<Lane, 'once' | 'again'>();
+  readonly #waiting: (() => void)[] = [];
+  #isStopped = false;
+
+  constructor(settings: WorkerSettings) {
+    this.#settings = settings;
+  }
+
+  pump(lane: Lane): void {
+    if (this.#pumping.has(lane)) {
+      this.#pumping.set(lane, 'again');
+      return;
+    }
+    this.#pumping.set(lane, 'once');
+    this.#pumpAll(lane).catch((error) => this.#settings.log.error({ err: error, lane }, 'claiming failed'));
+  }
+
+  async runOne(lane: Lane): Promise<void> {
+    while (!this.#hasRoom(lane) && !this.#isStopped) {
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+    const run = await this.#begin(lane);
+    await run?.ended;
+  }
+
+  /** Somebody changed a job: if it runs here, it may have been cancelled. */
+  async look(jobId: string): Promise<void> {
+    await this.#runs.get(jobId)?.look();
+  }
+
+  /** Finds what no signal told of: due rows, rows whose process died. Returns the lanes that have due rows. */
+  async findDue(): Promise<Lane[]> {
+    const { fork, now, lanes, driver } = this.#settings;
+    for (const id of await collectLost(fork(), now())) driver.changed(id);
+    const names = [...lanes.keys()];
+    const due = await rows<{ lane: Lane }>(
+      fork(),
+      `select distinct lane from job where state = 'queued' and run_at <= ? and lane in (${inList(names)})`,
+      [now(), ...names],
+    );
+    return due.map(({ lane }) => lane);
+  }
+
+  /** Begins nothing more, lets what runs end for a while, then asks it to stop and hands the rest back. */
+  async stop(graceMs: number): Promise<void> {
+    this.#isStopped = true;
+    for (const resolve of this.#waiting.splice(0)) resolve();
+    const settled = () => Promise.all([...this.#runs.values()].map((run) => run.ended));
+    const within = (ms: number) => {
+      const end = new AbortController();
+      return Promise.race([settled(), wait(ms, null, { signal: end.signal, ref: true }).catch(() => null)]).finally(
+        () => end.abort(),
+      );
+    };
+    await within(graceMs / 2);
+    for (const run of this.#runs.values()) run.stop();
+    await within(graceMs / 2);
+    for (const { claim } of this.#runs.values()) await handBack(this.#settings.fork(), claim);
+  }
+
+  async #pumpAll(lane: Lane): Promise<void> {
+    try {
+      for (;;) {
+        while (this.#hasRoom(lane) && (await this.#begin(lane))) {
+          // begun: look for the next
+        }
+        if (this.#pumping.get(lane) !== 'again' || !this.#hasRoom(lane)) return;
+        this.#pumping.set(lane, 'once');
+      }
+    } finally {
+      this.#pumping.delete(lane);
+    }
+  }
+
+  async #begin(lane: Lane): Promise<Run | null> {
+    if (!this.#hasRoom(lane)) return null;
+    const { fork, owner, now, leaseMs, definitions } = this.#settings;
+    this.#occupy(lane, 1); // before the claim, for others may ask for room meanwhile
+    const claim = await claimNext(fork(), { lane, owner, now: now(), leaseMs }).catch((error) => {
+      this.#occupy(lane, -1);
+      throw error;
+    });
+    if (!claim) {
+      this.#occupy(lane, -1);
+      return null;
+    }
+    const run = new Run(this.#settings, claim, definitions.get(claim.name));
+    this.#runs.set(claim.id, run);
+    run.ended
+      .catch((error) => this.#settings.log.error({ err: error, job: claim.name, id: claim.id }, 'job not concluded'))
+      .finally(() => {
+        if (this.#runs.get(claim.id) === run) this.#runs.delete(claim.id);
+        this.#occupy(lane, -1);
+        this.#waiting.shift()?.();
+        // its end may have made room in a partition
+        this.pump(lane);
+      });
+    return run;
+  }
+
+  #hasRoom(lane: Lane): boolean {
+    return !this.#isStopped && (this.#busy.get(lane) ?? 0) < (this.#settings.lanes.get(lane) ?? 0);
+  }
+
+  #occupy(lane: Lane, change: number): void {
+    this.#busy.set(lane, (this.#busy.get(lane) ?? 0) + change);
+  }
+}
