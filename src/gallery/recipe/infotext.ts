@@ -25,7 +25,8 @@ const NUMBERS: Readonly<Record<string, NumberField>> = {
   'Hires upscale': 'hiresUpscale',
   'Hires steps': 'hiresSteps',
 };
-const MOST_PAIRS = 400;
+/** Also those that come to nothing. */
+const MOST_PAIRS = 600;
 const MOST_KEY_LENGTH = 80;
 
 export interface Infotext {
@@ -74,7 +75,7 @@ export function splitInfotext(source: string): Infotext {
 }
 
 function lastLine(lines: readonly string[], test: (line: string) => boolean): number {
-  for (let at = lines.length - 1; at >= 0 && at >= lines.length - 500; at -= 1) if (test(lines[at] ?? '')) return at;
+  for (let at = lines.length - 1; at >= 0 && at >= lines.length - 50; at -= 1) if (test(lines[at] ?? '')) return at;
   return -1;
 }
 
@@ -101,7 +102,7 @@ export function pairsOf(line: string): Map<string, string> {
   const pairs = new Map<string, string>();
   let at = 0;
   let unclosed = 0;
-  while (at < line.length && pairs.size < MOST_PAIRS) {
+  for (let turn = 0; turn < MOST_PAIRS && at < line.length; turn += 1) {
     const colon = line.indexOf(':', at);
     if (colon < 0) break;
     const before = line.slice(at, colon);

@@ -1,6 +1,6 @@
 import { encode } from 'blurhash';
 import { AppError } from '../errors.ts';
-import { type ImageInput, type InspectedImage, inspectImage, openImage, type Sharp } from './images.ts';
+import { type ImageInput, type InspectedImage, inspectImage, openImage, readablePng, type Sharp } from './images.ts';
 
 // What browsers get instead of the original: a few widths as WebP and AVIF, turned upright, in sRGB, with nothing in
 // them that says where or with what they were made.
@@ -31,7 +31,7 @@ export async function renderSizes(
 ): Promise<Rendition[]> {
   const image = await inspectImage(input);
   const isAnimated = image.frames > 1;
-  const draw = await painter(input, image).catch(refuseDamaged);
+  const draw = await painter(await readablePng(input, image.format), image).catch(refuseDamaged);
   const formats = isAnimated ? (['webp'] as const) : (['webp', 'avif'] as const);
   const made = new Map<string, Promise<Omit<Rendition, 'widthName'>>>();
   const jobs = widths.flatMap((widthName) =>
@@ -93,8 +93,8 @@ const MOST_URI_LENGTH = 220;
 
 /** What is shown until the picture has come. */
 export async function makePlaceholder(input: ImageInput): Promise<Placeholder> {
-  await inspectImage(input);
-  const { data, info } = await openImage(input)
+  const { format } = await inspectImage(input);
+  const { data, info } = await openImage(await readablePng(input, format))
     .autoOrient()
     .resize(32, 32, { fit: 'inside' })
     .flatten({ background: '#808080' })

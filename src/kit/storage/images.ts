@@ -1,9 +1,9 @@
-import { open as openFile } from 'node:fs/promises';
+import { open as openFile, readFile } from 'node:fs/promises';
 import sharp, { type Sharp, type SharpOptions } from 'sharp';
 import { AppError } from '../errors.ts';
 import { isGif } from './carriers/gif.ts';
 import { isJpeg } from './carriers/jpeg.ts';
-import { isPng } from './carriers/png.ts';
+import { isPng, pngHeader, pngWithoutTexts } from './carriers/png.ts';
 import { isWebp } from './carriers/webp.ts';
 
 // The only file that knows sharp. What a file is, its first bytes decide, never its name: sharp would also open SVG, PDF
@@ -46,7 +46,8 @@ function tune(): void {
 /** For the files beside this one that draw and encode. */
 export function openImage(input: ImageInput, options: SharpOptions = {}): Sharp {
   tune();
-  return sharp(input, { failOn: 'none', limitInputPixels: DEFAULT_MOST_PIXELS * FRAMES_FACTOR, ...options });
+  const source = typeof input !== 'string' && isPng(input) ? pngWithoutTexts(input) : input;
+  return sharp(source, { failOn: 'none', limitInputPixels: DEFAULT_MOST_PIXELS * FRAMES_FACTOR, ...options });
 }
 
 /**
@@ -57,20 +58,19 @@ export async function inspectImage(
   input: ImageInput,
   mostPixels: number = DEFAULT_MOST_PIXELS,
 ): Promise<InspectedImage> {
-  const format = formatOf(typeof input === 'string' ? await firstBytes(input) : input);
+  const head = typeof input === 'string' ? await firstBytes(input) : input;
+  const format = formatOf(head);
   if (!format) throw new AppError('invalid', 'This is not an image that we know: send PNG, JPEG, WebP, AVIF or GIF.');
-  const header = await openImage(input, { animated: true, limitInputPixels: false })
+  const png = pngHeader(head);
+  if (png) refuseTooMany(png.width * png.height, 1, mostPixels);
+  const header = await openImage(await readablePng(input, format), { animated: true, limitInputPixels: false })
     .metadata()
     .catch((cause: unknown) => {
       throw new AppError('invalid', 'This image is damaged.', { cause });
     });
   const frames = header.pages ?? 1;
   const height = frames > 1 ? (header.pageHeight ?? header.height) : header.height;
-  const framePixels = header.width * height;
-  if (framePixels > mostPixels || framePixels * frames > mostPixels * FRAMES_FACTOR || frames > MOST_FRAMES) {
-    const megapixels = Math.round(mostPixels / 1e6);
-    throw new AppError('too_large', `This image has too many pixels: at most ${megapixels} megapixels are taken.`);
-  }
+  refuseTooMany(header.width * height, frames, mostPixels);
   const orientation = header.orientation ?? 1;
   const isTurned = orientation >= 5 && orientation <= 8;
   return {
@@ -81,6 +81,16 @@ export async function inspectImage(
     orientation,
     hasAlpha: header.hasAlpha ?? false,
   };
+}
+
+/** A PNG on disk is read whole, so that its texts can be left out before libpng sees them. */
+export const readablePng = async (input: ImageInput, format: ImageFormat): Promise<ImageInput> =>
+  typeof input === 'string' && format === 'png' ? readFile(input) : input;
+
+function refuseTooMany(framePixels: number, frames: number, mostPixels: number): void {
+  if (framePixels <= mostPixels && framePixels * frames <= mostPixels * FRAMES_FACTOR && frames <= MOST_FRAMES) return;
+  const megapixels = Math.round(mostPixels / 1e6);
+  throw new AppError('too_large', `This image has too many pixels: at most ${megapixels} megapixels are taken.`);
 }
 
 async function firstBytes(path: string): Promise<Uint8Array> {

@@ -87,11 +87,15 @@ export function tiff(main: readonly TiffText[], inner: readonly TiffText[] = [],
   const isLittle = order === 'II';
   const u16 = (value: number): Buffer => {
     const out = Buffer.alloc(2);
-    return isLittle ? (out.writeUInt16LE(value), out) : (out.writeUInt16BE(value), out);
+    if (isLittle) out.writeUInt16LE(value);
+    else out.writeUInt16BE(value);
+    return out;
   };
   const u32 = (value: number): Buffer => {
     const out = Buffer.alloc(4);
-    return isLittle ? (out.writeUInt32LE(value), out) : (out.writeUInt32BE(value), out);
+    if (isLittle) out.writeUInt32LE(value);
+    else out.writeUInt32BE(value);
+    return out;
   };
   const directory = (entries: readonly TiffText[], at: number): Buffer => {
     const heads: Buffer[] = [];

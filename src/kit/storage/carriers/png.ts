@@ -32,6 +32,29 @@ export function pngChunks(bytes: Uint8Array): PngChunk[] {
   return chunks;
 }
 
+/** Width and height in pixels and whether there may be transparency, from the first chunk alone. */
+export function pngHeader(bytes: Uint8Array): { width: number; height: number; hasAlpha: boolean } | null {
+  if (!isPng(bytes) || bytes.length < 33) return null;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const width = view.getUint32(16);
+  const height = view.getUint32(20);
+  if (width === 0 || height === 0) return null;
+  // Colour types 4 and 6 have an alpha channel (PNG specification, 11.2.1).
+  return { width, height, hasAlpha: ((bytes[25] ?? 0) & 4) !== 0 };
+}
+
+/**
+ * The same picture without its texts: libpng unpacks every compressed text when it opens a file, and two hundred small
+ * ones kept it busy for minutes.
+ */
+export function pngWithoutTexts(bytes: Uint8Array): Uint8Array {
+  const chunks = pngChunks(bytes);
+  const kept = chunks.filter(
+    ({ type, data }) => !/^(tEXt|zTXt|iTXt)$/.test(type) && !(type === 'iCCP' && data.length > 4_000_000),
+  );
+  return kept.length === chunks.length ? bytes : writePng(kept);
+}
+
 export function writePng(chunks: readonly PngChunk[]): Buffer {
   const parts: Uint8Array[] = [SIGNATURE];
   for (const { type, data } of chunks) {
