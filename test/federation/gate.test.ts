@@ -203,7 +203,10 @@ test('O30 a context that renames actor and object changes nothing, and two spell
   await refused('malformed', create(note(), { 'as:actor': VIC }));
   await refused('malformed', create(note(), { actor: [MALLORY, VIC] }));
   await refused('malformed', create(note(), { '@id': 'https://v.example/1' }));
-  await refused('malformed', `{"id":"https://e.example/1","type":"Like","actor":"${VIC}","actor":"${MALLORY}"}`);
+  await refused(
+    'malformed',
+    `{"id":"https://e.example/1","type":"Like","actor":"${VIC}","actor":"${MALLORY}","object":"${VIC}"}`,
+  );
 });
 
 test('P08 what a blocked actor sends is accepted without effect and without a look at its key', async () => {
@@ -253,6 +256,9 @@ test('F12 P14 malformed bodies are refused quickly, in a sentence, and never cra
     assert.ok(performance.now() - startedAt < 100, body.slice(0, 40));
   }
   assert.equal(({} as { admin?: boolean }).admin, undefined);
+  for (const text of ['{"a":1,"a":2}', '{"a":1,"\\u0061":2}', '[{"b":[],"a":1,"b":{}}]']) {
+    assert.throws(() => parsePeerJson(Buffer.from(text)), AppError, text);
+  }
   assert.throws(() => parsePeerJson(Buffer.from('{"a":1}', 'utf16le')), AppError);
   assert.throws(() => parsePeerJson(Buffer.from([0x22, 0xff, 0x22])), AppError);
 });
