@@ -33,18 +33,19 @@ export async function renderSizes(
   const isAnimated = image.frames > 1;
   const draw = await painter(await readablePng(input, image.format), image).catch(refuseDamaged);
   const formats = isAnimated ? (['webp'] as const) : (['webp', 'avif'] as const);
-  const made = new Map<string, Promise<Omit<Rendition, 'widthName'>>>();
-  const jobs = widths.flatMap((widthName) =>
-    formats.map(async (format): Promise<Rendition> => {
-      const width = targetWidth(image, widthName);
-      const key = `${format} ${width}`;
-      const rendition = made.get(key) ?? encodeAs(format, draw(width), isAnimated);
-      made.set(key, rendition);
-      return { widthName, ...(await rendition) };
-    }),
-  );
-  return Promise.all(jobs).catch(refuseDamaged);
+  const made = new Map<number, Promise<Encoded[]>>();
+  const renditions: Rendition[] = [];
+  for (const widthName of widths) {
+    // One size after the other: two encoders keep a small machine busy, and more only take memory.
+    const width = targetWidth(image, widthName);
+    const encoded = made.get(width) ?? Promise.all(formats.map((format) => encodeAs(format, draw(width), isAnimated)));
+    made.set(width, encoded);
+    for (const rendition of await encoded.catch(refuseDamaged)) renditions.push({ widthName, ...rendition });
+  }
+  return renditions;
 }
+
+type Encoded = Omit<Rendition, 'widthName'>;
 
 function targetWidth({ width, height }: InspectedImage, widthName: RenditionWidth): number {
   const most = Math.min(width, Math.floor((width * LONGEST_SIDE) / Math.max(width, height, LONGEST_SIDE)));
@@ -70,11 +71,7 @@ async function painter(input: ImageInput, image: InspectedImage): Promise<(width
   return (width) => (width === fullWidth ? openImage(data, raw) : openImage(data, raw).resize({ width }));
 }
 
-async function encodeAs(
-  format: 'webp' | 'avif',
-  picture: Sharp,
-  isAnimated: boolean,
-): Promise<Omit<Rendition, 'widthName'>> {
+async function encodeAs(format: 'webp' | 'avif', picture: Sharp, isAnimated: boolean): Promise<Encoded> {
   const encoder =
     format === 'webp'
       ? picture.webp({ quality: 80, effort: isAnimated ? 2 : 4 })

@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import sharp from 'sharp';
 import { readRecipe } from '../../../src/gallery/recipe/read.ts';
 import { AppError } from '../../../src/kit/errors.ts';
+import { embedTexts } from '../../../src/kit/storage/carriers/embed.ts';
 import {
   ascii,
   chunk,
@@ -158,5 +159,23 @@ test('files are read from disk; a missing one is not found', async (t) => {
   await assert.rejects(
     readRecipe(join(folder, 'y.png')),
     (error) => error instanceof AppError && error.kind === 'not_found',
+  );
+});
+
+test('what we put into a PNG or JPEG is read from it again, in place of what stood there', async () => {
+  const old = png([textChunk('parameters', 'old\nSteps: 1, Sampler: a, Seed: 2'), textChunk('workflow', '{}')]);
+  for (const image of [old, jpegWith(jpeg, [exifSegment(tiff([ascii(0x010f, 'Canon')]))])]) {
+    const made = embedTexts(image, { parameters: TEXT });
+    assert.equal(await promptOf(made), 'a cat, 猫, café');
+    assert.ok((await sharp(made).raw().toBuffer()).equals(await sharp(image).raw().toBuffer()));
+    assert.deepEqual([made.includes('old'), made.includes('Canon')], [false, false]);
+  }
+  assert.throws(
+    () => embedTexts(webp, { parameters: TEXT }),
+    (error) => error instanceof AppError && error.kind === 'invalid',
+  );
+  assert.throws(
+    () => embedTexts(jpeg, { parameters: 'x'.repeat(70_000) }),
+    (error) => error instanceof AppError && error.kind === 'too_large',
   );
 });

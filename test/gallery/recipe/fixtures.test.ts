@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { isGenerationData } from '../../../src/gallery/recipe/keep.ts';
 import { readRecipe } from '../../../src/gallery/recipe/read.ts';
+import { workflowOf } from '../../../src/gallery/recipe/workflow.ts';
+import { cleanCopy } from '../../../src/kit/storage/images-clean.ts';
 
 // Real images of real tools, which lie beside the project on some machines and are not part of it. What is expected of
 // each was read off the file by eye.
@@ -139,4 +142,31 @@ test('no real image is without an expectation, and the empty one is empty', { sk
     ['empty.jpg'],
   );
   assert.equal((await readRecipe(join(FOLDER, 'empty.jpg'))).recipe, null);
+});
+
+test('a clean copy says the same as the original, or nothing', { skip }, async () => {
+  for (const name of Object.keys(EXPECTED)) {
+    const original = readFileSync(join(FOLDER, name));
+    const before = await readRecipe(original);
+    const kept = await readRecipe(await cleanCopy(original, isGenerationData));
+    assert.deepEqual(kept.recipe, before.recipe, name);
+    const dropped = await readRecipe(await cleanCopy(original, () => false));
+    // Data hidden in the pixels is part of the pixels.
+    if (!Object.keys(before.raw).some((key) => key.startsWith('stealth:'))) assert.equal(dropped.recipe, null, name);
+  }
+});
+
+test('the workflow of every ComfyUI image can be taken out', { skip }, async () => {
+  for (const name of [
+    'comfyui.png',
+    'comfyui-save-image-extended.webp',
+    'comfyui-saveimage-plus.jpg',
+    'img2img_cropped.png',
+  ]) {
+    const { raw } = await readRecipe(join(FOLDER, name));
+    assert.ok(JSON.parse(workflowOf(raw) ?? 'null').nodes.length > 5, name);
+  }
+  const { raw } = await readRecipe(join(FOLDER, 'swarmui.png'));
+  assert.ok('4' in JSON.parse(workflowOf(raw) ?? 'null'));
+  assert.equal(workflowOf((await readRecipe(join(FOLDER, 'sd-webui.png'))).raw), null);
 });
