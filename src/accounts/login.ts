@@ -1,9 +1,6 @@
 import { defineEntity, type InferEntity, p } from '@mikro-orm/core';
 import { Account } from './model.ts';
 
-export const THEMES = ['system', 'dark', 'light'] as const;
-export type Theme = (typeof THEMES)[number];
-
 /** What only its person and the staff know of an account of this node. Erased when the account is. */
 export const Login = defineEntity({
   name: 'Login',
@@ -22,7 +19,6 @@ export const Login = defineEntity({
     inviter: () => p.manyToOne(Account).ref().nullable(),
     /** Null is the node's own quota, `ACCOUNT_QUOTA_MB`. */
     quotaBytes: p.bigint('number').nullable(),
-    theme: p.enum([...THEMES]).default('system'),
     deleteRequestedAt: p.datetime().nullable(),
     /** Written every few minutes at most. */
     lastSeenAt: p.datetime().nullable(),

@@ -1,22 +1,15 @@
 import { z } from 'zod';
 import { AppError } from '../../kit/errors.ts';
 import type { Work } from '../../kit/work.ts';
+import type { Door } from '../deps.ts';
 import { Login } from '../login.ts';
 import { passwordChangedLetter, resetPasswordLetter } from '../mail/letters.ts';
-import type { Mailer } from '../mail/mailer.ts';
 import { Account } from '../model.ts';
-import type { NodeSettings } from '../node-settings.ts';
 import { ApiToken, type OneTimeToken } from './model.ts';
 import { consumeOneTime, findOneTime, issueOneTime, revokeOneTime } from './one-time.ts';
 import { matchesPassword, NewPassword, setPassword } from './passwords.ts';
 import { endSessions } from './sessions.ts';
 import { findBySignInName } from './sign-in.ts';
-
-interface Door {
-  readonly settings: NodeSettings;
-  readonly mailer: Mailer;
-  readonly publicUrl: URL;
-}
 
 export const ForgottenForm = z.object({ name: z.string().trim().min(1, 'Your name or e-mail address.').max(254) });
 

@@ -93,7 +93,7 @@ export function refuseUnlessActive(account: Account): void {
 /** Called when a session starts: signing in is how somebody takes back the wish to leave. */
 export async function noteSignIn({ em, now }: SignInWork, account: Account): Promise<{ keptAccount: boolean }> {
   const login = await em.findOneOrFail(Login, account.id);
-  const keptAccount = login.deleteRequestedAt !== null;
+  const keptAccount = login.deleteRequestedAt != null;
   login.deleteRequestedAt = null;
   login.lastSeenAt = now();
   await em.flush();

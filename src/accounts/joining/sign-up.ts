@@ -3,9 +3,9 @@ import { AppError } from '../../kit/errors.ts';
 import type { Work } from '../../kit/work.ts';
 import { issueOneTime } from '../access/one-time.ts';
 import { hashPassword } from '../access/passwords.ts';
+import type { Door } from '../deps.ts';
 import { Login } from '../login.ts';
 import { alreadyMemberLetter, verifyEmailLetter } from '../mail/letters.ts';
-import type { Mailer } from '../mail/mailer.ts';
 import { Account } from '../model.ts';
 import type { NodeSettings } from '../node-settings.ts';
 import { insertAccount, NewAccount } from './create.ts';
@@ -29,12 +29,6 @@ export const SignUpForm = NewAccount.extend({
 });
 
 export type Admission = 'active' | 'unverified' | 'awaiting_approval';
-
-interface Door {
-  readonly settings: NodeSettings;
-  readonly mailer: Mailer;
-  readonly publicUrl: URL;
-}
 
 /** How somebody may join now; the page says it in words. */
 export async function findSignUpMode(

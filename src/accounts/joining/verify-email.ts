@@ -6,19 +6,13 @@ import type { Work } from '../../kit/work.ts';
 import { consumeOneTime, findOneTime, issueOneTime, revokeOneTime } from '../access/one-time.ts';
 import { matchesPassword } from '../access/passwords.ts';
 import { findBySignInName } from '../access/sign-in.ts';
+import type { Door } from '../deps.ts';
 import { accountAwaitsApproval, accountJoined } from '../events.ts';
 import { Login } from '../login.ts';
 import { emailChangedLetter, verifyEmailLetter } from '../mail/letters.ts';
-import type { Mailer } from '../mail/mailer.ts';
 import type { Account } from '../model.ts';
 import type { NodeSettings } from '../node-settings.ts';
 import { Email } from './create.ts';
-
-interface Door {
-  readonly settings: NodeSettings;
-  readonly mailer: Mailer;
-  readonly publicUrl: URL;
-}
 
 /** Confirms the address that the link was sent to, and lets a new account in or to the queue. Throws `gone`. */
 export async function verifyEmail(

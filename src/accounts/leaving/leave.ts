@@ -6,12 +6,11 @@ import type { Work } from '../../kit/work.ts';
 import { ApiToken, Credential, OneTimeToken } from '../access/model.ts';
 import { matchesPassword } from '../access/passwords.ts';
 import { endSessions } from '../access/sessions.ts';
+import type { Door } from '../deps.ts';
 import { accountDeleted } from '../events.ts';
 import { Login } from '../login.ts';
 import { deletionLetter } from '../mail/letters.ts';
-import type { Mailer } from '../mail/mailer.ts';
 import { Account, Block, Follow } from '../model.ts';
-import type { NodeSettings } from '../node-settings.ts';
 
 export const GRACE_DAYS = 14;
 const GRACE_MS = GRACE_DAYS * 86_400_000;
@@ -20,12 +19,6 @@ export const LeaveForm = z.object({
   name: z.string().trim().toLowerCase(),
   password: z.string().min(1, 'Your password.').max(1_000),
 });
-
-interface Door {
-  readonly settings: NodeSettings;
-  readonly mailer: Mailer;
-  readonly publicUrl: URL;
-}
 
 /** Starts the grace: every browser and program is signed out, and signing in again takes the wish back. */
 export async function askToLeave(

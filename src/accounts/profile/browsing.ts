@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Work } from '../../kit/work.ts';
-import { Login, THEMES } from '../login.ts';
+import { THEMES } from '../page-state.ts';
 import { loadOwnAccount } from './edit.ts';
 
 /** Ratings in their order, as bits; what they mean is written in safety/ratings.ts, a room above. */
@@ -16,13 +16,11 @@ export const BrowsingForm = z.object({ shown: Bits, blurred: Bits, theme: z.enum
 /** What the viewer sees. PG is always shown, and nothing above what the node allows. */
 export async function setBrowsing(
   work: Pick<Work, 'em' | 'viewer'>,
-  { shown, blurred, theme }: z.output<typeof BrowsingForm>,
+  { shown, blurred }: Pick<z.output<typeof BrowsingForm>, 'shown' | 'blurred'>,
   allowedLevels: number,
 ): Promise<void> {
   const account = await loadOwnAccount(work);
-  const login = await work.em.findOneOrFail(Login, account.id);
   account.levels = (shown | 1) & (allowedLevels | 1);
   account.blurLevels = blurred;
-  login.theme = theme;
   await work.em.flush();
 }

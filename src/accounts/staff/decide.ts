@@ -3,21 +3,14 @@ import { AppError } from '../../kit/errors.ts';
 import { record } from '../../kit/events/events.ts';
 import type { Viewer, Work } from '../../kit/work.ts';
 import { endSessions } from '../access/sessions.ts';
+import type { Door } from '../deps.ts';
 import { accountJoined, accountReinstated, accountSuspended } from '../events.ts';
 import { erasePrivate } from '../leaving/leave.ts';
 import { Login } from '../login.ts';
 import { approvedLetter, rejectedLetter } from '../mail/letters.ts';
-import type { Mailer } from '../mail/mailer.ts';
 import { Account } from '../model.ts';
-import type { NodeSettings } from '../node-settings.ts';
 import { can, type Permission } from '../permissions.ts';
 import { loadLocal, refuseAbove } from './roles.ts';
-
-interface Door {
-  readonly settings: NodeSettings;
-  readonly mailer: Mailer;
-  readonly publicUrl: URL;
-}
 
 function requirePermission(viewer: Viewer | null, permission: Permission): Viewer {
   if (!viewer) throw new AppError('unauthenticated', 'Please sign in.');
