@@ -20,7 +20,7 @@ const UNREACHABLE_AFTER_MS = 3000;
  */
 export class BullDriver implements Driver {
   readonly #queues: ReadonlyMap<Lane, Bull.Queue>;
-  readonly #bullSubscriber: Redis;
+  readonly #clients: Redis[] = [];
   readonly #publisher: Redis;
   readonly #subscriber: Redis;
   readonly #changes = new EventEmitter().setMaxListeners(0);
@@ -36,12 +36,12 @@ export class BullDriver implements Driver {
       // Bull's blocking connection must wait for ever, and may not ask whether Redis is ready
       const client = new Redis(url.href, { maxRetriesPerRequest: null, enableReadyCheck: false });
       client.on('error', (error) => log.warn({ err: error }, 'redis'));
+      this.#clients.push(client);
       return client;
     };
     this.#publisher = connect();
     this.#subscriber = connect();
     const shared = { client: this.#publisher, subscriber: connect() };
-    this.#bullSubscriber = shared.subscriber;
     this.#queues = new Map(
       LANES.map((lane) => {
         const queue = new Bull(lane, {
@@ -96,7 +96,7 @@ export class BullDriver implements Driver {
   async close(): Promise<void> {
     const closing = Promise.allSettled([...this.#queues.values()].map((queue) => queue.close(true)));
     await Promise.race([closing, setTimeout(UNREACHABLE_AFTER_MS, null, { ref: false })]);
-    for (const client of [this.#publisher, this.#subscriber, this.#bullSubscriber]) client.disconnect();
+    for (const client of this.#clients) client.disconnect();
     this.#changes.removeAllListeners();
   }
 }
