@@ -158,7 +158,7 @@ test('S18 keys that are weak, huge, slow or of another kind are refused in bound
   const slow = generateKeyPairSync('rsa', { modulusLength: 2048, publicExponent: 0x10001 });
   const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const jwk = slow.publicKey.export({ format: 'jwk' });
-  const startedAt = performance.now();
+  const before = process.cpuUsage();
   const texts = [
     pem(weak.publicKey),
     pem(ec.publicKey),
@@ -174,7 +174,7 @@ test('S18 keys that are weak, huge, slow or of another kind are refused in bound
     await refused(cavage(), { ...vicKey, publicKey });
     assert.throws(() => readPublicKey(publicKey), isUnauthenticated);
   }
-  assert.ok(performance.now() - startedAt < 500);
+  assert.ok(process.cpuUsage(before).user / 1000 < 500);
 });
 
 test('S20 a rotated key is accepted after one refetch, and a wrong signature costs no more than that', async () => {
@@ -265,9 +265,9 @@ test('S24 signature headers that are huge, repeated or name absent headers are r
   const good = cavage();
   refusedAtOnce({ ...good, rawHeaders: [...good.rawHeaders, 'Signature', signatureOf(good)] });
   refusedAtOnce({ ...good, rawHeaders: [...good.rawHeaders, 'Date', here.now.toUTCString()] });
-  const startedAt = performance.now();
+  const before = process.cpuUsage();
   assert.throws(() => parseDictionary(`${'a'.repeat(65_536)}=()`), isUnauthenticated);
-  assert.ok(performance.now() - startedAt < 50);
+  assert.ok(process.cpuUsage(before).user / 1000 < 50);
 });
 
 test('S28 a signature holds for the path as it was sent, and for no spelling beside it', async () => {
