@@ -16,6 +16,7 @@ import { Mailer } from './accounts/mail/mailer.ts';
 import { OutboxMail } from './accounts/mail/model.ts';
 import { Account, Block, Follow } from './accounts/model.ts';
 import { loadPageState } from './accounts/page-state.ts';
+import { accountRoutes } from './accounts/routes.ts';
 import { BaseModel, DownloadMark, Lineage, Model, ModelFile, ModelTag, ModelVersion, Tag } from './catalogue/model.ts';
 import { Generation, GenerationImage } from './compute/model.ts';
 import { discoveryRoutes } from './discovery/routes.ts';
@@ -200,7 +201,7 @@ export async function openNode(
 
 /** Every address of the node: one line for each room. */
 function routersOf(parts: Parts): Router<State>[] {
-  return [discoveryRoutes()];
+  return [...accountRoutes(accountDeps(parts)), discoveryRoutes()];
 }
 
 function accountDeps(parts: Parts): AccountDeps {
