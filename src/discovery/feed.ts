@@ -23,7 +23,7 @@ export type FeedItem =
   | { readonly kind: 'model'; readonly at: Date; readonly model: ModelCardView }
   | { readonly kind: 'post'; readonly at: Date; readonly post: TileView };
 
-interface FeedRow extends OwnerRow, PictureRow {
+export interface FeedRow extends OwnerRow, PictureRow {
   kind: 'model' | 'post';
   id: number;
   listed_at: unknown;
@@ -40,21 +40,32 @@ interface FeedRow extends OwnerRow, PictureRow {
  * New models and posts, newest first: the heads of two indexes merged, then what the page shows of them, in one query.
  * No table of feed items is kept, so nothing can disagree with what it shows.
  */
-export async function listFeed(
-  em: EntityManager,
+export async function listFeed(em: EntityManager, eyes: Eyes, request: FeedRequest): Promise<Page<FeedItem>> {
+  const { limit = PAGE_LENGTH } = request;
+  const { sql, values } = feedQuery(eyes, request);
+  const found = await rows<FeedRow>(em, sql, values);
+  const shown = found.slice(0, limit);
+  const last = found.length > limit ? shown.at(-1) : undefined;
+  return { items: feedItems(shown, eyes), nextCursor: last ? cursorOf(last) : null };
+}
+
+export interface FeedRequest {
+  readonly scope: FeedScope;
+  readonly viewerId: number | null;
+  readonly cursor?: string | undefined;
+  readonly limit?: number;
+}
+
+const PAGE_LENGTH = 40;
+
+const cursorOf = ({ listed_at, id, kind }: FeedRow): string =>
+  `${toDate(listed_at).getTime()}_${id * 2 + (kind === 'post' ? 1 : 0)}`;
+
+/** The one query of the feed; the benchmark gives it to the bare page that it compares ours with. */
+export function feedQuery(
   eyes: Eyes,
-  {
-    scope,
-    viewerId,
-    cursor,
-    limit = 40,
-  }: {
-    scope: FeedScope;
-    viewerId: number | null;
-    cursor?: string | undefined;
-    limit?: number;
-  },
-): Promise<Page<FeedItem>> {
+  { scope, viewerId, cursor, limit = PAGE_LENGTH }: FeedRequest,
+): { sql: string; values: Parameter[] } {
   const place = readCursor(cursor);
   const head = (kind: 'model' | 'post'): { sql: string; values: Parameter[] } => {
     const where = ['x.listed_at is not null', '(x.level & ?) <> 0'];
@@ -82,9 +93,8 @@ export async function listFeed(
     };
   };
   const [models, posts] = [head('model'), head('post')];
-  const found = await rows<FeedRow>(
-    em,
-    `with page as (select * from (${models.sql} union all ${posts.sql}) heads
+  return {
+    sql: `with page as (select * from (${models.sql} union all ${posts.sql}) heads
        order by listed_at desc, id desc, kind limit ?)
      select page.kind, page.id, page.listed_at, m.name, m.type, m.base_model, m.download_count,
        coalesce(m.thumbs_up_count, p.like_count) as thumbs_up_count,
@@ -95,13 +105,7 @@ export async function listFeed(
        join account a on a.id = coalesce(m.owner_id, p.owner_id)
        ${FEED_PICTURE_JOIN}
      order by page.listed_at desc, page.id desc, page.kind`,
-    [...models.values, ...posts.values, limit + 1, eyes.levels, eyes.levels, eyes.levels],
-  );
-  const shown = found.slice(0, limit);
-  const last = found.length > limit ? shown.at(-1) : undefined;
-  return {
-    items: shown.flatMap((row) => feedItem(row, eyes)),
-    nextCursor: last ? `${toDate(last.listed_at).getTime()}_${last.id * 2 + (last.kind === 'post' ? 1 : 0)}` : null,
+    values: [...models.values, ...posts.values, limit + 1, eyes.levels, eyes.levels, eyes.levels],
   };
 }
 
@@ -111,6 +115,9 @@ const FEED_PICTURE_JOIN = COVER_JOIN.replace(
   `coalesce(
   (select c.id from image c where c.post_id = p.id and (c.level & ?) <> 0 order by c.position limit 1),`,
 );
+
+export const feedItems = (found: readonly FeedRow[], eyes: Eyes): FeedItem[] =>
+  found.flatMap((row) => feedItem(row, eyes));
 
 function feedItem(row: FeedRow, eyes: Eyes): FeedItem[] {
   const at = toDate(row.listed_at);

@@ -1,0 +1,91 @@
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import sqlite3 from 'sqlite3';
+import { readConfig } from '../../src/kit/config.ts';
+import { openNode } from '../../src/node.ts';
+
+export const SIZES = {
+  full: { models: 100_000, images: 1_000_000, uploadBytes: 8_000_000_000 },
+  ci: { models: 20_000, images: 200_000, uploadBytes: 256_000_000 },
+} as const;
+export type Size = (typeof SIZES)[keyof typeof SIZES];
+
+/** The size that BENCH_SIZE names; `full` is the size that the goals are stated for. */
+export const benchSize = (): Size => SIZES[process.env.BENCH_SIZE === 'ci' ? 'ci' : 'full'];
+
+const WORDS =
+  'ink wash valley neon city portrait analog film anime watercolor castle forest robot dragon ocean night'.split(' ');
+const word = (n: string) =>
+  `substr('${WORDS.map((text) => text.padEnd(10)).join('')}', 1 + 10 * ((${n}) % ${WORDS.length}), 10)`;
+const words = (n: string) =>
+  `trim(${word(n)}) || ' ' || trim(${word(`${n} / 7`)}) || ' ' || trim(${word(`${n} / 31`)})`;
+
+/**
+ * A folder with a node's SQLite database of this size. It is made in bulk SQL once, kept outside of the repository, and
+ * made anew when the schema or this file changes; the time that takes is never part of a figure.
+ */
+export async function datasetFolder(size: Size): Promise<string> {
+  const schema = readFileSync(new URL('../../src/kit/database/schema.sqlite.sql', import.meta.url));
+  const self = readFileSync(new URL(import.meta.url));
+  const key = createHash('sha256').update(schema).update(self).update(JSON.stringify(size)).digest('hex').slice(0, 12);
+  const folder = join(tmpdir(), `tessera-bench-${key}`);
+  if (existsSync(folder)) return folder;
+
+  const draft = `${folder}.draft`;
+  rmSync(draft, { recursive: true, force: true });
+  mkdirSync(draft);
+  const node = await openNode(readConfig({ DATA_DIR: draft, LOG_LEVEL: 'silent', ENGINE: 'none' }));
+  await node.close();
+  const startedAt = performance.now();
+  await fill(join(draft, 'tessera.sqlite'), size);
+  renameSync(draft, folder);
+  console.error(
+    `made ${size.models} models and ${size.images} images in ${Math.round((performance.now() - startedAt) / 1000)} s`,
+  );
+  return folder;
+}
+
+async function fill(path: string, { models, images }: Size): Promise<void> {
+  const db = await new Promise<sqlite3.Database>((done, fail) => {
+    const opened: sqlite3.Database = new sqlite3.Database(path, (error) => (error ? fail(error) : done(opened)));
+  });
+  const run = (sql: string) =>
+    new Promise<void>((done, fail) => db.exec(sql, (error) => (error ? fail(error) : done())));
+  const series = (count: number) =>
+    `with recursive n(i) as (select 1 union all select i + 1 from n where i < ${count})`;
+  const accounts = Math.ceil(models / 50);
+  // one thing a minute, the newest last
+  const at = (n: string, total: number) => `1767225600000 - (${total} - ${n}) * 20000`;
+  const placeholder = `'data:image/webp;base64,UklGRjoAAABXRUJQVlA4IC4AAACwAQCdASoIAAYAAkA4JZQAAudZt7gAAP7+0gvDpVkWXRuMcRD0hN3rcoAAAAA='`;
+  await run('pragma synchronous = off; pragma journal_mode = off; pragma foreign_keys = off; begin');
+  await run(`${series(accounts)} insert into account (id, host, name, display_name, bio, links, permissions, created_at)
+    select i, '', 'person' || i, 'Person ' || i, '', '[]', 7, 1700000000000 from n`);
+  await run(`insert into tag (id, name) values ${WORDS.map((name, index) => `(${index + 1}, '${name}')`).join(', ')}`);
+  await run(`${series(models)} insert into model (id, owner_id, name, type, description, state, published_at, listed_at, is_local, level,
+      base_model, cover_image_id, allow_commercial_use, download_count, thumbs_up_count, image_count, created_at, updated_at)
+    select i, 1 + i % ${accounts}, ${words('i')} || ' ' || i, case i % 5 when 0 then 'Checkpoint' else 'LORA' end,
+      'Trained on ' || ${words('i * 3')}, 'published', ${at('i', models)}, ${at('i', models)}, 1, case when i % 10 = 0 then 4 else 1 end,
+      case i % 3 when 0 then 'SD 1.5' when 1 then 'SDXL 1.0' else 'Pony' end, i, '["Image"]', (i * 7919) % 100000, (i * 104729) % 5000,
+      ${Math.round(images / models)}, ${at('i', models)}, ${at('i', models)} from n`);
+  await run(`${series(models)} insert into model_version (id, model_id, name, base_model, trained_words, training_settings, state, published_at, created_at, updated_at)
+    select i, i, 'v1.0', case i % 3 when 0 then 'SD 1.5' when 1 then 'SDXL 1.0' else 'Pony' end, '["style' || i || '"]', '{}', 'published',
+      ${at('i', models)}, ${at('i', models)}, ${at('i', models)} from n`);
+  await run(`${series(models)} insert into model_file (id, version_id, name, format, is_primary, total_bytes, sha256, pickle_scan_result, created_at)
+    select i, i, 'model' || i || '.safetensors', 'SafeTensor', 1, 144000000, lower(hex(randomblob(32))), 'Success', ${at('i', models)} from n`);
+  await run(`${series(models)} insert into model_tag (model_id, tag_id) select i, 1 + i % ${WORDS.length} from n`);
+  // one post for each model with a tenth of the images each, so that both lists are long
+  await run(`${series(models)} insert into post (id, owner_id, version_id, title, state, published_at, listed_at, is_local, level, image_count, created_at, updated_at)
+    select i, 1 + i % ${accounts}, i, ${words('i * 5')}, 'published', ${at('i', models)} + 7000, ${at('i', models)} + 7000, 1,
+      case when i % 10 = 0 then 4 else 1 end, ${Math.round(images / models)}, ${at('i', models)}, ${at('i', models)} from n`);
+  await run(`${series(images)} insert into image (id, post_id, owner_id, position, sha256, media_type, width, height, level, alt_text, placeholder, blur_hash,
+      listed_at, is_local, like_count, rendered_at, created_at, has_recipe, recipe)
+    select i, 1 + (i - 1) % ${models}, 1 + (1 + (i - 1) % ${models}) % ${accounts}, i / ${models}, lower(hex(randomblob(32))), 'image/png', 832, 1216,
+      case when i % 10 = 0 then 4 else 1 end, ${words('i')}, ${placeholder}, 'UBL_:rOpGG-oBUNG,qRj2so|=eE1w^n4S5NH',
+      ${at('i', images)}, 1, (i * 7919) % 3000, 1767225600000, ${at('i', images)}, 1, '{"prompt":"' || ${words('i * 11')} || '"}' from n`);
+  await run(`${series(images)} insert into resource_use (id, image_id, position, kind, name, hash, version_id, model_id)
+    select 'r' || i, i, 0, 'lora', 'style', null, 1 + (i - 1) % ${models}, 1 + (i - 1) % ${models} from n`);
+  await run('commit; analyze');
+  await new Promise<void>((done, fail) => db.close((error) => (error ? fail(error) : done())));
+}

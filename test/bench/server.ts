@@ -1,0 +1,87 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { createServer } from 'node:net';
+import { cpus } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import autocannon from 'autocannon';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+
+export interface Server {
+  readonly url: URL;
+  readonly child: ChildProcess;
+  /** From spawn to the first answer, in milliseconds. */
+  readonly startMs: number;
+  stop(): Promise<void>;
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer();
+  await new Promise<void>((done) => probe.listen(0, '127.0.0.1', done));
+  const address = probe.address();
+  await new Promise((done) => probe.close(done));
+  return typeof address === 'object' && address ? address.port : 0;
+}
+
+/** One core for the server, the others for those who ask; where `taskset` is missing, the kernel decides. */
+const pinned = cpus().length > 1 && spawnSync('taskset', ['--version']).status === 0;
+
+/** Starts a program that listens on PORT, and waits until `path` answers. */
+export async function startServer(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+  path = '/healthz',
+): Promise<Server> {
+  const port = await freePort();
+  const startedAt = performance.now();
+  const [program, rest] = pinned ? ['taskset', ['-c', '0', process.execPath, ...args]] : [process.execPath, args];
+  const child = spawn(program as string, rest as string[], {
+    cwd: ROOT,
+    env: { ...process.env, LOG_LEVEL: 'silent', ENGINE: 'none', ...env, PORT: String(port) },
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  const url = new URL(`http://127.0.0.1:${port}`);
+  for (;;) {
+    if (child.exitCode !== null) throw new Error(`${args.join(' ')} ended with ${child.exitCode}`);
+    const answer = await fetch(new URL(path, url)).catch(() => null);
+    if (answer?.ok) break;
+    if (performance.now() - startedAt > 60_000) throw new Error(`${args.join(' ')} does not answer`);
+    await new Promise((resolve) => setTimeout(resolve, 15));
+  }
+  return {
+    url,
+    child,
+    startMs: performance.now() - startedAt,
+    stop: () =>
+      new Promise<void>((done) => {
+        child.once('exit', () => done());
+        child.kill('SIGTERM');
+      }),
+  };
+}
+
+/** The built node with its web process alone. */
+export const startNode = (
+  dataDir: string,
+  processes = ['web'],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Server> => startServer(['dist/main.js', ...processes], { DATA_DIR: dataDir, ...env });
+
+export interface Load {
+  readonly requestsPerSecond: number;
+  readonly p99Ms: number;
+}
+
+/** 50 connections for `seconds`, after a warm-up. Throws when an answer is not 2xx, because then the figure says nothing. */
+export async function load(
+  url: URL,
+  paths: readonly string[],
+  seconds = process.env.BENCH_SIZE === 'ci' ? 4 : 10,
+): Promise<Load> {
+  const requests = paths.map((path) => ({ path }));
+  const run = (duration: number) => autocannon({ url: url.href, connections: 50, duration, requests });
+  await run(2);
+  const result = await run(seconds);
+  if (result.non2xx > 0 || result.errors > 0)
+    throw new Error(`${result.non2xx} bad answers, ${result.errors} errors from ${url.href}${paths[0]}`);
+  return { requestsPerSecond: result.requests.average, p99Ms: result.latency.p99 };
+}
