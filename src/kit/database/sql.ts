@@ -46,9 +46,9 @@ function toSqlite(value: Parameter): unknown {
 const toPostgres = (value: Parameter): Knex.RawBinding =>
   value instanceof Uint8Array && !Buffer.isBuffer(value) ? Buffer.from(value) : (value as Knex.RawBinding);
 
-/** `?, ?, ?` for a list; write `in (${inList(ids)})` and give the ids. Matches nothing when the list is empty. */
+/** `?, ?, ?` for a list; write `in (${inList(ids)})` and give the ids. An empty list matches nothing, also after `not`. */
 export const inList = (values: readonly unknown[]): string =>
-  values.length === 0 ? 'select null where 1 = 0' : values.map(() => '?').join(', ');
+  values.length === 0 ? 'null' : values.map(() => '?').join(', ');
 
 /** A time as either driver gives it: milliseconds, text or a Date. */
 export function toDate(value: unknown): Date;
@@ -68,7 +68,10 @@ export const toBoolean = (value: unknown): boolean => value === true || value ==
 /** Counts and sums: PostgreSQL gives them as text, for they may pass 2⁵³. */
 export const toNumber = (value: unknown): number => Number(value ?? 0);
 
-/** A JSON column: text on SQLite, already parsed on PostgreSQL. The caller knows what was stored. */
+/**
+ * A JSON column of objects or arrays: text on SQLite, already parsed on PostgreSQL. Where strings may stand in it, select
+ * `cast(column as text)`, which is text on both. The caller knows what was stored.
+ */
 export function fromJson<T>(value: unknown): T | null {
   if (value === null || value === undefined) return null;
   return (typeof value === 'string' ? JSON.parse(value) : value) as T;

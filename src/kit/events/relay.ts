@@ -19,7 +19,7 @@ export async function relayEvents(fork: () => EntityManager, wiring: Wiring, now
 }
 
 async function relayBatch(em: EntityManager, wiring: Wiring, now: Date): Promise<number> {
-  const waiting = 'select id, name, payload from recorded_event where relayed_at is null';
+  const waiting = 'select id, name, cast(payload as text) as payload from recorded_event where relayed_at is null';
   const some = await rows(em, `${waiting} limit 1`);
   if (some.length === 0) return 0; // so that looking does not lock the database
   return em.transactional(async (inner) => {
@@ -36,6 +36,7 @@ async function relayBatch(em: EntityManager, wiring: Wiring, now: Date): Promise
         if (mapped !== null) enqueueJob(inner, job, mapped, options(said), now);
       }
     }
+    if (events.length === 0) return 0; // another took them meanwhile
     const ids = events.map(({ id }) => id);
     await rows(inner, `update recorded_event set relayed_at = ? where id in (${inList(ids)})`, [now, ...ids]);
     return events.length;

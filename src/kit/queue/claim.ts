@@ -30,7 +30,7 @@ const NEXT = `select j.id from job j where j.lane = ? and j.state = 'queued' and
 const claimSql = (lock: string) => `update job set state = 'running', attempt = attempt + 1, fence = fence + 1,
   lease_owner = ?, lease_until = ?, started_at = ?, revision = revision + 1
   where id = (${NEXT}${lock}) and state = 'queued'
-  returning id, name, lane, payload, attempt, max_attempts, fence, dedupe_key`;
+  returning id, name, lane, cast(payload as text) as payload, attempt, max_attempts, fence, dedupe_key`;
 const CLAIM = { sqlite: claimSql(''), postgresql: claimSql(' for update of j skip locked') };
 
 interface ClaimRow {

@@ -43,7 +43,7 @@ interface StatusRow {
 
 // tuples compare in the order in which claim.ts takes them
 const STATUS = `select id, name, state, revision, attempt, progress_done, progress_total, progress_note, account_id,
-  started_at, finished_at, last_error, result, case when preview is null then 0 else 1 end as has_preview,
+  started_at, finished_at, last_error, cast(result as text) as result, case when preview is null then 0 else 1 end as has_preview,
   case when state = 'queued' then (select count(*) from job a where a.lane = job.lane and a.state = 'queued'
     and (a.priority, a.run_at, a.id) < (job.priority, job.run_at, job.id)) else 0 end as place
   from job where id = ?`;
