@@ -1,27 +1,44 @@
 import type { EntityManager } from '@mikro-orm/core';
 import { type Parameter, rows, toDate } from '../kit/database/sql.ts';
+import { count, ratioStep } from '../kit/web/filters.ts';
 import {
   COVER_JOIN,
   type Eyes,
-  type ModelCardView,
-  modelCardView,
+  modelUrl,
   OWNER_COLUMNS,
   type OwnerRow,
   ownerView,
   type Page,
   PICTURE_COLUMNS,
   type PictureRow,
+  type PictureView,
   pictureView,
   readCursor,
-  type TileView,
 } from './cards.ts';
 
 export const FEED_SCOPES = ['following', 'here', 'known'] as const;
 export type FeedScope = (typeof FEED_SCOPES)[number];
 
-export type FeedItem =
-  | { readonly kind: 'model'; readonly at: Date; readonly model: ModelCardView }
-  | { readonly kind: 'post'; readonly at: Date; readonly post: TileView };
+/** One tile of the feed, as `feed-item.njk` draws it. */
+export interface FeedItem {
+  readonly isModel: boolean;
+  readonly url: string;
+  /** The name of a model, the title of a post. */
+  readonly title: string;
+  readonly type: string;
+  readonly baseModel: string;
+  readonly picture: PictureView | null;
+  /** Of the picture: its place among the steps of ratio.css, and its addresses. */
+  readonly ratio: number;
+  readonly src: string;
+  readonly srcset: string;
+  readonly imageCount: number;
+  readonly ownerUrl: string;
+  readonly ownerName: string;
+  readonly host: string;
+  /** Downloads of a model, likes of a post, as text; '' for none. */
+  readonly figure: string;
+}
 
 export interface FeedRow extends OwnerRow, PictureRow {
   kind: 'model' | 'post';
@@ -56,7 +73,8 @@ export interface FeedRequest {
   readonly limit?: number;
 }
 
-const PAGE_LENGTH = 40;
+/** Two screens of a desktop; the next page loads itself. */
+const PAGE_LENGTH = 32;
 
 const cursorOf = ({ listed_at, id, kind }: FeedRow): string =>
   `${toDate(listed_at).getTime()}_${id * 2 + (kind === 'post' ? 1 : 0)}`;
@@ -116,19 +134,31 @@ const FEED_PICTURE_JOIN = COVER_JOIN.replace(
   (select c.id from image c where c.post_id = p.id and (c.level & ?) <> 0 order by c.position limit 1),`,
 );
 
+/** A post without a picture for these eyes is left out. */
 export const feedItems = (found: readonly FeedRow[], eyes: Eyes): FeedItem[] =>
-  found.flatMap((row) => feedItem(row, eyes));
+  found.filter((row) => row.kind === 'model' || row.image_id).map((row) => feedItem(row, eyes));
 
-function feedItem(row: FeedRow, eyes: Eyes): FeedItem[] {
-  const at = toDate(row.listed_at);
-  if (row.kind === 'model') return [{ kind: 'model', at, model: modelCardView(row, eyes) }];
-  if (!row.image_id) return [];
-  const post: TileView = {
-    ...pictureView(row, eyes, `/posts/${row.id}`),
-    caption: row.title,
-    owner: ownerView(row),
-    likeCount: row.thumbs_up_count,
+function feedItem(row: FeedRow, eyes: Eyes): FeedItem {
+  const isModel = row.kind === 'model';
+  const owner = ownerView(row);
+  const src = `/media/320/${row.image_id}.webp`;
+  const large = row.width > 640 ? `, /media/1280/${row.image_id}.webp 1280w` : '';
+  const url = isModel ? modelUrl(row.id, row.name) : `/posts/${row.id}`;
+  const figure = isModel ? row.download_count : row.thumbs_up_count;
+  return {
+    isModel,
+    url,
+    title: isModel ? row.name : row.title,
+    type: row.type,
+    baseModel: row.base_model,
+    picture: row.image_id ? pictureView(row, eyes, url) : null,
+    ratio: ratioStep(row.width, row.height),
+    src,
+    srcset: `${src} 320w, /media/640/${row.image_id}.webp 640w${large}`,
     imageCount: row.image_count,
+    ownerUrl: owner.url,
+    ownerName: owner.displayName || owner.name,
+    host: owner.host,
+    figure: figure > 0 ? count(figure) : '',
   };
-  return [{ kind: 'post', at, post }];
 }

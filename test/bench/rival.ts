@@ -31,7 +31,7 @@ app.use(async (ctx) => {
   ctx.type = 'text/html; charset=utf-8';
   ctx.body = renderPage('discovery/home', page, {
     scopes: [],
-    items: feedItems(found.slice(0, 40), eyes),
+    items: feedItems(found.slice(0, 32), eyes),
     moreUrl: '/?cursor=1_1',
     welcome: true,
     emptyTitle: '',

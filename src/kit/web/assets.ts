@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { extname } from 'node:path';
-import { brotliCompressSync, gzipSync } from 'node:zlib';
+import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 
 const FOLDER = new URL('../../../views/assets/', import.meta.url);
 
@@ -16,8 +16,9 @@ const TYPES: Readonly<Record<string, string>> = {
 
 export interface Asset {
   body: Buffer;
-  gzip: Buffer;
-  brotli: Buffer;
+  /** Made when somebody first asks for it, so that the start does not wait for it. */
+  readonly gzip: Buffer;
+  readonly brotli: Buffer;
   type: string;
   /** The first 12 characters of the SHA-256, also the `v` of its address. */
   version: string;
@@ -69,12 +70,21 @@ const shrinkCss = (css: string): string =>
 function makeAsset(content: string | Buffer, type: string): Asset {
   const body = Buffer.from(content);
   const version = createHash('sha256').update(body).digest('hex').slice(0, 12);
+  let gzip: Buffer | undefined;
+  let brotli: Buffer | undefined;
   return {
     body,
     type,
     version,
-    gzip: gzipSync(body),
-    brotli: brotliCompressSync(body),
+    get gzip() {
+      gzip ??= gzipSync(body);
+      return gzip;
+    },
+    get brotli() {
+      // 11, the default, takes half a second for all assets on a slow core
+      brotli ??= brotliCompressSync(body, { params: { [constants.BROTLI_PARAM_QUALITY]: 9 } });
+      return brotli;
+    },
   };
 }
 
