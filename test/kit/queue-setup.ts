@@ -116,14 +116,12 @@ export const FAST: QueueTimes = {
 
 /** A fresh database and a fresh prefix in Redis, removed at the end of the test. */
 export async function openPlace(t: TestContext, ground: Ground): Promise<Place> {
-  const folder = await mkdtemp(join(tmpdir(), 'tessera-queue-'));
-  const endings: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true })];
+  const endings: Endings = [];
   t.after(async () => {
     for (const end of endings.reverse()) await end();
   });
   const log = makeLog(process.env.TEST_LOG ?? 'silent');
-  const name = `tessera_test_${randomBytes(6).toString('hex')}`;
-  const databaseUrl = ground.isPostgresql ? await scratchDatabase(endings, name) : new URL(`sqlite:${folder}/t.sqlite`);
+  const { url: databaseUrl, folder, name } = await freshDatabase(endings, ground.isPostgresql);
   if (ground.redisUrl) endings.push(() => forgetKeys(ground.redisUrl, name));
   const files = await DiskFiles.at(`${folder}/files`);
   const clock = new Clock();
@@ -170,7 +168,18 @@ async function forgetKeys(url: URL | null, prefix: string): Promise<void> {
   redis.disconnect();
 }
 
-async function scratchDatabase(endings: (() => Promise<unknown>)[], name: string): Promise<URL> {
+type Endings = (() => Promise<unknown>)[];
+
+/** An empty database; what removes it is added to `endings`. */
+export async function freshDatabase(endings: Endings, isPostgresql: boolean) {
+  const folder = await mkdtemp(join(tmpdir(), 'tessera-database-'));
+  endings.push(() => rm(folder, { recursive: true, force: true }));
+  const name = `tessera_test_${randomBytes(6).toString('hex')}`;
+  const url = isPostgresql ? await scratchDatabase(endings, name) : new URL(`sqlite:${folder}/t.sqlite`);
+  return { url, folder, name };
+}
+
+async function scratchDatabase(endings: Endings, name: string): Promise<URL> {
   const url = new URL(DATABASE_URL ?? '');
   const admin = await openDatabase({ url, dataDir: '.', entities: [RecordedEvent], log: makeLog('silent'), pool: 1 });
   await rows(admin.em.fork(), `create database ${name}`);

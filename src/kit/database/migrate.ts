@@ -27,7 +27,9 @@ export async function migrate(orm: MikroORM, list?: readonly Migration[]): Promi
   if (!(connection instanceof AbstractSqlConnection)) throw new TypeError('migrations need an SQL database');
   const knex = connection.getKnex();
   const raw: unknown = await knex.client.acquireConnection();
-  const run: Run = (sql, parameters = []) => knex.raw(sql, parameters).connection(raw);
+  const run: Run = (sql, parameters) =>
+    // without parameters, a `?` in the text of a migration is just that
+    (parameters ? knex.raw(sql, parameters) : knex.raw(sql)).connection(raw);
   try {
     for (const sql of BEGIN[dialect]) await run(sql);
     try {
