@@ -201,7 +201,7 @@ export async function openNode(
 
 /** Every address of the node: one line for each room. */
 function routersOf(parts: Parts): Router<State>[] {
-  return [...accountRoutes(accountDeps(parts)), discoveryRoutes()];
+  return [...accountRoutes(accountDeps(parts)), discoveryRoutes({ limits: parts.limits, findPeer: null })];
 }
 
 function accountDeps(parts: Parts): AccountDeps {

@@ -30,6 +30,7 @@ export interface PictureView {
 }
 
 export interface ModelCardView {
+  readonly id: number;
   readonly url: string;
   readonly name: string;
   readonly type: string;
@@ -219,6 +220,7 @@ export async function listModelCards(
 export function modelCardView(row: ModelCardRow, eyes: Eyes): ModelCardView {
   const url = modelUrl(row.id, row.name);
   return {
+    id: row.id,
     url,
     name: row.name,
     type: row.type,

@@ -1,5 +1,6 @@
 import Router from '@koa/router';
 import { readQuery } from '../kit/web/forms.ts';
+import type { RateLimits } from '../kit/web/rate-limit.ts';
 import type { State } from '../kit/web/state.ts';
 import { view } from '../kit/web/views.ts';
 import type { ModelCardView, TileView } from './cards.ts';
@@ -16,14 +17,26 @@ import {
   type TagPage,
   TagQuery,
 } from './pages.ts';
+import { loadProfilePage, type ProfilePage, ProfileQuery, readHandle } from './profile.ts';
+import { type FindPeer, loadSearchPage, type SearchPage, SearchQuery } from './search.ts';
 
 const homePage = view<HomePage>('discovery/home');
 const modelsPage = view<ListPage<ModelCardView>>('discovery/models');
 const imagesPage = view<ListPage<TileView>>('discovery/images');
+const searchPage = view<SearchPage>('discovery/search');
+const profilePage = view<ProfilePage>('discovery/profile');
 const tagPage = view<TagPage>('discovery/tag');
 
+export interface DiscoveryDeps {
+  readonly limits: RateLimits;
+  /** Null where the node does not federate. */
+  readonly findPeer: FindPeer | null;
+}
+
+const SEARCHES = { name: 'search', max: 120, perMs: 60_000 };
+
 /** Lists that anyone may read; what each sees depends on their ratings. */
-export function discoveryRoutes(): Router<State> {
+export function discoveryRoutes({ limits, findPeer }: DiscoveryDeps): Router<State> {
   const routes = new Router<State>();
   routes.get('/', async (ctx) => {
     homePage(ctx, await loadHomePage(ctx.state.work, readQuery(ctx, FeedQuery)));
@@ -36,6 +49,15 @@ export function discoveryRoutes(): Router<State> {
   });
   routes.get('/tags/:tag', async (ctx) => {
     tagPage(ctx, await loadTagPage(ctx.state.work, ctx.params.tag ?? '', readQuery(ctx, TagQuery)));
+  });
+  routes.get('/search', async (ctx) => {
+    limits.take(ctx, SEARCHES);
+    searchPage(ctx, await loadSearchPage(ctx.state.work, readQuery(ctx, SearchQuery), findPeer));
+  });
+  routes.get('/:handle', async (ctx, next) => {
+    const handle = readHandle(ctx.params.handle ?? '');
+    if (!handle) return next();
+    profilePage(ctx, await loadProfilePage(ctx.state.work, handle, readQuery(ctx, ProfileQuery)));
   });
   return routes;
 }

@@ -1,0 +1,29 @@
+import { rows } from '../../kit/database/sql.ts';
+import { NEWEST, type SearchIndex } from './terms.ts';
+
+/** tsvector with the configuration `simple`: no stemming, for prompts are lists of names in many languages. */
+export const postgresqlIndex: SearchIndex = {
+  async put(em, kind, id, { name, words, body }) {
+    await rows(
+      em,
+      `insert into search_${kind} (id, document) values (?, setweight(to_tsvector('simple', ?), 'A')
+         || setweight(to_tsvector('simple', ?), 'B') || setweight(to_tsvector('simple', ?), 'D'))
+       on conflict (id) do update set document = excluded.document`,
+      [id, name, words, body],
+    );
+  },
+  async remove(em, kind, id) {
+    await rows(em, `delete from search_${kind} where id = ?`, [id]);
+  },
+  async find(em, kind, words, limit) {
+    const query = words.map((word, index) => `${word}${index === words.length - 1 ? ':*' : ''}`).join(' & ');
+    const found = await rows<{ id: number }>(
+      em,
+      `select id from (select id, ts_rank(document, to_tsquery('simple', ?)) as score from search_${kind}
+         where document @@ to_tsquery('simple', ?) order by id desc limit ${NEWEST}) newest
+       order by score desc, id desc limit ?`,
+      [query, query, limit],
+    );
+    return found.map(({ id }) => id);
+  },
+};

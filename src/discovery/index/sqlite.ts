@@ -1,0 +1,32 @@
+import { rows } from '../../kit/database/sql.ts';
+import { NEWEST, type SearchIndex } from './terms.ts';
+
+/** FTS5: the row's number is the id. Names weigh 10, words 4, body 1 (sqlite.org/fts5.html, 5.1). */
+export const sqliteIndex: SearchIndex = {
+  async put(em, kind, id, { name, words, body }) {
+    await em.transactional(async (inner) => {
+      await rows(inner, `delete from search_${kind} where rowid = ?`, [id]);
+      await rows(inner, `insert into search_${kind} (rowid, name, words, body) values (?, ?, ?, ?)`, [
+        id,
+        name,
+        words,
+        body,
+      ]);
+    });
+  },
+  async remove(em, kind, id) {
+    await rows(em, `delete from search_${kind} where rowid = ?`, [id]);
+  },
+  async find(em, kind, words, limit) {
+    // a word in quotes is text and nothing else; the last one may still be being typed
+    const match = words.map((word, index) => `"${word}"${index === words.length - 1 ? ' *' : ''}`).join(' ');
+    const found = await rows<{ id: number }>(
+      em,
+      `select id from (select rowid as id, bm25(search_${kind}, 10.0, 4.0, 1.0) as score from search_${kind}
+         where search_${kind} match ? order by rowid desc limit ${NEWEST})
+       order by score, id desc limit ?`,
+      [match, limit],
+    );
+    return found.map(({ id }) => id);
+  },
+};
