@@ -5,7 +5,7 @@ import type { Work } from '../../kit/work.ts';
 import { accountProfileChanged } from '../events.ts';
 import { Account, type ProfileLink } from '../model.ts';
 
-const MAX_LINKS = 6;
+export const MAX_LINKS = 6;
 
 const listOf = z.union([z.string().transform((one) => [one]), z.array(z.string())]).default([]);
 

@@ -12,11 +12,13 @@ import { nodeSettings } from '../node-settings.ts';
 import { writeTheme } from '../page-state.ts';
 import { settingsPage } from '../settings-page.ts';
 import { BrowsingForm, LEVELS, setBrowsing } from './browsing.ts';
-import { editProfile, loadOwnAccount, ProfileForm } from './edit.ts';
+import { editProfile, loadOwnAccount, MAX_LINKS, ProfileForm } from './edit.ts';
 import { accountCard, avatarUrl, type ProfileHeader } from './header.ts';
 import { loadPicture, PICTURES, type PictureKind, removePicture, setPicture } from './pictures.ts';
 
 interface ProfilePage extends Pick<ProfileHeader, 'name' | 'displayName' | 'bio' | 'links' | 'isLocked' | 'avatarUrl'> {
+  /** Rows of the form: those in use and two more. */
+  readonly linkRows: number;
   readonly hasBanner: boolean;
   readonly maxMegabytes: number;
 }
@@ -42,6 +44,7 @@ export function profileRoutes(deps: AccountDeps): Router<State> {
     ...accountCard(account),
     bio: account.bio,
     links: account.links,
+    linkRows: Math.min(MAX_LINKS, account.links.length + 2),
     isLocked: account.isLocked,
     avatarUrl: avatarUrl(account),
     hasBanner: account.bannerSha256 != null,

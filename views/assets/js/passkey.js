@@ -4,7 +4,8 @@
  */
 class Passkey extends HTMLElement {
   connectedCallback() {
-    if (!window.SimpleWebAuthnBrowser?.browserSupportsWebAuthn()) return;
+    // the library itself comes after this file and is there by the first press
+    if (!window.PublicKeyCredential) return;
     this.hidden = false;
     const form = this.querySelector('form');
     if (form) form.addEventListener('submit', (event) => this.run(event));
