@@ -46,7 +46,7 @@ async function difference(dialect: Dialect, { entities, scratchUrl, log }: Migra
   const orm = await openDatabase({ url, dataDir: '.', entities, log });
   try {
     await migrate(orm);
-    return await missingStatements(orm);
+    return await missingStatements(orm, entities);
   } finally {
     await orm.close(true);
   }
