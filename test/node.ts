@@ -75,7 +75,7 @@ export async function testNode(
   t.after(async () => {
     await node.close();
     await database?.drop();
-    await rm(dataDir, { recursive: true, force: true });
+    await rm(dataDir, { recursive: true, force: true, maxRetries: 3 });
   });
   return {
     node,

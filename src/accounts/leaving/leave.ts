@@ -89,16 +89,18 @@ export async function erasePrivate({ em }: Pick<Work, 'em'>, account: Account): 
 async function eraseAccount({ em, now }: Pick<Work, 'em' | 'now'>, account: Account): Promise<void> {
   await em.transactional(async (inner) => {
     const own = { account: account.id };
+    const blank = { displayName: '', bio: '', links: [], avatarSha256: null, bannerSha256: null };
+    const end = { state: 'deleted' as const, role: 'member' as const, permissions: 0, deletedAt: now() };
+    const still = { id: account.id, state: { $ne: 'deleted' as const } };
+    // first, because it makes a second run of the job that comes at the same time wait, and then find nothing to do
+    if ((await inner.nativeUpdate(Account, still, { ...blank, ...end })) === 0) return;
     await erasePrivate({ em: inner }, account);
     await inner.nativeDelete(Block, own);
     await inner.nativeDelete(Block, { target: account.id });
     // follows across nodes stay for federation, which tells the peers and then removes them
-    const local = { account: { host: '' } };
-    await inner.nativeDelete(Follow, { follower: account.id, target: local.account });
-    await inner.nativeDelete(Follow, { target: account.id, follower: local.account });
-    const blank = { displayName: '', bio: '', links: [], avatarSha256: null, bannerSha256: null };
-    const end = { state: 'deleted' as const, role: 'member' as const, permissions: 0, deletedAt: now() };
-    await inner.nativeUpdate(Account, { id: account.id }, { ...blank, ...end });
+    const local = { host: '' };
+    await inner.nativeDelete(Follow, { follower: account.id, target: local });
+    await inner.nativeDelete(Follow, { target: account.id, follower: local });
     record(inner, accountDeleted, { accountId: account.id });
   });
 }
