@@ -17,10 +17,14 @@ const Answer = z.discriminatedUnion('ok', [
 ]);
 
 /** Starts Python once to see whether the engine would run, and says what is missing if not. Some seconds with torch. */
-export async function checkEngine(pythonPath: string | null, engineDir: string): Promise<EngineCheck> {
+export async function checkEngine(
+  pythonPath: string | null,
+  engineDir: string,
+  testFamilies = false,
+): Promise<EngineCheck> {
   const lacking = (missing: string): EngineCheck => ({ ok: false, missing, command: INSTALL_COMMAND });
   if (pythonPath === null) return lacking('a Python environment (there is none at .venv)');
-  const { error, stdout } = await run(pythonPath, engineDir);
+  const { error, stdout } = await run(pythonPath, engineDir, testFamilies);
   if (error?.code === 'ENOENT') return lacking(`Python (there is none at ${pythonPath})`);
   const lastLine = stdout.trim().split('\n').at(-1) ?? '';
   const answer = Answer.safeParse(parseJson(lastLine)).data;
@@ -33,11 +37,11 @@ interface Run {
   readonly stdout: string;
 }
 
-const run = (pythonPath: string, engineDir: string): Promise<Run> =>
+const run = (pythonPath: string, engineDir: string, testFamilies: boolean): Promise<Run> =>
   new Promise((resolve) => {
     execFile(
       pythonPath,
-      ['-m', 'tessera_engine', '--check'],
+      ['-m', 'tessera_engine', '--check', ...(testFamilies ? ['--test-families'] : [])],
       { cwd: engineDir, env: engineEnv({ pythonPath, engineDir }), timeout: CHECK_MS, maxBuffer: 1 << 20 },
       (error, stdout) => resolve({ error, stdout }),
     );

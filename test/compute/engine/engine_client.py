@@ -9,6 +9,7 @@ import queue
 import subprocess
 import sys
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,7 +52,10 @@ class Client:
 
     def wait(self, *kinds: str, timeout: float = 60, **match: Any) -> dict[str, Any]:
         """The next event of one of these types whose fields match; others are kept in `seen`."""
+        deadline = time.monotonic() + timeout
         while True:
+            if time.monotonic() > deadline:
+                raise AssertionError(f"no {kinds} with {match} in {timeout} s; last events: {self.seen[-5:]}")
             event = self.events.get(timeout=timeout)
             self.seen.append(event)
             if event["t"] in kinds and all(event.get(k) == v for k, v in match.items()):

@@ -43,7 +43,7 @@ def make(job, p):
         beating = False
         time.sleep(60)
     if what == "garbage":
-        os.write(3, b"\xff\xfe not json\n[]\n{\"v\":1,\"t\":\"unheard-of\"}\n")
+        os.write(3, b'\xff\xfe not json\n[]\n{"v":1,"t":"unheard-of"}\n')
     if what == "long":
         os.write(3, b"x" * (3 << 20) + b"\n")
     if what == "noise":

@@ -25,10 +25,11 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parents[2] / "src" / "compute" / "engine")]
 
 from diffusers import AutoencoderKL, UNet2DConditionModel  # noqa: E402
+from tiny_shapes import COLOURS, SHAPES, TRIGGER, colour_of_centre, draw_batch, style_distance  # noqa: E402
+
 from tessera_engine.clip import ClipText  # noqa: E402
 from tessera_engine.families import load_family  # noqa: E402
 from tessera_engine.ldm_keys import ldm_names  # noqa: E402
-from tiny_shapes import COLOURS, SHAPES, TRIGGER, colour_of_centre, draw_batch, style_distance  # noqa: E402
 
 FAMILY = load_family("tiny")
 ALPHAS = (1 - torch.linspace(0.00085**0.5, 0.012**0.5, 1000) ** 2).cumprod(0)

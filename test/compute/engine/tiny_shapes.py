@@ -25,7 +25,7 @@ def _mask(shape: str, cx: float, cy: float, r: float) -> np.ndarray:
     if shape == "square":
         return (abs(_X - cx) < r * 0.85) & (abs(_Y - cy) < r * 0.85)
     # The size grows from the middle, so that an outline is the difference of two masks.
-    return (_Y < cy + r * 0.8) & (_Y > cy - r) & (abs(_X - cx) < (_Y - (cy - r)) * 0.55)
+    return (cy + r * 0.8 > _Y) & (cy - r < _Y) & (abs(_X - cx) < (_Y - (cy - r)) * 0.55)
 
 
 def draw(colour: str, shape: str, rng: random.Random, style: bool = False) -> Tensor:

@@ -16,7 +16,9 @@ def _check() -> int:
             from .engine import Engine
             from .server import hello_fields
 
-            print(json.dumps({"ok": True, "hello": {"v": 1, "t": "hello", **hello_fields(Engine())}}))
+            engine = Engine()
+            engine.test_families = "--test-families" in sys.argv[1:]
+            print(json.dumps({"ok": True, "hello": {"v": 1, "t": "hello", **hello_fields(engine)}}))
             return 0
         except Exception as error:
             missing = f"a working installation ({type(error).__name__}: {error})"[:500]

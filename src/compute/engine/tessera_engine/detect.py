@@ -77,16 +77,13 @@ def detect_prediction(header: Header) -> Prediction:
 
 
 def _lora_facts(header: Header) -> dict[str, Any]:
-    ranks = [
-        info.shape[0]
+    downs = {
+        name: info.shape
         for name, info in header.tensors.items()
         if name.endswith(("lora_down.weight", "lora_A.weight", "lora.down.weight")) and info.shape
-    ]
-    depths = {
-        info.shape[1]
-        for name, info in header.tensors.items()
-        if "attn2" in name and "to_k" in name and ("down" in name or "lora_A" in name) and len(info.shape) == 2
     }
+    ranks = [shape[0] for shape in downs.values()]
+    depths = {shape[1] for name, shape in downs.items() if "attn2" in name and "to_k" in name and len(shape) == 2}
     family = {768: "sd15", 2048: "sdxl", 32: "tiny"}.get(next(iter(depths))) if len(depths) == 1 else None
     alpha = header.metadata.get("ss_network_alpha")
     facts: dict[str, Any] = {"family": family, "rank": max(ranks) if ranks else None}

@@ -17,7 +17,8 @@ MAX_DEPTH = 32
 CHUNK_TOKENS = 75
 #: A chunk may be cut back to a comma among its last so many tokens.
 COMMA_REACH = 20
-_WEIGHT = re.compile(r":\s*([+-]?(?:\d+\.?\d*|\.\d+))\s*\)")
+# Counted, because unbounded digits before and after an optional point are matched in quadratic time.
+_WEIGHT = re.compile(r":\s{0,20}([+-]?(?:\d{1,12}(?:\.\d{0,20})?|\.\d{1,20}))\s{0,20}\)")
 _TAG = re.compile(r"<(?:lora|lyco|hypernet):[^<>]{0,300}>")
 _EDIT = re.compile(r"\[[^\[\]]{0,500}:[^\[\]]{0,500}:\s*[0-9.]+\s*\]")
 

@@ -53,6 +53,9 @@ SAMPLERS: dict[str, Sampler] = {
     "TCD": Sampler("tcd", "TCDScheduler", "DDIM", {"clip_sample": False, "set_alpha_to_one": True}),
 }  # fmt: skip
 
+#: Their steps are chosen among those of the distillation, 50 as a rule; with more steps than that it must be more.
+DISTILLED = frozenset({"LCM", "TCD"})
+
 #: Constructor arguments of each schedule.
 SCHEDULES: dict[str, dict[str, Any]] = {
     "Normal": {"timestep_spacing": "linspace"},
@@ -111,5 +114,8 @@ def make_scheduler(sampler: str, schedule: str, prediction: Prediction, steps: i
         # Without the last step at t = 999 the model never sees pure noise. arXiv 2305.08891, section 3.
         options |= {"rescale_betas_zero_snr": True, "timestep_spacing": "trailing"}
     scheduler = _class_of(sampler)(**{k: v for k, v in options.items() if k in accepted})
-    scheduler.set_timesteps(steps)
+    if sampler in DISTILLED:
+        scheduler.set_timesteps(steps, original_inference_steps=max(50, steps))
+    else:
+        scheduler.set_timesteps(steps)
     return scheduler

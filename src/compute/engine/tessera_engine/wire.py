@@ -66,7 +66,7 @@ class Events:
         self._last_progress = 0.0
         self._last_phase = ""
 
-    def send(self, kind: str, **fields: Any) -> None:
+    def send(self, kind: str, /, **fields: Any) -> None:
         line = json.dumps({"v": 1, "t": kind, **fields}, ensure_ascii=False, allow_nan=False).encode("utf-8") + b"\n"
         with self._lock:
             view = memoryview(line)
