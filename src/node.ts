@@ -17,7 +17,14 @@ import { OutboxMail } from './accounts/mail/model.ts';
 import { Account, Block, Follow } from './accounts/model.ts';
 import { loadPageState } from './accounts/page-state.ts';
 import { accountRoutes } from './accounts/routes.ts';
+import { seedBaseModels } from './catalogue/base-models.ts';
+import type { CatalogueDeps } from './catalogue/deps.ts';
+import { Hashing } from './catalogue/files/hash.ts';
 import { BaseModel, DownloadMark, Lineage, Model, ModelFile, ModelTag, ModelVersion, Tag } from './catalogue/model.ts';
+import { catalogueRoutes } from './catalogue/routes.ts';
+import { Upload } from './catalogue/uploads/model.ts';
+import { scheduleUploadSweep } from './catalogue/uploads/sweep.ts';
+import { Uploads } from './catalogue/uploads/uploads.ts';
 import { Generation, GenerationImage } from './compute/model.ts';
 import { discoveryRoutes } from './discovery/routes.ts';
 import { Comment, Image, ImageRaw, ImageSize, Post, PostTag, Reaction, ResourceUse } from './gallery/model.ts';
@@ -52,7 +59,7 @@ export const ENTITIES = [
   ...[Setting, Job, RecordedEvent],
   ...[Account, Follow, Block, Login, Credential, Session, ApiToken, OneTimeToken, Invite, OutboxMail],
   ...[PolicyState],
-  ...[Model, ModelVersion, ModelFile, Tag, ModelTag, BaseModel, Lineage, DownloadMark],
+  ...[Model, ModelVersion, ModelFile, Tag, ModelTag, BaseModel, Lineage, DownloadMark, Upload],
   ...[Post, Image, ImageRaw, ImageSize, ResourceUse, PostTag, Comment, Reaction],
   ...[Generation, GenerationImage],
 ];
@@ -70,6 +77,8 @@ export interface Parts {
   readonly limits: RateLimits;
   readonly cookies: Cookies;
   readonly mailer: Mailer;
+  /** Files on their way in, and the threads that hash them. */
+  readonly uploads: Uploads;
   /** Key of everything that is hashed or signed for ourselves. */
   readonly secretKey: string;
   /** Absolute path of the folder for what is not a blob: uploads under way, the engine's job folders. */
@@ -127,7 +136,16 @@ export async function openNode(
     ...(queueTimes ? { times: queueTimes } : {}),
   });
   const uploadsDir = join(dataDir, 'uploads');
-  mkdirSync(uploadsDir, { recursive: true });
+  const receivingDir = join(uploadsDir, 'files');
+  mkdirSync(receivingDir, { recursive: true });
+  const uploads = new Uploads(receivingDir, new Hashing(), {
+    allowPickle: config.allowPickle,
+    clamdSocket: config.clamdSocket,
+    maxUploadBytes: config.maxUploadBytes,
+    minFreeBytes: config.minFreeBytes,
+    defaultQuotaBytes: config.accountQuotaBytes,
+  });
+  await seedBaseModels(orm.em.fork());
   const parts: Parts = {
     config,
     log,
@@ -140,6 +158,7 @@ export async function openNode(
     limits,
     cookies,
     mailer,
+    uploads,
     secretKey,
     dataDir,
     uploadsDir,
@@ -175,6 +194,8 @@ export async function openNode(
       return `\n  Tessera is at ${publicUrl.href}\n${setUp}\n`;
     },
     async start(processes) {
+      if (processes.includes('web')) await uploads.resume(openWork(null));
+      if (processes.includes('worker')) await scheduleUploadSweep(openWork(null), uploads);
       await queue.start({ jobs: jobsOf(parts), wiring: wiringOf(parts), lanes: lanesOf(processes) });
       if (!processes.includes('web')) return null;
       server = createServer(app.callback());
@@ -194,6 +215,7 @@ export async function openNode(
       const late = setTimeout(() => server?.closeAllConnections(), CLOSE_WITHIN_MS);
       await Promise.all([closing, queue.close()]);
       clearTimeout(late);
+      await uploads.close();
       await orm.close(true);
     },
   };
@@ -201,7 +223,11 @@ export async function openNode(
 
 /** Every address of the node: one line for each room. */
 function routersOf(parts: Parts): Router<State>[] {
-  return [...accountRoutes(accountDeps(parts)), discoveryRoutes({ limits: parts.limits, findPeer: null })];
+  return [
+    ...accountRoutes(accountDeps(parts)),
+    catalogueRoutes(catalogueDeps(parts)),
+    discoveryRoutes({ limits: parts.limits, findPeer: null }),
+  ];
 }
 
 function accountDeps(parts: Parts): AccountDeps {
@@ -212,6 +238,14 @@ function accountDeps(parts: Parts): AccountDeps {
     maxImageBytes: config.maxImageBytes,
     defaultQuotaBytes: config.accountQuotaBytes,
     adminLinks: [],
+  };
+}
+
+function catalogueDeps(parts: Parts): CatalogueDeps {
+  const { uploads, limits, secretKey, uploadsDir, orm, jobs, files, now } = parts;
+  return {
+    ...{ uploads, limits, secretKey, uploadsDir },
+    openWork: () => ({ em: orm.em.fork(), viewer: null, jobs, files, now }),
   };
 }
 

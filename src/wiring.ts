@@ -7,7 +7,9 @@ import {
 } from './accounts/events.ts';
 import { deleteAccountJob } from './accounts/leaving/leave.ts';
 import { sweepAccountsJob } from './accounts/sweep.ts';
+import { finishDeletionJob } from './catalogue/delete.ts';
 import { modelDeleted, modelPublished, modelUnpublished, modelUpdated, versionPublished } from './catalogue/events.ts';
+import { publishScheduledJob } from './catalogue/publish.ts';
 import { indexAccountJob, indexModelJob, indexPostJob, unindexImageJob } from './discovery/index/keep.ts';
 import { imageDeleted, postDeleted, postPublished, postUnpublished, postUpdated } from './gallery/events.ts';
 import { on, type Wiring } from './kit/events/wiring.ts';
@@ -15,11 +17,16 @@ import type { JobDefinition } from './kit/queue/define.ts';
 import type { Parts } from './node.ts';
 
 /** Every kind of job that a worker of this program runs. */
-export function jobsOf({ mailer }: Parts): JobDefinition[] {
+export function jobsOf({ mailer, uploads }: Parts): JobDefinition[] {
   return [
     mailer.job,
     deleteAccountJob,
     sweepAccountsJob,
+    uploads.finishJob,
+    uploads.stripJob,
+    uploads.sweepJob,
+    publishScheduledJob,
+    finishDeletionJob,
     indexModelJob,
     indexPostJob,
     indexAccountJob,

@@ -32,6 +32,8 @@ export const Model = defineEntity({
     publishAt: p.datetime().nullable(),
     listedAt: p.datetime().nullable(),
     deletedAt: p.datetime().nullable(),
+    /** When the time to undo its deletion was over; a tombstone is left. */
+    purgedAt: p.datetime().nullable(),
     isLocal: p.boolean().default(true),
     /** OR of the ratings of its cover images; the author's own word while there is none. */
     level: p.smallint().default(1),
@@ -87,6 +89,8 @@ export const ModelVersion = defineEntity({
     publishedAt: p.datetime().nullable(),
     publishAt: p.datetime().nullable(),
     deletedAt: p.datetime().nullable(),
+    /** What a deleted one was, for those who change their mind. */
+    stateBeforeDeletion: p.enum([...CONTENT_STATES]).nullable(),
     downloadCount: p.integer().default(0),
     thumbsUpCount: p.integer().default(0),
     imageCount: p.integer().default(0),
@@ -105,6 +109,8 @@ export const ModelFile = defineEntity({
     version: () => p.manyToOne(ModelVersion).ref(),
     /** As it is offered for download: safe characters only. */
     name: p.string().length(200),
+    /** As its owner called it: `name` is made of it again when the type or the trigger words change. */
+    originalName: p.string().length(200).default(''),
     kind: p.enum([...FILE_KINDS]).default('Model'),
     format: p.enum([...FILE_FORMATS]).default('Other'),
     /** `fp16`, `bf16`, `fp32`, `fp8`, `nf4` … or ''. */

@@ -191,7 +191,8 @@ function longest<Value>(table: readonly (readonly [string, Value])[], text: stri
   return best ? { value: best[1], from } : null;
 }
 
-const isAdapter = (type: ModelType): boolean => type === 'LORA' || type === 'LoCon' || type === 'DoRA';
+export const isAdapter = (type: ModelType): boolean => type === 'LORA' || type === 'LoCon' || type === 'DoRA';
 
-const familyOf = (baseModel: string): string =>
+/** `SDXL 1.0`, `Pony` and `Illustrious` are one family: their tensors are alike. */
+export const familyOf = (baseModel: string): string =>
   FAMILIES.find(([start]) => baseModel.startsWith(start))?.[1] ?? baseModel;

@@ -1,0 +1,79 @@
+import { ref } from '@mikro-orm/core';
+import { AppError } from '../kit/errors.ts';
+import type { Work } from '../kit/work.ts';
+import { isOwner, Model, ModelVersion } from './model.ts';
+import { loadOwnVersion, publisher } from './own.ts';
+import { Upload } from './uploads/model.ts';
+import { attachUpload } from './uploads/uploads.ts';
+
+type Task = Pick<Work, 'em' | 'viewer' | 'now'>;
+
+export interface NewModel {
+  readonly name?: string;
+  readonly type?: Model['type'];
+  readonly baseModel?: string;
+  readonly description?: string;
+  readonly versionName?: string;
+}
+
+/** A draft with its first version; what is left open is filled in from the first file. */
+export async function createModel(
+  { em, viewer, now }: Task,
+  { name = '', type = 'Other', baseModel = '', description = '', versionName = 'v1.0' }: NewModel = {},
+): Promise<ModelVersion> {
+  const owner = publisher(viewer);
+  const times = { createdAt: now(), updatedAt: now() };
+  const model = em.create(Model, { owner: owner.id, name, type, baseModel, description, ...times }, { persist: true });
+  const version = em.create(ModelVersion, { model, name: versionName, baseModel, ...times }, { persist: true });
+  await em.flush();
+  return version;
+}
+
+/** A further version, newest first, with the words of the one before. Throws `not_found` for somebody else's model. */
+export async function createVersion(work: Task, modelId: number, name = ''): Promise<ModelVersion> {
+  const { em, now } = work;
+  const viewer = publisher(work.viewer);
+  return em.transactional(async (inner) => {
+    const model = await inner.findOne(Model, modelId);
+    if (!model || !isOwner(model, viewer) || model.state === 'deleted') {
+      throw new AppError('not_found', 'There is no such model.');
+    }
+    const others = await inner.find(ModelVersion, { model }, { orderBy: { position: 1, id: -1 } });
+    others.forEach((other, n) => {
+      other.position = n + 1;
+    });
+    const last = others.find(({ state }) => state !== 'deleted');
+    const version = inner.create(
+      ModelVersion,
+      {
+        model: ref(model),
+        name: name || nextName(last?.name ?? ''),
+        baseModel: last?.baseModel ?? model.baseModel,
+        trainedWords: [...(last?.trainedWords ?? [])],
+        createdAt: now(),
+        updatedAt: now(),
+      },
+      { persist: true },
+    );
+    await inner.flush();
+    return version;
+  });
+}
+
+/** `v1.9` → `v2.0`, `v3` → `v4`, anything else → itself with ` 2`. */
+export function nextName(name: string): string {
+  if (name === '') return 'v1.0';
+  const match = /^(.*?)(\d+)(\.\d+)?$/.exec(name.slice(0, 76));
+  if (!match?.[2] || match[2].length > 6) return `${name.slice(0, 76)} 2`;
+  return `${match[1] ?? ''}${Number(match[2]) + 1}${match[3] ? '.0' : ''}`;
+}
+
+/** Files that this person uploaded become files of a version: those that are ready now, the others when they are. */
+export async function claimUploads(work: Task, uploadIds: readonly string[], versionId: number): Promise<void> {
+  const { em, viewer } = work;
+  const version = await loadOwnVersion(work, versionId);
+  const uploads = await em.find(Upload, { id: { $in: [...uploadIds] }, owner: viewer?.id ?? 0, version: null });
+  for (const upload of uploads) upload.version = ref(version);
+  await em.flush();
+  for (const { id, state } of uploads) if (state === 'ready') await attachUpload(work, id, versionId);
+}

@@ -1,0 +1,158 @@
+import { createHmac } from 'node:crypto';
+import { z } from 'zod';
+import { can } from '../accounts/permissions.ts';
+import { rows, toNumber } from '../kit/database/sql.ts';
+import { AppError } from '../kit/errors.ts';
+import type { Work } from '../kit/work.ts';
+import { decide, type Subject } from '../safety/policy.ts';
+import { loadRestrictions } from './publish.ts';
+
+const word = z.string().max(60).optional();
+
+/** Which file of a version is meant (spec/civitai-api.md 2.5). */
+export const DownloadQuery = z.object({
+  type: word,
+  format: word,
+  size: word,
+  fp: word,
+  quantType: word,
+  fileId: z
+    .string()
+    .regex(/^\d{1,10}$/, 'must be a number')
+    .optional(),
+});
+
+export interface DownloadFile {
+  readonly fileId: number;
+  readonly versionId: number;
+  readonly modelId: number;
+  readonly ownerId: number;
+  readonly name: string;
+  readonly sha256: string;
+  readonly totalBytes: number;
+  readonly createdAt: Date;
+}
+
+interface Row {
+  file_id: number;
+  model_id: number;
+  owner_id: number;
+  name: string;
+  kind: string;
+  format: string;
+  precision: string;
+  is_pruned: unknown;
+  is_primary: unknown;
+  sha256: string;
+  total_bytes: unknown;
+  state: Subject['state'];
+  model_state: Subject['state'];
+  created_at: number | string;
+}
+
+const COLUMNS = `f.id as file_id, m.id as model_id, m.owner_id, f.name, f.kind, f.format, f.precision, f.is_pruned,
+  f.is_primary, f.sha256, f.total_bytes, v.state, m.state as model_state, f.created_at`;
+
+/** Throws `not_found` (none fits), `gone` or `withheld`. */
+export async function loadDownload(
+  { em, viewer }: Pick<Work, 'em' | 'viewer'>,
+  versionId: number,
+  query: z.output<typeof DownloadQuery>,
+): Promise<DownloadFile> {
+  const found = await rows<Row>(
+    em,
+    `select ${COLUMNS} from model_version v join model m on m.id = v.model_id
+     join model_file f on f.version_id = v.id and f.is_stored = ? where v.id = ? order by f.id`,
+    [true, versionId],
+  );
+  const [first] = found;
+  if (!first) throw await missing(em, versionId);
+  const state =
+    first.model_state === 'deleted' || first.model_state === 'unpublished' ? first.model_state : first.state;
+  const restrictions = await loadRestrictions(em, first.owner_id, first.model_id, versionId);
+  const verdict = decide(
+    'download',
+    viewer,
+    { ownerId: first.owner_id, state, restrictions },
+    can(viewer, 'moderateContent'),
+  );
+  if (!verdict.allowed) {
+    if (verdict.reason === 'gone') throw new AppError('gone', 'This model was deleted.');
+    if (verdict.reason === 'withheld') throw new AppError('withheld', 'A moderation decision keeps this file back.');
+    throw new AppError('not_found', 'There is no such file.');
+  }
+  const chosen = chooseFile(found, query);
+  if (!chosen) throw new AppError('not_found', 'This version has no file like that.');
+  return {
+    fileId: chosen.file_id,
+    versionId,
+    modelId: chosen.model_id,
+    ownerId: chosen.owner_id,
+    name: chosen.name,
+    sha256: chosen.sha256,
+    totalBytes: toNumber(chosen.total_bytes),
+    createdAt: new Date(chosen.created_at),
+  };
+}
+
+async function missing(em: Work['em'], versionId: number): Promise<AppError> {
+  const [version] = await rows<{ state: string; model_state: string }>(
+    em,
+    'select v.state, m.state as model_state from model_version v join model m on m.id = v.model_id where v.id = ?',
+    [versionId],
+  );
+  const isGone = version?.state === 'deleted' || version?.model_state === 'deleted';
+  return isGone ? new AppError('gone', 'This model was deleted.') : new AppError('not_found', 'There is no such file.');
+}
+
+type Wish = z.output<typeof DownloadQuery>;
+const isPrimary = (file: Row): boolean => file.is_primary === true || file.is_primary === 1;
+const sizeOf = (file: Row): string => (file.is_pruned === true || file.is_pruned === 1 ? 'pruned' : 'full');
+
+/** A wish that is spoken must be met; what is left open goes to the primary file, or the most usual kind. */
+function chooseFile(files: readonly Row[], wish: Wish): Row | null {
+  if (wish.fileId !== undefined) return files.find(({ file_id }) => file_id === Number(wish.fileId)) ?? null;
+  const same = (wanted: string | undefined, is: string) =>
+    wanted === undefined || wanted.toLowerCase() === is.toLowerCase();
+  const fitting = files.filter(
+    (file) =>
+      same(wish.type, file.kind) &&
+      same(wish.format, file.format) &&
+      same(wish.size, sizeOf(file)) &&
+      same(wish.fp, file.precision) &&
+      same(wish.quantType, file.precision),
+  );
+  const score = (file: Row): number =>
+    (isPrimary(file) ? 4_000 : 0) +
+    (['Model', 'Pruned Model'].includes(file.kind) ? 1_000 : 0) +
+    (file.format === 'SafeTensor' ? 100 : 0) +
+    (sizeOf(file) === 'pruned' ? 10 : 0) +
+    (file.precision === 'fp16' ? 1 : 0);
+  return [...fitting].sort((a, b) => score(b) - score(a))[0] ?? null;
+}
+
+/**
+ * Counts a download once for each person, or address prefix, a day. `who` is hashed under the node's key, so that the
+ * table says nothing of who took what.
+ */
+export async function countDownload(
+  { em, now }: Pick<Work, 'em' | 'now'>,
+  { versionId, modelId }: DownloadFile,
+  who: string,
+  secretKey: string,
+): Promise<void> {
+  const day = now().toISOString().slice(0, 10);
+  const whoHash = createHmac('sha256', secretKey).update(`download ${day} ${who}`).digest('hex').slice(0, 32);
+  await em.transactional(async (inner) => {
+    const fresh = await rows(
+      inner,
+      `insert into download_mark (version_id, day, who_hash) values (?, ?, ?) on conflict do nothing returning day`,
+      [versionId, day, whoHash],
+    );
+    if (fresh.length === 0) return;
+    await rows(inner, 'update model_version set download_count = download_count + 1 where id = ? returning id', [
+      versionId,
+    ]);
+    await rows(inner, 'update model set download_count = download_count + 1 where id = ? returning id', [modelId]);
+  });
+}

@@ -1,0 +1,137 @@
+import { z } from 'zod';
+import { rows, toNumber } from '../kit/database/sql.ts';
+import { AppError } from '../kit/errors.ts';
+import { record } from '../kit/events/events.ts';
+import { defineJob } from '../kit/queue/define.ts';
+import type { Work } from '../kit/work.ts';
+import { RESTRICTION } from '../safety/policy.ts';
+import type { VersionWithModel } from './attach.ts';
+import { modelPublished, modelUnpublished, modelUpdated, versionPublished } from './events.ts';
+import { type Model, ModelFile, ModelVersion } from './model.ts';
+import { loadOwnVersion, publisher } from './own.ts';
+import { refreshModel } from './state.ts';
+
+type Task = Pick<Work, 'em' | 'viewer' | 'now'>;
+
+/** The clock side of a schedule. A version that was published by hand, moved or deleted since is left alone. */
+export const publishScheduledJob = defineJob({
+  name: 'catalogue.publish-scheduled',
+  lane: 'clock',
+  payload: z.object({ versionId: z.int() }),
+  attempts: 5,
+  run: (work, { versionId }) => publishScheduled(work, versionId),
+});
+
+/**
+ * Makes a version public. Throws `not_found`, `conflict` (already public), `withheld`, or `invalid` with a message for
+ * each field that is missing.
+ */
+export async function publishVersion({ em, viewer, now }: Task, versionId: number): Promise<VersionWithModel> {
+  publisher(viewer);
+  const version = await loadOwnVersion({ em, viewer }, versionId);
+  await assertPublishable(em, version);
+  await makePublic(em, version, now());
+  await em.flush();
+  return version;
+}
+
+export async function scheduleVersion(
+  { em, viewer, jobs, now }: Task & Pick<Work, 'jobs'>,
+  versionId: number,
+  publishAt: Date,
+): Promise<VersionWithModel> {
+  publisher(viewer);
+  const version = await loadOwnVersion({ em, viewer }, versionId);
+  await assertPublishable(em, version);
+  const delayMs = publishAt.getTime() - now().getTime();
+  if (delayMs <= 0 || delayMs > MAX_SCHEDULE_MS) {
+    throw new AppError('invalid', 'Choose a time within the next year.', {
+      fields: { publishAt: 'Choose a time within the next year.' },
+    });
+  }
+  version.state = 'scheduled';
+  version.publishAt = publishAt;
+  jobs.enqueue(em, publishScheduledJob, { versionId }, { delayMs, dedupeKey: `publish ${versionId}` });
+  await refresh(em, version.model.$);
+  await em.flush();
+  return version;
+}
+
+/** Back to its owner alone; a schedule is dropped. Publishing again is possible at any time. */
+export async function unpublishVersion({ em, viewer, now }: Task, versionId: number): Promise<VersionWithModel> {
+  const version = await loadOwnVersion({ em, viewer }, versionId);
+  const model = version.model.$;
+  const wasPublic = version.state === 'published';
+  if (!wasPublic && version.state !== 'scheduled') throw new AppError('conflict', 'This version is not public.');
+  version.state = wasPublic ? 'unpublished' : 'draft';
+  version.publishAt = null;
+  version.updatedAt = now();
+  await refresh(em, model);
+  if (wasPublic) record(em, model.state === 'published' ? modelUpdated : modelUnpublished, { modelId: model.id });
+  await em.flush();
+  return version;
+}
+
+export async function publishScheduled({ em, now }: Pick<Work, 'em' | 'now'>, versionId: number): Promise<void> {
+  const version = await em.findOne(ModelVersion, { id: versionId, state: 'scheduled' }, { populate: ['model'] });
+  if (!version || version.model.$.state === 'deleted') return;
+  if (version.publishAt == null || version.publishAt > now()) return;
+  await makePublic(em, version, now());
+  await em.flush();
+}
+
+const MAX_SCHEDULE_MS = 366 * 86_400_000;
+
+async function makePublic(em: Work['em'], version: VersionWithModel, now: Date): Promise<void> {
+  const model = version.model.$;
+  const wasPublic = model.state === 'published';
+  version.state = 'published';
+  version.publishAt = null;
+  version.publishedAt ??= now;
+  version.updatedAt = now;
+  model.updatedAt = now;
+  await refresh(em, model);
+  if (!wasPublic) record(em, modelPublished, { modelId: model.id });
+  record(em, versionPublished, { modelId: model.id, versionId: version.id });
+}
+
+async function assertPublishable(em: Work['em'], version: VersionWithModel): Promise<void> {
+  const model = version.model.$;
+  if (version.state === 'published') throw new AppError('conflict', 'This version is already public.');
+  const fields: Record<string, string> = {};
+  if (model.name.trim() === '') fields.name = 'Give the model a name.';
+  if (version.name.trim() === '') fields.versionName = 'Give the version a name.';
+  if (version.baseModel === '') fields.baseModel = 'Choose the base model.';
+  if (model.isMinor && model.level > 2) fields.level = 'What depicts minors cannot be rated above PG-13.';
+  if (model.isSfwOnly && model.level > 2)
+    fields.level ??= 'A model for safe pictures only cannot be rated above PG-13.';
+  const files = await em.count(ModelFile, { version, isStored: true });
+  if (files === 0) fields.files = 'Add a file first, and wait until it has been read.';
+  const [message] = Object.values(fields);
+  if (message) throw new AppError('invalid', message, { fields });
+  const restrictions = await loadRestrictions(em, model.owner.id, model.id, version.id);
+  if (restrictions !== 0) throw new AppError('withheld', 'A moderation decision keeps this from being published.');
+}
+
+/** OR of what moderation decided about a version and all that it belongs to. */
+export async function loadRestrictions(
+  em: Work['em'],
+  ownerId: number,
+  modelId: number,
+  versionId = 0,
+): Promise<number> {
+  const found = await rows<{ restrictions: unknown }>(
+    em,
+    `select restrictions from policy_state where (target_kind = 'model' and target_id = ?)
+       or (target_kind = 'version' and target_id = ?) or (target_kind = 'account' and target_id = ?)`,
+    [modelId, versionId, ownerId],
+  );
+  return found.reduce((sum, row) => sum | toNumber(row.restrictions), 0);
+}
+
+/** Writes what follows from the versions onto the model; the caller flushes. */
+export async function refresh(em: Work['em'], model: Model): Promise<void> {
+  const versions = await em.find(ModelVersion, { model }, { orderBy: { position: 1 } });
+  const restrictions = await loadRestrictions(em, model.owner.id, model.id);
+  refreshModel(model, versions, (restrictions & (RESTRICTION.view | RESTRICTION.removed)) !== 0);
+}
