@@ -83,6 +83,9 @@ def _load_text(config: TextConfig, read: _Reader, device: Device) -> ClipText:
         text = ClipText(config)
     if config.kind == "hf":
         names = {own: config.prefix + own for own in text.state_dict()}
+        if any(name not in read for name in names.values()):
+            # Files that were saved through transformers 5.6 or later have lost this part of the name.
+            names = {own: config.prefix + own.removeprefix("text_model.") for own in names}
         _fill(text, names, read, device.torch, device.dtype)
         return text
     state = {own: _openclip(own, empty.shape, config, read, device) for own, empty in text.state_dict().items()}
