@@ -19,7 +19,7 @@ export const Post = defineEntity({
   properties: {
     id: p.integer().primary(),
     owner: () => p.manyToOne(Account).ref(),
-    version: () => p.manyToOne(ModelVersion).ref().nullable(),
+    version: () => p.manyToOne(ModelVersion).ref().nullable().deleteRule('set null'),
     title: p.string().length(200).default(''),
     /** Markdown when local, unsanitised HTML when remote. */
     caption: p.text().default(''),
@@ -30,6 +30,8 @@ export const Post = defineEntity({
     /** Null unless published, public, rated, not deleted and not withheld. */
     listedAt: p.datetime().nullable(),
     deletedAt: p.datetime().nullable(),
+    /** What an undone deletion goes back to. */
+    restoreState: p.enum([...CONTENT_STATES]).nullable(),
     isLocal: p.boolean().default(true),
     /** OR of its images' ratings. */
     level: p.smallint().default(0),
@@ -73,10 +75,17 @@ export const Image = defineEntity({
     /** One rating; 0 until its author rated it, and then it is hidden. */
     level: p.smallint().default(0),
     altText: p.string().length(1500).default(''),
+    /** What the author says of this one picture, Markdown. */
+    caption: p.text().default(''),
     recipe: p.json<Recipe>().nullable(),
     hasRecipe: p.boolean().default(false),
     /** The author keeps the generation data back: neither shown nor in the downloaded file. */
     isRecipeHidden: p.boolean().default(false),
+    /** The raw blocks hold a ComfyUI graph. */
+    hasWorkflow: p.boolean().default(false),
+    /** The original without camera and place, as it is handed out; null until it is made. */
+    cleanSha256: p.string().length(64).nullable().index(),
+    cleanBytes: p.bigint('number').default(0),
     /** From `post`: the switch for public lists. */
     listedAt: p.datetime().nullable(),
     isLocal: p.boolean().default(true),
@@ -87,6 +96,8 @@ export const Image = defineEntity({
     renderError: p.string().length(300).nullable(),
     /** The generation of this node that made it, a Generation id of compute, which lies above. */
     generationId: p.uuid().nullable(),
+    /** Removed by its owner; the row goes when the time to undo is over. */
+    deletedAt: p.datetime().nullable(),
     uri: p.string().length(2048).nullable().unique(),
     remoteUrl: p.string().length(2048).nullable(),
     createdAt: p.datetime(),
@@ -98,7 +109,7 @@ export interface Image extends InferEntity<typeof Image> {}
 export const ImageRaw = defineEntity({
   name: 'ImageRaw',
   properties: {
-    image: () => p.oneToOne(Image).ref().primary().owner(),
+    image: () => p.oneToOne(Image).ref().primary().owner().deleteRule('cascade'),
     blocks: p.json<Record<string, string>>(),
   },
 });
@@ -110,7 +121,7 @@ export const IMAGE_WIDTHS = [320, 640, 1280, 0] as const;
 export const ImageSize = defineEntity({
   name: 'ImageSize',
   properties: {
-    image: () => p.manyToOne(Image).ref().primary(),
+    image: () => p.manyToOne(Image).ref().primary().deleteRule('cascade'),
     /** 320, 640, 1280, or 0 for the full size. */
     targetWidth: p.smallint().primary(),
     format: p.enum(['webp', 'avif']).primary(),
@@ -144,15 +155,15 @@ export const ResourceUse = defineEntity({
   ],
   properties: {
     id: p.uuid().primary(),
-    image: () => p.manyToOne(Image).ref(),
+    image: () => p.manyToOne(Image).ref().deleteRule('cascade'),
     position: p.smallint().default(0),
     kind: p.enum([...RESOURCE_KINDS]),
     name: p.string().length(200).default(''),
     /** As found, lower case, without `0x`; 8 to 64 hex digits of any kind of hash. */
     hash: p.string().length(64).nullable().index(),
     weight: p.float().nullable(),
-    version: () => p.manyToOne(ModelVersion).ref().nullable(),
-    model: () => p.manyToOne(Model).ref().nullable(),
+    version: () => p.manyToOne(ModelVersion).ref().nullable().deleteRule('set null'),
+    model: () => p.manyToOne(Model).ref().nullable().deleteRule('set null'),
     /** URI of a version on a peer. */
     uri: p.string().length(2048).nullable(),
     /** Added by hand, so a second reading of the file leaves it alone. */
@@ -165,8 +176,8 @@ export const PostTag = defineEntity({
   name: 'PostTag',
   indexes: [{ properties: ['tag', 'post'] }],
   properties: {
-    post: () => p.manyToOne(Post).ref().primary(),
-    tag: () => p.manyToOne(Tag).ref().primary(),
+    post: () => p.manyToOne(Post).ref().primary().deleteRule('cascade'),
+    tag: () => p.manyToOne(Tag).ref().primary().deleteRule('cascade'),
   },
 });
 export interface PostTag extends InferEntity<typeof PostTag> {}
@@ -182,17 +193,20 @@ export const Comment = defineEntity({
   properties: {
     id: p.uuid().primary(),
     author: () => p.manyToOne(Account).ref().index(),
-    model: () => p.manyToOne(Model).ref().nullable(),
-    post: () => p.manyToOne(Post).ref().nullable(),
-    image: () => p.manyToOne(Image).ref().nullable(),
-    parent: () => p.manyToOne(Comment).ref().nullable(),
+    model: () => p.manyToOne(Model).ref().nullable().deleteRule('cascade'),
+    post: () => p.manyToOne(Post).ref().nullable().deleteRule('cascade'),
+    image: () => p.manyToOne(Image).ref().nullable().deleteRule('cascade'),
+    parent: () => p.manyToOne(Comment).ref().nullable().deleteRule('cascade'),
     /** Markdown when local, unsanitised HTML when remote. */
     text: p.text(),
     isLocal: p.boolean().default(true),
     uri: p.string().length(2048).nullable().unique(),
+    likeCount: p.integer().default(0),
     createdAt: p.datetime(),
     editedAt: p.datetime().nullable(),
     deletedAt: p.datetime().nullable(),
+    /** By a moderator: shown to nobody, counted nowhere. */
+    withheldAt: p.datetime().nullable(),
   },
 });
 export interface Comment extends InferEntity<typeof Comment> {}
@@ -215,10 +229,10 @@ export const Reaction = defineEntity({
   properties: {
     id: p.uuid().primary(),
     account: () => p.manyToOne(Account).ref(),
-    model: () => p.manyToOne(Model).ref().nullable(),
-    post: () => p.manyToOne(Post).ref().nullable(),
-    image: () => p.manyToOne(Image).ref().nullable(),
-    comment: () => p.manyToOne(Comment).ref().nullable(),
+    model: () => p.manyToOne(Model).ref().nullable().deleteRule('cascade'),
+    post: () => p.manyToOne(Post).ref().nullable().deleteRule('cascade'),
+    image: () => p.manyToOne(Image).ref().nullable().deleteRule('cascade'),
+    comment: () => p.manyToOne(Comment).ref().nullable().deleteRule('cascade'),
     uri: p.string().length(2048).nullable().unique(),
     createdAt: p.datetime(),
   },

@@ -88,10 +88,10 @@ export interface Placeholder {
 
 const MOST_URI_LENGTH = 220;
 
-/** What is shown until the picture has come. */
+/** What is shown until the picture has come. Throws `invalid` also for a picture that was cut off. */
 export async function makePlaceholder(input: ImageInput): Promise<Placeholder> {
   const { format } = await inspectImage(input);
-  const { data, info } = await openImage(await readablePng(input, format))
+  const { data, info } = await openImage(await readablePng(input, format), { failOn: 'truncated' })
     .autoOrient()
     .resize(32, 32, { fit: 'inside' })
     .flatten({ background: '#808080' })

@@ -1,0 +1,18 @@
+import type { RateLimits } from '../kit/web/rate-limit.ts';
+
+/** What a picture must fit into before it is taken. */
+export interface ImageLimits {
+  readonly maxImageBytes: number;
+  /** Free disk under which nothing is taken. */
+  readonly minFreeBytes: number;
+  /** Storage of one account, unless the owner of the node gave it more. */
+  readonly defaultQuotaBytes: number;
+}
+
+/** What the pages of the gallery lean on; made by the composition root. */
+export interface GalleryDeps extends ImageLimits {
+  readonly limits: RateLimits;
+  /** Where a picture lies while it comes in. */
+  readonly uploadsDir: string;
+  readonly publicUrl: URL;
+}

@@ -1,0 +1,38 @@
+import { z } from 'zod';
+import { defineEvent } from '../kit/events/events.ts';
+
+const post = z.object({ postId: z.int() });
+const comment = z.object({ commentId: z.string() });
+const uri = z.string().nullable();
+
+/** A post is public that was not. */
+export const postPublished = defineEvent('post.published', post);
+/** Its words, its pictures or their ratings changed while it is published. */
+export const postUpdated = defineEvent('post.updated', post);
+/** Only its owner sees it now; it may come back. */
+export const postUnpublished = defineEvent('post.unpublished', post);
+/** The time to undo is over. The row stays as a mark, without pictures. */
+export const postDeleted = defineEvent('post.deleted', post.extend({ ownerId: z.int(), uri }));
+/** Its sizes can be had. */
+export const imageRendered = defineEvent('image.rendered', z.object({ imageId: z.int() }));
+/** One picture of a published post is gone for good; the row too. */
+export const imageDeleted = defineEvent('image.deleted', z.object({ imageId: z.int(), postId: z.int(), uri }));
+
+export const commentCreated = defineEvent('comment.created', comment);
+export const commentEdited = defineEvent('comment.edited', comment);
+/** By its author, by who owns the page, or withheld by a moderator. The row stays, its text does not. */
+export const commentDeleted = defineEvent('comment.deleted', comment);
+
+export const reactionCreated = defineEvent('reaction.created', z.object({ reactionId: z.string() }));
+/** The row is gone, so what a peer needs to be told stands here. */
+export const reactionRemoved = defineEvent(
+  'reaction.removed',
+  z.object({
+    reactionId: z.string(),
+    accountId: z.int(),
+    kind: z.enum(['model', 'post', 'image', 'comment']),
+    /** An integer of a model, post or image, the UUID of a comment. */
+    targetId: z.union([z.int(), z.string()]),
+    uri,
+  }),
+);

@@ -1,0 +1,89 @@
+import type { EntityManager } from '@mikro-orm/core';
+import { z } from 'zod';
+import { inList, rows } from '../kit/database/sql.ts';
+import { defineJob } from '../kit/queue/define.ts';
+import type { Work } from '../kit/work.ts';
+
+/**
+ * Sets what models show of their pictures from the pictures themselves: how many were made with them, the cover, and the
+ * rating. The cover is the first picture of the owner's earliest post in the gallery of the newest version that has
+ * one; the rating is the OR of all of the owner's pictures there, and stays the author's own word while there are none.
+ */
+export async function refreshModelFigures(em: EntityManager, modelIds: readonly number[]): Promise<void> {
+  const ids = [...new Set(modelIds)];
+  if (ids.length === 0) return;
+  await rows(
+    em,
+    `update model_version set image_count = (select count(distinct r.image_id) from resource_use r
+       join image i on i.id = r.image_id where r.version_id = model_version.id and i.listed_at is not null)
+     where model_id in (${inList(ids)}) returning id`,
+    ids,
+  );
+  const ownPictures = `from model_version v join post p on p.version_id = v.id and p.owner_id = model.owner_id
+    join image i on i.post_id = p.id where v.model_id = model.id and i.listed_at is not null`;
+  // SQLite has no bit_or: one sum of distinct bits does the same
+  await rows(
+    em,
+    `update model set
+       image_count = (select count(distinct r.image_id) from resource_use r
+         join image i on i.id = r.image_id where r.model_id = model.id and i.listed_at is not null),
+       cover_image_id = (select i.id ${ownPictures} order by v.position, v.id desc, p.id, i.position, i.id limit 1),
+       level = coalesce((select sum(distinct i.level) ${ownPictures}), level)
+     where id in (${inList(ids)}) returning id`,
+    ids,
+  );
+}
+
+export const refreshModelsJob = defineJob({
+  name: 'gallery.refresh-models',
+  lane: 'media',
+  payload: z.object({ modelIds: z.array(z.int()) }),
+  attempts: 5,
+  run: ({ em }, { modelIds }) => refreshModelFigures(em, modelIds),
+});
+
+const BATCH = 200;
+
+/** Counts everything that is kept as a number anew, in batches, so that no mistake stays for longer than a day. */
+export async function repairFigures({ em }: Pick<Work, 'em'>, signal: AbortSignal): Promise<void> {
+  for (const table of ['model', 'post', 'image', 'comment'] as const) {
+    for (let after = table === 'comment' ? '' : 0; !signal.aborted; ) {
+      const batch: { id: number | string }[] = await rows(
+        em,
+        table === 'comment' && after === ''
+          ? 'select id from comment order by id limit ?'
+          : `select id from ${table} where id > ? order by id limit ?`,
+        table === 'comment' && after === '' ? [BATCH] : [after, BATCH],
+      );
+      const last = batch.at(-1);
+      if (!last) break;
+      const ids = batch.map(({ id }) => id);
+      if (table === 'model') await refreshModelFigures(em, ids.map(Number));
+      await recountTalk(em, table, ids);
+      after = last.id;
+    }
+  }
+}
+
+/** Likes and comments from their rows. */
+async function recountTalk(
+  em: EntityManager,
+  table: 'model' | 'post' | 'image' | 'comment',
+  ids: readonly (number | string)[],
+): Promise<void> {
+  const likes = table === 'model' ? 'thumbs_up_count' : 'like_count';
+  const sets = [`${likes} = (select count(*) from reaction r where r.${table}_id = ${table}.id)`];
+  if (table !== 'comment') {
+    sets.push(`comment_count = (select count(*) from comment c where c.${table}_id = ${table}.id
+      and c.deleted_at is null and c.withheld_at is null)`);
+  }
+  await rows(em, `update ${table} set ${sets.join(', ')} where id in (${inList(ids)}) returning id`, ids);
+}
+
+export const repairFiguresJob = defineJob({
+  name: 'gallery.repair-figures',
+  lane: 'clock',
+  payload: z.object({}),
+  attempts: 2,
+  run: (work, _payload, { signal }) => repairFigures(work, signal),
+});

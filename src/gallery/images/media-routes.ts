@@ -1,0 +1,56 @@
+import Router from '@koa/router';
+import { anyone } from '../../accounts/access/guard.ts';
+import { AppError } from '../../kit/errors.ts';
+import { sendBytes } from '../../kit/web/bytes.ts';
+import type { Ctx, State } from '../../kit/web/state.ts';
+import { loadOriginal, loadSize, type ServedImage, SIZE_NAMES, type SizeFormat, type SizeName } from './serve.ts';
+
+const MOST_ID = 2_147_483_647;
+
+/** The bytes of pictures. Each request is judged anew, so that what was taken down is gone at once. */
+export function mediaRoutes(): Router<State> {
+  const routes = new Router<State>();
+  routes.get('/media/original/:file', anyone, async (ctx) => {
+    const { id, ending } = fileParam(ctx);
+    await send(ctx, await loadOriginal(ctx.state.work, id, ending), `image-${id}.${ending}`, 'attachment');
+  });
+  routes.get('/media/:size/:file', anyone, async (ctx, next) => {
+    const size = SIZE_NAMES.find((name) => name === ctx.params.size);
+    // other rooms have folders under /media too
+    if (!size) return next();
+    const { id, ending } = fileParam(ctx);
+    if (ending !== 'webp' && ending !== 'avif') throw nothing();
+    await sendSize(ctx, id, size, ending);
+  });
+  return routes;
+}
+
+async function sendSize(ctx: Ctx, id: number, size: SizeName, format: SizeFormat): Promise<void> {
+  const found = await loadSize(ctx.state.work, id, size, format);
+  if ('sha256' in found) return send(ctx, found, `image-${id}.${format}`, 'inline');
+  const [, base64] = /^data:image\/webp;base64,(.+)$/.exec(found.placeholder) ?? [];
+  if (!base64) throw nothing();
+  ctx.set({ 'Cache-Control': 'no-store', 'Content-Type': 'image/webp' });
+  ctx.body = Buffer.from(base64, 'base64');
+}
+
+const nothing = () => new AppError('not_found', 'There is no such picture.');
+
+function fileParam(ctx: { params: Record<string, string | undefined> }): { id: number; ending: string } {
+  const match = /^([1-9]\d{0,9})\.([a-z]{3,4})$/.exec(ctx.params.file ?? '');
+  const id = Number(match?.[1]);
+  if (!match || id > MOST_ID) throw nothing();
+  return { id, ending: match[2] ?? '' };
+}
+
+const send = (
+  ctx: Ctx,
+  { sha256, totalBytes, mediaType, isPublic }: ServedImage,
+  fileName: string,
+  disposition: 'inline' | 'attachment',
+): Promise<void> =>
+  sendBytes(ctx, {
+    files: ctx.state.work.files,
+    ...{ sha256, totalBytes, contentType: mediaType, fileName, disposition },
+    cacheControl: isPublic ? 'public, max-age=3600' : 'private, no-store',
+  });

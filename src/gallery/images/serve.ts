@@ -1,0 +1,110 @@
+import { rows, toBoolean, toNumber } from '../../kit/database/sql.ts';
+import { AppError } from '../../kit/errors.ts';
+import type { Viewer, Work } from '../../kit/work.ts';
+import { accessParameters, IMAGE_ACCESS, type ImageAccessRow, imageVerdict } from '../access.ts';
+import { extensionOf } from './read-file.ts';
+import { makeCleanCopy } from './render.ts';
+
+export const SIZE_NAMES = ['320', '640', '1280', 'full'] as const;
+export type SizeName = (typeof SIZE_NAMES)[number];
+export type SizeFormat = 'webp' | 'avif';
+
+export interface ServedImage {
+  readonly sha256: string;
+  readonly totalBytes: number;
+  readonly mediaType: string;
+  /** Everybody may see it, so caches may keep it. */
+  readonly isPublic: boolean;
+}
+
+interface SizeRow extends ImageAccessRow {
+  listed_at: unknown;
+  placeholder: string;
+  sha256: string | null;
+  total_bytes: unknown;
+  format: SizeFormat | null;
+}
+
+/** The same for all that a viewer may not have, so that nobody learns what exists. */
+const nothing = () => new AppError('not_found', 'There is no such picture.');
+
+/**
+ * A rendered size, or the placeholder's bytes while there is none yet. An animation has no AVIF; its WebP is sent in its
+ * place, under its own type. One query. Throws `not_found`, also for what this viewer may not see.
+ */
+export async function loadSize(
+  { em, viewer }: Pick<Work, 'em' | 'viewer'>,
+  imageId: number,
+  size: SizeName,
+  format: SizeFormat,
+): Promise<ServedImage | { readonly placeholder: string }> {
+  const [row] = await rows<SizeRow>(
+    em,
+    `select i.listed_at, i.placeholder, z.sha256, z.total_bytes, z.format, ${IMAGE_ACCESS}
+     from image i join post p on p.id = i.post_id
+       left join image_size z on z.image_id = i.id and z.target_width = ?
+     where i.id = ? order by case when z.format = ? then 0 else 1 end limit 1`,
+    [...accessParameters(viewer), size === 'full' ? 0 : Number(size), imageId, format],
+  );
+  if (!row || !imageVerdict(row, viewer).allowed) throw nothing();
+  if (!row.sha256 || !row.format) return { placeholder: row.placeholder };
+  return {
+    sha256: row.sha256,
+    totalBytes: toNumber(row.total_bytes),
+    mediaType: `image/${row.format}`,
+    isPublic: row.listed_at != null,
+  };
+}
+
+interface OriginalRow extends ImageAccessRow {
+  listed_at: unknown;
+  sha256: string | null;
+  media_type: string;
+  clean_sha256: string | null;
+  clean_bytes: unknown;
+  is_recipe_hidden: unknown;
+}
+
+/** The picture as it was uploaded, without camera and place. Made now when the job has not come to it yet. */
+export async function loadOriginal(
+  { em, viewer, files }: Pick<Work, 'em' | 'viewer' | 'files'>,
+  imageId: number,
+  extension: string,
+): Promise<ServedImage> {
+  const [row] = await rows<OriginalRow>(
+    em,
+    `select i.listed_at, i.sha256, i.media_type, i.clean_sha256, i.clean_bytes, i.is_recipe_hidden, ${IMAGE_ACCESS}
+     from image i join post p on p.id = i.post_id where i.id = ?`,
+    [...accessParameters(viewer), imageId],
+  );
+  if (!row?.sha256 || extension !== extensionOf(row.media_type)) throw nothing();
+  if (!imageVerdict(row, viewer, 'download').allowed) throw nothing();
+  const clean = row.clean_sha256
+    ? { sha256: row.clean_sha256, totalBytes: toNumber(row.clean_bytes) }
+    : await makeCleanCopy({ em, files }, imageId);
+  if (!clean) throw new AppError('unavailable', 'This file is being made; try again in a moment.');
+  // hiding a recipe must reach those who look again
+  return { ...clean, mediaType: row.media_type, isPublic: row.listed_at != null && !toBoolean(row.is_recipe_hidden) };
+}
+
+export interface WorkflowRow extends ImageAccessRow {
+  blocks: unknown;
+  is_recipe_hidden: unknown;
+}
+
+/** The raw generation blocks, where their author shows them. Throws `not_found`. */
+export async function loadRawBlocks(
+  { em, viewer }: { em: Work['em']; viewer: Viewer | null },
+  imageId: number,
+): Promise<Record<string, string>> {
+  const [row] = await rows<WorkflowRow>(
+    em,
+    `select r.blocks, i.is_recipe_hidden, ${IMAGE_ACCESS} from image i join post p on p.id = i.post_id
+       join image_raw r on r.image_id = i.id where i.id = ?`,
+    [...accessParameters(viewer), imageId],
+  );
+  if (!row || !imageVerdict(row, viewer).allowed) throw nothing();
+  if (toBoolean(row.is_recipe_hidden) && viewer?.id !== row.access_owner) throw nothing();
+  const blocks = typeof row.blocks === 'string' ? JSON.parse(row.blocks) : row.blocks;
+  return blocks as Record<string, string>;
+}

@@ -1,0 +1,160 @@
+import { type EntityManager, ref } from '@mikro-orm/core';
+import { z } from 'zod';
+import { Account } from '../../accounts/model.ts';
+import { can } from '../../accounts/permissions.ts';
+import { ModelVersion } from '../../catalogue/model.ts';
+import { AppError } from '../../kit/errors.ts';
+import { record } from '../../kit/events/events.ts';
+import type { Work } from '../../kit/work.ts';
+import { RATINGS, ratingLabel } from '../../safety/ratings.ts';
+import { postUpdated } from '../events.ts';
+import { addVersionUse } from '../images/made-with.ts';
+import { Image, Post, VISIBILITIES } from '../model.ts';
+import { relistPost } from './relist.ts';
+import { readTags, setPostTags } from './tags.ts';
+
+/** The fields of one picture stand in the form as `rating-<id>`, `alt-<id>`, `caption-<id>`, `order-<id>`. */
+export interface ImageFields {
+  readonly id: number;
+  readonly level: number | undefined;
+  readonly altText: string | undefined;
+  readonly caption: string | undefined;
+  readonly order: number | undefined;
+}
+
+const optionalText = (max: number, message: string) => z.string().max(max, message).optional();
+
+export const PostForm = z
+  .looseObject({
+    title: z.string().trim().max(200, 'A title has at most 200 characters.').default(''),
+    caption: z.string().max(20_000, 'A text has at most 20,000 characters.').default(''),
+    tags: z.string().max(2_000, 'These are too many tags.').default(''),
+    version: z.coerce.number().int().nonnegative().catch(0).default(0),
+    visibility: z.enum(VISIBILITIES).catch('public').default('public'),
+  })
+  .transform((form, ctx) => {
+    const { title, caption, tags, version, visibility } = form;
+    return { title, caption, tags: readTags(tags), versionId: version, visibility, images: imagesOf(form, ctx) };
+  });
+export type PostFields = z.output<typeof PostForm>;
+
+const ImageForm = z.object({
+  rating: z.coerce
+    .number()
+    .refine((level) => level === 0 || (RATINGS as readonly number[]).includes(level), 'There is no such rating.')
+    .optional(),
+  alt: optionalText(1500, 'A description has at most 1,500 characters.'),
+  caption: optionalText(5_000, 'A caption has at most 5,000 characters.'),
+  order: z.coerce.number().min(0).max(1_000).optional().catch(undefined),
+});
+
+function imagesOf(form: Record<string, unknown>, ctx: z.core.$RefinementCtx): ImageFields[] {
+  const found = new Map<number, Record<string, unknown>>();
+  for (const [name, value] of Object.entries(form)) {
+    const match = /^(rating|alt|caption|order)-([1-9]\d{0,9})$/.exec(name);
+    if (!match) continue;
+    const id = Number(match[2]);
+    found.set(id, { ...found.get(id), [match[1] ?? '']: value });
+  }
+  return [...found].flatMap(([id, fields]) => {
+    const parsed = ImageForm.safeParse(fields);
+    for (const issue of parsed.error?.issues ?? []) {
+      ctx.addIssue({ code: 'custom', path: [`${String(issue.path[0])}-${id}`], message: issue.message });
+    }
+    if (!parsed.success) return [];
+    const { rating, alt, caption, order } = parsed.data;
+    return [{ id, level: rating, altText: alt, caption, order }];
+  });
+}
+
+/** Throws `unauthenticated` or `forbidden` for who may not publish here. */
+export function assertMayPost(viewer: Work['viewer']): asserts viewer is NonNullable<Work['viewer']> {
+  if (!viewer) throw new AppError('unauthenticated', 'Please sign in to publish pictures.');
+  if (!can(viewer, 'publish')) throw new AppError('forbidden', 'Your account may not publish on this node.');
+}
+
+/** An empty post that only its owner sees. */
+export async function createDraft(
+  { em, viewer, now }: Pick<Work, 'em' | 'viewer' | 'now'>,
+  { versionId = 0, title = '' }: { versionId?: number; title?: string } = {},
+): Promise<Post> {
+  assertMayPost(viewer);
+  const version = await findVersion(em, viewer.id, versionId);
+  const post = em.create(Post, {
+    owner: em.getReference(Account, viewer.id),
+    version: version && em.getReference(ModelVersion, version.id),
+    title,
+    createdAt: now(),
+    updatedAt: now(),
+  });
+  await em.persist(post).flush();
+  return post;
+}
+
+/** A version in whose gallery this person may post: any that is public, and their own drafts. */
+async function findVersion(em: EntityManager, viewerId: number, versionId: number): Promise<ModelVersion | null> {
+  if (versionId === 0) return null;
+  const version = await em.findOne(ModelVersion, versionId, { populate: ['model'] });
+  const isOwn = version?.model.$.owner.id === viewerId;
+  const isPublic = version?.state === 'published' && version.model.$.state === 'published';
+  return version && (isOwn || isPublic) && version.state !== 'deleted' ? version : null;
+}
+
+/** Throws `not_found` for what is not the viewer's own or was deleted. */
+export async function loadOwnPost({ em, viewer }: Pick<Work, 'em' | 'viewer'>, postId: number): Promise<Post> {
+  const post = viewer && (await em.findOne(Post, { id: postId, owner: viewer.id, isLocal: true }));
+  if (!post || post.state === 'deleted') throw new AppError('not_found', 'There is no such post.');
+  return post;
+}
+
+/** Keeps what was typed, also half done; a published post shows it at once. `allowedLevels` is the node's ceiling. */
+export async function savePost(
+  work: Pick<Work, 'em' | 'viewer' | 'jobs' | 'now'>,
+  postId: number,
+  form: PostFields,
+  allowedLevels: number,
+): Promise<Post> {
+  await loadOwnPost(work, postId);
+  return work.em.transactional(async (em) => {
+    const { viewer, jobs, now } = work;
+    const post = await loadOwnPost({ em, viewer }, postId);
+    const isPublished = post.state === 'published';
+    const { title, caption, visibility } = form;
+    // a published post keeps its audience: peers were told already
+    Object.assign(post, { title, caption, updatedAt: now() }, isPublished ? {} : { visibility });
+    const version = await findVersion(em, post.owner.id, form.versionId);
+    const hadVersionId = post.version?.id;
+    post.version = version && ref(version);
+    const images = await em.find(Image, { post, deletedAt: null }, { orderBy: { position: 'asc', id: 'asc' } });
+    for (const image of images) {
+      const fields = form.images.find(({ id }) => id === image.id);
+      if (fields) setImageFields(image, fields, isPublished, allowedLevels);
+    }
+    const orderOf = (image: Image) => form.images.find(({ id }) => id === image.id)?.order ?? 1_000 + image.position;
+    [...images]
+      .sort((a, b) => orderOf(a) - orderOf(b))
+      .forEach((image, position) => {
+        image.position = position;
+      });
+    await em.flush();
+    await setPostTags(em, post.id, form.tags);
+    if (version && version.id !== hadVersionId) await addVersionUse(em, version.id, images);
+    await relistPost({ em, jobs }, post);
+    if (isPublished) record(em, postUpdated, { postId });
+    await em.flush();
+    return post;
+  });
+}
+
+function setImageFields(image: Image, fields: ImageFields, isPublished: boolean, allowedLevels: number): void {
+  const { level, altText, caption } = fields;
+  if (altText !== undefined) image.altText = altText.trim();
+  if (caption !== undefined) image.caption = caption.trim();
+  if (level === undefined || (isPublished && level === 0)) return;
+  if (level !== 0 && (level & allowedLevels) === 0) {
+    throw new AppError('invalid', `This node does not take pictures rated ${ratingLabel(level)}.`, {
+      fields: { [`rating-${image.id}`]: `This node does not take pictures rated ${ratingLabel(level)}.` },
+    });
+  }
+  image.level = level;
+}

@@ -1,0 +1,116 @@
+import { z } from 'zod';
+import { AppError } from '../../kit/errors.ts';
+import { record } from '../../kit/events/events.ts';
+import { defineJob } from '../../kit/queue/define.ts';
+import type { Work } from '../../kit/work.ts';
+import { postPublished, postUnpublished } from '../events.ts';
+import { Image, Post } from '../model.ts';
+import { assertMayPost, loadOwnPost } from './draft.ts';
+import { relistPost } from './relist.ts';
+
+const MOST_DAYS_AHEAD = 365;
+
+/** Makes a post public, or sends it to those it is for. Throws `invalid` while a picture is not rated or there is none. */
+export async function publishPost(
+  { em, viewer, jobs, now }: Pick<Work, 'em' | 'viewer' | 'jobs' | 'now'>,
+  postId: number,
+): Promise<void> {
+  assertMayPost(viewer);
+  await em.transactional(async (tx) => {
+    const post = await loadOwnPost({ em: tx, viewer }, postId);
+    if (post.state === 'published') throw new AppError('conflict', 'This post is already public.');
+    await openPost({ em: tx, jobs, now }, post);
+  });
+}
+
+/** Within the caller's transaction. */
+async function openPost({ em, jobs, now }: Pick<Work, 'em' | 'jobs' | 'now'>, post: Post): Promise<void> {
+  await assertReady(em, post);
+  post.state = 'published';
+  // a post that comes back keeps its place in time
+  post.publishedAt ??= now();
+  post.publishAt = null;
+  post.updatedAt = now();
+  await relistPost({ em, jobs }, post);
+  record(em, postPublished, { postId: post.id });
+  await em.flush();
+}
+
+async function assertReady(em: Work['em'], post: Post): Promise<void> {
+  const images = await em.find(Image, { post, deletedAt: null });
+  if (images.length === 0) throw new AppError('invalid', 'Add a picture first.');
+  const unrated = images.filter(({ level }) => level === 0);
+  if (unrated.length === 0) return;
+  const fields = Object.fromEntries(unrated.map(({ id }) => [`rating-${id}`, 'Choose a rating for this picture.']));
+  throw new AppError('invalid', 'Rate each picture first: nobody sees it before.', { fields });
+}
+
+export const ScheduleForm = z.object({
+  publishAt: z
+    .string()
+    .min(1, 'Choose a day and a time.')
+    // a date and time field has no zone; ours says that it is UTC
+    .transform((text) => new Date(/(?:Z|[+-]\d\d:?\d\d)$/.test(text) ? text : `${text}Z`))
+    .refine((date) => !Number.isNaN(date.getTime()), 'Choose a day and a time.'),
+});
+
+/** Has a post published later. Again moves the time. Throws `invalid` for a past time and as `publishPost`. */
+export async function schedulePost(
+  { em, viewer, jobs, now }: Pick<Work, 'em' | 'viewer' | 'jobs' | 'now'>,
+  postId: number,
+  { publishAt }: z.output<typeof ScheduleForm>,
+): Promise<void> {
+  assertMayPost(viewer);
+  const delayMs = publishAt.getTime() - now().getTime();
+  const refusal =
+    delayMs <= 0
+      ? 'That time has passed.'
+      : delayMs > MOST_DAYS_AHEAD * 86_400_000
+        ? 'That is more than a year ahead.'
+        : null;
+  if (refusal) throw new AppError('invalid', refusal, { fields: { publishAt: refusal } });
+  await em.transactional(async (tx) => {
+    const post = await loadOwnPost({ em: tx, viewer }, postId);
+    if (post.state === 'published') throw new AppError('conflict', 'This post is already public.');
+    await assertReady(tx, post);
+    Object.assign(post, { state: 'scheduled', publishAt, updatedAt: now() });
+    jobs.enqueue(tx, publishScheduledJob, { postId }, { delayMs });
+    await tx.flush();
+  });
+}
+
+export const publishScheduledJob = defineJob({
+  name: 'gallery.publish-scheduled',
+  lane: 'clock',
+  payload: z.object({ postId: z.int() }),
+  attempts: 5,
+  run: (work, { postId }) => publishScheduled(work, postId),
+});
+
+/** The job of a time that was moved finds the new time not yet come, and leaves it to its own job. */
+export async function publishScheduled(
+  { em, jobs, now }: Pick<Work, 'em' | 'jobs' | 'now'>,
+  postId: number,
+): Promise<void> {
+  await em.transactional(async (tx) => {
+    const post = await tx.findOne(Post, { id: postId, state: 'scheduled', publishAt: { $lte: now() } });
+    if (post) await openPost({ em: tx, jobs, now }, post);
+  });
+}
+
+/** Takes a post back to where only its owner sees it; a scheduled one becomes a draft again. */
+export async function unpublishPost(
+  { em, viewer, jobs, now }: Pick<Work, 'em' | 'viewer' | 'jobs' | 'now'>,
+  postId: number,
+): Promise<void> {
+  await em.transactional(async (tx) => {
+    const post = await loadOwnPost({ em: tx, viewer }, postId);
+    if (post.state === 'scheduled') Object.assign(post, { state: 'draft', publishAt: null, updatedAt: now() });
+    if (post.state === 'published') {
+      Object.assign(post, { state: 'unpublished', updatedAt: now() });
+      await relistPost({ em: tx, jobs }, post);
+      record(tx, postUnpublished, { postId });
+    }
+    await tx.flush();
+  });
+}
