@@ -41,7 +41,9 @@ function buildEnvironment() {
 }
 
 function install() {
-  const lock = createHash('sha256').update(readFileSync(join(ROOT, 'package-lock.json'))).digest('hex');
+  const lock = createHash('sha256')
+    .update(readFileSync(join(ROOT, 'package-lock.json')))
+    .digest('hex');
   const mark = join(ROOT, 'node_modules', '.tessera-installed');
   if (existsSync(mark) && readFileSync(mark, 'utf8') === `${lock} ${process.versions.modules}`) return;
   console.error('Installing packages (npm ci); the first time this takes a few minutes, because SQLite is compiled …');
@@ -113,11 +115,13 @@ switch (command) {
     install();
     build();
     for (const name of ['TEST_DATABASE_URL', 'TEST_REDIS_URL', 'TEST_S3_ENDPOINT']) {
-      if (!process.env[name]) console.error(`${name} is not set: the tests that need it will say that they were skipped.`);
+      if (!process.env[name])
+        console.error(`${name} is not set: the tests that need it will say that they were skipped.`);
     }
     test(suite());
     const python = process.env.ENGINE_PYTHON ?? join(ROOT, '.venv', 'bin', 'python');
-    if (existsSync(python)) run(python, ['-m', 'pytest', '-q', '-c', 'src/compute/engine/pyproject.toml', 'test/compute/engine']);
+    if (existsSync(python))
+      run(python, ['-m', 'pytest', '-q', '-c', 'src/compute/engine/pyproject.toml', 'test/compute/engine']);
     else console.error(`No engine at ${python}: its tests were skipped. npm run engine:install makes it.`);
     test(testFiles(join(ROOT, 'test', 'browser')));
     break;
