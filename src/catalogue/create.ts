@@ -75,5 +75,5 @@ export async function claimUploads(work: Task, uploadIds: readonly string[], ver
   const uploads = await em.find(Upload, { id: { $in: [...uploadIds] }, owner: viewer?.id ?? 0, version: null });
   for (const upload of uploads) upload.version = ref(version);
   await em.flush();
-  for (const { id, state } of uploads) if (state === 'ready') await attachUpload(work, id, versionId);
+  for (const { id } of uploads) await attachUpload(work, id);
 }

@@ -17,7 +17,10 @@ const line = (max: number) =>
   z
     .preprocess((value) => value ?? '', z.string().max(max, `At most ${max} characters.`))
     .transform((text) => text.trim());
-const flag = z.unknown().transform((value) => value === '1' || value === 'on' || value === true);
+const flag = z
+  .unknown()
+  .optional()
+  .transform((value) => value === '1' || value === 'on' || value === true);
 /** One value of a form may come alone or as a list. */
 const list = z.preprocess(
   (value) => (value === undefined ? [] : Array.isArray(value) ? value : [value]),

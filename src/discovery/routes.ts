@@ -1,9 +1,10 @@
 import Router from '@koa/router';
-import { readQuery } from '../kit/web/forms.ts';
+import { idParam, readQuery } from '../kit/web/forms.ts';
 import type { RateLimits } from '../kit/web/rate-limit.ts';
 import type { State } from '../kit/web/state.ts';
 import { view } from '../kit/web/views.ts';
 import type { ModelCardView, TileView } from './cards.ts';
+import { loadModelPage, loadVersionUrl, type ModelPage, ModelQuery } from './model-page.ts';
 import {
   FeedQuery,
   type HomePage,
@@ -22,6 +23,7 @@ import { type FindPeer, loadSearchPage, type SearchPage, SearchQuery } from './s
 
 const homePage = view<HomePage>('discovery/home');
 const modelsPage = view<ListPage<ModelCardView>>('discovery/models');
+const modelPage = view<ModelPage>('discovery/model');
 const imagesPage = view<ListPage<TileView>>('discovery/images');
 const searchPage = view<SearchPage>('discovery/search');
 const profilePage = view<ProfilePage>('discovery/profile');
@@ -43,6 +45,13 @@ export function discoveryRoutes({ limits, findPeer }: DiscoveryDeps): Router<Sta
   });
   routes.get('/models', async (ctx) => {
     modelsPage(ctx, await loadModelsPage(ctx.state.work, readQuery(ctx, ModelsQuery)));
+  });
+  // federation answers the same address as JSON, before this
+  routes.get('/models/:id{/:slug}', async (ctx) => {
+    modelPage(ctx, await loadModelPage(ctx.state.work, idParam(ctx), readQuery(ctx, ModelQuery)));
+  });
+  routes.get('/versions/:id', async (ctx) => {
+    ctx.redirect(await loadVersionUrl(ctx.state.work, idParam(ctx)));
   });
   routes.get('/images', async (ctx) => {
     imagesPage(ctx, await loadImagesPage(ctx.state.work, readQuery(ctx, ImagesQuery)));

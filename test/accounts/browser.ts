@@ -43,6 +43,11 @@ export class Browser {
     return this.#send(path, { method: 'POST', body, headers: { 'sec-fetch-site': 'same-origin' } });
   }
 
+  /** As a browser sends a form with `enctype="multipart/form-data"`. */
+  async postForm(path: string, body: FormData): Promise<Answer> {
+    return this.#send(path, { method: 'POST', body, headers: { 'sec-fetch-site': 'same-origin' } });
+  }
+
   async #send(path: string, init: RequestInit): Promise<Answer> {
     const cookie = [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
     const headers = { accept: 'text/html', ...(cookie ? { cookie } : {}), ...(init.headers as Record<string, string>) };

@@ -53,7 +53,10 @@ const LOOK_EVERY_MS = 40;
 export async function settled(openWork: () => Work, uploadIds: readonly string[], patienceMs: number): Promise<void> {
   const until = performance.now() + patienceMs;
   while (performance.now() < until) {
-    const open = await openWork().em.count(Upload, { id: { $in: [...uploadIds] }, state: { $in: ['hashing'] } });
+    const open = await openWork().em.count(Upload, {
+      id: { $in: [...uploadIds] },
+      $or: [{ state: 'hashing' }, { state: 'ready', version: { $ne: null } }],
+    });
     if (open === 0) return;
     await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
   }

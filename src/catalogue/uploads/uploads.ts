@@ -157,7 +157,7 @@ export class Uploads {
       await this.#refuse(work, upload, error.message);
       return;
     }
-    if (upload.version) await attachUpload(work, uploadId, upload.version.id);
+    await attachUpload(work, uploadId);
   }
 
   async #examine(em: Work['em'], upload: Upload, signal: AbortSignal): Promise<void> {
@@ -199,24 +199,24 @@ export class Uploads {
   }
 }
 
-/** A ready upload becomes a file of the version; the row of the upload goes in the same transaction. */
-export async function attachUpload(work: Pick<Work, 'em' | 'now'>, uploadId: string, versionId: number): Promise<void> {
-  await work.em.transactional(async (em) => {
-    const upload = await em.findOne(Upload, { id: uploadId, state: 'ready' });
-    if (!upload) return;
-    const version = await em.findOne(ModelVersion, versionId, { populate: ['model'] });
+/**
+ * A ready upload that has a version becomes its file; the row of the upload goes in the same transaction. The job that
+ * read the file and the form that chose the version both call this last, so the later of them finds both facts.
+ */
+export async function attachUpload(work: Pick<Work, 'em' | 'now'>, uploadId: string): Promise<void> {
+  await work.em.fork().transactional(async (em) => {
+    const upload = await em.findOne(Upload, { id: uploadId, state: 'ready', version: { $ne: null } });
+    if (!upload?.version) return;
+    const version = await em.findOne(ModelVersion, upload.version.id, { populate: ['model'] });
     if (!version || version.state === 'deleted' || version.model.$.owner.id !== upload.owner.id) {
       upload.version = null;
       return;
     }
-    const { fileName, kind, totalBytes, hashes, inspection, virusScanResult, virusScanMessage } = upload;
+    const { fileName, kind, totalBytes, hashes, inspection, virusScanResult, virusScanMessage = null } = upload;
     if (!hashes || !inspection) return;
-    const known = { fileName, kind, totalBytes, hashes, inspection };
-    await addFile({ em, now: work.now }, version, {
-      ...known,
-      virusScanResult,
-      virusScanMessage: virusScanMessage ?? null,
-    });
-    em.remove(upload);
+    // of two that come here at once, one deletes the row
+    if ((await em.nativeDelete(Upload, { id: uploadId })) === 0) return;
+    const known = { fileName, kind, totalBytes, hashes, inspection, virusScanResult, virusScanMessage };
+    await addFile({ em, now: work.now }, version, known);
   });
 }

@@ -1,0 +1,350 @@
+import { z } from 'zod';
+import { can } from '../accounts/permissions.ts';
+import { licenseName } from '../catalogue/licences.ts';
+import { fromJson, rows, toBoolean, toDateOrNull, toNumber } from '../kit/database/sql.ts';
+import { AppError } from '../kit/errors.ts';
+import { t } from '../kit/web/messages.ts';
+import type { PageHead } from '../kit/web/views.ts';
+import type { Work } from '../kit/work.ts';
+import { decide, RESTRICTION, type Subject } from '../safety/policy.ts';
+import { highestLevel, ratingLabel } from '../safety/ratings.ts';
+import {
+  type Eyes,
+  modelUrl,
+  OWNER_COLUMNS,
+  type OwnerRow,
+  type OwnerView,
+  ownerView,
+  PICTURE_COLUMNS,
+  type PictureRow,
+  type PictureView,
+  pictureView,
+  type TileView,
+} from './cards.ts';
+import { listTiles } from './images.ts';
+import { FILE_COLUMNS, type FileRow, type FileView, fileView } from './model-files.ts';
+import { type LineageView, loadLineage } from './model-lineage.ts';
+import { eyesOf, type TabView } from './pages.ts';
+
+export const ModelQuery = z.object({ version: z.coerce.number().int().positive().optional().catch(undefined) });
+
+interface FactView {
+  readonly label: string;
+  readonly value: string;
+  readonly href?: string;
+}
+
+export interface ModelPage {
+  readonly id: number;
+  readonly name: string;
+  readonly url: string;
+  readonly type: string;
+  readonly baseModel: string;
+  readonly rating: string;
+  readonly owner: OwnerView;
+  readonly isRemote: boolean;
+  readonly originalUrl: string | null;
+  readonly description: string;
+  readonly tags: readonly { readonly label: string; readonly href: string }[];
+  readonly stats: readonly { readonly label: string; readonly value: number; readonly icon: string }[];
+  readonly liked: boolean;
+  readonly likeCount: number;
+  readonly versions: readonly TabView[];
+  readonly version: {
+    readonly id: number;
+    readonly name: string;
+    readonly state: Subject['state'];
+    readonly publishAt: string | null;
+    readonly changelog: string;
+    readonly words: readonly string[];
+    readonly settings: readonly FactView[];
+  };
+  readonly details: readonly FactView[];
+  readonly files: readonly FileView[];
+  readonly download: { readonly url: string; readonly totalBytes: number } | null;
+  readonly generateUrl: string | null;
+  readonly permissions: readonly { readonly text: string; readonly allowed: boolean }[];
+  readonly license: FactView | null;
+  readonly lineage: LineageView;
+  readonly covers: readonly PictureView[];
+  readonly gallery: readonly TileView[];
+  readonly galleryUrl: string;
+  readonly postUrl: string;
+  readonly mine: boolean;
+  readonly page: PageHead;
+}
+
+interface ModelRow extends OwnerRow {
+  id: number;
+  name: string;
+  type: string;
+  description: string;
+  state: Subject['state'];
+  is_local: unknown;
+  level: number;
+  allow_no_credit: unknown;
+  allow_commercial_use: unknown;
+  allow_derivatives: unknown;
+  allow_different_license: unknown;
+  license_id: string;
+  is_poi: unknown;
+  is_minor: unknown;
+  is_sfw_only: unknown;
+  download_count: number;
+  thumbs_up_count: number;
+  comment_count: number;
+  image_count: number;
+  url: string | null;
+  uri: string | null;
+  updated_at: unknown;
+  cover_image_id: number | null;
+}
+
+interface VersionRow {
+  id: number;
+  name: string;
+  base_model: string;
+  changelog: string;
+  trained_words: unknown;
+  training_settings: unknown;
+  clip_skip: number | null;
+  recommended_weight: number | null;
+  state: Subject['state'];
+  published_at: unknown;
+  publish_at: unknown;
+}
+
+const MODEL_COLUMNS = `m.id, m.name, m.type, m.description, m.state, m.is_local, m.level, m.allow_no_credit,
+  m.allow_commercial_use, m.allow_derivatives, m.allow_different_license, m.license_id, m.is_poi, m.is_minor, m.is_sfw_only,
+  m.download_count, m.thumbs_up_count, m.comment_count, m.image_count, m.url, m.uri, m.updated_at, m.cover_image_id`;
+const VERSION_COLUMNS = `v.id, v.name, v.base_model, v.changelog, v.trained_words, v.training_settings, v.clip_skip,
+  v.recommended_weight, v.state, v.published_at, v.publish_at`;
+
+const GALLERY_SIZE = 24;
+const MAX_COVERS = 8;
+
+/** Throws `not_found`, `gone` (410) or `withheld` (451). A handful of indexed queries, no entity. */
+export async function loadModelPage(
+  work: Pick<Work, 'em' | 'viewer'>,
+  modelId: number,
+  { version: wanted }: z.output<typeof ModelQuery>,
+): Promise<ModelPage> {
+  const { em, viewer } = work;
+  const [[model], policies, versionRows, tagRows, eyes] = await Promise.all([
+    rows<ModelRow>(
+      em,
+      `select ${MODEL_COLUMNS}, ${OWNER_COLUMNS} from model m join account a on a.id = m.owner_id where m.id = ?`,
+      [modelId],
+    ),
+    rows<{ target_kind: string; target_id: number; restrictions: unknown }>(
+      em,
+      `select target_kind, target_id, restrictions from policy_state where restrictions <> 0
+       and ((target_kind = 'model' and target_id = ?)
+         or (target_kind = 'account' and target_id = (select owner_id from model where id = ?))
+         or (target_kind = 'version' and target_id in (select id from model_version where model_id = ?)))`,
+      [modelId, modelId, modelId],
+    ),
+    rows<VersionRow>(
+      em,
+      `select ${VERSION_COLUMNS} from model_version v where v.model_id = ? and v.state <> 'deleted'
+       order by v.position, v.id desc`,
+      [modelId],
+    ),
+    rows<{ name: string }>(
+      em,
+      'select t.name from model_tag mt join tag t on t.id = mt.tag_id where mt.model_id = ? order by t.name',
+      [modelId],
+    ),
+    eyesOf(work),
+  ]);
+  if (!model) throw new AppError('not_found', 'There is no such model.');
+  const mine = viewer?.id === model.owner_id;
+  const seesAll = mine || can(viewer, 'moderateContent');
+  const restrictionsOf = (...kinds: string[]) =>
+    policies.reduce((sum, row) => (kinds.includes(row.target_kind) ? sum | toNumber(row.restrictions) : sum), 0);
+  const restrictions = restrictionsOf('model', 'account');
+  assertVisible({ ownerId: model.owner_id, state: model.state, restrictions }, work.viewer);
+
+  const isHidden = (id: number) =>
+    policies.some(
+      (row) =>
+        row.target_kind === 'version' &&
+        row.target_id === id &&
+        (toNumber(row.restrictions) & (RESTRICTION.view | RESTRICTION.removed)) !== 0,
+    );
+  const versions = versionRows.filter((row) => seesAll || (row.state === 'published' && !isHidden(row.id)));
+  const version =
+    versions.find(({ id }) => id === wanted) ?? versions.find(({ state }) => state === 'published') ?? versions[0];
+  if (!version || (wanted && version.id !== wanted)) throw new AppError('not_found', 'There is no such version.');
+
+  const [files, lineage, covers, gallery, liked] = await Promise.all([
+    rows<FileRow>(
+      em,
+      `select ${FILE_COLUMNS} from model_file f where f.version_id = ? order by f.is_primary desc, f.id`,
+      [version.id],
+    ),
+    loadLineage(em, version.id),
+    listCovers(work, model, version.id, eyes),
+    listTiles(em, eyes, { versionId: version.id }, { limit: GALLERY_SIZE }),
+    isLiked(work, modelId),
+  ]);
+  const url = modelUrl(model.id, model.name);
+  const fileViews = files.map((row) => fileView(row, version.id));
+  const stored = fileViews.filter(({ downloadUrl }) => downloadUrl !== null);
+  const main = stored.find(({ isPrimary }) => isPrimary) ?? stored[0];
+  const trained = fromJson<string[]>(version.trained_words) ?? [];
+  const { mayDownload, mayGenerate } = mayOf(restrictions);
+  return {
+    id: model.id,
+    name: model.name || t('editor.untitled'),
+    url,
+    type: model.type,
+    baseModel: version.base_model,
+    rating: ratingLabel(model.level),
+    owner: ownerView(model),
+    isRemote: !toBoolean(model.is_local),
+    originalUrl: model.url ?? model.uri,
+    description: model.description,
+    tags: tagRows.map(({ name }) => ({ label: name, href: `/tags/${encodeURIComponent(name)}` })),
+    stats: [
+      { label: t('model.figure-downloads'), value: model.download_count, icon: 'download' },
+      { label: t('model.figure-likes'), value: model.thumbs_up_count, icon: 'heart' },
+      { label: t('model.figure-pictures'), value: model.image_count, icon: 'image' },
+    ],
+    liked,
+    likeCount: model.thumbs_up_count,
+    versions: versions.map(({ id, name }) => ({
+      label: name,
+      href: `${url}?version=${id}`,
+      current: id === version.id,
+    })),
+    version: {
+      id: version.id,
+      name: version.name,
+      state: version.state,
+      publishAt: toDateOrNull(version.publish_at)?.toISOString() ?? null,
+      changelog: version.changelog,
+      words: trained,
+      settings: Object.entries(fromJson<Record<string, string>>(version.training_settings) ?? {}).map(
+        ([label, value]) => ({ label: label.replace(/^ss_/, '').replaceAll('_', ' '), value }),
+      ),
+    },
+    details: factsOf(model, version),
+    files: fileViews.map((file) => (mayDownload ? file : { ...file, downloadUrl: null })),
+    download: main?.downloadUrl && mayDownload ? { url: main.downloadUrl, totalBytes: main.totalBytes } : null,
+    generateUrl:
+      mayGenerate && stored.length > 0 && CAN_GENERATE.has(model.type) ? `/generate?version=${version.id}` : null,
+    permissions: permissionsOf(model),
+    license: model.license_id ? { label: t('model.licence'), ...licenseView(model.license_id) } : null,
+    lineage,
+    covers,
+    gallery: gallery.items,
+    galleryUrl: gallery.nextCursor ? `/images?version=${version.id}` : '',
+    postUrl: `/upload/images?version=${version.id}`,
+    mine,
+    page: headOf(model, url, covers[0]),
+  };
+}
+
+const CAN_GENERATE: ReadonlySet<string> = new Set(['Checkpoint', 'LORA', 'LoCon', 'DoRA']);
+
+function assertVisible(subject: Subject, viewer: Work['viewer']): void {
+  const verdict = decide('view', viewer, subject, can(viewer, 'moderateContent'));
+  if (verdict.allowed) return;
+  if (verdict.reason === 'gone') throw new AppError('gone', 'This model was deleted.');
+  if (verdict.reason === 'withheld') throw new AppError('withheld', 'A moderation decision keeps this model back.');
+  throw new AppError('not_found', 'There is no such model.');
+}
+
+const mayOf = (restrictions: number) => ({
+  mayDownload: (restrictions & RESTRICTION.download) === 0,
+  mayGenerate: (restrictions & RESTRICTION.generate) === 0,
+});
+
+/** Pictures that the owner posted to this version, in their order. */
+async function listCovers(
+  { em }: Pick<Work, 'em'>,
+  model: ModelRow,
+  versionId: number,
+  eyes: Eyes,
+): Promise<PictureView[]> {
+  const found = await rows<PictureRow>(
+    em,
+    `select ${PICTURE_COLUMNS} from post q join image i on i.post_id = q.id
+     where q.version_id = ? and q.owner_id = ? and q.listed_at is not null and i.listed_at is not null and (i.level & ?) <> 0
+     order by q.id, i.position limit ${MAX_COVERS}`,
+    [versionId, model.owner_id, eyes.levels],
+  );
+  return found.map((row) => pictureView(row, eyes));
+}
+
+async function isLiked({ em, viewer }: Pick<Work, 'em' | 'viewer'>, modelId: number): Promise<boolean> {
+  if (!viewer) return false;
+  const found = await rows(em, 'select id from reaction where account_id = ? and model_id = ?', [viewer.id, modelId]);
+  return found.length > 0;
+}
+
+function factsOf(model: ModelRow, version: VersionRow): FactView[] {
+  const facts: FactView[] = [
+    { label: t('model.type'), value: model.type, href: `/models?type=${encodeURIComponent(model.type)}` },
+  ];
+  const { base_model: base } = version;
+  if (base) facts.push({ label: t('model.base-model'), value: base, href: `/models?base=${encodeURIComponent(base)}` });
+  const published = toDateOrNull(version.published_at);
+  if (published) facts.push({ label: t('model.published'), value: published.toISOString().slice(0, 10) });
+  if (version.recommended_weight !== null) {
+    facts.push({ label: t('model.weight'), value: String(version.recommended_weight) });
+  }
+  if (version.clip_skip !== null) facts.push({ label: t('model.clip-skip'), value: String(version.clip_skip) });
+  return facts;
+}
+
+function permissionsOf(model: ModelRow): { text: string; allowed: boolean }[] {
+  const say = (key: string, allowed: boolean) => ({ text: t(key), allowed });
+  const credit = toBoolean(model.allow_no_credit);
+  const derivatives = toBoolean(model.allow_derivatives);
+  const uses = fromJson<string[]>(model.allow_commercial_use)?.filter((use) => use !== 'None') ?? [];
+  const sentences = [
+    say(`permission.credit.${credit}`, credit),
+    say(`permission.derivatives.${derivatives}`, derivatives),
+  ];
+  if (derivatives) {
+    const different = toBoolean(model.allow_different_license);
+    sentences.push(say(`permission.different.${different}`, different));
+  }
+  for (const use of uses) sentences.push(say(`permission.${use}`, true));
+  if (uses.length === 0) sentences.push(say('permission.no-commerce', false));
+  if (toBoolean(model.is_poi)) sentences.push(say('permission.poi', false));
+  if (toBoolean(model.is_minor)) sentences.push(say('permission.minor', false));
+  if (toBoolean(model.is_sfw_only)) sentences.push(say('permission.sfw', false));
+  return sentences;
+}
+
+function licenseView(id: string): { value: string; href?: string } {
+  const value = licenseName(id);
+  return id.startsWith('LicenseRef-')
+    ? { value }
+    : { value, href: `https://spdx.org/licenses/${encodeURIComponent(id)}` };
+}
+
+function headOf(model: ModelRow, url: string, cover: PictureView | undefined): PageHead {
+  const description = model.description
+    .replace(/<[^>]+>/g, ' ')
+    .replace(/[#*_`>[\]]/g, '')
+    .slice(0, 200)
+    .trim();
+  return {
+    title: model.name,
+    description: description || `${model.type} · ${model.owner_name}`,
+    canonical: url,
+    ...(cover && !cover.sensitive ? { ogImage: `/media/1280/${cover.id}.webp` } : {}),
+    ...(model.state !== 'published' || highestLevel(model.level) > 2 ? { noindex: true } : {}),
+  };
+}
+
+/** Where a version is shown. Whether this viewer may see it is the page's to say. */
+export async function loadVersionUrl({ em }: Pick<Work, 'em'>, versionId: number): Promise<string> {
+  const [found] = await rows<{ model_id: number }>(em, 'select model_id from model_version where id = ?', [versionId]);
+  if (!found) throw new AppError('not_found', 'There is no such version.');
+  return `/models/${found.model_id}?version=${versionId}`;
+}
