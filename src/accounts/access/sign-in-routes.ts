@@ -10,7 +10,7 @@ import { nodeSettings } from '../node-settings.ts';
 import { anyone, safeNext } from './guard.ts';
 import { consumeOneTime } from './one-time.ts';
 import { closeSession, openSession } from './open-session.ts';
-import { askForPasskey, PasskeyAnswer, usePasskey } from './passkeys.ts';
+import { askForPasskey, PasskeyAnswer, usePasskey } from './second/passkeys.ts';
 import { CodeForm, loadSecondStep, SignInForm, signIn, signInWithCode } from './sign-in.ts';
 
 interface SignInPage extends FormState {

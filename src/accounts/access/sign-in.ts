@@ -6,8 +6,8 @@ import { Account } from '../model.ts';
 import type { OneTimeToken } from './model.ts';
 import { consumeOneTime, findOneTime, issueOneTime } from './one-time.ts';
 import { matchesPassword } from './passwords.ts';
-import { useRecoveryCode } from './recovery.ts';
-import { hasTotp, useTotp } from './totp.ts';
+import { useRecoveryCode } from './second/recovery.ts';
+import { hasTotp, useTotp } from './second/totp.ts';
 
 export const SignInForm = z.object({
   name: z.string().trim().min(1, 'Your name or e-mail address.').max(254),

@@ -1,19 +1,19 @@
 import Router from '@koa/router';
 import { z } from 'zod';
-import { AppError } from '../../kit/errors.ts';
-import { type FormState, readForm, submitForm, uuidParam } from '../../kit/web/forms.ts';
-import type { Limit } from '../../kit/web/rate-limit.ts';
-import type { Ctx, State } from '../../kit/web/state.ts';
-import type { AccountDeps } from '../deps.ts';
-import type { Account } from '../model.ts';
-import { nodeSettings } from '../node-settings.ts';
-import { loadOwnAccount } from '../profile/edit.ts';
-import { settingsPage } from '../settings-page.ts';
-import { browserOnly } from './guard.ts';
+import { AppError } from '../../../kit/errors.ts';
+import { type FormState, readForm, submitForm, uuidParam } from '../../../kit/web/forms.ts';
+import type { Limit } from '../../../kit/web/rate-limit.ts';
+import type { Ctx, State } from '../../../kit/web/state.ts';
+import type { AccountDeps } from '../../deps.ts';
+import type { Account } from '../../model.ts';
+import { nodeSettings } from '../../node-settings.ts';
+import { loadOwnAccount } from '../../profile/edit.ts';
+import { settingsPage } from '../../settings-page.ts';
+import { browserOnly } from '../guard.ts';
+import { matchesPassword } from '../passwords.ts';
+import { CodeForm } from '../sign-in.ts';
 import { addPasskey, beginPasskey, listPasskeys, PasskeyForm, removePasskey } from './passkeys.ts';
-import { matchesPassword } from './passwords.ts';
 import { countRecoveryCodes, renewRecoveryCodes } from './recovery.ts';
-import { CodeForm } from './sign-in.ts';
 import { beginTotp, hasTotp, removeTotp, useTotp } from './totp.ts';
 
 interface SecurityPage {

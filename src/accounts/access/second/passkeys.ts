@@ -5,12 +5,12 @@ import {
   verifyRegistrationResponse,
 } from '@simplewebauthn/server';
 import { z } from 'zod';
-import { AppError } from '../../kit/errors.ts';
-import { newId } from '../../kit/ids.ts';
-import type { Work } from '../../kit/work.ts';
-import { Account } from '../model.ts';
-import { Credential } from './model.ts';
-import { consumeOneTime, findOneTime, issueOneTime } from './one-time.ts';
+import { AppError } from '../../../kit/errors.ts';
+import { newId } from '../../../kit/ids.ts';
+import type { Work } from '../../../kit/work.ts';
+import { Account } from '../../model.ts';
+import { Credential } from '../model.ts';
+import { consumeOneTime, findOneTime, issueOneTime } from '../one-time.ts';
 
 /*
  * A challenge is a one-time secret like any other: kept as its hash, bound to the account when there is one, gone with

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { newId } from '../../kit/ids.ts';
-import type { Work } from '../../kit/work.ts';
-import type { Account } from '../model.ts';
-import { Credential } from './model.ts';
-import { hashSecret } from './secrets.ts';
+import { newId } from '../../../kit/ids.ts';
+import type { Work } from '../../../kit/work.ts';
+import type { Account } from '../../model.ts';
+import { Credential } from '../model.ts';
+import { hashSecret } from '../secrets.ts';
 
 const COUNT = 10;
 // base32 of Crockford: no i, l, o or u, which are misread

@@ -1,11 +1,11 @@
 import { Secret, TOTP } from 'otpauth';
 import QRCode from 'qrcode';
-import { AppError } from '../../kit/errors.ts';
-import { newId } from '../../kit/ids.ts';
-import type { Work } from '../../kit/work.ts';
-import type { Account } from '../model.ts';
-import { Credential } from './model.ts';
-import { seal, unseal } from './secrets.ts';
+import { AppError } from '../../../kit/errors.ts';
+import { newId } from '../../../kit/ids.ts';
+import type { Work } from '../../../kit/work.ts';
+import type { Account } from '../../model.ts';
+import { Credential } from '../model.ts';
+import { seal, unseal } from '../secrets.ts';
 
 const PERIOD_SECONDS = 30;
 // RFC 6238, 5.2: one step back for delay, and one ahead for clocks that are fast

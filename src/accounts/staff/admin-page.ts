@@ -1,0 +1,37 @@
+import { EMPTY_FORM, type FormState } from '../../kit/web/forms.ts';
+import { hasMessage, t } from '../../kit/web/messages.ts';
+import type { Ctx } from '../../kit/web/state.ts';
+import { view } from '../../kit/web/views.ts';
+import type { AdminLink } from '../deps.ts';
+import { adminNav, type SideNav } from './nav.ts';
+import { countWaiting } from './queries.ts';
+
+interface AdminPage<Props> {
+  readonly sideNav: SideNav;
+  readonly form: FormState;
+  /** What just happened, after a redirect with `?said=`. */
+  readonly said: string | null;
+  readonly now: Props;
+}
+
+/** A page under `/admin`: what is so now in `now`, and the form that was refused with what was typed. */
+export function adminPage<Props extends object>(template: string) {
+  const show = view<AdminPage<Props>>(template);
+  return async (
+    ctx: Ctx,
+    { adminLinks }: { readonly adminLinks: readonly AdminLink[] },
+    title: string,
+    now: Props,
+    form: FormState = EMPTY_FORM,
+  ): Promise<void> => {
+    const key = `admin.said-${String(ctx.query.said ?? '')}`;
+    const { work } = ctx.state;
+    show(ctx, {
+      sideNav: adminNav(work.viewer, ctx.path, adminLinks, await countWaiting(work)),
+      form,
+      said: hasMessage(key) ? t(key) : null,
+      now,
+      page: { title, noindex: true },
+    });
+  };
+}
