@@ -25,9 +25,16 @@ import { catalogueRoutes } from './catalogue/routes.ts';
 import { Upload } from './catalogue/uploads/model.ts';
 import { scheduleUploadSweep } from './catalogue/uploads/sweep.ts';
 import { Uploads } from './catalogue/uploads/uploads.ts';
-import { Generation, GenerationImage } from './compute/model.ts';
+import type { ComputeDeps } from './compute/deps.ts';
+import type { EngineLimits } from './compute/engine/watchdog.ts';
+import { Engines } from './compute/engines.ts';
+import { Generator } from './compute/generator.ts';
+import { FolderModel, Generation, GenerationImage } from './compute/model.ts';
+import { computeRoutes } from './compute/routes.ts';
 import { discoveryRoutes } from './discovery/routes.ts';
+import type { GalleryDeps } from './gallery/deps.ts';
 import { Comment, Image, ImageRaw, ImageSize, Post, PostTag, Reaction, ResourceUse } from './gallery/model.ts';
+import { galleryRoutes } from './gallery/routes.ts';
 import type { Config } from './kit/config.ts';
 import { migrate } from './kit/database/migrate.ts';
 import { openDatabase } from './kit/database/open.ts';
@@ -61,7 +68,7 @@ export const ENTITIES = [
   ...[PolicyState],
   ...[Model, ModelVersion, ModelFile, Tag, ModelTag, BaseModel, Lineage, DownloadMark, Upload],
   ...[Post, Image, ImageRaw, ImageSize, ResourceUse, PostTag, Comment, Reaction],
-  ...[Generation, GenerationImage],
+  ...[Generation, GenerationImage, FolderModel],
 ];
 
 /** What lives as long as the process, handed down to the routes and jobs that name it. */
@@ -79,6 +86,8 @@ export interface Parts {
   readonly mailer: Mailer;
   /** Files on their way in, and the threads that hash them. */
   readonly uploads: Uploads;
+  readonly engines: Engines;
+  readonly generator: Generator;
   /** Key of everything that is hashed or signed for ourselves. */
   readonly secretKey: string;
   /** Absolute path of the folder for what is not a blob: uploads under way, the engine's job folders. */
@@ -107,12 +116,13 @@ export interface NodeOptions {
   readonly now?: () => Date;
   readonly log?: Log;
   readonly queueTimes?: Partial<QueueTimes>;
+  readonly engineLimits?: Partial<EngineLimits>;
 }
 
 /** Makes all that lives as long as the process. The schema is up to date when it returns. */
 export async function openNode(
   config: Config,
-  { now = () => new Date(), log = makeLog(config.logLevel), queueTimes }: NodeOptions = {},
+  { now = () => new Date(), log = makeLog(config.logLevel), queueTimes, engineLimits }: NodeOptions = {},
 ): Promise<Node> {
   const dataDir = resolve(config.dataDir);
   mkdirSync(dataDir, { recursive: true });
@@ -146,6 +156,20 @@ export async function openNode(
     defaultQuotaBytes: config.accountQuotaBytes,
   });
   await seedBaseModels(orm.em.fork());
+  const modelsDir = config.modelsDir === null ? null : resolve(config.modelsDir);
+  const engines = new Engines({
+    ...{ dataDir, modelsDir, files, settings, log, now },
+    engine: config.engine,
+    pythonPath: config.enginePython,
+    testFamilies: config.testFamilies,
+    fork: () => orm.em.fork(),
+    ...(engineLimits ? { limits: engineLimits } : {}),
+  });
+  const generator = new Generator({
+    ...{ engines, modelsDir },
+    programVersion: `Tessera ${VERSION}`,
+    publicUrl: config.publicUrl,
+  });
   const parts: Parts = {
     config,
     log,
@@ -159,6 +183,8 @@ export async function openNode(
     cookies,
     mailer,
     uploads,
+    engines,
+    generator,
     secretKey,
     dataDir,
     uploadsDir,
@@ -196,6 +222,7 @@ export async function openNode(
     async start(processes) {
       if (processes.includes('web')) await uploads.resume(openWork(null));
       if (processes.includes('worker')) await scheduleUploadSweep(openWork(null), uploads);
+      if (processes.includes('gpu')) await engines.serve();
       await queue.start({ jobs: jobsOf(parts), wiring: wiringOf(parts), lanes: lanesOf(processes) });
       if (!processes.includes('web')) return null;
       server = createServer(app.callback());
@@ -215,6 +242,7 @@ export async function openNode(
       const late = setTimeout(() => server?.closeAllConnections(), CLOSE_WITHIN_MS);
       await Promise.all([closing, queue.close()]);
       clearTimeout(late);
+      await engines.close();
       await uploads.close();
       await orm.close(true);
     },
@@ -226,6 +254,8 @@ function routersOf(parts: Parts): Router<State>[] {
   return [
     ...accountRoutes(accountDeps(parts)),
     catalogueRoutes(catalogueDeps(parts)),
+    galleryRoutes(galleryDeps(parts)),
+    computeRoutes(computeDeps(parts)),
     discoveryRoutes({ limits: parts.limits, findPeer: null }),
   ];
 }
@@ -247,6 +277,17 @@ function catalogueDeps(parts: Parts): CatalogueDeps {
     ...{ uploads, limits, secretKey, uploadsDir },
     openWork: () => ({ em: orm.em.fork(), viewer: null, jobs, files, now }),
   };
+}
+
+function galleryDeps({ config, limits, settings, uploadsDir }: Parts): GalleryDeps {
+  const { publicUrl, maxImageBytes, minFreeBytes, accountQuotaBytes: defaultQuotaBytes } = config;
+  return { limits, settings, uploadsDir, publicUrl, maxImageBytes, minFreeBytes, defaultQuotaBytes };
+}
+
+function computeDeps({ config, generator, limits, settings }: Parts): ComputeDeps {
+  const { maxImageBytes, minFreeBytes, accountQuotaBytes: defaultQuotaBytes } = config;
+  const programVersion = `Tessera ${VERSION}`;
+  return { generator, limits, settings, maxImageBytes, minFreeBytes, defaultQuotaBytes, programVersion };
 }
 
 const VERSION = '0.1.0';

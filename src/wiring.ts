@@ -8,10 +8,22 @@ import {
 import { deleteAccountJob } from './accounts/leaving/leave.ts';
 import { sweepAccountsJob } from './accounts/sweep.ts';
 import { finishDeletionJob } from './catalogue/delete.ts';
-import { modelDeleted, modelPublished, modelUnpublished, modelUpdated, versionPublished } from './catalogue/events.ts';
+import {
+  fileStored,
+  modelDeleted,
+  modelPublished,
+  modelUnpublished,
+  modelUpdated,
+  versionPublished,
+} from './catalogue/events.ts';
 import { publishScheduledJob } from './catalogue/publish.ts';
 import { indexAccountJob, indexModelJob, indexPostJob, unindexImageJob } from './discovery/index/keep.ts';
 import { imageDeleted, postDeleted, postPublished, postUnpublished, postUpdated } from './gallery/events.ts';
+import { refreshModelsJob, repairFiguresJob } from './gallery/figures.ts';
+import { renderImageJob } from './gallery/images/render.ts';
+import { resolveModelJob, resolveVersionJob } from './gallery/images/resolve.ts';
+import { finishDeletionJob as finishPostDeletionJob } from './gallery/posts/delete.ts';
+import { publishScheduledJob as publishScheduledPostJob } from './gallery/posts/publish.ts';
 import { on, type Wiring } from './kit/events/wiring.ts';
 import type { JobDefinition } from './kit/queue/define.ts';
 import type { Parts } from './node.ts';
@@ -27,6 +39,13 @@ export function jobsOf({ mailer, uploads }: Parts): JobDefinition[] {
     uploads.sweepJob,
     publishScheduledJob,
     finishDeletionJob,
+    renderImageJob,
+    resolveVersionJob,
+    resolveModelJob,
+    refreshModelsJob,
+    repairFiguresJob,
+    publishScheduledPostJob,
+    finishPostDeletionJob,
     indexModelJob,
     indexPostJob,
     indexAccountJob,
@@ -42,6 +61,10 @@ export function wiringOf(_parts: Parts): Wiring {
     ),
     ...[modelPublished, modelUpdated, modelUnpublished, modelDeleted].map((event) => on(event, indexModelJob)),
     on(versionPublished, indexModelJob, ({ modelId }) => ({ modelId })),
+    // pictures name models by hash: links appear and go with the files
+    on(versionPublished, resolveVersionJob, ({ versionId }) => ({ versionId })),
+    on(fileStored, resolveVersionJob, ({ versionId }) => ({ versionId })),
+    ...[modelPublished, modelUnpublished, modelDeleted].map((event) => on(event, resolveModelJob)),
     ...[postPublished, postUpdated, postUnpublished].map((event) => on(event, indexPostJob)),
     on(postDeleted, indexPostJob, ({ postId }) => ({ postId })),
     on(imageDeleted, unindexImageJob, ({ imageId }) => ({ imageId })),

@@ -1,3 +1,4 @@
+import type { Settings } from '../kit/settings.ts';
 import type { RateLimits } from '../kit/web/rate-limit.ts';
 
 /** What a picture must fit into before it is taken. */
@@ -12,6 +13,7 @@ export interface ImageLimits {
 /** What the pages of the gallery lean on; made by the composition root. */
 export interface GalleryDeps extends ImageLimits {
   readonly limits: RateLimits;
+  readonly settings: Settings;
   /** Where a picture lies while it comes in. */
   readonly uploadsDir: string;
   readonly publicUrl: URL;

@@ -18,8 +18,6 @@ export const MOST_IMAGES = 20;
 export interface NewImage {
   readonly postId: number;
   readonly source: ImageSource;
-  /** For messages only. */
-  readonly fileName?: string;
   readonly level?: number;
   readonly altText?: string;
   readonly caption?: string;
@@ -59,7 +57,7 @@ export async function addImage(
   if (!post || (viewer && post.owner.id !== viewer.id)) throw new AppError('not_found', 'There is no such post.');
   await assertRoom(em, post.id);
 
-  const facts = await readImageFile(image.source, limits.maxImageBytes, image.fileName);
+  const facts = await readImageFile(image.source, limits.maxImageBytes);
   if (!image.remote) await assertQuota(em, post.owner.id, facts.totalBytes, limits.defaultQuotaBytes);
   await assertFreeSpace(files, facts.totalBytes, limits.minFreeBytes);
   const { sha256 } = await files.put(typeof image.source === 'string' ? { path: image.source } : image.source);

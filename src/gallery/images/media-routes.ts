@@ -1,4 +1,4 @@
-import Router from '@koa/router';
+import type Router from '@koa/router';
 import { anyone } from '../../accounts/access/guard.ts';
 import { AppError } from '../../kit/errors.ts';
 import { sendBytes } from '../../kit/web/bytes.ts';
@@ -8,8 +8,7 @@ import { loadOriginal, loadSize, type ServedImage, SIZE_NAMES, type SizeFormat, 
 const MOST_ID = 2_147_483_647;
 
 /** The bytes of pictures. Each request is judged anew, so that what was taken down is gone at once. */
-export function mediaRoutes(): Router<State> {
-  const routes = new Router<State>();
+export function mediaRoutes(routes: Router<State>): void {
   routes.get('/media/original/:file', anyone, async (ctx) => {
     const { id, ending } = fileParam(ctx);
     await send(ctx, await loadOriginal(ctx.state.work, id, ending), `image-${id}.${ending}`, 'attachment');
@@ -22,7 +21,6 @@ export function mediaRoutes(): Router<State> {
     if (ending !== 'webp' && ending !== 'avif') throw nothing();
     await sendSize(ctx, id, size, ending);
   });
-  return routes;
 }
 
 async function sendSize(ctx: Ctx, id: number, size: SizeName, format: SizeFormat): Promise<void> {

@@ -42,35 +42,30 @@ const MOST_RECIPE_CHARACTERS = 200_000;
 
 /**
  * Looks at a picture without keeping it. Throws `invalid` for what is no picture, is damaged or cut off, and `too_large`
- * for too many bytes or pixels; the message names the file.
+ * for too many bytes or pixels.
  */
-export async function readImageFile(source: ImageSource, maxBytes: number, fileName = ''): Promise<ImageFacts> {
-  try {
-    const bytes = typeof source === 'string' ? await readFile(source) : source;
-    if (bytes.length > maxBytes) {
-      throw new AppError('too_large', `A picture may have at most ${Math.floor(maxBytes / 1_000_000)} MB here.`);
-    }
-    const { format, width, height, frames } = await inspectImage(bytes);
-    const { blurHash, dataUri } = await makePlaceholder(bytes);
-    const { recipe, resources, raw, problems } = await readRecipe(bytes);
-    return {
-      mediaType: MEDIA_TYPES[format],
-      totalBytes: bytes.length,
-      width,
-      height,
-      frameCount: frames,
-      blurHash: blurHash.slice(0, 164),
-      placeholder: dataUri.length <= 600 ? dataUri : '',
-      recipe: recipe && shortened(recipe),
-      resources,
-      raw: storable(raw),
-      hasWorkflow: workflowOf(raw) !== null,
-      problems,
-    };
-  } catch (error) {
-    if (!(error instanceof AppError) || fileName === '') throw error;
-    throw new AppError(error.kind, `${fileName}: ${error.message}`, { cause: error });
+export async function readImageFile(source: ImageSource, maxBytes: number): Promise<ImageFacts> {
+  const bytes = typeof source === 'string' ? await readFile(source) : source;
+  if (bytes.length > maxBytes) {
+    throw new AppError('too_large', `A picture may have at most ${Math.floor(maxBytes / 1_000_000)} MB here.`);
   }
+  const { format, width, height, frames } = await inspectImage(bytes);
+  const { blurHash, dataUri } = await makePlaceholder(bytes);
+  const { recipe, resources, raw, problems } = await readRecipe(bytes);
+  return {
+    mediaType: MEDIA_TYPES[format],
+    totalBytes: bytes.length,
+    width,
+    height,
+    frameCount: frames,
+    blurHash: blurHash.slice(0, 164),
+    placeholder: dataUri.length <= 600 ? dataUri : '',
+    recipe: recipe && shortened(recipe),
+    resources,
+    raw: storable(raw),
+    hasWorkflow: workflowOf(raw) !== null,
+    problems,
+  };
 }
 
 /** PostgreSQL stores neither NUL nor half a surrogate pair, and a file may hold both. */

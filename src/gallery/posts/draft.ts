@@ -91,6 +91,13 @@ export async function createDraft(
   return post;
 }
 
+/** A draft into which no picture came; anything else stays. */
+export async function dropEmptyDraft({ em }: Pick<Work, 'em'>, postId: number): Promise<void> {
+  await em.transactional(async (tx) => {
+    if ((await tx.count(Image, { post: postId })) === 0) await tx.nativeDelete(Post, { id: postId, state: 'draft' });
+  });
+}
+
 /** A version in whose gallery this person may post: any that is public, and their own drafts. */
 async function findVersion(em: EntityManager, viewerId: number, versionId: number): Promise<ModelVersion | null> {
   if (versionId === 0) return null;

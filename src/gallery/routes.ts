@@ -1,0 +1,15 @@
+import Router from '@koa/router';
+import type { State } from '../kit/web/state.ts';
+import type { GalleryDeps } from './deps.ts';
+import { mediaRoutes } from './images/media-routes.ts';
+import { editRoutes } from './posts/edit-routes.ts';
+import { uploadRoutes } from './posts/upload-routes.ts';
+
+/** Pictures: how they come in, their bytes and pages, and what people say of things. */
+export function galleryRoutes(deps: GalleryDeps): Router<State> {
+  const routes = new Router<State>();
+  mediaRoutes(routes);
+  uploadRoutes(routes, deps);
+  editRoutes(routes, deps);
+  return routes;
+}

@@ -1,0 +1,142 @@
+/**
+ * Pictures on their way into a post, each by a request of its own, two at a time, tried again when the line breaks. On
+ * the page of a draft (`data-url`) each new one is added to its list; on the first page a draft is made for them.
+ */
+class Pictures extends HTMLElement {
+  connectedCallback() {
+    this.picker = this.querySelector('input[type="file"]');
+    this.rows = this.querySelector('.uploads');
+    this.waiting = [];
+    this.running = 0;
+    this.failed = 0;
+    this.url = this.dataset.url;
+    this.picker.addEventListener('change', () => {
+      void this.take([...this.picker.files]);
+      this.picker.value = '';
+    });
+    for (const kind of ['dragover', 'dragleave', 'drop']) this.addEventListener(kind, (event) => this.onDrag(event));
+    this.onLeave = (event) => this.running > 0 && event.preventDefault();
+    window.addEventListener('beforeunload', this.onLeave);
+  }
+
+  disconnectedCallback() {
+    window.removeEventListener('beforeunload', this.onLeave);
+  }
+
+  onDrag(event) {
+    event.preventDefault();
+    this.classList.toggle('over', event.type === 'dragover');
+    if (event.type === 'drop') void this.take([...event.dataTransfer.files]);
+  }
+
+  say(words) {
+    this.querySelector('.dropzone-status').textContent = words;
+  }
+
+  async take(files) {
+    const room = Number(this.dataset.max) - this.rows.childElementCount;
+    this.say(files.length > room ? this.dataset.textTooMany : '');
+    for (const file of files.slice(0, Math.max(0, room))) this.waiting.push({ file, row: this.addRow(file), tries: 0 });
+    if (!this.url && this.waiting.length > 0) {
+      try {
+        await this.makeDraft();
+      } catch (error) {
+        for (const { row } of this.waiting.splice(0)) this.fail(row, error.message);
+        return;
+      }
+    }
+    this.next();
+  }
+
+  async makeDraft() {
+    const answer = await fetch(this.dataset.draftUrl, {
+      method: 'POST',
+      body: new FormData(this.closest('form')),
+      headers: { Accept: 'application/json' },
+    });
+    const made = await answer.json();
+    if (!answer.ok) throw new Error(made.error);
+    this.url = made.uploadUrl;
+    this.editor = made.url;
+  }
+
+  addRow(file) {
+    const row = this.querySelector('template').content.firstElementChild.cloneNode(true);
+    row.querySelector('.upload-name').textContent = file.name;
+    row.querySelector('progress').setAttribute('aria-label', file.name);
+    row.querySelector('[data-remove]').addEventListener('click', () => row.remove());
+    this.rows.append(row);
+    return row;
+  }
+
+  next() {
+    while (this.running < 2 && this.waiting.length > 0) this.send(this.waiting.shift());
+    if (this.running === 0 && this.waiting.length === 0 && this.editor) this.finish();
+  }
+
+  send(task) {
+    const { file, row } = task;
+    const { maxBytes, textTooLarge, textFailed } = this.dataset;
+    if (file.size > Number(maxBytes)) return this.fail(row, textTooLarge);
+    this.running += 1;
+    const form = new FormData();
+    form.append('pictures', file);
+    const request = new XMLHttpRequest();
+    request.open('POST', this.url);
+    request.responseType = 'json';
+    request.setRequestHeader('Accept', 'application/json');
+    request.upload.addEventListener('progress', ({ loaded, total }) => {
+      row.querySelector('progress').value = (100 * loaded) / total;
+    });
+    request.addEventListener('load', () => {
+      if (request.status < 400) void this.arrived(row, request.response);
+      else this.fail(row, request.response?.error ?? textFailed);
+    });
+    request.addEventListener('error', () => {
+      task.tries += 1;
+      if (task.tries > 3) return this.fail(row, textFailed);
+      setTimeout(() => this.waiting.push(task) && this.next(), 1000 * 2 ** task.tries);
+    });
+    request.addEventListener('loadend', () => {
+      this.running -= 1;
+      this.next();
+    });
+    request.send(form);
+  }
+
+  fail(row, words) {
+    this.failed += 1;
+    row.firstElementChild.classList.add('failed');
+    row.querySelector('.upload-note').textContent = words;
+    row.querySelector('progress').hidden = true;
+    this.say(words);
+  }
+
+  async arrived(row, { images }) {
+    const note = images[0]?.note;
+    row.firstElementChild.classList.add('done');
+    row.querySelector('progress').hidden = true;
+    row.querySelector('.upload-note').textContent = note ?? this.dataset.textDone;
+    if (this.editor) return;
+    if (!note) row.remove();
+    // The page itself knows how a picture looks in its list: what is new there is taken over, what is typed here stays.
+    const answer = await fetch(location.href);
+    const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
+    const list = document.querySelector('#picture-list');
+    for (const item of page.querySelectorAll('#picture-list > li')) {
+      if (!document.getElementById(item.id)) list.append(document.adoptNode(item));
+    }
+    const status = page.querySelector('#rendering');
+    document.querySelector('#rendering').replaceWith(document.adoptNode(status));
+    window.htmx?.process(document.querySelector('#rendering'));
+  }
+
+  /** Straight on to the draft when all went well; otherwise the messages stay until they were read. */
+  finish() {
+    if (this.failed === 0) location.href = this.editor;
+    const link = this.querySelector('[data-go-on]');
+    link.href = this.editor;
+    link.hidden = this.failed === this.rows.childElementCount;
+  }
+}
+customElements.define('t-pictures', Pictures);
