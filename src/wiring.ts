@@ -17,6 +17,7 @@ import {
   versionPublished,
 } from './catalogue/events.ts';
 import { publishScheduledJob } from './catalogue/publish.ts';
+import { forgetGenerationsJob } from './compute/keep.ts';
 import { indexAccountJob, indexModelJob, indexPostJob, unindexImageJob } from './discovery/index/keep.ts';
 import { imageDeleted, postDeleted, postPublished, postUnpublished, postUpdated } from './gallery/events.ts';
 import { refreshModelsJob, repairFiguresJob } from './gallery/figures.ts';
@@ -29,7 +30,7 @@ import type { JobDefinition } from './kit/queue/define.ts';
 import type { Parts } from './node.ts';
 
 /** Every kind of job that a worker of this program runs. */
-export function jobsOf({ mailer, uploads }: Parts): JobDefinition[] {
+export function jobsOf({ mailer, uploads, generator }: Parts): JobDefinition[] {
   return [
     mailer.job,
     deleteAccountJob,
@@ -46,6 +47,8 @@ export function jobsOf({ mailer, uploads }: Parts): JobDefinition[] {
     repairFiguresJob,
     publishScheduledPostJob,
     finishPostDeletionJob,
+    generator.job,
+    forgetGenerationsJob,
     indexModelJob,
     indexPostJob,
     indexAccountJob,
@@ -67,6 +70,7 @@ export function wiringOf(_parts: Parts): Wiring {
     ...[modelPublished, modelUnpublished, modelDeleted].map((event) => on(event, resolveModelJob)),
     ...[postPublished, postUpdated, postUnpublished].map((event) => on(event, indexPostJob)),
     on(postDeleted, indexPostJob, ({ postId }) => ({ postId })),
+    on(accountDeleted, forgetGenerationsJob),
     on(imageDeleted, unindexImageJob, ({ imageId }) => ({ imageId })),
   ];
 }

@@ -6,6 +6,7 @@ import type { EntityManager } from '@mikro-orm/core';
 import pg from 'pg';
 import { viewerOf } from '../src/accounts/access/identify.ts';
 import type { Account } from '../src/accounts/model.ts';
+import type { EngineLimits } from '../src/compute/engine/watchdog.ts';
 import { readConfig } from '../src/kit/config.ts';
 import { makeLog } from '../src/kit/log.ts';
 import type { Work } from '../src/kit/work.ts';
@@ -35,6 +36,7 @@ export interface TestNodeOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** The real clock instead of the still one. */
   readonly realTime?: boolean;
+  readonly engineLimits?: Partial<EngineLimits>;
 }
 
 /**
@@ -43,7 +45,7 @@ export interface TestNodeOptions {
  */
 export async function testNode(
   t: TestContext,
-  { env = {}, realTime = false }: TestNodeOptions = {},
+  { env = {}, realTime = false, engineLimits }: TestNodeOptions = {},
 ): Promise<TestNode> {
   const dataDir = await mkdtemp(join(tmpdir(), 'tessera-test-'));
   let time = NOW.getTime();
@@ -71,6 +73,7 @@ export async function testNode(
     now: clock.now,
     log: makeLog(config.logLevel),
     queueTimes: { lookEveryMs: 50, graceMs: 2_000 },
+    ...(engineLimits ? { engineLimits } : {}),
   });
   t.after(async () => {
     await node.close();

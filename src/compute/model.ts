@@ -1,16 +1,23 @@
 import { defineEntity, type InferEntity, p } from '@mikro-orm/core';
 import { Account } from '../accounts/model.ts';
 
-export interface GenerationLora {
-  readonly fileId: number;
-  readonly versionId: number;
+/** A model file as a request names it: by what it is, so that it can be told what it was when its row is gone. */
+export interface GenerationFile {
+  readonly sha256: string;
+  /** Null for a checkpoint of the operator's folder, which nobody published. */
+  readonly fileId: number | null;
+  readonly versionId: number | null;
+  /** What infotext calls it: letters, digits, `_`, `.` and `-`. */
+  readonly name: string;
+}
+
+export interface GenerationLora extends GenerationFile {
   readonly weight: number;
 }
 
-/** What a person asked for, as the form sends it; seeds are drawn before it is stored. */
+/** What a person asked for. Seeds are drawn before it is stored, so that a second run makes the same pictures. */
 export interface GenerationRequest {
-  readonly fileId: number;
-  readonly versionId: number;
+  readonly model: GenerationFile;
   readonly loras: readonly GenerationLora[];
   readonly prompt: string;
   readonly negativePrompt: string;
@@ -20,8 +27,10 @@ export interface GenerationRequest {
   readonly sampler: string;
   readonly schedule: string;
   readonly cfgScale: number;
-  /** 0 to 2³² − 1. */
+  /** 0 to 2³² − 1; picture n is made with seed + n. */
   readonly seed: number;
+  /** The form was sent without a seed, so it comes back without one. */
+  readonly isSeedDrawn: boolean;
   readonly count: number;
   readonly clipSkip: number;
 }
@@ -31,7 +40,7 @@ export const GENERATION_STATES = ['queued', 'running', 'done', 'failed', 'cancel
 /** A request for images. The truth of its run is the job row; this is what people see and keep. */
 export const Generation = defineEntity({
   name: 'Generation',
-  indexes: [{ properties: ['account', 'createdAt'] }],
+  indexes: [{ properties: ['account', 'id'] }],
   properties: {
     id: p.uuid().primary(),
     account: () => p.manyToOne(Account).ref(),
@@ -59,9 +68,28 @@ export const GenerationImage = defineEntity({
     height: p.integer(),
     seed: p.bigint('number'),
     infotext: p.text().default(''),
+    /** A WebP of at most 640 px for lists; null where it could not be made. */
+    thumbSha256: p.string().length(64).nullable().index(),
+    thumbBytes: p.integer().default(0),
     /** The Image of the gallery that it became. */
     postedImageId: p.integer().nullable(),
     createdAt: p.datetime(),
   },
 });
 export interface GenerationImage extends InferEntity<typeof GenerationImage> {}
+
+/** A checkpoint in the operator's folder (MODELS_DIR), by what its bytes are. Rows go when the file goes. */
+export const FolderModel = defineEntity({
+  name: 'FolderModel',
+  properties: {
+    sha256: p.string().length(64).primary(),
+    /** Relative to the folder. */
+    path: p.string().length(500).unique(),
+    baseModel: p.string().length(60),
+    totalBytes: p.bigint('number'),
+    /** Of the file when it was hashed: a file with the same time and length is not hashed again. */
+    modifiedAt: p.datetime().length(3),
+    seenAt: p.datetime(),
+  },
+});
+export interface FolderModel extends InferEntity<typeof FolderModel> {}

@@ -15,6 +15,8 @@ export const migration: Migration = {
     `create table "credential" ("id" uuid not null, "account_id" int not null, "kind" text check ("kind" in ('password', 'totp', 'passkey', 'recovery')) not null, "secret" text not null, "label" varchar(60) not null default '', "external_id" varchar(1400) null, "transports" jsonb not null, "counter" bigint not null default 0, "confirmed_at" timestamptz null, "used_at" timestamptz null, "created_at" timestamptz not null, constraint "credential_pkey" primary key ("id"));`,
     `alter table "credential" add constraint "credential_external_id_unique" unique ("external_id");`,
     `create index "credential_account_id_kind_index" on "credential" ("account_id", "kind");`,
+    `create table "folder_model" ("sha256" varchar(64) not null, "path" varchar(500) not null, "base_model" varchar(60) not null, "total_bytes" bigint not null, "modified_at" timestamptz(3) not null, "seen_at" timestamptz not null, constraint "folder_model_pkey" primary key ("sha256"));`,
+    `alter table "folder_model" add constraint "folder_model_path_unique" unique ("path");`,
     `create table "follow" ("id" uuid not null, "follower_id" int not null, "target_id" int not null, "state" text check ("state" in ('pending', 'accepted', 'rejected')) not null, "uri" varchar(2048) null, "created_at" timestamptz not null, constraint "follow_pkey" primary key ("id"));`,
     `alter table "follow" add constraint "follow_uri_unique" unique ("uri");`,
     `create index "follow_target_id_state_index" on "follow" ("target_id", "state");`,

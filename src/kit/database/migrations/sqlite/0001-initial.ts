@@ -18,6 +18,8 @@ export const migration: Migration = {
     `create index \`credential_account_id_index\` on \`credential\` (\`account_id\`);`,
     `create unique index \`credential_external_id_unique\` on \`credential\` (\`external_id\`);`,
     `create index \`credential_account_id_kind_index\` on \`credential\` (\`account_id\`, \`kind\`);`,
+    `create table \`folder_model\` (\`sha256\` text not null, \`path\` text not null, \`base_model\` text not null, \`total_bytes\` bigint not null, \`modified_at\` datetime not null, \`seen_at\` datetime not null, primary key (\`sha256\`));`,
+    `create unique index \`folder_model_path_unique\` on \`folder_model\` (\`path\`);`,
     `create table \`follow\` (\`id\` text not null, \`follower_id\` integer not null, \`target_id\` integer not null, \`state\` text check (\`state\` in ('pending', 'accepted', 'rejected')) not null, \`uri\` text null, \`created_at\` datetime not null, constraint \`follow_follower_id_foreign\` foreign key(\`follower_id\`) references \`account\`(\`id\`) on update cascade, constraint \`follow_target_id_foreign\` foreign key(\`target_id\`) references \`account\`(\`id\`) on update cascade, primary key (\`id\`));`,
     `create index \`follow_follower_id_index\` on \`follow\` (\`follower_id\`);`,
     `create index \`follow_target_id_index\` on \`follow\` (\`target_id\`);`,

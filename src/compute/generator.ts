@@ -1,0 +1,331 @@
+import { randomInt } from 'node:crypto';
+import { z } from 'zod';
+import { viewerOf } from '../accounts/access/identify.ts';
+import { Account } from '../accounts/model.ts';
+import { can } from '../accounts/permissions.ts';
+import { rows, toNumber } from '../kit/database/sql.ts';
+import { AppError } from '../kit/errors.ts';
+import { newId } from '../kit/ids.ts';
+import { defineJob, type JobDefinition, type JobHandle } from '../kit/queue/define.ts';
+import { holdFence } from '../kit/queue/lease.ts';
+import type { Viewer, Work } from '../kit/work.ts';
+import type { EngineEvent, GenerateParams } from './engine/protocol.ts';
+import type { EngineStatus, Engines } from './engines.ts';
+import { Families } from './families.ts';
+import { assertPossible, type GenerateFields, loraTags, MAX_LORAS, MAX_SEED } from './form.ts';
+import { Generation, type GenerationFile, type GenerationLora, type GenerationRequest } from './model.ts';
+import { ModelCache, type ModelSource } from './model-cache.ts';
+import {
+  CHECKPOINT_TYPES,
+  findFolderOffer,
+  findOffersByFile,
+  findOffersByName,
+  LORA_TYPES,
+  type Offer,
+} from './offers.ts';
+import { encodePhase, overallProgress } from './phase.ts';
+import { keepResults } from './results.ts';
+
+const Payload = z.object({ generationId: z.string() });
+/** Waiting and running together. */
+export const MOST_OPEN = 10;
+/** At once, where there are several engines (spec/engine.md 5). */
+const MOST_RUNNING = 2;
+const ATTEMPTS = 3;
+
+export interface GeneratorOptions {
+  readonly engines: Engines;
+  /** Null without MODELS_DIR. */
+  readonly modelsDir: string | null;
+  /** Name and version of the program, for infotext. */
+  readonly programVersion: string;
+  readonly publicUrl: URL;
+}
+
+/** Takes requests for pictures and has the engine make them. */
+export class Generator {
+  readonly #options: GeneratorOptions;
+  /** Part of the worker's jobs. */
+  readonly job: JobDefinition<typeof Payload>;
+
+  constructor(options: GeneratorOptions) {
+    this.#options = options;
+    this.job = defineJob({
+      name: 'compute.generate',
+      lane: 'gpu',
+      payload: Payload,
+      attempts: ATTEMPTS,
+      backOff: { baseMs: 1_000, capMs: 15_000 },
+      partitionLimit: MOST_RUNNING,
+      run: (work, { generationId }, handle) => this.#run(work, generationId, handle),
+    });
+  }
+
+  status(work: Pick<Work, 'em'>): Promise<EngineStatus> {
+    return this.#options.engines.status(work.em);
+  }
+
+  /**
+   * Puts a request into the queue. Throws `invalid` for what cannot be made, `unavailable` without an engine, and
+   * `rate_limited` with too many open requests.
+   */
+  async request(work: Pick<Work, 'em' | 'viewer' | 'jobs' | 'now'>, fields: GenerateFields): Promise<Generation> {
+    const viewer = mayGenerate(work.viewer);
+    const status = await this.status(work);
+    if (status.state !== 'ready') throw new AppError('unavailable', 'There is no engine here that could generate.');
+    const { caps } = status.hello;
+    const families = await Families.read(work.em, caps);
+
+    const model = await this.#findModel(work, viewer, fields.model);
+    const family = model && families.capsOf(model.baseModel);
+    if (!model || !family) throw refusal('model', 'Choose a checkpoint that this node offers.');
+    assertPossible(fields, caps, family);
+    const loras = await chooseLoras(
+      work,
+      viewer,
+      fields,
+      (offer) => families.of(offer.baseModel) === families.of(model.baseModel),
+    );
+    const { loras: _chosen, model: _key, seed, ...rest } = fields;
+    return this.#queue(work, viewer, {
+      ...rest,
+      model: fileOf(model),
+      loras,
+      seed: seed !== null && seed >= 0 ? seed : randomInt(MAX_SEED + 1),
+      isSeedDrawn: seed === null || seed < 0,
+    });
+  }
+
+  /** The same again with other seeds. */
+  async again(work: Pick<Work, 'em' | 'viewer' | 'jobs' | 'now'>, generationId: string): Promise<Generation> {
+    const viewer = mayGenerate(work.viewer);
+    const before = await work.em.findOne(Generation, { id: generationId, account: viewer.id });
+    if (!before) throw new AppError('not_found', 'There is no such generation.');
+    await this.#assertOffered(work, viewer, before.request);
+    return this.#queue(work, viewer, { ...before.request, seed: randomInt(MAX_SEED + 1) });
+  }
+
+  #findModel({ em }: Pick<Work, 'em'>, viewer: Viewer, key: string): Promise<Offer | null> {
+    if (/^[0-9a-f]{64}$/.test(key)) return findFolderOffer(em, key);
+    if (!/^[1-9]\d{0,9}$/.test(key)) return Promise.resolve(null);
+    return findOffersByFile(em, viewer, [Number(key)], CHECKPOINT_TYPES).then(([offer]) => offer ?? null);
+  }
+
+  async #queue(
+    { em, jobs, now }: Pick<Work, 'em' | 'jobs' | 'now'>,
+    viewer: Viewer,
+    request: GenerationRequest,
+  ): Promise<Generation> {
+    return em.transactional(async (tx) => {
+      const [open] = await rows<{ n: unknown }>(
+        tx,
+        `select count(*) as n from generation g join job j on j.id = g.job_id
+         where g.account_id = ? and g.state = 'queued' and j.state in ('queued', 'running')`,
+        [viewer.id],
+      );
+      const openCount = toNumber(open?.n);
+      if (openCount >= MOST_OPEN) {
+        throw new AppError(
+          'rate_limited',
+          `You have ${openCount} generations waiting. Let some finish, or cancel them.`,
+          {
+            retryAfterSeconds: 30,
+          },
+        );
+      }
+      const account = tx.getReference(Account, viewer.id);
+      const generation = tx.create(Generation, { id: newId(), account, request, createdAt: now() }, { persist: true });
+      generation.jobId = jobs.enqueue(
+        tx,
+        this.job,
+        { generationId: generation.id },
+        // who waits for much waits behind who waits for little
+        { accountId: viewer.id, partition: `account:${viewer.id}`, priority: openCount },
+      );
+      await tx.flush();
+      return generation;
+    });
+  }
+
+  async #run(work: Work, generationId: string, handle: JobHandle): Promise<{ readonly state: string }> {
+    const { em } = work;
+    const { engines } = this.#options;
+    const generation = await em.findOne(Generation, generationId);
+    if (!generation || generation.state !== 'queued') return { state: 'gone' };
+    try {
+      const sources = await this.#checkedSources(work, generation);
+      const params = this.#paramsOf(generation);
+      const listener = follow(handle, generation.request);
+      const outcome = await engines.generate(handle.jobId, params, sources, { signal: handle.signal, listener });
+      handle.signal.throwIfAborted();
+      if (outcome.state === 'cancelled') throw new AppError('unavailable', 'The engine was stopped.');
+      if (outcome.state === 'failed') {
+        if (outcome.retryable && handle.attempt < ATTEMPTS) throw new AppError('unavailable', outcome.message);
+        return await fail(work, generationId, handle, messageOf(outcome.code, outcome.message));
+      }
+      // a takedown while it ran counts
+      await this.#checkedSources(work, generation);
+      await keepResults(work, handle, generation, outcome.images, (name) => engines.jobFile(name));
+      return { state: 'done' };
+    } catch (error) {
+      const isFinal = error instanceof AppError && ['not_found', 'withheld', 'gone', 'invalid'].includes(error.kind);
+      if (!isFinal || handle.signal.aborted) throw error;
+      return await fail(work, generationId, handle, error.message);
+    } finally {
+      await engines.clean(handle.jobId);
+    }
+  }
+
+  async #checkedSources(work: Pick<Work, 'em'>, generation: Generation): Promise<ModelSource[]> {
+    const account = await work.em.findOne(Account, generation.account.id);
+    if (account?.state !== 'active') throw new AppError('gone', 'This account is not active.');
+    return this.#assertOffered(work, mayGenerate(viewerOf(account)), generation.request);
+  }
+
+  /** Throws `gone` when a model of the request is not offered any more; what is returned is where their bytes lie. */
+  async #assertOffered(
+    { em }: Pick<Work, 'em'>,
+    viewer: Viewer,
+    { model, loras }: GenerationRequest,
+  ): Promise<ModelSource[]> {
+    const fileIds = [model, ...loras].flatMap(({ fileId }) => fileId ?? []);
+    const offers = await findOffersByFile(em, viewer, fileIds, [...CHECKPOINT_TYPES, ...LORA_TYPES]);
+    const sources: ModelSource[] = [];
+    for (const { fileId, sha256, name } of [model, ...loras]) {
+      const isOffered = fileId !== null && offers.some((offer) => offer.fileId === fileId && offer.sha256 === sha256);
+      const folder = fileId === null ? await findFolderOffer(em, sha256) : null;
+      if (!isOffered && !folder) throw new AppError('gone', `${name} is not offered here any more.`);
+      const { modelsDir } = this.#options;
+      if (folder && modelsDir === null) throw new AppError('gone', `${name} is not offered here any more.`);
+      sources.push({ sha256, path: folder && modelsDir ? `${modelsDir}/${folder.subtitle}` : null });
+    }
+    return sources;
+  }
+
+  #paramsOf({ id, request }: Generation): GenerateParams {
+    const { programVersion, publicUrl } = this.#options;
+    const { model, loras, steps, sampler, schedule, seed, count, width, height } = request;
+    const fileOfEngine = ({ sha256, name }: GenerationFile) => ({ file: ModelCache.fileOf(sha256), sha256, name });
+    const addressOf = ({ versionId }: GenerationFile) =>
+      versionId === null ? {} : { uri: new URL(`/versions/${versionId}`, publicUrl).href };
+    return {
+      ...{ steps, sampler, schedule, seed, count, width, height },
+      model: fileOfEngine(model),
+      loras: loras.map((lora) => ({ ...fileOfEngine(lora), unet: lora.weight, te: lora.weight })),
+      prompt: request.prompt,
+      negative: request.negativePrompt,
+      cfg: request.cfgScale,
+      clip_skip: request.clipSkip,
+      preview: { every: 1, max_px: 384 },
+      version: programVersion,
+      record: {
+        generation: id,
+        resources: [
+          { kind: 'checkpoint', name: model.name, hash: model.sha256, ...addressOf(model) },
+          ...loras.map((lora) => ({
+            ...{ kind: 'lora', name: lora.name, hash: lora.sha256, weight: lora.weight },
+            ...addressOf(lora),
+          })),
+        ],
+      },
+    };
+  }
+}
+
+export function mayGenerate(viewer: Viewer | null): Viewer {
+  if (!viewer) throw new AppError('unauthenticated', 'Please sign in to generate.');
+  if (!can(viewer, 'generate')) throw new AppError('forbidden', 'Your account may not generate on this node.');
+  return viewer;
+}
+
+const refusal = (field: string, message: string) => new AppError('invalid', message, { fields: { [field]: message } });
+
+const fileOf = ({ sha256, fileId, versionId, name }: Offer): GenerationFile => ({ sha256, fileId, versionId, name });
+
+/** The stack of the form, and what the prompt names beside it. Throws `invalid` for what is not here or does not fit. */
+async function chooseLoras(
+  { em }: Pick<Work, 'em'>,
+  viewer: Viewer,
+  fields: GenerateFields,
+  fits: (offer: Offer) => boolean,
+): Promise<GenerationLora[]> {
+  const offers = await findOffersByFile(
+    em,
+    viewer,
+    fields.loras.map(({ fileId }) => fileId),
+    LORA_TYPES,
+  );
+  const chosen = new Map<string, GenerationLora>();
+  const add = (offer: Offer, weight: number, field: string) => {
+    if (!fits(offer))
+      throw refusal(field, `${offer.title} was made for ${offer.baseModel}, and does not fit this checkpoint.`);
+    chosen.set(offer.name, { ...fileOf(offer), weight });
+  };
+  for (const { fileId, weight } of fields.loras) {
+    const offer = offers.find((one) => one.fileId === fileId);
+    if (!offer) throw refusal('lora', 'One of the LoRAs is not offered here any more.');
+    add(offer, weight, 'lora');
+  }
+  const tags = loraTags(fields.prompt).filter(({ name }) => !chosen.has(name));
+  const named = await findOffersByName(
+    em,
+    viewer,
+    tags.map(({ name }) => name),
+    LORA_TYPES,
+  );
+  for (const { name, weight } of tags) {
+    const known = named.filter((offer) => offer.name.toLowerCase() === name.toLowerCase());
+    const offer = known.find(fits) ?? known[0];
+    if (!offer) throw refusal('prompt', `There is no LoRA ${name} on this node; remove it from the prompt.`);
+    add(offer, weight, 'prompt');
+  }
+  if (chosen.size > MAX_LORAS) throw refusal('lora', `A picture takes at most ${MAX_LORAS} LoRAs.`);
+  return [...chosen.values()];
+}
+
+/** Passes on what the engine says of a job: its phase, and one preview for the tile. */
+function follow(handle: JobHandle, { count, steps }: GenerationRequest) {
+  let preview: Uint8Array | undefined;
+  let firstIndex = 0;
+  return (event: EngineEvent): void => {
+    if (event.t === 'preview' && event.index <= firstIndex + 3) {
+      if (event.index === firstIndex) preview = Buffer.from(event.webp, 'base64');
+      return;
+    }
+    if (event.t !== 'progress') return;
+    if (event.phase === 'encode') firstIndex = event.step;
+    const { done, total } = overallProgress(event, { firstIndex, count, steps });
+    handle.progress(done, total, encodePhase(event), preview);
+    preview = undefined;
+  };
+}
+
+async function fail(
+  { em, now }: Pick<Work, 'em' | 'now'>,
+  generationId: string,
+  handle: JobHandle,
+  message: string,
+): Promise<{ readonly state: string }> {
+  await em.transactional(async (tx) => {
+    await holdFence(tx, handle);
+    await rows(
+      tx,
+      `update generation set state = 'failed', error = ?, finished_at = ? where id = ? and state = 'queued' returning id`,
+      [message.slice(0, 500), now(), generationId],
+    );
+  });
+  return { state: 'failed' };
+}
+
+const MESSAGES: Readonly<Record<string, string>> = {
+  oom_vram: 'The GPU has too little memory for this size. Try a smaller one, or fewer pictures at once.',
+  oom_ram: 'The machine has too little memory for this model.',
+  disk_full: 'The disk of this node is full.',
+  nan_output: 'The model gave no picture (NaN). Try another sampler, or another model.',
+  gpu_lost: 'The GPU stopped answering, twice.',
+  timeout: 'The engine stopped moving and was ended, twice.',
+  engine_crashed: 'The engine crashed on this request twice, so it is not tried again.',
+  lora_mismatch: 'One of the LoRAs does not fit this checkpoint.',
+};
+
+const messageOf = (code: string, message: string): string => MESSAGES[code] ?? message;

@@ -1,0 +1,194 @@
+import type { EntityManager } from '@mikro-orm/core';
+import { fromJson, inList, type Parameter, rows } from '../kit/database/sql.ts';
+import type { Viewer } from '../kit/work.ts';
+import { decide } from '../safety/policy.ts';
+import { isSensitive } from '../safety/ratings.ts';
+import type { Families } from './families.ts';
+import type { GenerationFile } from './model.ts';
+
+/** A model that this node can generate with. */
+export interface Offer extends GenerationFile {
+  /** How forms name it: the file's id, or the hash of a checkpoint of the operator's folder. */
+  readonly key: string;
+  readonly title: string;
+  /** The version's label, or where a folder's file lies. */
+  readonly subtitle: string;
+  readonly baseModel: string;
+  readonly url: string | null;
+  readonly modelId: number | null;
+  readonly coverImageId: number | null;
+  readonly trainedWords: readonly string[];
+  readonly clipSkip: number | null;
+  readonly recommendedWeight: number | null;
+}
+
+export const CHECKPOINT_TYPES = ['Checkpoint'];
+export const LORA_TYPES = ['LORA', 'LoCon'];
+export const MOST_OFFERS = 60;
+
+interface OfferRow {
+  file_id: number;
+  sha256: string;
+  file_name: string;
+  version_id: number;
+  version_name: string;
+  base_model: string;
+  trained_words: unknown;
+  clip_skip: number | null;
+  recommended_weight: number | null;
+  model_id: number;
+  model_name: string;
+  owner_id: number;
+  restrictions: number;
+  cover_id: number | null;
+  cover_level: number | null;
+}
+
+const restrictionsOf = (kind: string, id: string): string =>
+  `coalesce((select s.restrictions from policy_state s where s.target_kind = '${kind}' and s.target_id = ${id}), 0)`;
+
+/** A version offers one file: the primary one, if the engine can read it. */
+const OFFERS = `select f.id as file_id, f.sha256, f.name as file_name, v.id as version_id, v.name as version_name,
+    v.base_model, v.trained_words, v.clip_skip, v.recommended_weight, m.id as model_id, m.name as model_name, m.owner_id,
+    ${restrictionsOf('model', 'm.id')} | ${restrictionsOf('version', 'v.id')} | ${restrictionsOf('account', 'm.owner_id')}
+      as restrictions, i.id as cover_id, i.level as cover_level
+  from model_version v join model m on m.id = v.model_id
+  join model_file f on f.id = (select b.id from model_file b where b.version_id = v.id and b.is_stored = ?
+    and b.format = 'SafeTensor' and b.kind in ('Model', 'Pruned Model') and b.virus_scan_result <> 'Danger'
+    order by b.is_primary desc, b.id limit 1)
+  left join image i on i.id = m.cover_image_id and i.deleted_at is null and i.rendered_at is not null
+  where v.state = 'published' and v.deleted_at is null and m.state = 'published' and m.deleted_at is null`;
+
+interface OfferFilter {
+  readonly types: readonly string[];
+  readonly baseModels: readonly string[];
+  /** Part of a name; '' is all. */
+  readonly search?: string;
+}
+
+/** The newest first. Who may see less gets less: ratings and restrictions apply as everywhere. */
+export async function listOffers(
+  em: EntityManager,
+  viewer: Viewer,
+  { types, baseModels, search = '' }: OfferFilter,
+): Promise<Offer[]> {
+  const like = `%${search.trim().toLowerCase().replaceAll('%', '').slice(0, 100)}%`;
+  const found = await findOffers(
+    em,
+    viewer,
+    `and (m.level & ?) <> 0 and m.type in (${inList(types)}) and v.base_model in (${inList(baseModels)})
+     and (lower(m.name) like ? or lower(v.name) like ?)
+     order by m.listed_at desc, m.id desc, v.position limit ${MOST_OFFERS}`,
+    [viewer.levels, ...types, ...baseModels, like, like],
+  );
+  return found;
+}
+
+/** What is chosen by file id, as far as it is offered to this person; in the order of the ids. */
+export async function findOffersByFile(
+  em: EntityManager,
+  viewer: Viewer,
+  fileIds: readonly number[],
+  types: readonly string[],
+): Promise<Offer[]> {
+  const found = await findOffers(em, viewer, `and f.id in (${inList(fileIds)}) and m.type in (${inList(types)})`, [
+    ...fileIds,
+    ...types,
+  ]);
+  return fileIds.flatMap((id) => found.find(({ fileId }) => fileId === id) ?? []);
+}
+
+export const findOffersByVersion = (
+  em: EntityManager,
+  viewer: Viewer,
+  versionIds: readonly number[],
+  types: readonly string[],
+) =>
+  findOffers(em, viewer, `and v.id in (${inList(versionIds)}) and m.type in (${inList(types)})`, [
+    ...versionIds,
+    ...types,
+  ]);
+
+/** By the name that a `<lora:name:1>` in a prompt uses: the file's, without its ending. */
+export const findOffersByName = (
+  em: EntityManager,
+  viewer: Viewer,
+  names: readonly string[],
+  types: readonly string[],
+) =>
+  findOffers(em, viewer, `and lower(f.name) in (${inList(names)}) and m.type in (${inList(types)}) limit 100`, [
+    ...names.map((name) => `${name.toLowerCase()}.safetensors`),
+    ...types,
+  ]);
+
+async function findOffers(
+  em: EntityManager,
+  viewer: Viewer,
+  condition: string,
+  parameters: readonly Parameter[],
+): Promise<Offer[]> {
+  const found = await rows<OfferRow>(em, `${OFFERS} ${condition}`, [true, ...parameters]);
+  return found.flatMap((row) => {
+    const { owner_id: ownerId, restrictions } = row;
+    return decide('generate', viewer, { ownerId, restrictions, state: 'published' }).allowed ? [offerOf(row)] : [];
+  });
+}
+
+function offerOf(row: OfferRow): Offer {
+  return {
+    key: String(row.file_id),
+    fileId: row.file_id,
+    versionId: row.version_id,
+    sha256: row.sha256,
+    name: infotextName(row.file_name),
+    title: row.model_name,
+    subtitle: row.version_name,
+    baseModel: row.base_model,
+    url: `/models/${row.model_id}?modelVersionId=${row.version_id}`,
+    modelId: row.model_id,
+    coverImageId: row.cover_id !== null && !isSensitive(row.cover_level ?? 0) ? row.cover_id : null,
+    trainedWords: fromJson<string[]>(row.trained_words) ?? [],
+    clipSkip: row.clip_skip,
+    recommendedWeight: row.recommended_weight,
+  };
+}
+
+interface FolderRow {
+  sha256: string;
+  path: string;
+  base_model: string;
+}
+
+/** Checkpoints of the operator's folder. */
+export async function listFolderOffers(em: EntityManager, families: Families, search = ''): Promise<Offer[]> {
+  const like = `%${search.trim().toLowerCase().replaceAll('%', '').slice(0, 100)}%`;
+  const found = await rows<FolderRow>(
+    em,
+    `select sha256, path, base_model from folder_model where lower(path) like ? order by path limit ${MOST_OFFERS}`,
+    [like],
+  );
+  return found.filter(({ base_model: base }) => families.of(base) !== null).map(folderOfferOf);
+}
+
+export async function findFolderOffer(em: EntityManager, sha256: string): Promise<Offer | null> {
+  const [row] = await rows<FolderRow>(em, 'select sha256, path, base_model from folder_model where sha256 = ?', [
+    sha256,
+  ]);
+  return row ? folderOfferOf(row) : null;
+}
+
+function folderOfferOf({ sha256, path, base_model: baseModel }: FolderRow): Offer {
+  const fileName = path.split('/').at(-1) ?? path;
+  return {
+    ...{ key: sha256, fileId: null, versionId: null, sha256, name: infotextName(fileName) },
+    ...{ title: fileName.replace(/\.safetensors$/i, ''), subtitle: path, baseModel, url: null, modelId: null },
+    ...{ coverImageId: null, trainedWords: [], clipSkip: null, recommendedWeight: null },
+  };
+}
+
+/** What Civitai's reader accepts inside `<lora:…>`. */
+const infotextName = (fileName: string): string =>
+  fileName
+    .replace(/\.safetensors$/i, '')
+    .replaceAll(/[^A-Za-z0-9_.-]+/g, '_')
+    .slice(0, 120) || 'model';

@@ -1,0 +1,64 @@
+import { t } from '../kit/web/messages.ts';
+
+/** What the engine does at the moment, as the job's note carries it from one process to another. */
+export interface Phase {
+  readonly phase: string;
+  readonly step: number;
+  readonly total: number;
+  readonly etaSeconds: number | null;
+}
+
+export const encodePhase = ({
+  phase,
+  step,
+  total,
+  eta_s,
+}: {
+  readonly phase: string;
+  readonly step: number;
+  readonly total: number;
+  readonly eta_s?: number | undefined;
+}): string => `${phase} ${step} ${total} ${eta_s ?? ''}`.trim();
+
+export function decodePhase(note: string): Phase | null {
+  const [phase = '', step = '', total = '', eta] = note.split(' ');
+  if (!/^[a-z_]+$/.test(phase) || !/^\d+$/.test(step) || !/^\d+$/.test(total)) return null;
+  return { phase, step: Number(step), total: Number(total), etaSeconds: eta ? Number(eta) : null };
+}
+
+/** In words, for the person who waits. */
+export function phaseText(note: string): string {
+  const phase = decodePhase(note);
+  if (!phase) return t('generate.phase.starting');
+  if (phase.phase === 'denoise') {
+    const text = t('generate.phase.denoise', { step: phase.step, total: phase.total });
+    return phase.etaSeconds === null ? text : `${text} · ${etaText(phase.etaSeconds)}`;
+  }
+  const known = ['load', 'encode', 'decode', 'save', 'queued_local'].includes(phase.phase) ? phase.phase : 'starting';
+  return t(`generate.phase.${known}`);
+}
+
+function etaText(seconds: number): string {
+  if (seconds < 60) return t('generate.eta.seconds', { n: Math.max(1, Math.round(seconds)) });
+  return t('generate.eta.minutes', { n: Math.ceil(seconds / 60) });
+}
+
+/** Images that the engine makes together, at most. */
+const BATCH = 4;
+
+/** Steps done and to do over all pictures of a request. */
+export function overallProgress(
+  event: { readonly phase: string; readonly step: number; readonly total: number },
+  { firstIndex, count, steps }: { readonly firstIndex: number; readonly count: number; readonly steps: number },
+): { readonly done: number; readonly total: number } {
+  const total = count * steps;
+  if (event.phase === 'load') return { done: 0, total };
+  const before = Math.min(firstIndex, count) * steps;
+  const batch = Math.min(BATCH, count - firstIndex);
+  if (event.phase === 'denoise') {
+    const share = event.total > 0 ? event.step / event.total : 0;
+    return { done: Math.min(total, before + share * batch * steps), total };
+  }
+  if (event.phase === 'encode') return { done: before, total };
+  return { done: Math.min(total, before + batch * steps), total };
+}
