@@ -86,6 +86,9 @@ async function fill(path: string, { models, images }: Size): Promise<void> {
       ${at('i', images)}, 1, (i * 7919) % 3000, 1767225600000, ${at('i', images)}, 1, '{"prompt":"' || ${words('i * 11')} || '"}' from n`);
   await run(`${series(images)} insert into resource_use (id, image_id, position, kind, name, hash, version_id, model_id)
     select 'r' || i, i, 0, 'lora', 'style', null, 1 + (i - 1) % ${models}, 1 + (i - 1) % ${models} from n`);
+  await run(`insert into search_model (rowid, name, words, body) select id, name, base_model, description from model;
+    insert into search_image (rowid, name, words, body) select id, alt_text, '', json_extract(recipe, '$.prompt') from image;
+    insert into search_account (rowid, name, words, body) select id, name || ' ' || display_name, '', '' from account`);
   await run('commit; analyze');
   await new Promise<void>((done, fail) => db.close((error) => (error ? fail(error) : done())));
 }
