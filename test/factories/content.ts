@@ -14,7 +14,7 @@ const next = (): number => ++serial;
 /** Rows that are valid and public, with what they lean on; a test names only what it is about. Flush afterwards. */
 export function givenAccount(
   em: EntityManager,
-  { role = 'member', ...given }: Partial<RequiredEntityData<Account>> & { role?: Role } = {},
+  { role = 'member', ...given }: Omit<Partial<RequiredEntityData<Account>>, 'role'> & { role?: Role } = {},
 ): Account {
   const name = given.name ?? `person${next()}`;
   const account = em.create(Account, {
