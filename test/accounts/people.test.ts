@@ -138,3 +138,33 @@ test('the follow button works without scripts, and requests are answered on a pa
   await browser.post(`/accounts/${bob.id}/follow`, { on: '0' });
   assert.equal(await em.count(Follow), 0);
 });
+
+test('the head of a profile says how the viewer stands to the person', async (t) => {
+  const { em, start } = await testNode(t);
+  const browser = new Browser(await start('web'));
+  const bob = await givenMember(em, 'bob');
+  await givenMember(em, 'ada');
+  Object.assign(bob, { bio: 'I **paint**.', links: [{ label: 'Home', url: 'https://bob.example/' }] });
+  const cleo = { name: 'cleo', host: 'peer.example', uri: 'https://peer.example/users/cleo' };
+  givenAccount(em, { ...cleo, bio: '<p>Hi<script>alert(1)</script></p>', url: 'https://peer.example/@cleo' });
+  await em.flush();
+
+  const visitor = await browser.get('/@bob');
+  assert.equal(visitor.status, 200);
+  assert.match(visitor.text, /<strong>paint<\/strong>/);
+  assert.match(visitor.text, /rel="me [^"]*nofollow/);
+  assert.match(visitor.text, /sign-in\?next=/);
+  await browser.signIn('ada');
+  assert.match((await browser.get('/@bob')).text, /aria-label="Follow"/);
+  await browser.post(`/accounts/${bob.id}/follow`, { on: '1' });
+  assert.match((await browser.get('/@bob')).text, /aria-label="Following"/);
+  await browser.post(`/accounts/${bob.id}/block`, { on: '1' });
+  const blocked = await browser.get('/@bob');
+  assert.match(blocked.text, /Unblock/);
+  assert.doesNotMatch(blocked.text, /aria-label="Follow/);
+  assert.match((await browser.get('/@ada')).text, /Edit profile/);
+  const remote = await browser.get('/@cleo@peer.example');
+  assert.equal(remote.status, 200);
+  assert.doesNotMatch(remote.text, /<script>alert/);
+  assert.match(remote.text, /https:\/\/peer\.example\/@cleo/);
+});

@@ -12,7 +12,7 @@ const FORM = {
   name: 'Ada',
   email: 'Ada@Example.org',
   password: PASSWORD,
-  nodeName: 'Mosaic',
+  siteName: 'Mosaic',
   description: 'Small pictures',
   rules: 'Be kind.',
   contact: 'ada@example.org',

@@ -9,7 +9,8 @@ import { nodeSettings, SIGN_UP_MODES } from '../node-settings.ts';
 import { insertAccount, NewAccount } from './create.ts';
 
 export const SetUpForm = NewAccount.extend({
-  nodeName: z.string().trim().min(1, 'Give the node a name.').max(60),
+  // not `nodeName`: a field of that name would hide the form's own property from scripts that walk the page
+  siteName: z.string().trim().min(1, 'Give the node a name.').max(60),
   description: z.string().trim().max(200).default(''),
   rules: z.string().trim().max(20_000).default(''),
   contact: z.string().trim().max(200).default(''),
@@ -52,7 +53,7 @@ export async function setUp(
     const before = await settings.read(em, nodeSettings);
     const value = {
       ...before,
-      name: form.nodeName,
+      name: form.siteName,
       description: form.description,
       rules: form.rules,
       contact: form.contact,
