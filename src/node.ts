@@ -32,6 +32,10 @@ import { Generator } from './compute/generator.ts';
 import { FolderModel, Generation, GenerationImage } from './compute/model.ts';
 import { computeRoutes } from './compute/routes.ts';
 import { discoveryRoutes } from './discovery/routes.ts';
+import { resolveAccount } from './federation/actors/resolve.ts';
+import { openFederation, type OpenFederation } from './federation/federation.ts';
+import { FEDERATION_ENTITIES } from './federation/model.ts';
+import { federationRoutes } from './federation/routes.ts';
 import type { GalleryDeps } from './gallery/deps.ts';
 import { Comment, Image, ImageRaw, ImageSize, Post, PostTag, Reaction, ResourceUse } from './gallery/model.ts';
 import { galleryRoutes } from './gallery/routes.ts';
@@ -69,6 +73,7 @@ export const ENTITIES = [
   ...[Model, ModelVersion, ModelFile, Tag, ModelTag, BaseModel, Lineage, DownloadMark, Upload],
   ...[Post, Image, ImageRaw, ImageSize, ResourceUse, PostTag, Comment, Reaction],
   ...[Generation, GenerationImage, FolderModel],
+  ...FEDERATION_ENTITIES,
 ];
 
 /** What lives as long as the process, handed down to the routes and jobs that name it. */
@@ -88,6 +93,7 @@ export interface Parts {
   readonly uploads: Uploads;
   readonly engines: Engines;
   readonly generator: Generator;
+  readonly federation: OpenFederation;
   /** Key of everything that is hashed or signed for ourselves. */
   readonly secretKey: string;
   /** Absolute path of the folder for what is not a blob: uploads under way, the engine's job folders. */
@@ -170,6 +176,17 @@ export async function openNode(
     programVersion: `Tessera ${VERSION}`,
     publicUrl: config.publicUrl,
   });
+  const openWork = (viewer: Viewer | null): Work => ({ em: orm.em.fork(), viewer, jobs: queue.jobs, files, now });
+  const federation = openFederation({
+    ...{ net, settings, limits, log, secretKey, uploadsDir },
+    publicUrl: config.publicUrl,
+    mode: config.federation,
+    version: VERSION,
+    openWork: () => openWork(null),
+    maxImageBytes: config.maxImageBytes,
+    minFreeBytes: config.minFreeBytes,
+    defaultQuotaBytes: config.accountQuotaBytes,
+  });
   const parts: Parts = {
     config,
     log,
@@ -188,9 +205,9 @@ export async function openNode(
     secretKey,
     dataDir,
     uploadsDir,
+    federation,
   };
 
-  const openWork = (viewer: Viewer | null): Work => ({ em: orm.em.fork(), viewer, jobs: queue.jobs, files, now });
   const app = makeApp({
     log,
     isHttps: config.publicUrl.protocol === 'https:',
@@ -251,12 +268,15 @@ export async function openNode(
 
 /** Every address of the node: one line for each room. */
 function routersOf(parts: Parts): Router<State>[] {
+  const { federation } = parts;
+  const findPeer = async (work: Work, handle: string) => (await resolveAccount(work, federation, handle))?.id ?? null;
   return [
+    ...federationRoutes(federation),
     ...accountRoutes(accountDeps(parts)),
     catalogueRoutes(catalogueDeps(parts)),
     galleryRoutes(galleryDeps(parts)),
     computeRoutes(computeDeps(parts)),
-    discoveryRoutes({ limits: parts.limits, findPeer: null }),
+    discoveryRoutes({ limits: parts.limits, findPeer: federation.mode === 'off' ? null : findPeer }),
   ];
 }
 

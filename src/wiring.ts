@@ -30,7 +30,7 @@ import type { JobDefinition } from './kit/queue/define.ts';
 import type { Parts } from './node.ts';
 
 /** Every kind of job that a worker of this program runs. */
-export function jobsOf({ mailer, uploads, generator }: Parts): JobDefinition[] {
+export function jobsOf({ mailer, uploads, generator, federation }: Parts): JobDefinition[] {
   return [
     mailer.job,
     deleteAccountJob,
@@ -53,11 +53,12 @@ export function jobsOf({ mailer, uploads, generator }: Parts): JobDefinition[] {
     indexPostJob,
     indexAccountJob,
     unindexImageJob,
+    ...federation.jobList,
   ];
 }
 
 /** The table of consequences: after this event, these jobs. */
-export function wiringOf(_parts: Parts): Wiring {
+export function wiringOf({ federation }: Parts): Wiring {
   return [
     ...[accountJoined, accountProfileChanged, accountSuspended, accountReinstated, accountDeleted].map((event) =>
       on(event, indexAccountJob),
@@ -72,5 +73,6 @@ export function wiringOf(_parts: Parts): Wiring {
     on(postDeleted, indexPostJob, ({ postId }) => ({ postId })),
     on(accountDeleted, forgetGenerationsJob),
     on(imageDeleted, unindexImageJob, ({ imageId }) => ({ imageId })),
+    ...federation.wiring,
   ];
 }

@@ -7,6 +7,8 @@ import { integerOf, jsonOf, linkOf, numberOf, objectsOf, textOf, uriOf } from '.
 
 /** An image as an attachment: what is seen, how it was made, and with which models. */
 export interface PictureView {
+  /** Its own id, where its server gives one: what likes and comments of the one picture name. */
+  readonly uri?: string | null;
   /** Where the bytes are. */
   readonly url: string;
   readonly mediaType: string;
@@ -72,6 +74,7 @@ export function buildPicture(view: PictureView, type: 'Image' | 'Document'): Doc
   const { widthPx, heightPx } = view;
   const fits = widthPx !== null && heightPx !== null && Math.max(widthPx, heightPx) <= LONGEST_SIDE_PX;
   return {
+    ...(view.uri == null ? {} : { id: view.uri }),
     type,
     mediaType: view.mediaType,
     url: view.url,
@@ -109,6 +112,7 @@ function readPicture(attachment: ApObject, ownOrigin: string): PictureView | nul
   if (url === null || !SHOWN_TYPES.has(mediaType)) return null;
   const blurhash = textOf(attachment, 'blurhash', 200);
   return {
+    ...(readId(attachment.id, ownOrigin) === null ? {} : { uri: attachment.id ?? null }),
     url,
     mediaType,
     // GoToSocial puts the alt text into `summary`.

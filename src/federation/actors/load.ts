@@ -1,0 +1,98 @@
+import { Account } from '../../accounts/model.ts';
+import { AppError } from '../../kit/errors.ts';
+import type { Work } from '../../kit/work.ts';
+import { findActorKey } from '../actor-key.ts';
+import type { Federation } from '../deps.ts';
+import { type FetchedDocument, fetchDocument } from '../fetch-document.ts';
+import { NODE_ACTOR, RemoteActor } from '../model.ts';
+import { ACTOR_TYPES, isOwnId } from '../origin.ts';
+import type { LoadActorKey } from '../signatures/verify.ts';
+import { isHostAllowed } from '../policy.ts';
+import { loadSigningKey } from './keys.ts';
+import { rememberActor } from './remember.ts';
+
+type Task = Pick<Work, 'em' | 'jobs' | 'now'>;
+
+const FORGET_FAILURE_MS = 5 * 60_000;
+/** Requests that one key id, and one host, may cause in a while. */
+const KEY_FETCHES = { name: 'key-fetch', max: 6, perMs: 600_000 };
+const HOST_FETCHES = { name: 'host-key-fetch', max: 120, perMs: 600_000 };
+
+/** Reads a peer's document at its own address, signed by the node. Null when it is not there. */
+export async function readDocument(
+  { em }: Pick<Work, 'em'>,
+  federation: Federation,
+  uri: string,
+  forgetFailureAfterMs = FORGET_FAILURE_MS,
+): Promise<FetchedDocument | null> {
+  const { net, origin } = federation;
+  if (!URL.canParse(uri) || !(await isHostAllowed(federation, em, new URL(uri).host))) {
+    throw new AppError('invalid', 'This node does not speak with that host.');
+  }
+  const key = await loadSigningKey(federation, em, NODE_ACTOR);
+  return fetchDocument({ net, ownOrigin: origin, key, forgetFailureAfterMs }, uri);
+}
+
+/** The account of an actor, from the table or else from its own address. Null when it is not there. */
+export async function findActor(work: Task, federation: Federation, uri: string): Promise<Account | null> {
+  if (isOwnId(uri, federation.origin)) return null;
+  const known = await work.em.findOne(Account, { uri });
+  if (known) return known.state === 'deleted' ? null : known;
+  return refreshActor(work, federation, uri);
+}
+
+export async function refreshActor(work: Task, federation: Federation, uri: string): Promise<Account | null> {
+  const document = await readDocument(work, federation, uri);
+  if (!document || document.object.id !== uri || !ACTOR_TYPES.has(document.object.type ?? '')) return null;
+  return rememberActor(work, federation, document);
+}
+
+/** The gate's way to keys: the table first; then at most a few guarded requests, whose failures are remembered. */
+export function actorKeys(work: Task, federation: Federation): LoadActorKey {
+  const { em } = work;
+  return async (keyId, how) => {
+    const uri = keyId.split('#')[0] ?? keyId;
+    if (how !== 'refetch') {
+      const known = await findStoredKey(em, keyId, uri);
+      if (known || how === 'stored') return known;
+    }
+    federation.limits.takeFor(`${KEY_FETCHES.name} ${keyId}`, KEY_FETCHES);
+    federation.limits.takeFor(`${HOST_FETCHES.name} ${new URL(uri).host}`, HOST_FETCHES);
+    const read = new Map<string, FetchedDocument>();
+    // a key was rotated a moment ago: what failed before may be right now
+    const memoryMs = how === 'refetch' ? 30_000 : FORGET_FAILURE_MS;
+    const fetch = async (id: string) => {
+      const document = await readDocument(work, federation, id, memoryMs);
+      if (document?.object.id) read.set(document.object.id, document);
+      return document?.object ?? null;
+    };
+    const found = await findActorKey(keyId, fetch, federation.origin).catch((error: unknown) => {
+      // whatever the peer did wrong: it did not prove who it is
+      if (error instanceof AppError) return null;
+      throw error;
+    });
+    const document = found?.actor.id === undefined ? undefined : read.get(found.actor.id);
+    if (!found || !document) return null;
+    try {
+      await rememberActor(work, federation, document);
+    } catch (error) {
+      if (error instanceof AppError) return null;
+      throw error;
+    }
+    return found.key;
+  };
+}
+
+async function findStoredKey(em: Work['em'], keyId: string, uri: string) {
+  // nearly all keys are a fragment of the actor; the others are found by the actor's origin and their own id
+  const account = await em.findOne(Account, { uri });
+  const actors = account
+    ? await em.find(RemoteActor, { account }, { populate: ['account'] })
+    : await em.find(RemoteActor, { account: { host: new URL(uri).host } }, { populate: ['account'], limit: 200 });
+  for (const actor of actors) {
+    const key = actor.keys.find((one) => one.keyId === keyId);
+    const actorId = actor.account.$.uri;
+    if (key && actorId != null) return { keyId, actorId, publicKey: key.publicKey };
+  }
+  return null;
+}

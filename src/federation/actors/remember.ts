@@ -1,0 +1,90 @@
+import type { EntityManager } from '@mikro-orm/core';
+import { accountProfileChanged } from '../../accounts/events.ts';
+import { Account, ACCOUNT_KINDS } from '../../accounts/model.ts';
+import { rows } from '../../kit/database/sql.ts';
+import { record } from '../../kit/events/events.ts';
+import { AppError } from '../../kit/errors.ts';
+import type { Work } from '../../kit/work.ts';
+import type { Federation } from '../deps.ts';
+import type { FetchedDocument } from '../fetch-document.ts';
+import { type KnownKey, RemoteActor, Tombstone } from '../model.ts';
+import type { ApObject } from '../normalise.ts';
+import { valuesOf } from '../origin.ts';
+import { parseAccount } from '../vocabulary/account.ts';
+
+/**
+ * Writes an actor down that was read at its own address. Its host is that address's, whatever it says (O26). Throws
+ * `malformed`, and `gone` when it was deleted here. Flushes.
+ */
+export async function rememberActor(
+  { em, jobs, now }: Pick<Work, 'em' | 'jobs' | 'now'>,
+  federation: Pick<Federation, 'origin' | 'jobs'>,
+  { object, raw }: FetchedDocument,
+): Promise<Account> {
+  const actor = parseAccount(object, federation.origin, now());
+  const host = new URL(actor.uri).host;
+  if ((await em.count(Tombstone, { uri: actor.uri })) > 0) throw new AppError('gone', 'This account was deleted.');
+  return em.transactional(async (inner) => {
+    const name = actor.name.toLowerCase().slice(0, 64);
+    await freeName(inner, host, name, actor.uri);
+    const account =
+      (await inner.findOne(Account, { uri: actor.uri })) ??
+      inner.create(Account, { host, name, uri: actor.uri, createdAt: actor.createdAt ?? now() }, { persist: true });
+    Object.assign(account, {
+      name,
+      displayName: Array.from(actor.displayName).slice(0, 80).join(''),
+      kind: ACCOUNT_KINDS.find((kind) => kind === actor.type) ?? 'Person',
+      bio: actor.summaryHtml,
+      links: linksOf(actor.fields),
+      isLocked: actor.approvesFollowers,
+      url: actor.url,
+    });
+    await inner.flush();
+    const facts = {
+      inboxUri: actor.inboxUri,
+      sharedInboxUri: actor.sharedInboxUri,
+      outboxUri: actor.outboxUri,
+      followersUri: actor.followersUri,
+      keys: keysOf(object, actor.uri),
+      document: raw,
+      fetchedAt: now(),
+    };
+    const known = await inner.findOne(RemoteActor, { account });
+    if (known) Object.assign(known, facts);
+    else inner.create(RemoteActor, { account, ...facts }, { persist: true });
+    const hasFace = actor.icon !== null || actor.banner !== null;
+    if (hasFace) {
+      jobs.enqueue(inner, federation.jobs.fetchFaces, { accountId: account.id }, { dedupeKey: `face:${account.id}` });
+    }
+    record(inner, accountProfileChanged, { accountId: account.id });
+    await inner.flush();
+    return account;
+  });
+}
+
+/** Names may pass from one actor of a host to another; the row of the former one keeps its posts. */
+async function freeName(em: EntityManager, host: string, name: string, uri: string): Promise<void> {
+  await rows(
+    em,
+    `update account set name = '~' || id where host = ? and name = ? and (uri is null or uri <> ?) returning id`,
+    [host, name, uri],
+  );
+}
+
+function keysOf(actor: ApObject, uri: string): KnownKey[] {
+  return [...valuesOf(actor, 'publicKey'), ...valuesOf(actor, 'assertionMethod')].flatMap((value) => {
+    if (typeof value !== 'object' || value.id === undefined) return [];
+    const one = (key: string) => valuesOf(value, key)[0];
+    const publicKey = one('publicKeyPem') ?? one('publicKeyMultibase');
+    const isOwn = (one('owner') ?? one('controller')) === uri;
+    return isOwn && typeof publicKey === 'string' ? [{ keyId: value.id, publicKey }] : [];
+  });
+}
+
+/** Profile fields as labelled links; a field that links nowhere is left out. */
+function linksOf(fields: readonly { name: string; valueHtml: string }[]) {
+  return fields.flatMap(({ name, valueHtml }) => {
+    const [, href] = /href="(https?:\/\/[^"\s]{1,500})"/i.exec(valueHtml) ?? [];
+    return href !== undefined && URL.canParse(href) ? [{ label: name.slice(0, 80), url: new URL(href).href }] : [];
+  });
+}

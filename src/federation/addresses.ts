@@ -1,0 +1,42 @@
+import type { Account } from '../accounts/model.ts';
+import { isOwnId } from './origin.ts';
+
+/** The ids of everything of ours. They are the addresses of the pages, and never change. */
+export const actorUri = (origin: string, account: Pick<Account, 'host' | 'name'> & { uri?: string | null | undefined }): string =>
+  account.host === '' ? `${origin}/users/${account.name}` : (account.uri ?? '');
+
+export const nodeActorUri = (origin: string): string => `${origin}/actor`;
+export const followersUri = (origin: string, name: string): string => `${origin}/users/${name}/followers`;
+
+export type ObjectKind = 'model' | 'version' | 'post' | 'image' | 'comment';
+const FOLDERS: Readonly<Record<ObjectKind, string>> = {
+  model: 'models',
+  version: 'versions',
+  post: 'posts',
+  image: 'images',
+  comment: 'comments',
+};
+
+/** Of a row that is ours or a peer's. */
+export const objectUri = (
+  origin: string,
+  kind: ObjectKind,
+  row: { readonly id: number | string; readonly uri?: string | null | undefined },
+): string => row.uri ?? `${origin}/${FOLDERS[kind]}/${row.id}`;
+
+const OWN_PATH = /^\/(models|versions|posts|images|comments|users)\/([^/?#]+)$/;
+
+/** What an id of ours names; null for anything else. */
+export function readOwnUri(
+  origin: string,
+  uri: string,
+): { kind: ObjectKind; id: string } | { kind: 'account'; name: string } | null {
+  if (!isOwnId(uri, origin)) return null;
+  const { pathname, search } = new URL(uri);
+  const [, folder, id = ''] = OWN_PATH.exec(pathname) ?? [];
+  if (folder === undefined || search !== '') return null;
+  if (folder === 'users') return { kind: 'account', name: id };
+  const kind = folder.slice(0, -1) as ObjectKind;
+  const isWell = kind === 'comment' ? /^[0-9a-f-]{36}$/.test(id) : /^[1-9]\d{0,9}$/.test(id) && Number(id) < 2 ** 31;
+  return isWell ? { kind, id } : null;
+}

@@ -1,0 +1,43 @@
+import type { z } from 'zod';
+import type { ImageLimits } from '../gallery/deps.ts';
+import type { Config } from '../kit/config.ts';
+import type { Log } from '../kit/log.ts';
+import type { Net } from '../kit/net/net.ts';
+import type { JobDefinition } from '../kit/queue/define.ts';
+import type { Settings } from '../kit/settings.ts';
+import type { RateLimits } from '../kit/web/rate-limit.ts';
+import type { Work } from '../kit/work.ts';
+
+/** What federation leans on; made by the composition root. */
+export interface FederationSettings extends ImageLimits {
+  readonly publicUrl: URL;
+  readonly mode: Config['federation'];
+  readonly net: Net;
+  readonly settings: Settings;
+  readonly limits: RateLimits;
+  readonly log: Log;
+  /** Seals private keys. */
+  readonly secretKey: string;
+  /** Where a picture lies while it is fetched. */
+  readonly uploadsDir: string;
+  readonly version: string;
+  /** The work of the node itself. */
+  readonly openWork: () => Work;
+}
+
+/** Jobs that other jobs of this room enqueue. */
+export interface FederationJobs {
+  readonly deliver: JobDefinition<z.ZodObject<{ itemId: z.ZodString; inboxUri: z.ZodString }>>;
+  readonly process: JobDefinition<z.ZodObject<{ itemId: z.ZodString }>>;
+  readonly fetchPictures: JobDefinition<z.ZodObject<{ postId: z.ZodInt }>>;
+  readonly fetchFaces: JobDefinition<z.ZodObject<{ accountId: z.ZodInt }>>;
+}
+
+/** Handed down to every act of this room. */
+export interface Federation extends FederationSettings {
+  /** `https://node.example`, without a slash. */
+  readonly origin: string;
+  /** The part after the `@name@` of our people: the host, with its port where that is not the usual one. */
+  readonly host: string;
+  readonly jobs: FederationJobs;
+}

@@ -1,0 +1,241 @@
+import type { EntityManager } from '@mikro-orm/core';
+import { Account, isLocal } from '../../accounts/model.ts';
+import { Model, ModelFile, ModelVersion } from '../../catalogue/model.ts';
+import { listModelTags } from '../../catalogue/tags.ts';
+import { Comment, Image, Post } from '../../gallery/model.ts';
+import { listPostTags } from '../../gallery/posts/tags.ts';
+import { inList, rows } from '../../kit/database/sql.ts';
+import { escapeHtml } from '../../kit/web/filters.ts';
+import { renderMarkdown } from '../../kit/web/markdown.ts';
+import { actorUri, followersUri, objectUri } from '../addresses.ts';
+import type { Federation } from '../deps.ts';
+import type { Audience } from '../vocabulary/audience.ts';
+import { emptyCollection } from '../vocabulary/collection.ts';
+import { type Document, withContext } from '../vocabulary/context.ts';
+import { buildModel, type VersionView } from '../vocabulary/model.ts';
+import { buildComment, buildPost } from '../vocabulary/note.ts';
+import type { Mention, TagLink } from '../vocabulary/tags.ts';
+import { listPictures, listPreviews } from './pictures.ts';
+
+type Site = Pick<Federation, 'origin' | 'host'>;
+
+const publicOf = (origin: string, owner: Account, mentions: readonly Mention[] = []): Audience => ({
+  visibility: 'public',
+  followersUri: followersUri(origin, owner.name),
+  mentionUris: mentions.map(({ uri }) => uri),
+});
+
+const tagLinks = (origin: string, names: readonly string[]): TagLink[] =>
+  names.map((name) => ({ name: name.replaceAll(' ', '_'), url: `${origin}/tags/${encodeURIComponent(name)}` }));
+
+const hashtags = (tags: readonly TagLink[]): string =>
+  tags
+    .map(({ name, url }) => `<a href="${escapeHtml(url)}" class="mention hashtag" rel="tag">#${escapeHtml(name)}</a>`)
+    .join(' ');
+
+/** A public model of ours, with its public versions and their files. */
+export async function modelDocument({ origin }: Site, em: EntityManager, model: Model): Promise<Document> {
+  const owner = await em.findOneOrFail(Account, model.owner.id);
+  const uri = objectUri(origin, 'model', model);
+  const tags = tagLinks(origin, await listModelTags(em, model.id));
+  const versions = await em.find(ModelVersion, { model, state: 'published' }, { orderBy: { position: 1 } });
+  const files = await em.find(ModelFile, { version: { $in: versions.map(({ id }) => id) } }, { orderBy: { id: 1 } });
+  const head = `<p><strong>${escapeHtml(model.name)}</strong> — ${escapeHtml(model.type)} · ${escapeHtml(model.baseModel)}</p>`;
+  const foot = `<p><a href="${uri}">${escapeHtml(uri)}</a> ${hashtags(tags)}</p>`;
+  const previews = await listPreviews({ origin }, em, await previewIds(em, model));
+  return withContext({
+    ...buildModel({
+      uri,
+      ownerUri: actorUri(origin, owner),
+      url: uri,
+      publishedAt: model.publishedAt ?? model.createdAt,
+      updatedAt: model.updatedAt,
+      contentHtml: `${head}${renderMarkdown(model.description)}${foot}`,
+      audience: publicOf(origin, owner),
+      tags,
+      mentions: [],
+      rating: model.level,
+      warning: null,
+      likeCount: model.thumbsUpCount,
+      title: model.name,
+      previews,
+      modelType: model.type,
+      licenseId: model.licenseId === '' ? null : model.licenseId,
+      permissions: {
+        commercialUse: [...model.allowCommercialUse],
+        derivatives: model.allowDerivatives,
+        differentLicence: model.allowDifferentLicense,
+        creditRequired: !model.allowNoCredit,
+      },
+      versions: versions.map((version) =>
+        versionView(
+          origin,
+          version,
+          files.filter((file) => file.version.id === version.id),
+        ),
+      ),
+    }),
+    // the description alone, for readers who show type, files and tags in their own way
+    source: { mediaType: 'text/html', content: renderMarkdown(model.description) },
+  });
+}
+
+async function previewIds(em: EntityManager, model: Model): Promise<number[]> {
+  const found = await rows<{ id: number }>(
+    em,
+    `select i.id from image i join post p on p.id = i.post_id join model_version v on v.id = p.version_id
+     where v.model_id = ? and p.owner_id = ? and i.listed_at is not null order by v.position, p.id, i.position limit 4`,
+    [model.id, model.owner.id],
+  );
+  const ids = found.map(({ id }) => id);
+  return ids.length === 0 && model.coverImageId != null ? [model.coverImageId] : ids;
+}
+
+function versionView(origin: string, version: ModelVersion, files: readonly ModelFile[]): VersionView {
+  return {
+    uri: objectUri(origin, 'version', version),
+    versionName: version.name,
+    baseModel: version.baseModel,
+    trainedWords: version.trainedWords,
+    publishedAt: version.publishedAt ?? null,
+    changelogHtml: version.changelog === '' ? '' : renderMarkdown(version.changelog),
+    files: files.map((file) => ({
+      url: `${origin}/api/download/models/${version.id}${file.isPrimary ? '' : `?fileId=${file.id}`}`,
+      name: file.name,
+      totalBytes: file.totalBytes,
+      hashes: Object.fromEntries(
+        Object.entries({
+          sha256: file.sha256,
+          autov1: file.autoV1,
+          autov2: file.sha256.slice(0, 10),
+          autov3: file.tensorSha256?.slice(0, 12),
+          blake3: file.blake3,
+          crc32: file.crc32,
+        }).filter((entry): entry is [string, string] => typeof entry[1] === 'string' && entry[1].length >= 8),
+      ),
+    })),
+  };
+}
+
+/** A post of ours. Its pictures must be rendered: see `isRendered`. */
+export async function postDocument({ origin }: Site, em: EntityManager, post: Post): Promise<Document> {
+  const owner = await em.findOneOrFail(Account, post.owner.id);
+  const version = post.version && (await em.findOne(ModelVersion, post.version.id, { populate: ['model'] }));
+  const tags = tagLinks(origin, await listPostTags(em, post.id));
+  const uri = objectUri(origin, 'post', post);
+  const document = buildPost({
+    uri,
+    ownerUri: actorUri(origin, owner),
+    url: uri,
+    publishedAt: post.publishedAt ?? post.createdAt,
+    updatedAt: post.updatedAt,
+    contentHtml: [
+      post.title === '' ? '' : `<p><strong>${escapeHtml(post.title)}</strong></p>`,
+      post.caption === '' ? '' : renderMarkdown(post.caption),
+      tags.length === 0 ? '' : `<p>${hashtags(tags)}</p>`,
+    ].join(''),
+    audience: { ...publicOf(origin, owner), visibility: post.visibility },
+    tags,
+    mentions: [],
+    rating: post.level || 2,
+    warning: null,
+    likeCount: post.likeCount,
+    title: post.title === '' ? null : post.title,
+    pictures: await listPictures({ origin }, em, post.id),
+  });
+  const isPublic = version?.state === 'published' && version.model.$.state === 'published';
+  const context = version && isPublic ? objectUri(origin, 'version', version) : null;
+  return withContext({
+    ...document,
+    ...(context === null ? {} : { context }),
+    source: { mediaType: 'text/html', content: post.caption === '' ? '' : renderMarkdown(post.caption) },
+  });
+}
+
+/** One picture by its own address, as a note of its own. */
+export async function imageDocument(site: Site, em: EntityManager, image: Image): Promise<Document> {
+  const post = await em.findOneOrFail(Post, image.post.id);
+  const whole = await postDocument(site, em, post);
+  const uri = objectUri(site.origin, 'image', image);
+  const attachment = (whole.attachment as Document[]).filter(({ id }) => id === uri);
+  return {
+    ...whole,
+    ...{ id: uri, url: uri, attachment, context: whole.id, rating: image.level },
+    replies: emptyCollection(`${uri}/replies`),
+    likes: { id: `${uri}/likes`, type: 'Collection', totalItems: image.likeCount },
+  };
+}
+
+/** True when every picture of the post has its sizes, or never will. */
+export async function isRendered(em: EntityManager, postId: number): Promise<boolean> {
+  return (await em.count(Image, { post: postId, deletedAt: null, renderedAt: null, renderError: null })) === 0;
+}
+
+/** A comment of ours: what it answers, and whose that is. */
+export async function commentDocument({ origin, host }: Site, em: EntityManager, comment: Comment): Promise<Document> {
+  const author = await em.findOneOrFail(Account, comment.author.id);
+  const { uri: inReplyToUri, owner } = await commentTarget(origin, em, comment);
+  const uri = objectUri(origin, 'comment', comment);
+  const name = isLocal(owner) ? `@${owner.name}@${host}` : `@${owner.name}@${owner.host}`;
+  const mentions = owner.id === author.id ? [] : [{ name, uri: actorUri(origin, owner) }];
+  return withContext(
+    buildComment({
+      uri,
+      ownerUri: actorUri(origin, author),
+      url: uri,
+      publishedAt: comment.createdAt,
+      updatedAt: comment.editedAt ?? null,
+      contentHtml: renderMarkdown(comment.text),
+      audience: publicOf(origin, author, mentions),
+      tags: [],
+      mentions,
+      rating: 1,
+      warning: null,
+      likeCount: comment.likeCount,
+      inReplyToUri,
+    }),
+  );
+}
+
+/** What a comment answers by its wire id, and whom: the parent's author, or the owner of the page. */
+export async function commentTarget(
+  origin: string,
+  em: EntityManager,
+  comment: Comment,
+): Promise<{ uri: string; owner: Account; pageOwner: Account }> {
+  const page = await pageOf(origin, em, comment);
+  const pageOwner = await em.findOneOrFail(Account, page.ownerId);
+  const parent = comment.parent && (await em.findOne(Comment, comment.parent.id, { populate: ['author'] }));
+  if (!parent) return { uri: page.uri, owner: pageOwner, pageOwner };
+  return { uri: objectUri(origin, 'comment', parent), owner: parent.author.$, pageOwner };
+}
+
+/** The model, post or image that something of the gallery hangs on. */
+export async function pageOf(
+  origin: string,
+  em: EntityManager,
+  row: Pick<Comment, 'model' | 'post' | 'image'>,
+): Promise<{ uri: string; ownerId: number }> {
+  if (row.model) {
+    const model = await em.findOneOrFail(Model, row.model.id);
+    return { uri: objectUri(origin, 'model', model), ownerId: model.owner.id };
+  }
+  if (row.image) {
+    const image = await em.findOneOrFail(Image, row.image.id, { populate: ['post'] });
+    // pictures of servers that give them no id of their own are named by their post
+    const uri = image.uri?.includes('#picture-') ? (image.post.$.uri ?? '') : objectUri(origin, 'image', image);
+    return { uri, ownerId: image.owner.id };
+  }
+  const post = await em.findOneOrFail(Post, row.post?.id ?? 0);
+  return { uri: objectUri(origin, 'post', post), ownerId: post.owner.id };
+}
+
+/** Hosts that are worth a word: local ones are not. */
+export async function remoteAmong(em: EntityManager, accountIds: readonly number[]): Promise<number[]> {
+  const found = await rows<{ id: number }>(
+    em,
+    `select id from account where host <> '' and id in (${inList(accountIds)})`,
+    accountIds,
+  );
+  return found.map(({ id }) => id);
+}

@@ -1,0 +1,60 @@
+import { Account, Follow } from '../../accounts/model.ts';
+import { Model } from '../../catalogue/model.ts';
+import { Comment, Image, Post, Reaction } from '../../gallery/model.ts';
+import { removePost } from '../../gallery/posts/delete.ts';
+import { removeComment } from '../ingest/ingest-comment.ts';
+import { removeModel } from '../ingest/ingest-model.ts';
+import { findTarget } from '../ingest/target.ts';
+import { ApObject as StoredObject, RemoteActor, Tombstone } from '../model.ts';
+import { idOf, mayDelete, valuesOf } from '../origin.ts';
+import { timeOf } from '../vocabulary/read.ts';
+import type { Handler, InboxWork } from './act.ts';
+
+/**
+ * Allowed to everybody of the object's origin: that is how a peer's moderators remove things (O10). The tombstone comes
+ * first, so that a Create that arrives late brings nothing back.
+ */
+export const deleteObject: Handler = async (work, federation, { activity, actorId, actor }) => {
+  const { em, now } = work;
+  const [object] = valuesOf(activity, 'object');
+  const uri = idOf(object);
+  if (uri === null) return 'no object';
+  if (!mayDelete({ id: uri, ownerId: actorId }, actorId, federation.origin)) return 'of another host';
+  const at = (typeof object === 'object' ? timeOf(object, 'deleted', now()) : null) ?? now();
+  await em.upsert(
+    Tombstone,
+    { uri, actorUri: actorId, deletedAt: at },
+    { onConflictAction: 'merge', onConflictFields: ['uri'] },
+  );
+  await em.nativeDelete(StoredObject, { uri });
+  if (uri === actorId) {
+    await removeAccount(work, actor);
+    return 'done';
+  }
+  const target = await findTarget(em, federation.origin, uri);
+  if (!target || target.isLocal) return 'not known here';
+  if (target.kind === 'post') await removePost({ ...work, viewer: null }, Number(target.id));
+  if (target.kind === 'model') await removeModel(work, Number(target.id));
+  if (target.kind === 'comment') await removeComment(work, String(target.id));
+  if (target.kind === 'image') await em.nativeDelete(Image, { id: Number(target.id) });
+  return 'done';
+};
+
+/** The account is gone at home: everything of it goes here. The row stays as a mark. */
+export async function removeAccount(work: InboxWork, account: Account): Promise<void> {
+  const { em, now } = work;
+  const own = { owner: account.id };
+  for (const { id } of await em.find(Post, { ...own, state: { $ne: 'deleted' } })) {
+    await removePost({ ...work, viewer: null }, id);
+  }
+  for (const { id } of await em.find(Model, { ...own, state: { $ne: 'deleted' } })) await removeModel(work, id);
+  for (const { id } of await em.find(Comment, { author: account.id, deletedAt: null })) await removeComment(work, id);
+  await em.transactional(async (inner) => {
+    await inner.nativeDelete(Reaction, { account: account.id });
+    await inner.nativeDelete(Follow, { follower: account.id });
+    await inner.nativeDelete(Follow, { target: account.id });
+    await inner.nativeDelete(RemoteActor, { account: account.id });
+    const blank = { displayName: '', bio: '', links: [], avatarSha256: null, bannerSha256: null };
+    await inner.nativeUpdate(Account, { id: account.id }, { ...blank, state: 'deleted', deletedAt: now() });
+  });
+}

@@ -1,0 +1,23 @@
+import { refreshActor } from '../actors/load.ts';
+import { ingestNote } from '../ingest/ingest-note.ts';
+import { ApObject as StoredObject } from '../model.ts';
+import { ACTOR_TYPES, mayUpdate, standingOf, valuesOf } from '../origin.ts';
+import { type Handler, rawObject } from './act.ts';
+
+/** By the owner alone, judged by the stored row (O06). An actor is read at its own address, whatever the body says. */
+export const update: Handler = async (work, federation, { activity, actorId, actor, raw }) => {
+  const [object] = valuesOf(activity, 'object');
+  if (typeof object === 'string') return object === actorId ? renew() : 'nothing inside';
+  if (typeof object !== 'object' || object.id === undefined) return 'no object';
+  if (ACTOR_TYPES.has(object.type ?? '')) return object.id === actorId ? renew() : 'of somebody else';
+  const stored = await work.em.findOne(StoredObject, { uri: object.id });
+  if (stored && !mayUpdate({ id: stored.uri, ownerId: stored.ownerUri }, actorId, federation.origin)) {
+    return 'of somebody else';
+  }
+  if (standingOf(object, actorId, federation.origin) !== 'inline') return 'of somebody else';
+  return ingestNote(work, federation, actor, { object, raw: rawObject(raw), provenance: 'inbox' }, 'if followed');
+
+  async function renew(): Promise<string> {
+    return (await refreshActor(work, federation, actorId)) ? 'done' : 'the actor is not there';
+  }
+};

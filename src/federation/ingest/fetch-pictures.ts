@@ -1,0 +1,135 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { addImage } from '../../gallery/images/add.ts';
+import { Image, Post, ResourceUse } from '../../gallery/model.ts';
+import { relistPost } from '../../gallery/posts/relist.ts';
+import type { Resource } from '../../gallery/recipe/recipe.ts';
+import { AppError } from '../../kit/errors.ts';
+import { newId } from '../../kit/ids.ts';
+import { hasMediaType } from '../../kit/net/media-type.ts';
+import type { Work } from '../../kit/work.ts';
+import { ModelVersion } from '../../catalogue/model.ts';
+import { objectUri, readOwnUri } from '../addresses.ts';
+import { recipeOf } from '../documents/pictures.ts';
+import type { Federation } from '../deps.ts';
+import { ApObject as StoredObject } from '../model.ts';
+import { normalise } from '../normalise.ts';
+import { parseNote, type RemoteNote } from '../vocabulary/note.ts';
+import type { PictureView } from '../vocabulary/picture.ts';
+import { pictureLevel, pictureUri } from './ingest-post.ts';
+
+const PICTURE_TIMEOUT_MS = 60_000;
+const REMEMBER_FAILURE_MS = 60_000;
+
+/**
+ * Fetches the pictures of a peer's post that are not here yet, one after the other, through the same door as our own
+ * uploads. What is no picture, or too large, is left out and the post kept; what does not answer is tried again.
+ */
+export async function fetchPictures(
+  work: Pick<Work, 'em' | 'viewer' | 'files' | 'jobs' | 'now'>,
+  federation: Federation,
+  postId: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const { em, now } = work;
+  const post = await em.findOne(Post, { id: postId, isLocal: false, state: 'published' });
+  const stored = post?.uri == null ? null : await em.findOne(StoredObject, { uri: post.uri });
+  if (!post || !stored) return;
+  const options = { ownOrigin: federation.origin, now: now(), authorFollowersUri: null };
+  const told = parseNote(normalise(stored.document), options);
+  let failure: unknown = null;
+  for (const [position, view] of told.pictures.entries()) {
+    signal.throwIfAborted();
+    const uri = pictureUri(told.uri, view, position);
+    if ((await em.count(Image, { uri })) > 0) continue;
+    try {
+      await fetchPicture(work, federation, { postId, uri, position, told, view }, signal);
+    } catch (error) {
+      // the peer may answer later; a picture that is none will not become one
+      if (error instanceof AppError && LASTING.has(error.kind)) continue;
+      failure = error;
+    }
+  }
+  if (failure !== null) throw failure;
+}
+
+const LASTING: ReadonlySet<string> = new Set(['invalid', 'too_large', 'conflict', 'not_found']);
+
+interface Wanted {
+  readonly postId: number;
+  readonly uri: string;
+  readonly position: number;
+  readonly told: RemoteNote;
+  readonly view: PictureView;
+}
+
+async function fetchPicture(
+  work: Pick<Work, 'em' | 'viewer' | 'files' | 'jobs' | 'now'>,
+  federation: Federation,
+  { postId, uri, position, told, view }: Wanted,
+  signal: AbortSignal,
+): Promise<void> {
+  const path = join(federation.uploadsDir, `peer-${newId()}`);
+  try {
+    const reply = await federation.net.peerFetch(view.url, {
+      headers: { accept: 'image/webp, image/png, image/jpeg, image/avif, image/gif' },
+      maxBytes: federation.maxImageBytes,
+      timeoutMs: PICTURE_TIMEOUT_MS,
+      saveTo: path,
+      signal,
+      forgetFailureAfterMs: REMEMBER_FAILURE_MS,
+    });
+    if (reply.status === 404 || reply.status === 410) throw new AppError('not_found', 'The picture is gone.');
+    if (reply.status !== 200) throw new AppError('unavailable', `The peer answered ${reply.status}.`);
+    if (!hasMediaType(reply.headers['content-type'], ['image/*'])) throw new AppError('invalid', 'This is no picture.');
+    const recipe = recipeOf(view.generation);
+    const resources = await resourcesOf(work.em, federation.origin, view);
+    const added = await addImage(work, federation, {
+      ...{ postId, source: path, level: pictureLevel(told, view), altText: view.alt },
+      remote: { uri, remoteUrl: view.url },
+      ...(recipe !== null || resources.length > 0 ? { made: { recipe: recipe ?? { others: {} }, resources } } : {}),
+    });
+    await settlePicture(work, postId, added.imageId, position, view);
+  } finally {
+    await rm(path, { force: true });
+  }
+}
+
+/** Puts the picture in its place and the post into the lists. */
+async function settlePicture(
+  { em, jobs }: Pick<Work, 'em' | 'jobs'>,
+  postId: number,
+  imageId: number,
+  position: number,
+  { resources }: PictureView,
+): Promise<void> {
+  await em.transactional(async (inner) => {
+    const post = await inner.findOneOrFail(Post, postId);
+    await inner.nativeUpdate(Image, { id: imageId }, { position });
+    const uses = await inner.find(ResourceUse, { image: imageId }, { orderBy: { position: 1 } });
+    for (const [n, use] of uses.entries()) use.uri = resources[n]?.versionUri ?? null;
+    await relistPost({ em: inner, jobs }, post);
+    await inner.flush();
+  });
+}
+
+/** What it was made with: versions that are known here by their id are linked, the others wait for their hash. */
+async function resourcesOf(em: Work['em'], origin: string, { resources }: PictureView) {
+  const uris = resources.flatMap(({ versionUri }) => versionUri ?? []);
+  const own = uris.flatMap((uri) => {
+    const named = readOwnUri(origin, uri);
+    return named?.kind === 'version' ? Number(named.id) : [];
+  });
+  const where = { $or: [{ uri: { $in: uris } }, { uri: null, id: { $in: own } }], state: 'published' as const };
+  const known = await em.find(ModelVersion, where);
+  return resources.map(({ versionUri, name, weight, hashes }) => {
+    const { sha256, autov3, autov2, autov1, blake3, crc32 } = hashes;
+    const hash = sha256 ?? autov3 ?? autov2 ?? autov1 ?? blake3 ?? crc32;
+    const version = known.find((one) => objectUri(origin, 'version', one) === versionUri);
+    const resource: Resource & { versionId?: number } = { kind: 'lora', name: name ?? '' };
+    if (hash !== undefined) resource.hash = hash;
+    if (weight !== null) resource.weight = weight;
+    if (version) resource.versionId = version.id;
+    return resource;
+  });
+}

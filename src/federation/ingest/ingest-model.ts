@@ -1,0 +1,164 @@
+import type { Account } from '../../accounts/model.ts';
+import { modelDeleted, modelPublished, modelUpdated, versionPublished } from '../../catalogue/events.ts';
+import { Model, ModelFile, ModelVersion } from '../../catalogue/model.ts';
+import { refresh } from '../../catalogue/publish.ts';
+import { setModelTags } from '../../catalogue/tags.ts';
+import { COMMERCIAL_USES, type FILE_FORMATS, MODEL_TYPES } from '../../catalogue/types.ts';
+import { resolveVersionJob } from '../../gallery/images/resolve.ts';
+import { record } from '../../kit/events/events.ts';
+import type { Work } from '../../kit/work.ts';
+import type { Federation } from '../deps.ts';
+import type { ApObject } from '../normalise.ts';
+import { htmlOf, objectsOf } from '../vocabulary/read.ts';
+import { parseModel, type RemoteModel, type VersionView } from '../vocabulary/model.ts';
+import { type ProvenObject, storeObject } from './store.ts';
+
+type Task = Pick<Work, 'em' | 'jobs' | 'now'>;
+
+/** Writes a peer's model with its versions and files; the bytes of files stay there. Again, or older, is harmless. */
+export async function ingestModel(
+  { em, jobs, now }: Task,
+  { origin }: Pick<Federation, 'origin'>,
+  owner: Account,
+  proven: ProvenObject,
+): Promise<void> {
+  const told = parseModel(proven.object, { ownOrigin: origin, now: now(), authorFollowersUri: null });
+  if (told.visibility !== 'public' && told.visibility !== 'unlisted') return;
+  await em.transactional(async (inner) => {
+    if (!(await storeObject({ em: inner, now }, proven))) return;
+    const known = await inner.findOne(Model, { uri: told.uri });
+    if (known && known.owner.id !== owner.id) return;
+    const facts = factsOf(told, sourceOf(proven.object), now());
+    const model =
+      known ??
+      inner.create(
+        Model,
+        { owner, isLocal: false, uri: told.uri, createdAt: told.publishedAt, ...facts },
+        { persist: true },
+      );
+    if (known) Object.assign(known, facts, { deletedAt: null });
+    await inner.flush();
+    await setModelTags(inner, model, told.tagNames.slice(0, 20).map((name) => name.slice(0, 60)));
+    const fresh = await writeVersions({ em: inner, now }, model, told);
+    await refresh(inner, model);
+    // a model whose versions cannot be read is listed all the same: it is a post of its author
+    model.state = 'published';
+    model.publishedAt = told.publishedAt;
+    model.listedAt ??= told.visibility === 'public' ? told.publishedAt : null;
+    record(inner, known ? modelUpdated : modelPublished, { modelId: model.id });
+    for (const version of fresh) {
+      if (known) record(inner, versionPublished, { modelId: model.id, versionId: version.id });
+      jobs.enqueue(inner, resolveVersionJob, { versionId: version.id });
+    }
+    await inner.flush();
+  });
+}
+
+/** The author's words without the lines that other servers need around them; it passes the same sanitiser. */
+export function sourceOf(object: ApObject): string | null {
+  const [source] = objectsOf(object, 'source', 1);
+  return source && source.mediaType?.[0] === 'text/html' ? htmlOf(source, 'content') : null;
+}
+
+function factsOf(told: RemoteModel, description: string | null, now: Date) {
+  const { commercialUse = [], derivatives, differentLicence, creditRequired } = told.permissions;
+  return {
+    name: (told.title ?? 'Untitled').slice(0, 120),
+    type: MODEL_TYPES.find((type) => type === told.modelType) ?? ('Other' as const),
+    description: description ?? told.contentHtml,
+    level: told.rating & 31 || 2,
+    url: told.url,
+    licenseId: told.licenseId ?? '',
+    allowCommercialUse: COMMERCIAL_USES.filter((use) => commercialUse.includes(use)),
+    allowDerivatives: derivatives ?? false,
+    allowDifferentLicense: differentLicence ?? false,
+    allowNoCredit: creditRequired === undefined ? false : !creditRequired,
+    updatedAt: told.updatedAt ?? now,
+  };
+}
+
+async function writeVersions(
+  { em, now }: Pick<Work, 'em' | 'now'>,
+  model: Model,
+  told: RemoteModel,
+): Promise<ModelVersion[]> {
+  const fresh: ModelVersion[] = [];
+  const uris = told.versions.map(({ uri }) => uri);
+  for (const [position, view] of told.versions.entries()) {
+    const known = await em.findOne(ModelVersion, { uri: view.uri });
+    if (known && known.model.id !== model.id) continue;
+    const facts = {
+      position,
+      name: view.versionName.slice(0, 80),
+      baseModel: (view.baseModel ?? 'Other').slice(0, 60),
+      changelog: view.changelogHtml,
+      trainedWords: [...view.trainedWords],
+      state: 'published' as const,
+      publishedAt: view.publishedAt ?? told.publishedAt,
+      updatedAt: told.updatedAt ?? now(),
+      deletedAt: null,
+    };
+    const version =
+      known ?? em.create(ModelVersion, { model, uri: view.uri, createdAt: facts.publishedAt, ...facts }, { persist: true });
+    if (known) Object.assign(known, facts);
+    else fresh.push(version);
+    await em.flush();
+    await writeFiles({ em, now }, version, view);
+  }
+  const gone = await em.find(ModelVersion, { model, uri: { $nin: uris }, state: 'published' });
+  for (const version of gone) Object.assign(version, { state: 'deleted', deletedAt: now() });
+  await em.flush();
+  return fresh;
+}
+
+/** By SHA-256; a file without one is not listed, because nobody could check what they downloaded. */
+async function writeFiles({ em, now }: Pick<Work, 'em' | 'now'>, version: ModelVersion, { files }: VersionView) {
+  const known = await em.find(ModelFile, { version });
+  const told = files.filter(({ hashes }) => /^[0-9a-f]{64}$/.test(hashes.sha256 ?? ''));
+  const kept = new Set(told.map(({ hashes }) => hashes.sha256));
+  for (const file of known) if (!kept.has(file.sha256) && !file.isStored) em.remove(file);
+  for (const [n, { name, url, totalBytes, hashes }] of told.entries()) {
+    const { sha256 = '', autov1, blake3, crc32 } = hashes;
+    const before = known.find((file) => file.sha256 === sha256);
+    if (before) {
+      Object.assign(before, { name, remoteUrl: url });
+      continue;
+    }
+    em.create(
+      ModelFile,
+      {
+        version,
+        ...{ name, originalName: name, remoteUrl: url, sha256, isStored: false, isPrimary: n === 0 },
+        totalBytes: totalBytes ?? 0,
+        format: formatOf(name),
+        blake3: blake3?.length === 64 ? blake3 : null,
+        autoV1: autov1?.length === 8 ? autov1 : null,
+        crc32: crc32?.length === 8 ? crc32 : null,
+        createdAt: now(),
+      },
+      { persist: true },
+    );
+  }
+  await em.flush();
+}
+
+function formatOf(name: string): (typeof FILE_FORMATS)[number] {
+  if (/\.safetensors$/i.test(name)) return 'SafeTensor';
+  if (/\.gguf$/i.test(name)) return 'GGUF';
+  return /\.(?:ckpt|pt|pth|bin)$/i.test(name) ? 'PickleTensor' : 'Other';
+}
+
+/** A peer's model is gone: its row stays as a mark, its files and words do not. */
+export async function removeModel({ em, now }: Pick<Work, 'em' | 'now'>, modelId: number): Promise<void> {
+  await em.transactional(async (inner) => {
+    const model = await inner.findOne(Model, { id: modelId, isLocal: false });
+    if (!model || model.state === 'deleted') return;
+    const versions = await inner.find(ModelVersion, { model });
+    await inner.nativeDelete(ModelFile, { version: { $in: versions.map(({ id }) => id) }, isStored: false });
+    for (const version of versions) Object.assign(version, { state: 'deleted', deletedAt: now() });
+    const end = { state: 'deleted', deletedAt: now(), purgedAt: now(), listedAt: null, description: '', coverImageId: null };
+    Object.assign(model, end);
+    record(inner, modelDeleted, { modelId });
+    await inner.flush();
+  });
+}

@@ -1,0 +1,89 @@
+import type { Account } from '../../accounts/model.ts';
+import { ModelVersion } from '../../catalogue/model.ts';
+import { postUpdated } from '../../gallery/events.ts';
+import { Image, Post } from '../../gallery/model.ts';
+import { relistPost } from '../../gallery/posts/relist.ts';
+import { setPostTags } from '../../gallery/posts/tags.ts';
+import { record } from '../../kit/events/events.ts';
+import type { Work } from '../../kit/work.ts';
+import { remoteLevel } from '../../safety/ratings.ts';
+import type { Federation } from '../deps.ts';
+import { isSameOrigin } from '../origin.ts';
+import { parseNote, type RemoteNote } from '../vocabulary/note.ts';
+import type { PictureView } from '../vocabulary/picture.ts';
+import { sourceOf } from './ingest-model.ts';
+import { type ProvenObject, storeObject } from './store.ts';
+
+type Task = Pick<Work, 'em' | 'jobs' | 'now'>;
+
+/** Writes a peer's note with pictures as a post; the pictures follow in a job of their own. Again is harmless. */
+export async function ingestPost(
+  { em, jobs, now }: Task,
+  federation: Pick<Federation, 'origin' | 'jobs'>,
+  owner: Account,
+  proven: ProvenObject,
+  authorFollowersUri: string | null,
+): Promise<void> {
+  const { origin } = federation;
+  const told = parseNote(proven.object, { ownOrigin: origin, now: now(), authorFollowersUri });
+  await em.transactional(async (inner) => {
+    if (!(await storeObject({ em: inner, now }, proven))) return;
+    const known = await inner.findOne(Post, { uri: told.uri });
+    if (known && known.owner.id !== owner.id) return;
+    const version = told.contextUri === null ? null : await inner.findOne(ModelVersion, { uri: told.contextUri });
+    const facts = {
+      version,
+      title: (told.title ?? '').slice(0, 200),
+      caption: sourceOf(proven.object) ?? told.contentHtml,
+      state: 'published' as const,
+      visibility: told.visibility,
+      publishedAt: told.publishedAt,
+      updatedAt: told.updatedAt ?? told.publishedAt,
+      url: told.url,
+    };
+    const post =
+      known ??
+      inner.create(
+        Post,
+        { owner, isLocal: false, uri: told.uri, createdAt: told.publishedAt, ...facts },
+        { persist: true },
+      );
+    if (known) Object.assign(known, facts, { deletedAt: null });
+    await inner.flush();
+    await setPostTags(inner, post.id, told.tagNames.slice(0, 20).map((name) => name.slice(0, 60)));
+    await rewritePictures(inner, post, told);
+    await relistPost({ em: inner, jobs }, post);
+    if (known) record(inner, postUpdated, { postId: post.id });
+    jobs.enqueue(inner, federation.jobs.fetchPictures, { postId: post.id }, {
+      partition: new URL(told.uri).host.slice(0, 255),
+      dedupeKey: `pictures:${post.id}`,
+    });
+    await inner.flush();
+  });
+}
+
+/** What the author changed about pictures that are here, and what they took away. */
+async function rewritePictures(em: Work['em'], post: Post, told: RemoteNote): Promise<void> {
+  const views = new Map(told.pictures.map((view, n) => [pictureUri(told.uri, view, n), { view, n }]));
+  for (const image of await em.find(Image, { post })) {
+    const found = views.get(image.uri ?? '');
+    if (!found) await em.nativeDelete(Image, { id: image.id });
+    else {
+      const level = pictureLevel(told, found.view);
+      Object.assign(image, { altText: found.view.alt.slice(0, 1500), position: found.n, level });
+    }
+  }
+  await em.flush();
+}
+
+/** Where a server gives its pictures no ids, they are named by their place in the post. */
+export function pictureUri(postUri: string, { uri }: PictureView, position: number): string {
+  return uri != null && isSameOrigin(uri, postUri, new URL(postUri).origin) ? uri : `${postUri}#picture-${position}`;
+}
+
+/** One rating of a picture: its own, else the highest of the post's (DESIGN.md, section 3). */
+export function pictureLevel(note: RemoteNote, { rating }: PictureView): number {
+  const own = rating ?? 1 << (31 - Math.clz32(note.rating));
+  // a post marked sensitive as a whole does not say which of several pictures is
+  return remoteLevel(own, note.isSensitive && rating === null);
+}

@@ -1,0 +1,124 @@
+import { defineEntity, type InferEntity, p } from '@mikro-orm/core';
+import { Account } from '../accounts/model.ts';
+import type { Json } from './json.ts';
+
+/** The node itself, which signs what no person asked for. */
+export const NODE_ACTOR = 0;
+
+/** Keys of a local actor. Private ones are sealed with the node's secret, so a copy of the database cannot sign. */
+export const ActorKeyPair = defineEntity({
+  name: 'ActorKeyPair',
+  properties: {
+    /** An Account id, or `NODE_ACTOR`: no foreign key, because the node is no account. */
+    actorId: p.integer().primary().autoincrement(false),
+    rsaPublicPem: p.text(),
+    rsaPrivateSealed: p.text(),
+    ed25519PublicMultibase: p.string().length(128),
+    ed25519PrivateSealed: p.text(),
+    createdAt: p.datetime(),
+  },
+});
+export interface ActorKeyPair extends InferEntity<typeof ActorKeyPair> {}
+
+export interface KnownKey {
+  readonly keyId: string;
+  readonly publicKey: string;
+}
+
+/** What is known of an actor of elsewhere beyond its account: where to send, and how it signs. */
+export const RemoteActor = defineEntity({
+  name: 'RemoteActor',
+  properties: {
+    account: () => p.oneToOne(Account).ref().primary().owner(),
+    inboxUri: p.string().length(2048),
+    sharedInboxUri: p.string().length(2048).nullable(),
+    outboxUri: p.string().length(2048).default(''),
+    followersUri: p.string().length(2048).nullable(),
+    keys: p.json<readonly KnownKey[]>(),
+    /** As it came. */
+    document: p.json<Json>(),
+    fetchedAt: p.datetime(),
+  },
+});
+export interface RemoteActor extends InferEntity<typeof RemoteActor> {}
+
+/** A document of a peer as it came: what our tables do not hold is read from here, and it is shown again without loss. */
+export const ApObject = defineEntity({
+  name: 'ApObject',
+  properties: {
+    id: p.uuid().primary(),
+    uri: p.string().length(2048).unique(),
+    /** Who it belongs to, by its own origin's word. */
+    ownerUri: p.string().length(2048),
+    /** `inbox`: signed by its owner; `fetch`: read at its own address. */
+    provenance: p.enum(['inbox', 'fetch']),
+    document: p.json<Json>(),
+    /** The peer's word for when it last changed, so that an older one that comes late changes nothing. */
+    changedAt: p.datetime(),
+    receivedAt: p.datetime(),
+  },
+});
+export interface ApObject extends InferEntity<typeof ApObject> {}
+
+/** An activity that the gate let in. Its row is written before the peer is told 202; the id makes a second copy nothing. */
+export const InboxItem = defineEntity({
+  name: 'InboxItem',
+  indexes: [{ properties: ['processedAt', 'receivedAt'] }],
+  properties: {
+    id: p.uuid().primary(),
+    uri: p.string().length(2048).unique(),
+    type: p.string().length(60),
+    actorUri: p.string().length(2048),
+    document: p.json<Json>(),
+    receivedAt: p.datetime(),
+    processedAt: p.datetime().nullable(),
+    /** `done`, or why it had no effect. */
+    outcome: p.string().length(300).default(''),
+  },
+});
+export interface InboxItem extends InferEntity<typeof InboxItem> {}
+
+/** An activity of ours, said once and delivered to many. */
+export const OutboxItem = defineEntity({
+  name: 'OutboxItem',
+  properties: {
+    id: p.uuid().primary(),
+    uri: p.string().length(2048).unique(),
+    /** An Account id, or `NODE_ACTOR`. */
+    actorId: p.integer(),
+    document: p.json<unknown>(),
+    createdAt: p.datetime().index(),
+  },
+});
+export interface OutboxItem extends InferEntity<typeof OutboxItem> {}
+
+/** What delivery learnt about a host. */
+export const PeerHost = defineEntity({
+  name: 'PeerHost',
+  properties: {
+    /** With its port where that is not the usual one. */
+    host: p.string().length(261).primary(),
+    software: p.string().length(80).default(''),
+    /** The signature that worked last. */
+    scheme: p.enum(['cavage', 'rfc9421']).default('cavage'),
+    failureCount: p.integer().default(0),
+    lastOkAt: p.datetime().nullable(),
+    /** Since when nothing got through; null while it answers. */
+    failingSince: p.datetime().nullable(),
+  },
+});
+export interface PeerHost extends InferEntity<typeof PeerHost> {}
+
+/** An object of a peer that its origin deleted; what arrives late about it is dropped. */
+export const Tombstone = defineEntity({
+  name: 'Tombstone',
+  properties: {
+    uri: p.string().length(2048).primary(),
+    /** Who said so. */
+    actorUri: p.string().length(2048),
+    deletedAt: p.datetime(),
+  },
+});
+export interface Tombstone extends InferEntity<typeof Tombstone> {}
+
+export const FEDERATION_ENTITIES = [ActorKeyPair, RemoteActor, ApObject, InboxItem, OutboxItem, PeerHost, Tombstone];

@@ -1,0 +1,84 @@
+import { Account, isLocal } from '../../accounts/model.ts';
+import { Comment, Reaction } from '../../gallery/model.ts';
+import type { Work } from '../../kit/work.ts';
+import { actorUri, objectUri } from '../addresses.ts';
+import type { Federation } from '../deps.ts';
+import { commentDocument, commentTarget, pageOf } from '../documents/objects.ts';
+import { findTarget } from '../ingest/target.ts';
+import { OutboxItem } from '../model.ts';
+import { buildCreate, buildDelete, buildLike, buildUndo, buildUpdate } from '../vocabulary/activity.ts';
+import { send } from './send.ts';
+
+type Task = Pick<Work, 'em' | 'jobs' | 'now'>;
+
+/** Tells of a comment of ours, whom it answers, and those who see the page it stands under. */
+export async function announceComment(work: Task, federation: Federation, commentId: string): Promise<void> {
+  const { em, now } = work;
+  const comment = await em.findOne(Comment, { id: commentId, isLocal: true }, { refresh: true });
+  const author = comment && (await em.findOne(Account, comment.author.id));
+  if (!comment || !author || !isLocal(author)) return;
+  const { owner, pageOwner } = await commentTarget(federation.origin, em, comment);
+  const recipients = {
+    accountIds: [owner.id, pageOwner.id],
+    followersOf: isLocal(pageOwner) ? [author.id, pageOwner.id] : [author.id],
+  };
+  const uri = objectUri(federation.origin, 'comment', comment);
+  const act = { actorUri: actorUri(federation.origin, author) };
+  const wasSaid = (await em.count(OutboxItem, { uri: `${uri}#create` })) > 0;
+  if (comment.deletedAt != null || comment.withheldAt != null) {
+    if (!wasSaid) return;
+    const tombstone = { uri, formerType: 'Note', deletedAt: now(), takedown: null };
+    await send(work, federation, author.id, buildDelete({ ...act, uri: `${uri}#delete` }, tombstone), recipients);
+    return;
+  }
+  const document = await commentDocument(federation, em, comment);
+  const editedAt = comment.editedAt ?? comment.createdAt;
+  const activity = wasSaid
+    ? buildUpdate({ ...act, uri: `${uri}#update-${editedAt.getTime()}` }, document, editedAt)
+    : buildCreate({ ...act, uri: `${uri}#create` }, document);
+  await send(work, federation, author.id, activity, recipients);
+}
+
+/** A like goes to whose work it is, and to nobody else. */
+export async function announceReaction(work: Task, federation: Federation, reactionId: string): Promise<void> {
+  const { em } = work;
+  const reaction = await em.findOne(Reaction, reactionId);
+  const account = reaction && (await em.findOne(Account, reaction.account.id));
+  if (!reaction || !account || !isLocal(account)) return;
+  const liked = await likedOf(federation, em, reaction);
+  const owner = await em.findOne(Account, liked.ownerId);
+  if (!owner || isLocal(owner)) return;
+  const uri = likeUri(federation.origin, account, reactionId);
+  const act = { uri, actorUri: actorUri(federation.origin, account) };
+  const like = buildLike(act, liked.uri, actorUri(federation.origin, owner));
+  await send(work, federation, account.id, like, { accountIds: [owner.id] });
+}
+
+async function likedOf({ origin }: Federation, em: Work['em'], reaction: Reaction): Promise<{ uri: string; ownerId: number }> {
+  if (!reaction.comment) {
+    const { model = null, post = null, image = null } = reaction;
+    return pageOf(origin, em, { model, post, image });
+  }
+  const comment = await em.findOneOrFail(Comment, reaction.comment.id);
+  return { uri: objectUri(origin, 'comment', comment), ownerId: comment.author.id };
+}
+
+const likeUri = (origin: string, account: Account, reactionId: string): string =>
+  `${actorUri(origin, account)}#like-${reactionId}`;
+
+/** The row is gone; what was said of it is repeated inside the Undo. */
+export async function announceUnlike(
+  work: Task,
+  federation: Federation,
+  { reactionId, accountId }: { reactionId: string; accountId: number },
+): Promise<void> {
+  const { em } = work;
+  const account = await em.findOne(Account, { id: accountId, host: '' });
+  const said = account && (await em.findOne(OutboxItem, { uri: likeUri(federation.origin, account, reactionId) }));
+  if (!account || !said) return;
+  const like = said.document as Record<string, unknown>;
+  const target = await findTarget(em, federation.origin, String(like.object));
+  if (!target) return;
+  const act = { uri: `${said.uri}-undo`, actorUri: actorUri(federation.origin, account) };
+  await send(work, federation, accountId, buildUndo(act, like), { accountIds: [target.ownerId] });
+}

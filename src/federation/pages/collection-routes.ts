@@ -1,0 +1,149 @@
+import Router from '@koa/router';
+import type { EntityManager } from '@mikro-orm/core';
+import { anyone } from '../../accounts/access/guard.ts';
+import { Account, Follow } from '../../accounts/model.ts';
+import { Model } from '../../catalogue/model.ts';
+import { Comment, Post, Reaction } from '../../gallery/model.ts';
+import { rows, toDate, toNumber } from '../../kit/database/sql.ts';
+import { AppError } from '../../kit/errors.ts';
+import { idParam, uuidParam } from '../../kit/web/forms.ts';
+import type { Ctx, State } from '../../kit/web/state.ts';
+import { actorUri, objectUri } from '../addresses.ts';
+import type { Federation } from '../deps.ts';
+import { isRendered, modelDocument, postDocument } from '../documents/objects.ts';
+import { buildCreate } from '../vocabulary/activity.ts';
+import { buildCollection, buildCollectionPage, emptyCollection } from '../vocabulary/collection.ts';
+import { type Document, withContext } from '../vocabulary/context.ts';
+import { sendActivity } from './negotiate.ts';
+
+const PER_PAGE = 20;
+
+/** What an account has, as numbers; only the outbox has pages, for who knows whom is for the two alone (P04). */
+export function collectionRoutes(federation: Federation): Router<State> {
+  const { origin } = federation;
+  const routes = new Router<State>();
+
+  const counted = (name: string, count: (em: EntityManager, account: Account) => Promise<number>) =>
+    routes.get(`/users/:name/${name}`, anyone, async (ctx) => {
+      const { em } = ctx.state.work;
+      const account = await loadOwner(ctx, ctx.params.name ?? '');
+      const uri = `${actorUri(origin, account)}/${name}`;
+      sendActivity(ctx, buildCollection({ uri, totalItems: await count(em, account), firstPageUri: null }));
+    });
+  counted('followers', (em, account) => em.count(Follow, { target: account, state: 'accepted' }));
+  counted('following', (em, account) => em.count(Follow, { follower: account, state: 'accepted' }));
+  counted('liked', (em, account) => em.count(Reaction, { account }));
+
+  routes.get('/users/:name/outbox', anyone, async (ctx) => {
+    const { em } = ctx.state.work;
+    const account = await loadOwner(ctx, ctx.params.name ?? '');
+    const uri = `${actorUri(origin, account)}/outbox`;
+    const { page, before } = ctx.query;
+    if (page === undefined) {
+      const totalItems = await countPublic(em, account);
+      sendActivity(ctx, buildCollection({ uri, totalItems, firstPageUri: `${uri}?page=1` }));
+      return;
+    }
+    const items = await listPublic(em, account, readBefore(before));
+    const last = items.length === PER_PAGE ? items.at(-1) : undefined;
+    const documents: Document[] = [];
+    for (const item of items) documents.push(...(await createOf(em, item)));
+    sendActivity(
+      ctx,
+      buildCollectionPage({
+        uri: before === undefined ? `${uri}?page=1` : `${uri}?page=1&before=${before}`,
+        collectionUri: uri,
+        nextUri: last ? `${uri}?page=1&before=${last.listedAt.getTime()}` : null,
+        items: documents,
+      }),
+    );
+  });
+
+  routes.get('/actor/outbox', anyone, (ctx) => {
+    sendActivity(ctx, buildCollection({ uri: `${origin}/actor/outbox`, totalItems: 0, firstPageUri: null }));
+  });
+
+  const KINDS = { models: 'model', posts: 'post', images: 'image', comments: 'comment' } as const;
+  for (const [folder, kind] of Object.entries(KINDS)) {
+    routes.get(`/${folder}/:id/replies`, anyone, async (ctx) => {
+      const id = kind === 'comment' ? uuidParam(ctx) : idParam(ctx);
+      const uri = `${objectUri(origin, kind, { id })}/replies`;
+      sendActivity(ctx, withContext(await repliesOf(ctx.state.work.em, uri, kind, id)));
+    });
+    routes.get(`/${folder}/:id/likes`, anyone, async (ctx) => {
+      const id = kind === 'comment' ? uuidParam(ctx) : idParam(ctx);
+      const uri = `${objectUri(origin, kind, { id })}/likes`;
+      const totalItems = await ctx.state.work.em.count(Reaction, { [kind]: id });
+      sendActivity(ctx, withContext({ id: uri, type: 'Collection', totalItems }));
+    });
+  }
+  return routes;
+
+  async function loadOwner(ctx: Ctx, name: string): Promise<Account> {
+    const account = await ctx.state.work.em.findOne(Account, { host: '', name: name.toLowerCase(), state: 'active' });
+    if (!account) throw new AppError('not_found', 'There is no such account.');
+    return account;
+  }
+
+  async function createOf(em: EntityManager, { kind, id }: PublicItem): Promise<Document[]> {
+    const row = kind === 'model' ? await em.findOne(Model, id) : await em.findOne(Post, id);
+    if (!row || (kind === 'post' && !(await isRendered(em, id)))) return [];
+    const document =
+      kind === 'model' ? await modelDocument(federation, em, row as Model) : await postDocument(federation, em, row as Post);
+    const uri = String(document.id);
+    const create = buildCreate({ uri: `${uri}#create`, actorUri: String(document.attributedTo) }, bare(document));
+    return [bare(create)];
+  }
+
+  async function repliesOf(
+    em: EntityManager,
+    uri: string,
+    kind: 'model' | 'post' | 'image' | 'comment',
+    id: number | string,
+  ): Promise<Document> {
+    const shown = { deletedAt: null, withheldAt: null };
+    const comments = await em.find(
+      Comment,
+      kind === 'comment' ? { parent: String(id), ...shown } : { [kind]: id, parent: null, ...shown },
+      { orderBy: { createdAt: 1 }, limit: 100 },
+    );
+    if (comments.length === 0) return emptyCollection(uri);
+    const items = comments.map((comment) => objectUri(origin, 'comment', comment));
+    const first = { type: 'CollectionPage', partOf: uri, items };
+    return { id: uri, type: 'Collection', totalItems: comments.length, first };
+  }
+}
+
+const bare = (document: Document): Document => {
+  const { '@context': _context, ...body } = document;
+  return body;
+};
+
+interface PublicItem {
+  readonly kind: 'model' | 'post';
+  readonly id: number;
+  readonly listedAt: Date;
+}
+
+const PUBLIC = `from (select 'model' as kind, id, listed_at from model where owner_id = ? and is_local = ? and listed_at is not null
+  union all select 'post', id, listed_at from post where owner_id = ? and is_local = ? and listed_at is not null) x`;
+
+async function countPublic(em: EntityManager, { id }: Account): Promise<number> {
+  const [found] = await rows<{ n: unknown }>(em, `select count(*) as n ${PUBLIC}`, [id, true, id, true]);
+  return toNumber(found?.n);
+}
+
+async function listPublic(em: EntityManager, { id }: Account, before: Date): Promise<PublicItem[]> {
+  const found = await rows<{ kind: 'model' | 'post'; id: number; listed_at: unknown }>(
+    em,
+    `select kind, id, listed_at ${PUBLIC} where listed_at < ? order by listed_at desc, kind, id desc limit ${PER_PAGE}`,
+    [id, true, id, true, before],
+  );
+  return found.map((row) => ({ kind: row.kind, id: row.id, listedAt: toDate(row.listed_at) }));
+}
+
+function readBefore(before: unknown): Date {
+  if (before === undefined) return new Date(8.64e15 / 4);
+  if (typeof before !== 'string' || !/^\d{1,14}$/.test(before)) throw new AppError('malformed', 'This is no page.');
+  return new Date(Number(before));
+}

@@ -1,0 +1,43 @@
+import Router from '@koa/router';
+import { anyone } from '../accounts/access/guard.ts';
+import { AppError } from '../kit/errors.ts';
+import { failureOf } from '../kit/web/errors.ts';
+import type { Ctx, State } from '../kit/web/state.ts';
+import type { Federation } from './deps.ts';
+import { receive } from './inbox/receive.ts';
+import { collectionRoutes } from './pages/collection-routes.ts';
+import { discoveryOfPeers } from './pages/discovery-routes.ts';
+import { answerPeers } from './pages/negotiate.ts';
+import { objectRoutes } from './pages/object-routes.ts';
+
+/** All that peers ask for. They stand before the pages, which share their addresses. */
+export function federationRoutes(federation: Federation): Router<State>[] {
+  if (federation.mode === 'off') return [];
+  const all = new Router<State>();
+  all.get(/.*/, answerPeers);
+
+  const inboxes = new Router<State>();
+  const post = async (ctx: Ctx, name: string | null) => {
+    try {
+      await receive(ctx, federation, name);
+    } catch (error) {
+      const failure = failureOf(error);
+      if (failure.status >= 500 && !(error instanceof AppError)) throw error;
+      ctx.status = failure.status;
+      ctx.set('Cache-Control', 'no-store');
+      if (failure.retryAfterSeconds !== null) ctx.set('Retry-After', String(failure.retryAfterSeconds));
+      ctx.body = { error: failure.message };
+    }
+  };
+  inboxes.post('/inbox', anyone, (ctx) => post(ctx, null));
+  inboxes.post('/users/:name/inbox', anyone, (ctx) => post(ctx, ctx.params.name ?? ''));
+  const notHere = (ctx: Ctx) => {
+    ctx.status = 405;
+    ctx.set('Allow', 'POST');
+    ctx.body = { error: 'Only POST is answered here.' };
+  };
+  inboxes.all('/inbox', anyone, notHere);
+  inboxes.all('/users/:name/inbox', anyone, notHere);
+
+  return [all, inboxes, discoveryOfPeers(federation), collectionRoutes(federation), objectRoutes(federation)];
+}
