@@ -2,8 +2,10 @@ import Router from '@koa/router';
 import type { State } from '../kit/web/state.ts';
 import type { GalleryDeps } from './deps.ts';
 import { mediaRoutes } from './images/media-routes.ts';
+import { pageRoutes } from './pages/routes.ts';
 import { editRoutes } from './posts/edit-routes.ts';
 import { uploadRoutes } from './posts/upload-routes.ts';
+import { talkRoutes } from './talk/routes.ts';
 
 /** Pictures: how they come in, their bytes and pages, and what people say of things. */
 export function galleryRoutes(deps: GalleryDeps): Router<State> {
@@ -11,5 +13,7 @@ export function galleryRoutes(deps: GalleryDeps): Router<State> {
   mediaRoutes(routes);
   uploadRoutes(routes, deps);
   editRoutes(routes, deps);
+  pageRoutes(routes, deps);
+  talkRoutes(routes, deps);
   return routes;
 }

@@ -1,0 +1,147 @@
+import { rows } from '../../kit/database/sql.ts';
+import { t } from '../../kit/web/messages.ts';
+import type { Work } from '../../kit/work.ts';
+import type { RESOURCE_KINDS } from '../model.ts';
+import type { Recipe, Resource } from '../recipe/recipe.ts';
+import { writeInfotext } from '../recipe/write.ts';
+import type { Eyes } from '../views.ts';
+
+/** A model, LoRA or embedding as `recipe.njk` draws it. */
+export interface ResourceView {
+  readonly useId: string;
+  readonly name: string;
+  readonly version: string;
+  readonly type: string;
+  readonly weight: number | null;
+  /** Null: not on this node yet. */
+  readonly url: string | null;
+  readonly hash: string;
+  readonly image: { readonly id: number } | null;
+}
+
+export interface RecipeView {
+  readonly prompt: string;
+  readonly negativePrompt: string;
+  readonly parameters: readonly { readonly label: string; readonly value: string }[];
+  /** What the tool wrote besides, by its own names. */
+  readonly others: readonly { readonly label: string; readonly value: string }[];
+  readonly resources: readonly ResourceView[];
+  readonly copyText: string;
+  readonly workflowUrl: string;
+  readonly remixUrl: string;
+  readonly tool: string;
+}
+
+interface UseRow {
+  id: string;
+  kind: (typeof RESOURCE_KINDS)[number];
+  name: string;
+  hash: string | null;
+  weight: number | null;
+  uri: string | null;
+  version_id: number | null;
+  model_id: number | null;
+  version_name: string | null;
+  model_name: string | null;
+  model_type: string | null;
+  cover_id: number | null;
+}
+
+const ORDER = ['checkpoint', 'lora', 'locon', 'embedding', 'vae'];
+
+/** What a picture was made with; a version that is not public links nowhere. One query. */
+export async function listUses(em: Work['em'], imageId: number, eyes: Eyes): Promise<UseRow[]> {
+  const found = await rows<UseRow>(
+    em,
+    `select r.id, r.kind, r.name, r.hash, r.weight, r.uri, v.id as version_id, m.id as model_id, v.name as version_name,
+       m.name as model_name, m.type as model_type, c.id as cover_id
+     from resource_use r
+       left join model_version v on v.id = r.version_id and v.state = 'published'
+       left join model m on m.id = v.model_id and m.state = 'published' and m.listed_at is not null
+       left join image c on c.id = m.cover_image_id and (c.level & ?) <> 0 and (c.level & ?) = 0
+     where r.image_id = ? order by r.position, r.id limit 200`,
+    [eyes.levels, eyes.blurLevels, imageId],
+  );
+  const place = ({ kind }: UseRow) => (ORDER.indexOf(kind) + ORDER.length + 1) % (ORDER.length + 1);
+  return found.sort((a, b) => place(a) - place(b));
+}
+
+const resourceView = (row: UseRow): ResourceView => ({
+  useId: row.id,
+  name: row.model_id === null ? row.name || t('recipe.unnamed') : (row.model_name ?? ''),
+  version: row.model_id === null ? '' : (row.version_name ?? ''),
+  type: row.model_type ?? t(`resource.${row.kind}`),
+  weight: row.weight,
+  url: row.model_id === null ? null : `/models/${row.model_id}?version=${row.version_id}`,
+  hash: row.hash ?? '',
+  image: row.cover_id === null ? null : { id: row.cover_id },
+});
+
+/** Some tools write whole graphs among their settings; a table is no place for them. */
+const LONGEST_OTHER = 300;
+
+export function recipeView(
+  recipe: Recipe | null,
+  uses: readonly UseRow[],
+  { imageId, hasWorkflow, canRemix }: { imageId: number; hasWorkflow: boolean; canRemix: boolean },
+): RecipeView {
+  const others = Object.entries(recipe?.others ?? {});
+  return {
+    prompt: recipe?.prompt ?? '',
+    negativePrompt: recipe?.negativePrompt ?? '',
+    parameters: recipe ? parametersOf(recipe, uses) : [],
+    others: others
+      .filter(([, value]) => value.length <= LONGEST_OTHER)
+      .slice(0, 60)
+      .map(([label, value]) => ({ label, value })),
+    resources: uses.map(resourceView),
+    copyText: recipe ? writeInfotext(recipe, uses.map(resourceOf)) : '',
+    workflowUrl: hasWorkflow ? `/images/${imageId}/workflow.json` : '',
+    remixUrl: recipe && canRemix ? `/generate?remix=${imageId}` : '',
+    tool: recipe?.tool ?? '',
+  };
+}
+
+const resourceOf = ({ kind, name, hash, weight, uri }: UseRow): Resource => ({
+  // infotext has no other word for what it does not know
+  kind: kind === 'other' ? 'checkpoint' : kind,
+  name,
+  ...(hash ? { hash } : {}),
+  ...(weight === null ? {} : { weight }),
+  ...(uri ? { uri } : {}),
+});
+
+function parametersOf(recipe: Recipe, uses: readonly UseRow[]): { label: string; value: string }[] {
+  const has = (kind: string) => uses.some((use) => use.kind === kind);
+  const size = recipe.width && recipe.height ? `${recipe.width} × ${recipe.height}` : undefined;
+  const values: [string, string | number | undefined][] = [
+    ['model', has('checkpoint') ? undefined : recipe.modelName],
+    ['sampler', recipe.sampler],
+    ['scheduler', recipe.scheduler],
+    ['steps', recipe.steps],
+    ['cfg-scale', recipe.cfgScale],
+    ['guidance', recipe.guidance],
+    ['seed', recipe.seed],
+    ['size', size],
+    ['clip-skip', recipe.clipSkip],
+    ['denoising', recipe.denoisingStrength],
+    ['hires-upscale', recipe.hiresUpscale],
+    ['hires-steps', recipe.hiresSteps],
+    ['hires-upscaler', recipe.hiresUpscaler],
+    ['vae', has('vae') ? undefined : recipe.vae],
+    ['version', recipe.version],
+  ];
+  return values.flatMap(([key, value]) =>
+    value === undefined || value === '' ? [] : [{ label: t(`parameter.${key}`), value: String(value) }],
+  );
+}
+
+/** Tags of a post, for its page. */
+export async function listTagLinks(em: Work['em'], postId: number): Promise<{ label: string; href: string }[]> {
+  const found = await rows<{ name: string }>(
+    em,
+    'select t.name from post_tag x join tag t on t.id = x.tag_id where x.post_id = ? order by t.name',
+    [postId],
+  );
+  return found.map(({ name }) => ({ label: name, href: `/tags/${encodeURIComponent(name)}` }));
+}

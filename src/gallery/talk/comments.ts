@@ -1,0 +1,164 @@
+import type { EntityManager } from '@mikro-orm/core';
+import { z } from 'zod';
+import { Account } from '../../accounts/model.ts';
+import { can } from '../../accounts/permissions.ts';
+import { Model } from '../../catalogue/model.ts';
+import { rows } from '../../kit/database/sql.ts';
+import { AppError } from '../../kit/errors.ts';
+import { record } from '../../kit/events/events.ts';
+import { newId } from '../../kit/ids.ts';
+import type { Work } from '../../kit/work.ts';
+import { commentCreated, commentDeleted, commentEdited } from '../events.ts';
+import { Comment, Image, Post } from '../model.ts';
+import { assertNoBlock, loadSubject, type Speaker, type Subject } from './target.ts';
+
+const MOST_CHARACTERS = 10_000;
+/** HTML of a peer may be longer than what it says. */
+const MOST_REMOTE_CHARACTERS = 100_000;
+
+const uuid = /^[0-9a-f-]{36}$/;
+
+export const CommentForm = z.object({
+  text: z
+    .string()
+    .trim()
+    .min(1, 'Say something first.')
+    .max(MOST_CHARACTERS, 'A comment has at most 10,000 characters.'),
+  parent: z.string().regex(uuid).optional().catch(undefined),
+});
+
+export interface NewComment {
+  /** Markdown; of a peer, HTML as it came. */
+  readonly text: string;
+  readonly parentId?: string | undefined;
+  /** Of a peer. The same uri again returns the comment that is there. */
+  readonly remote?: { readonly uri: string; readonly createdAt: Date };
+}
+
+/**
+ * Says something under a model, post or picture. Federation calls it for people elsewhere, the web for ours. Throws
+ * `not_found` for what the speaker may not see, `forbidden` across a block, `invalid` for a parent that is elsewhere.
+ */
+export async function addComment(
+  { em, now }: Pick<Work, 'em' | 'now'>,
+  speaker: Speaker,
+  subject: Subject,
+  { text, parentId, remote }: NewComment,
+): Promise<string> {
+  const { ownerId } = await loadSubject(em, speaker, subject);
+  const parent = parentId ? await loadParent(em, parentId, subject) : null;
+  await assertNoBlock(em, speaker.id, parent ? [ownerId, parent.author.id] : [ownerId]);
+  return em.transactional(async (tx) => {
+    const known = remote && (await tx.findOne(Comment, { uri: remote.uri }));
+    if (known) return known.id;
+    const comment = tx.create(
+      Comment,
+      {
+        id: newId(),
+        author: tx.getReference(Account, speaker.id),
+        ...subjectColumns(tx, subject),
+        parent: parent && tx.getReference(Comment, parent.id),
+        text: text.replaceAll('\u0000', '').slice(0, remote ? MOST_REMOTE_CHARACTERS : MOST_CHARACTERS),
+        isLocal: !remote,
+        uri: remote?.uri ?? null,
+        createdAt: remote && remote.createdAt < now() ? remote.createdAt : now(),
+      },
+      { persist: true },
+    );
+    record(tx, commentCreated, { commentId: comment.id });
+    await tx.flush();
+    await countComments(tx, subject, 1);
+    return comment.id;
+  });
+}
+
+function subjectColumns(em: EntityManager, { kind, id }: Subject) {
+  return {
+    model: kind === 'model' ? em.getReference(Model, id) : null,
+    post: kind === 'post' ? em.getReference(Post, id) : null,
+    image: kind === 'image' ? em.getReference(Image, id) : null,
+  };
+}
+
+async function loadParent(em: EntityManager, parentId: string, subject: Subject): Promise<Comment> {
+  const parent = await em.findOne(Comment, {
+    id: parentId,
+    [subject.kind]: subject.id,
+    deletedAt: null,
+    withheldAt: null,
+  });
+  if (!parent) throw new AppError('invalid', 'What you answer to is not there any more.');
+  return parent;
+}
+
+/** In the transaction of the change, so that the number and the rows never disagree. */
+async function countComments(em: EntityManager, { kind, id }: Subject, by: 1 | -1): Promise<void> {
+  await rows(em, `update ${kind} set comment_count = comment_count + ? where id = ? returning id`, [by, id]);
+}
+
+export const subjectOf = (comment: Comment): Subject => {
+  if (comment.model) return { kind: 'model', id: comment.model.id };
+  if (comment.post) return { kind: 'post', id: comment.post.id };
+  return { kind: 'image', id: comment.image?.id ?? 0 };
+};
+
+/** Throws `not_found` for what was deleted or withheld. */
+export async function loadComment(em: EntityManager, commentId: string): Promise<Comment> {
+  const comment = await em.findOne(Comment, { id: commentId, deletedAt: null, withheldAt: null });
+  if (!comment) throw new AppError('not_found', 'There is no such comment.');
+  return comment;
+}
+
+/** By its author only. */
+export async function editComment(
+  { em, now }: Pick<Work, 'em' | 'now'>,
+  speaker: Speaker,
+  commentId: string,
+  text: string,
+): Promise<void> {
+  const comment = await loadComment(em, commentId);
+  if (comment.author.id !== speaker.id) throw new AppError('forbidden', 'Only its author can change a comment.');
+  if (comment.text === text) return;
+  Object.assign(comment, { text: text.slice(0, MOST_REMOTE_CHARACTERS), editedAt: now() });
+  record(em, commentEdited, { commentId });
+  await em.flush();
+}
+
+/**
+ * By its author or whoever owns the page: the words are gone. By a moderator: they are withheld, and can be looked at
+ * again. What was answered to it stays.
+ */
+export async function deleteComment(
+  { em, now }: Pick<Work, 'em' | 'now'>,
+  speaker: Speaker,
+  commentId: string,
+): Promise<Subject> {
+  const comment = await loadComment(em, commentId);
+  const subject = subjectOf(comment);
+  const isModerator = can(speaker, 'moderateContent');
+  const isOwn =
+    comment.author.id === speaker.id ||
+    (!isModerator && (await loadSubject(em, speaker, subject)).ownerId === speaker.id);
+  if (!isOwn && !isModerator) throw new AppError('forbidden', 'Only its author can delete a comment.');
+  await em.transactional(async (tx) => {
+    const gone = isOwn ? { deletedAt: now(), text: '' } : { withheldAt: now() };
+    const count = await tx.nativeUpdate(Comment, { id: commentId, deletedAt: null, withheldAt: null }, gone);
+    if (count === 0) return;
+    record(tx, commentDeleted, { commentId });
+    await tx.flush();
+    await countComments(tx, subject, -1);
+  });
+  return subject;
+}
+
+/** What a moderator withheld is shown again. */
+export async function restoreComment({ em }: Pick<Work, 'em'>, commentId: string): Promise<void> {
+  await em.transactional(async (tx) => {
+    const comment = await tx.findOne(Comment, { id: commentId, deletedAt: null, withheldAt: { $ne: null } });
+    if (!comment) return;
+    comment.withheldAt = null;
+    record(tx, commentEdited, { commentId });
+    await tx.flush();
+    await countComments(tx, subjectOf(comment), 1);
+  });
+}

@@ -1,0 +1,119 @@
+import { can } from '../../accounts/permissions.ts';
+import { rows, toBoolean, toDate, toNumber } from '../../kit/database/sql.ts';
+import { renderMarkdown, renderRemoteHtml } from '../../kit/web/markdown.ts';
+import { t } from '../../kit/web/messages.ts';
+import type { Work } from '../../kit/work.ts';
+import { OWNER_COLUMNS, type OwnerRow, type OwnerView, ownerView } from '../views.ts';
+import type { Subject } from './target.ts';
+
+/** A comment as `comment.njk` draws it. */
+export interface CommentView {
+  readonly id: string;
+  readonly account: OwnerView;
+  readonly html: string;
+  readonly postedAt: string;
+  readonly isEdited: boolean;
+  readonly depth: number;
+  readonly url: string;
+  readonly canDelete: boolean;
+  readonly deleteUrl: string;
+  readonly editUrl: string;
+  readonly reportUrl: string;
+  readonly likeUrl: string;
+  readonly liked: boolean;
+  readonly likeCount: number;
+  readonly replyable: boolean;
+}
+
+export interface Conversation {
+  /** Threads in order of their first word, answers below what they answer to. */
+  readonly items: readonly CommentView[];
+  /** Where the form posts to; empty for a visitor. */
+  readonly action: string;
+}
+
+const MOST_COMMENTS = 500;
+const DEEPEST = 4;
+
+interface CommentRow extends OwnerRow {
+  id: string;
+  parent_id: string | null;
+  text: string;
+  is_local: unknown;
+  like_count: number;
+  created_at: unknown;
+  edited_at: unknown;
+  deleted_at: unknown;
+  withheld_at: unknown;
+  liked: unknown;
+}
+
+/** What is said under something, for whoever may see that thing: the caller has judged. One query. */
+export async function loadConversation(
+  { em, viewer }: Pick<Work, 'em' | 'viewer'>,
+  subject: Subject,
+  ownerId: number,
+): Promise<Conversation> {
+  const viewerId = viewer?.id ?? 0;
+  const found = await rows<CommentRow>(
+    em,
+    `select c.id, c.parent_id, c.text, c.is_local, c.like_count, c.created_at, c.edited_at, c.deleted_at, c.withheld_at,
+       ${OWNER_COLUMNS}, (select count(*) from reaction r where r.account_id = ? and r.comment_id = c.id) as liked
+     from comment c join account a on a.id = c.author_id
+     where c.${subject.kind}_id = ? and not exists (select 1 from block b where b.account_id = ? and b.target_id = c.author_id)
+       and not exists (select 1 from block b where b.target_id = ? and b.account_id = c.author_id and b.kind = 'block')
+     order by c.created_at, c.id limit ?`,
+    [viewerId, subject.id, viewerId, viewerId, MOST_COMMENTS],
+  );
+  const childrenOf = new Map<string, CommentRow[]>();
+  const ids = new Set(found.map(({ id }) => id));
+  for (const row of found) {
+    // the answer to somebody whom this person does not see stands by itself
+    const parent = row.parent_id && ids.has(row.parent_id) ? row.parent_id : '';
+    childrenOf.set(parent, [...(childrenOf.get(parent) ?? []), row]);
+  }
+  const items: CommentView[] = [];
+  const walk = (parent: string, depth: number): boolean => {
+    let any = false;
+    for (const row of childrenOf.get(parent) ?? []) {
+      const at = items.length;
+      items.push(commentView(row, depth, viewer, ownerId));
+      const isAnswered = walk(row.id, depth + 1);
+      // what is gone leaves a mark only where something hangs on it
+      if (isGone(row) && !isAnswered) items.splice(at, 1);
+      else any = true;
+    }
+    return any;
+  };
+  walk('', 0);
+  return { items, action: viewer ? `/${subject.kind}s/${subject.id}/comments` : '' };
+}
+
+const isGone = (row: CommentRow): boolean => row.deleted_at != null || row.withheld_at != null;
+
+function commentView(row: CommentRow, depth: number, viewer: Work['viewer'], ownerId: number): CommentView {
+  const gone = isGone(row);
+  const isAuthor = viewer?.id === row.owner_id;
+  const html = gone
+    ? `<p><em>${t(row.deleted_at == null ? 'comment.withheld' : 'comment.deleted')}</em></p>`
+    : toBoolean(row.is_local)
+      ? renderMarkdown(row.text)
+      : renderRemoteHtml(row.text);
+  return {
+    id: row.id,
+    account: ownerView(row),
+    html,
+    postedAt: toDate(row.created_at).toISOString(),
+    isEdited: row.edited_at != null,
+    depth: Math.min(depth, DEEPEST),
+    url: `/comments/${row.id}`,
+    canDelete: !gone && viewer !== null && (isAuthor || viewer.id === ownerId || can(viewer, 'moderateContent')),
+    deleteUrl: `/comments/${row.id}/removal`,
+    editUrl: !gone && isAuthor ? `/comments/${row.id}/edit` : '',
+    reportUrl: gone || isAuthor ? '' : `/reports/new?comment=${row.id}`,
+    likeUrl: gone || !viewer ? '' : `/comments/${row.id}/likes`,
+    liked: toNumber(row.liked) > 0,
+    likeCount: row.like_count,
+    replyable: !gone,
+  };
+}

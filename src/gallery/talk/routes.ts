@@ -1,0 +1,119 @@
+import type Router from '@koa/router';
+import { z } from 'zod';
+import { anyone, membersOnly, viewerIn } from '../../accounts/access/guard.ts';
+import { AppError } from '../../kit/errors.ts';
+import {
+  type FormState,
+  idParam,
+  readForm,
+  readRawForm,
+  submitForm,
+  uuidParam,
+  wantsJson,
+} from '../../kit/web/forms.ts';
+import { t } from '../../kit/web/messages.ts';
+import type { Limit } from '../../kit/web/rate-limit.ts';
+import type { Ctx, State } from '../../kit/web/state.ts';
+import { view } from '../../kit/web/views.ts';
+import type { GalleryDeps } from '../deps.ts';
+import { addComment, CommentForm, deleteComment, editComment, loadComment, subjectOf } from './comments.ts';
+import { like, loadLikes, unlike } from './likes.ts';
+import { loadSubject, type Target, urlOf } from './target.ts';
+
+const COMMENT: Limit = { name: 'comment', max: 30, perMs: 600_000 };
+const LIKE: Limit = { name: 'like', max: 300, perMs: 3_600_000 };
+
+const EditForm = CommentForm.pick({ text: true });
+
+interface CommentPage {
+  readonly commentId: string;
+  readonly text: string;
+  readonly backUrl: string;
+  readonly errors: Readonly<Record<string, string>>;
+  readonly page: { title: string; noindex: boolean };
+}
+const commentPage = view<CommentPage>('gallery/comment');
+
+type ParamCtx = Ctx & { params: Record<string, string | undefined> };
+
+/** What people say of models, posts and pictures, and what they like. */
+export function talkRoutes(routes: Router<State>, { limits }: GalleryDeps): void {
+  for (const kind of ['model', 'post', 'image'] as const) {
+    routes.post(`/${kind}s/:id/comments`, membersOnly, async (ctx) => {
+      limits.take(ctx, COMMENT);
+      const { text, parent } = await readForm(ctx, CommentForm);
+      const subject = { kind, id: idParam(ctx) };
+      const commentId = await addComment(ctx.state.work, viewerIn(ctx), subject, { text, parentId: parent });
+      if (wantsJson(ctx)) ctx.body = { id: commentId, url: `/comments/${commentId}` };
+      else ctx.redirect(`${urlOf(subject)}#comment-${commentId}`);
+    });
+    likeRoutes(routes, `/${kind}s/:id/likes`, limits, (ctx) => ({ kind, id: idParam(ctx) }));
+  }
+  likeRoutes(routes, '/comments/:id/likes', limits, (ctx) => ({ kind: 'comment', id: uuidParam(ctx) }));
+
+  routes.get('/comments/:id', anyone, async (ctx) => {
+    const { em, viewer } = ctx.state.work;
+    const comment = await loadComment(em, uuidParam(ctx));
+    const subject = subjectOf(comment);
+    await loadSubject(em, viewer, subject);
+    ctx.redirect(`${urlOf(subject)}#comment-${comment.id}`);
+  });
+
+  const showEdit = async (ctx: ParamCtx, form?: FormState) => {
+    const comment = await loadComment(ctx.state.work.em, uuidParam(ctx));
+    if (comment.author.id !== viewerIn(ctx).id) throw new AppError('not_found', 'There is no such comment.');
+    const typed = form?.values.text;
+    commentPage(ctx, {
+      commentId: comment.id,
+      text: typeof typed === 'string' ? typed : comment.text,
+      backUrl: `/comments/${comment.id}`,
+      errors: form?.errors ?? {},
+      page: { title: t('comment.edit'), noindex: true },
+    });
+  };
+
+  routes.get('/comments/:id/edit', membersOnly, (ctx) => showEdit(ctx));
+
+  routes.post('/comments/:id/edit', membersOnly, (ctx) =>
+    submitForm(
+      ctx,
+      EditForm,
+      async ({ text }) => {
+        await editComment(ctx.state.work, viewerIn(ctx), uuidParam(ctx), text);
+        ctx.redirect(`/comments/${uuidParam(ctx)}`);
+      },
+      (form) => showEdit(ctx, form),
+    ),
+  );
+
+  routes.post('/comments/:id/removal', membersOnly, async (ctx) => {
+    const subject = await deleteComment(ctx.state.work, viewerIn(ctx), uuidParam(ctx));
+    ctx.redirect(`${urlOf(subject)}#comments`);
+  });
+}
+
+const LikeForm = z.object({ on: z.enum(['0', '1']).catch('1') });
+
+/** The button of a toggle posts `on`; a program posts to `…/likes` and `…/likes/removal`. */
+function likeRoutes(
+  routes: Router<State>,
+  path: string,
+  limits: GalleryDeps['limits'],
+  targetOf: (ctx: ParamCtx) => Target,
+): void {
+  const answer = async (ctx: ParamCtx, isOn: boolean) => {
+    limits.take(ctx, LIKE);
+    const viewer = viewerIn(ctx);
+    const { work } = ctx.state;
+    const target = targetOf(ctx);
+    if (isOn) await like(work, viewer, target);
+    else await unlike(work, viewer, target);
+    if (wantsJson(ctx)) ctx.body = await loadLikes(work.em, viewer.id, target);
+    else ctx.redirect(target.kind === 'comment' ? `/comments/${target.id}` : urlOf(target));
+  };
+  routes.post(path, membersOnly, async (ctx) => {
+    const { on } = LikeForm.parse(await readRawForm(ctx));
+    await answer(ctx, on === '1');
+  });
+  routes.post(`${path}/removal`, membersOnly, (ctx) => answer(ctx, false));
+}
