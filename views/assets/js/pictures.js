@@ -11,8 +11,10 @@ class Pictures extends HTMLElement {
     this.failed = 0;
     this.url = this.dataset.url;
     this.picker.addEventListener('change', () => {
-      void this.take([...this.picker.files]);
+      // emptied first: the form that makes the draft would send them too
+      const files = [...this.picker.files];
       this.picker.value = '';
+      void this.take(files);
     });
     for (const kind of ['dragover', 'dragleave', 'drop']) this.addEventListener(kind, (event) => this.onDrag(event));
     this.onLeave = (event) => this.running > 0 && event.preventDefault();
