@@ -2,7 +2,6 @@ import { z } from 'zod';
 import { defineSettings } from '../kit/settings.ts';
 
 export const SIGN_UP_MODES = ['open', 'approval', 'invite', 'closed'] as const;
-export type SignUpMode = (typeof SIGN_UP_MODES)[number];
 
 /** What the node says of itself and whom it lets in; first set on the first-run page. */
 export const nodeSettings = defineSettings(

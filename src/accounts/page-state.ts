@@ -12,7 +12,7 @@ export const THEMES = ['system', 'dark', 'light'] as const;
 export type Theme = (typeof THEMES)[number];
 
 /** Written by the switch in the menu too, so it bears its plain name and scripts may read it. */
-export const THEME_COOKIE = 'theme';
+const THEME_COOKIE = 'theme';
 
 const themeOf = (ctx: Ctx): Theme => {
   const chosen = ctx.cookies.get(THEME_COOKIE);

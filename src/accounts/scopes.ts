@@ -3,7 +3,7 @@ import type { Viewer } from '../kit/work.ts';
 import { PERMISSION, type Permission } from './permissions.ts';
 
 /** What a token may be limited to, and the permissions that each lets through. */
-export const SCOPES = {
+const SCOPES = {
   read: [],
   'write:models': ['publish'],
   'write:images': ['publish'],

@@ -17,7 +17,7 @@ export const sweepAccountsJob = defineJob({
 });
 
 /** Forgets what has run out: sessions, links, and mail, sent or not. */
-export async function sweepAccounts({ em, now }: Pick<Work, 'em' | 'now'>): Promise<void> {
+async function sweepAccounts({ em, now }: Pick<Work, 'em' | 'now'>): Promise<void> {
   await sweepSessions({ em, now });
   await sweepOneTime({ em, now });
   await em.nativeDelete(OutboxMail, { createdAt: { $lt: new Date(now().getTime() - MAIL_KEPT_MS) } });

@@ -6,7 +6,7 @@ import { SMTPServer } from 'smtp-server';
 import { createToken } from '../../src/accounts/access/tokens.ts';
 import { Login } from '../../src/accounts/login.ts';
 import { OutboxMail } from '../../src/accounts/mail/model.ts';
-import { givenMember } from '../factories/accounts.ts';
+import { givenMember, givenSettings } from '../factories/accounts.ts';
 import { testNode } from '../node.ts';
 import { Browser, mailedSecret, PASSWORD, textOf } from './browser.ts';
 
@@ -127,6 +127,24 @@ test('with a mail server the letter goes out, with both bodies, and its link is 
   const sent = await em.findOneOrFail(OutboxMail, { toAddress: 'ada@example.org' });
   assert.ok(sent.sentAt);
   assert.equal(sent.text + sent.html, '');
+});
+
+test('a link in the mail also confirms the address of somebody who never opened the first one', async (t) => {
+  const { node, em, start } = await testNode(t, { env: { SMTP_URL: 'smtp://127.0.0.1:9' } });
+  const browser = new Browser(await start('web'));
+  const ada = await givenMember(em, 'ada');
+  const login = await em.findOneOrFail(Login, ada.id);
+  ada.state = 'unverified';
+  login.emailVerifiedAt = null;
+  login.inviter = null;
+  await em.flush();
+  await givenSettings({ node, em }, { signUpMode: 'open' });
+
+  await browser.post('/password/forgotten', { name: 'ada' });
+  const secret = await mailedSecret({ node }, 'ada@example.org');
+  await browser.post(`/password/reset?token=${secret}`, { password: NEW_PASSWORD });
+
+  assert.equal((await browser.signIn('ada', NEW_PASSWORD)).status, 302);
 });
 
 test('a new address counts once its link is opened; the old one is told at once', async (t) => {

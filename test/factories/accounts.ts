@@ -19,7 +19,7 @@ export async function givenMember(
 
 /** Changes what the owner set in the admin pages. */
 export async function givenSettings(
-  { node, em }: TestNode,
+  { node, em }: Pick<TestNode, 'node' | 'em'>,
   change: Partial<z.output<typeof nodeSettings.schema>>,
 ): Promise<void> {
   const before = await node.settings.read(em, nodeSettings);

@@ -1,7 +1,7 @@
 import { defineEntity, type InferEntity, p } from '@mikro-orm/core';
 import { Account } from '../model.ts';
 
-export const CREDENTIAL_KINDS = ['password', 'totp', 'passkey', 'recovery'] as const;
+const CREDENTIAL_KINDS = ['password', 'totp', 'passkey', 'recovery'] as const;
 
 /** One way to prove to be an account. An account has one password, one authenticator app, several passkeys and codes. */
 export const Credential = defineEntity({
@@ -62,7 +62,7 @@ export const ApiToken = defineEntity({
 });
 export interface ApiToken extends InferEntity<typeof ApiToken> {}
 
-export const ONE_TIME_KINDS = ['set_up', 'verify_email', 'reset_password', 'second_factor', 'passkey'] as const;
+const ONE_TIME_KINDS = ['set_up', 'verify_email', 'reset_password', 'second_factor', 'passkey'] as const;
 export type OneTimeKind = (typeof ONE_TIME_KINDS)[number];
 
 /** A secret that works once and not for long: links in mail, the step between password and code, passkey challenges. */

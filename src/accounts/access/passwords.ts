@@ -12,7 +12,7 @@ const COST = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const;
 const NOBODYS_HASH =
   '$argon2id$v=19$m=19456,t=2,p=1$rO2KKAVo2aErakt6LXwkbQ$1uLSypjArEuASONkFUyEc7Yj40dePDKZGOkCa3iHg54';
 
-export const MIN_PASSWORD_LENGTH = 10;
+const MIN_PASSWORD_LENGTH = 10;
 
 /** Long enough, and not one thing over and over; no rules about signs (NIST SP 800-63B, 3.1.1.2). */
 export const NewPassword = z

@@ -80,7 +80,7 @@ const BROWSERS = [/(Firefox)\//, /(Edg)\w*\//, /(OPR)\//, /(Chrome)\//, /(Safari
 const SYSTEMS = [/(Android)/, /(iPhone|iPad)/, /(Windows)/, /(Mac OS X)/, /(Linux)/];
 
 /** `Firefox, Linux`: enough to know one's own machines. */
-export function describeBrowser(userAgent: string): string {
+function describeBrowser(userAgent: string): string {
   const first = (patterns: readonly RegExp[]) => patterns.map((one) => one.exec(userAgent)?.[1]).find(Boolean);
   const names: Readonly<Record<string, string>> = { Edg: 'Edge', OPR: 'Opera', 'Mac OS X': 'macOS' };
   const parts = [first(BROWSERS), first(SYSTEMS)].filter((part) => part !== undefined);

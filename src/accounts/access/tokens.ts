@@ -8,7 +8,7 @@ import { ApiToken } from './model.ts';
 import { hashSecret } from './secrets.ts';
 
 /** Makes a token findable by secret scanners. */
-export const TOKEN_PREFIX = 'tessera_';
+const TOKEN_PREFIX = 'tessera_';
 const MAX_TOKENS = 50;
 
 const listOf = z.union([z.string().transform((one) => [one]), z.array(z.string())]);

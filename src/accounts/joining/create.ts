@@ -12,7 +12,7 @@ import { Account } from '../model.ts';
 import { ROLE_PERMISSIONS, type Role } from '../permissions.ts';
 
 /** What peers also take as a name: dots and hyphens within, not at the ends. */
-export const AccountName = z
+const AccountName = z
   .string()
   .trim()
   .toLowerCase()
@@ -90,9 +90,13 @@ export async function insertAccount(
 }
 
 async function refuseTaken({ em }: Pick<Work, 'em'>, name: string, email: string): Promise<void> {
-  // also a deleted account keeps its name: peers remember who it was
-  if ((await em.count(Account, { host: '', name })) > 0) throw taken('name', 'This name is taken.');
+  await refuseTakenName({ em }, name);
   if ((await em.count(Login, { email })) > 0) throw taken('email', 'There is an account with this address already.');
+}
+
+/** Also a deleted account keeps its name: peers remember who it was. */
+export async function refuseTakenName({ em }: Pick<Work, 'em'>, name: string): Promise<void> {
+  if ((await em.count(Account, { host: '', name })) > 0) throw taken('name', 'This name is taken.');
 }
 
 const taken = (field: string, message: string) => new AppError('conflict', message, { fields: { [field]: message } });

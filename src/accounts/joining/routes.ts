@@ -10,6 +10,7 @@ import { keepSecret, tokenOf } from '../access/password-routes.ts';
 import { type AccountDeps, openDoor } from '../deps.ts';
 import { type NodeSettings, nodeSettings } from '../node-settings.ts';
 import { saidPage } from '../said-page.ts';
+import { refuseTakenName } from './create.ts';
 import { findOpenInvite } from './invites.ts';
 import { loadSetUp, SetUpForm, setUp } from './set-up.ts';
 import { findSignUpMode, SignUpForm, signUp } from './sign-up.ts';
@@ -71,6 +72,8 @@ export function joiningRoutes(deps: AccountDeps): Router<State> {
       async (form) => {
         const { work } = ctx.state;
         refusePrograms(form, secretKey, work.now());
+        // before the form counts as sent: a name that is taken is no reason to wait
+        await refuseTakenName(work, form.name);
         spendTicket(limits, form.ticket);
         limits.take(ctx, JOINED);
         const { account, admission } = await signUp(work, await openDoor(deps, work), form);

@@ -18,7 +18,7 @@ export const SetUpForm = NewAccount.extend({
   ceiling: z.enum(['1', '2', '4', '8', '16'], 'Choose a rating.').transform(Number),
 });
 
-export async function hasOwner({ em }: Pick<Work, 'em'>): Promise<boolean> {
+async function hasOwner({ em }: Pick<Work, 'em'>): Promise<boolean> {
   return (await em.count(Account, { host: '', role: 'owner' })) > 0;
 }
 

@@ -28,12 +28,7 @@ export async function verifyEmail(
   }
   const account = login.account.$;
   login.email = token.email;
-  login.emailVerifiedAt = now();
-  if (account.state === 'unverified') {
-    const mustWait = signUpMode === 'approval' && !login.inviter;
-    account.state = mustWait ? 'awaiting_approval' : 'active';
-    record(em, mustWait ? accountAwaitsApproval : accountJoined, { accountId: account.id });
-  }
+  noteVerified({ em, now }, account, login, signUpMode);
   try {
     await em.flush();
   } catch (cause) {
@@ -43,6 +38,20 @@ export async function verifyEmail(
     throw cause;
   }
   return account;
+}
+
+/** Lets a new account in, or to the queue. Persisted with the caller's flush. */
+export function noteVerified(
+  { em, now }: Pick<Work, 'em' | 'now'>,
+  account: Account,
+  login: Login,
+  signUpMode: NodeSettings['signUpMode'],
+): void {
+  login.emailVerifiedAt = now();
+  if (account.state !== 'unverified') return;
+  const mustWait = signUpMode === 'approval' && !login.inviter;
+  account.state = mustWait ? 'awaiting_approval' : 'active';
+  record(em, mustWait ? accountAwaitsApproval : accountJoined, { accountId: account.id });
 }
 
 export const ResendForm = z.object({ name: z.string().trim().min(1, 'Your name or e-mail address.').max(254) });

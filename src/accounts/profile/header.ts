@@ -28,7 +28,7 @@ export interface ProfileHeader {
 }
 
 /** How the viewer stands to the account. */
-export interface Relation {
+interface Relation {
   readonly isSelf: boolean;
   readonly isSignedIn: boolean;
   readonly follow: 'none' | 'pending' | 'accepted';
@@ -63,7 +63,7 @@ export const accountCard = (account: Account): AccountCard => ({
 });
 
 /** The local account of a page address. Throws `not_found` also for one that is not in yet, `gone` for a deleted one. */
-export async function loadProfileAccount({ em }: Pick<Work, 'em'>, name: string, host: string): Promise<Account> {
+async function loadProfileAccount({ em }: Pick<Work, 'em'>, name: string, host: string): Promise<Account> {
   const account = await em.findOne(Account, { host: host.toLowerCase(), name: name.toLowerCase() });
   if (account?.state === 'deleted') throw new AppError('gone', 'This account was deleted.');
   if (!account || account.state === 'unverified' || account.state === 'awaiting_approval') {
