@@ -63,7 +63,7 @@ export interface ModelPage {
   readonly files: readonly FileView[];
   readonly download: { readonly url: string; readonly totalBytes: number } | null;
   readonly generateUrl: string | null;
-  readonly permissions: readonly { readonly text: string; readonly allowed: boolean }[];
+  readonly permissions: readonly { readonly text: string; readonly symbol: string }[];
   readonly license: FactView | null;
   readonly lineage: LineageView;
   readonly covers: readonly PictureView[];
@@ -299,25 +299,22 @@ function factsOf(model: ModelRow, version: VersionRow): FactView[] {
   return facts;
 }
 
-function permissionsOf(model: ModelRow): { text: string; allowed: boolean }[] {
-  const say = (key: string, allowed: boolean) => ({ text: t(key), allowed });
+function permissionsOf(model: ModelRow): { text: string; symbol: string }[] {
+  const say = (key: string, symbol: 'check' | 'info' | 'ban') => ({ text: t(key), symbol });
   const credit = toBoolean(model.allow_no_credit);
   const derivatives = toBoolean(model.allow_derivatives);
+  const different = toBoolean(model.allow_different_license);
   const uses = fromJson<string[]>(model.allow_commercial_use)?.filter((use) => use !== 'None') ?? [];
-  const sentences = [
-    say(`permission.credit.${credit}`, credit),
-    say(`permission.derivatives.${derivatives}`, derivatives),
+  return [
+    say(`permission.credit.${credit}`, credit ? 'check' : 'info'),
+    say(`permission.derivatives.${derivatives}`, derivatives ? 'check' : 'ban'),
+    ...(derivatives ? [say(`permission.different.${different}`, different ? 'check' : 'info')] : []),
+    ...uses.map((use) => say(`permission.${use}`, 'check')),
+    ...(uses.length === 0 ? [say('permission.no-commerce', 'ban')] : []),
+    ...(toBoolean(model.is_poi) ? [say('permission.poi', 'info')] : []),
+    ...(toBoolean(model.is_minor) ? [say('permission.minor', 'info')] : []),
+    ...(toBoolean(model.is_sfw_only) ? [say('permission.sfw', 'info')] : []),
   ];
-  if (derivatives) {
-    const different = toBoolean(model.allow_different_license);
-    sentences.push(say(`permission.different.${different}`, different));
-  }
-  for (const use of uses) sentences.push(say(`permission.${use}`, true));
-  if (uses.length === 0) sentences.push(say('permission.no-commerce', false));
-  if (toBoolean(model.is_poi)) sentences.push(say('permission.poi', false));
-  if (toBoolean(model.is_minor)) sentences.push(say('permission.minor', false));
-  if (toBoolean(model.is_sfw_only)) sentences.push(say('permission.sfw', false));
-  return sentences;
 }
 
 function licenseView(id: string): { value: string; href?: string } {
