@@ -2,8 +2,10 @@ import type { Account } from '../accounts/model.ts';
 import { isOwnId } from './origin.ts';
 
 /** The ids of everything of ours. They are the addresses of the pages, and never change. */
-export const actorUri = (origin: string, account: Pick<Account, 'host' | 'name'> & { uri?: string | null | undefined }): string =>
-  account.host === '' ? `${origin}/users/${account.name}` : (account.uri ?? '');
+export const actorUri = (
+  origin: string,
+  account: Pick<Account, 'host' | 'name'> & { uri?: string | null | undefined },
+): string => (account.host === '' ? `${origin}/users/${account.name}` : (account.uri ?? ''));
 
 export const nodeActorUri = (origin: string): string => `${origin}/actor`;
 export const followersUri = (origin: string, name: string): string => `${origin}/users/${name}/followers`;

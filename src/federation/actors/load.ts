@@ -6,8 +6,8 @@ import type { Federation } from '../deps.ts';
 import { type FetchedDocument, fetchDocument } from '../fetch-document.ts';
 import { NODE_ACTOR, RemoteActor } from '../model.ts';
 import { ACTOR_TYPES, isOwnId } from '../origin.ts';
-import type { LoadActorKey } from '../signatures/verify.ts';
 import { isHostAllowed } from '../policy.ts';
+import type { LoadActorKey } from '../signatures/verify.ts';
 import { loadSigningKey } from './keys.ts';
 import { rememberActor } from './remember.ts';
 

@@ -1,9 +1,9 @@
 import type { EntityManager } from '@mikro-orm/core';
 import { accountProfileChanged } from '../../accounts/events.ts';
-import { Account, ACCOUNT_KINDS } from '../../accounts/model.ts';
+import { ACCOUNT_KINDS, Account } from '../../accounts/model.ts';
 import { rows } from '../../kit/database/sql.ts';
-import { record } from '../../kit/events/events.ts';
 import { AppError } from '../../kit/errors.ts';
+import { record } from '../../kit/events/events.ts';
 import type { Work } from '../../kit/work.ts';
 import type { Federation } from '../deps.ts';
 import type { FetchedDocument } from '../fetch-document.ts';

@@ -22,10 +22,17 @@ export async function resolveAccount(work: Task, federation: Federation, handle:
   if ('acct' in resource) {
     const { name, host } = resource.acct;
     const local = host === federation.host || host === new URL(federation.origin).hostname;
-    const known = await work.em.findOne(Account, { host: local ? '' : host, name: name.toLowerCase(), state: 'active' });
+    const known = await work.em.findOne(Account, {
+      host: local ? '' : host,
+      name: name.toLowerCase(),
+      state: 'active',
+    });
     if (known || local) return known;
   } else {
-    const known = await work.em.findOne(Account, { $or: [{ uri: resource.url }, { url: resource.url }], state: 'active' });
+    const known = await work.em.findOne(Account, {
+      $or: [{ uri: resource.url }, { url: resource.url }],
+      state: 'active',
+    });
     if (known) return known;
   }
   if (!work.viewer) return null;

@@ -18,7 +18,8 @@ export async function accountDocument(federation: Federation, em: EntityManager,
   const keys = await loadKeyPair(federation, em, account.id);
   const avatar = avatarUrl(account);
   const banner = account.bannerSha256 ? `/media/banners/${account.id}/${account.bannerSha256}.webp` : null;
-  const picture = (path: string | null) => (path === null ? null : { url: `${origin}${path}`, mediaType: 'image/webp' });
+  const picture = (path: string | null) =>
+    path === null ? null : { url: `${origin}${path}`, mediaType: 'image/webp' };
   const view: AccountView = {
     uri,
     type: account.kind === 'Organization' ? 'Organization' : 'Person',

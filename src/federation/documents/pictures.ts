@@ -50,7 +50,9 @@ async function describe(origin: string, em: EntityManager, images: readonly Imag
         sha256: size.sha256,
         rating: image.level,
         generation: isOpen && image.recipe ? generationOf(image.recipe) : null,
-        resources: isOpen ? uses.filter((use) => use.image.id === image.id).map((use) => resourceOf(origin, use, versions)) : [],
+        resources: isOpen
+          ? uses.filter((use) => use.image.id === image.id).map((use) => resourceOf(origin, use, versions))
+          : [],
       },
     ];
   });
@@ -88,7 +90,8 @@ function generationOf(recipe: Recipe): Generation {
 /** What a peer says of how a picture was made, in our shape. Null when it says nothing. */
 export function recipeOf(generation: Generation | null): Recipe | null {
   if (!generation) return null;
-  const { tool, prompt, negativePrompt, seed, steps, sampler, scheduler, cfg, widthPx, heightPx, clipSkip } = generation;
+  const { tool, prompt, negativePrompt, seed, steps, sampler, scheduler, cfg, widthPx, heightPx, clipSkip } =
+    generation;
   const said = {
     ...{ tool, prompt, negativePrompt, seed, steps, sampler, scheduler, clipSkip },
     ...{ cfgScale: cfg, width: widthPx, height: heightPx },

@@ -1,11 +1,11 @@
-import { dropFollower } from '../../accounts/follow.ts';
 import { followAccepted } from '../../accounts/events.ts';
+import { dropFollower } from '../../accounts/follow.ts';
 import { Account, Follow } from '../../accounts/model.ts';
 import { record } from '../../kit/events/events.ts';
 import { readOwnUri } from '../addresses.ts';
 import type { Federation } from '../deps.ts';
 import { idOf, singleIdOf, valuesOf } from '../origin.ts';
-import type { Handler, IncomingAct, InboxWork } from './act.ts';
+import type { Handler, InboxWork, IncomingAct } from './act.ts';
 
 /** The answer to a Follow of ours. One that was never sent, or went to somebody else, changes nothing (O15, O16). */
 export const accept: Handler = async (work, federation, act) => {

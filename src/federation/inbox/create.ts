@@ -1,6 +1,6 @@
 import { fetchNote, ingestNote, isFollowed } from '../ingest/ingest-note.ts';
-import { idOf, singleIdOf, standingOf, valuesOf } from '../origin.ts';
 import { findTarget } from '../ingest/target.ts';
+import { idOf, singleIdOf, standingOf, valuesOf } from '../origin.ts';
 import { type Handler, rawObject } from './act.ts';
 
 /** A new object: read as it stands where its own author signed it, else from its own address. */

@@ -5,7 +5,7 @@ import { removePost } from '../../gallery/posts/delete.ts';
 import { removeComment } from '../ingest/ingest-comment.ts';
 import { removeModel } from '../ingest/ingest-model.ts';
 import { findTarget } from '../ingest/target.ts';
-import { ApObject as StoredObject, RemoteActor, Tombstone } from '../model.ts';
+import { RemoteActor, ApObject as StoredObject, Tombstone } from '../model.ts';
 import { idOf, mayDelete, valuesOf } from '../origin.ts';
 import { timeOf } from '../vocabulary/read.ts';
 import type { Handler, InboxWork } from './act.ts';

@@ -1,7 +1,7 @@
 import { Account } from '../../accounts/model.ts';
 import { AppError } from '../../kit/errors.ts';
-import type { Federation } from '../deps.ts';
 import { findActor } from '../actors/load.ts';
+import type { Federation } from '../deps.ts';
 import { InboxItem } from '../model.ts';
 import { normalise } from '../normalise.ts';
 import { isActorBlocked } from '../policy.ts';

@@ -54,7 +54,10 @@ async function keep(
   federation: Federation,
   { id, type, actorId, raw }: ProvenActivity,
 ): Promise<void> {
-  const [waiting] = await rows<{ n: unknown }>(em, `select count(*) as n from job where lane = 'inbox' and state = 'queued'`);
+  const [waiting] = await rows<{ n: unknown }>(
+    em,
+    `select count(*) as n from job where lane = 'inbox' and state = 'queued'`,
+  );
   if (Number(waiting?.n) > MOST_WAITING) {
     throw new AppError('unavailable', 'Too much is waiting here.', { retryAfterSeconds: 300 });
   }

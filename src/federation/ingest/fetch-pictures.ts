@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ModelVersion } from '../../catalogue/model.ts';
 import { addImage } from '../../gallery/images/add.ts';
 import { Image, Post, ResourceUse } from '../../gallery/model.ts';
 import { relistPost } from '../../gallery/posts/relist.ts';
@@ -8,10 +9,9 @@ import { AppError } from '../../kit/errors.ts';
 import { newId } from '../../kit/ids.ts';
 import { hasMediaType } from '../../kit/net/media-type.ts';
 import type { Work } from '../../kit/work.ts';
-import { ModelVersion } from '../../catalogue/model.ts';
 import { objectUri, readOwnUri } from '../addresses.ts';
-import { recipeOf } from '../documents/pictures.ts';
 import type { Federation } from '../deps.ts';
+import { recipeOf } from '../documents/pictures.ts';
 import { ApObject as StoredObject } from '../model.ts';
 import { normalise } from '../normalise.ts';
 import { parseNote, type RemoteNote } from '../vocabulary/note.ts';

@@ -1,5 +1,5 @@
-import type { Account } from '../../accounts/model.ts';
 import { isBlockedEither } from '../../accounts/block.ts';
+import type { Account } from '../../accounts/model.ts';
 import { commentCreated, commentDeleted, commentEdited } from '../../gallery/events.ts';
 import { Comment } from '../../gallery/model.ts';
 import { record } from '../../kit/events/events.ts';

@@ -9,8 +9,8 @@ import { record } from '../../kit/events/events.ts';
 import type { Work } from '../../kit/work.ts';
 import type { Federation } from '../deps.ts';
 import type { ApObject } from '../normalise.ts';
-import { htmlOf, objectsOf } from '../vocabulary/read.ts';
 import { parseModel, type RemoteModel, type VersionView } from '../vocabulary/model.ts';
+import { htmlOf, objectsOf } from '../vocabulary/read.ts';
 import { type ProvenObject, storeObject } from './store.ts';
 
 type Task = Pick<Work, 'em' | 'jobs' | 'now'>;
@@ -38,7 +38,11 @@ export async function ingestModel(
       );
     if (known) Object.assign(known, facts, { deletedAt: null });
     await inner.flush();
-    await setModelTags(inner, model, told.tagNames.slice(0, 20).map((name) => name.slice(0, 60)));
+    await setModelTags(
+      inner,
+      model,
+      told.tagNames.slice(0, 20).map((name) => name.slice(0, 60)),
+    );
     const fresh = await writeVersions({ em: inner, now }, model, told);
     await refresh(inner, model);
     // a model whose versions cannot be read is listed all the same: it is a post of its author
@@ -99,7 +103,8 @@ async function writeVersions(
       deletedAt: null,
     };
     const version =
-      known ?? em.create(ModelVersion, { model, uri: view.uri, createdAt: facts.publishedAt, ...facts }, { persist: true });
+      known ??
+      em.create(ModelVersion, { model, uri: view.uri, createdAt: facts.publishedAt, ...facts }, { persist: true });
     if (known) Object.assign(known, facts);
     else fresh.push(version);
     await em.flush();
@@ -156,7 +161,14 @@ export async function removeModel({ em, now }: Pick<Work, 'em' | 'now'>, modelId
     const versions = await inner.find(ModelVersion, { model });
     await inner.nativeDelete(ModelFile, { version: { $in: versions.map(({ id }) => id) }, isStored: false });
     for (const version of versions) Object.assign(version, { state: 'deleted', deletedAt: now() });
-    const end = { state: 'deleted', deletedAt: now(), purgedAt: now(), listedAt: null, description: '', coverImageId: null };
+    const end = {
+      state: 'deleted',
+      deletedAt: now(),
+      purgedAt: now(),
+      listedAt: null,
+      description: '',
+      coverImageId: null,
+    };
     Object.assign(model, end);
     record(inner, modelDeleted, { modelId });
     await inner.flush();

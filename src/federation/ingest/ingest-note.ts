@@ -1,4 +1,4 @@
-import { Account, Follow } from '../../accounts/model.ts';
+import { type Account, Follow } from '../../accounts/model.ts';
 import { ModelVersion } from '../../catalogue/model.ts';
 import { AppError } from '../../kit/errors.ts';
 import type { Work } from '../../kit/work.ts';

@@ -50,14 +50,23 @@ export async function ingestPost(
       );
     if (known) Object.assign(known, facts, { deletedAt: null });
     await inner.flush();
-    await setPostTags(inner, post.id, told.tagNames.slice(0, 20).map((name) => name.slice(0, 60)));
+    await setPostTags(
+      inner,
+      post.id,
+      told.tagNames.slice(0, 20).map((name) => name.slice(0, 60)),
+    );
     await rewritePictures(inner, post, told);
     await relistPost({ em: inner, jobs }, post);
     if (known) record(inner, postUpdated, { postId: post.id });
-    jobs.enqueue(inner, federation.jobs.fetchPictures, { postId: post.id }, {
-      partition: new URL(told.uri).host.slice(0, 255),
-      dedupeKey: `pictures:${post.id}`,
-    });
+    jobs.enqueue(
+      inner,
+      federation.jobs.fetchPictures,
+      { postId: post.id },
+      {
+        partition: new URL(told.uri).host.slice(0, 255),
+        dedupeKey: `pictures:${post.id}`,
+      },
+    );
     await inner.flush();
   });
 }

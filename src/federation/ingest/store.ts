@@ -1,6 +1,6 @@
 import type { EntityManager } from '@mikro-orm/core';
-import type { Work } from '../../kit/work.ts';
 import { newId } from '../../kit/ids.ts';
+import type { Work } from '../../kit/work.ts';
 import type { Json } from '../json.ts';
 import { ApObject as StoredObject, Tombstone } from '../model.ts';
 import type { ApObject } from '../normalise.ts';

@@ -1,12 +1,12 @@
 import { Account, isLocal } from '../../accounts/model.ts';
-import { loadRestrictions } from '../../catalogue/publish.ts';
 import { Model } from '../../catalogue/model.ts';
+import { loadRestrictions } from '../../catalogue/publish.ts';
 import { Image, Post } from '../../gallery/model.ts';
 import type { Work } from '../../kit/work.ts';
 import { RESTRICTION } from '../../safety/policy.ts';
 import { actorUri, objectUri } from '../addresses.ts';
-import { modelDocument, isRendered, postDocument } from '../documents/objects.ts';
 import type { Federation } from '../deps.ts';
+import { isRendered, modelDocument, postDocument } from '../documents/objects.ts';
 import { OutboxItem } from '../model.ts';
 import { buildCreate, buildDelete, buildUpdate } from '../vocabulary/activity.ts';
 import type { Document } from '../vocabulary/context.ts';
@@ -71,7 +71,9 @@ async function announceObject(
   const act = { actorUri: actorUri(federation.origin, owner) };
   const to = { followersOf: [owner.id] };
   const created = await em.findOne(OutboxItem, { uri: `${uri}#create` });
-  const ended = created && (await em.count(OutboxItem, { uri: { $like: `${uri}#delete-%` }, createdAt: { $gte: created.createdAt } }));
+  const ended =
+    created &&
+    (await em.count(OutboxItem, { uri: { $like: `${uri}#delete-%` }, createdAt: { $gte: created.createdAt } }));
   if (!created) {
     await send(work, federation, owner.id, buildCreate({ ...act, uri: `${uri}#create` }, document), to);
     return;

@@ -2,8 +2,15 @@ import { Account, Follow, isLocal } from '../../accounts/model.ts';
 import type { Work } from '../../kit/work.ts';
 import { actorUri } from '../addresses.ts';
 import type { Federation } from '../deps.ts';
-import { buildAccept, buildActorDelete, buildFollow, buildReject, buildUndo, buildUpdate } from '../vocabulary/activity.ts';
 import { accountDocument } from '../documents/account.ts';
+import {
+  buildAccept,
+  buildActorDelete,
+  buildFollow,
+  buildReject,
+  buildUndo,
+  buildUpdate,
+} from '../vocabulary/activity.ts';
 import { send } from './send.ts';
 
 type Task = Pick<Work, 'em' | 'jobs' | 'now'>;
@@ -48,11 +55,11 @@ export async function sendAccept(work: Task, federation: Federation, ends: Ends)
   const follow = await em.findOne(Follow, { id: ends.followId, state: 'accepted' });
   if (!found || follow?.uri == null || isLocal(found.follower) || !isLocal(found.target)) return;
   const { follower, target } = found;
-  const asked = buildFollow(
-    { uri: follow.uri, actorUri: actorUri(origin, follower) },
-    actorUri(origin, target),
-  );
-  const act = { uri: `${actorUri(origin, target)}#accept-${follow.id}-${shortOf(follow.uri)}`, actorUri: actorUri(origin, target) };
+  const asked = buildFollow({ uri: follow.uri, actorUri: actorUri(origin, follower) }, actorUri(origin, target));
+  const act = {
+    uri: `${actorUri(origin, target)}#accept-${follow.id}-${shortOf(follow.uri)}`,
+    actorUri: actorUri(origin, target),
+  };
   const activity = buildAccept(act, asked, actorUri(origin, follower));
   await send(work, federation, target.id, activity, { accountIds: [follower.id] });
 }

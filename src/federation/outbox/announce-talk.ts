@@ -54,7 +54,11 @@ export async function announceReaction(work: Task, federation: Federation, react
   await send(work, federation, account.id, like, { accountIds: [owner.id] });
 }
 
-async function likedOf({ origin }: Federation, em: Work['em'], reaction: Reaction): Promise<{ uri: string; ownerId: number }> {
+async function likedOf(
+  { origin }: Federation,
+  em: Work['em'],
+  reaction: Reaction,
+): Promise<{ uri: string; ownerId: number }> {
   if (!reaction.comment) {
     const { model = null, post = null, image = null } = reaction;
     return pageOf(origin, em, { model, post, image });

@@ -89,7 +89,9 @@ export function collectionRoutes(federation: Federation): Router<State> {
     const row = kind === 'model' ? await em.findOne(Model, id) : await em.findOne(Post, id);
     if (!row || (kind === 'post' && !(await isRendered(em, id)))) return [];
     const document =
-      kind === 'model' ? await modelDocument(federation, em, row as Model) : await postDocument(federation, em, row as Post);
+      kind === 'model'
+        ? await modelDocument(federation, em, row as Model)
+        : await postDocument(federation, em, row as Post);
     const uri = String(document.id);
     const create = buildCreate({ uri: `${uri}#create`, actorUri: String(document.attributedTo) }, bare(document));
     return [bare(create)];

@@ -3,8 +3,8 @@ import { anyone } from '../../accounts/access/guard.ts';
 import { Account } from '../../accounts/model.ts';
 import { nodeSettings } from '../../accounts/node-settings.ts';
 import { avatarUrl } from '../../accounts/profile/header.ts';
-import { Comment, Post } from '../../gallery/model.ts';
 import { Model } from '../../catalogue/model.ts';
+import { Comment, Post } from '../../gallery/model.ts';
 import { rows, toNumber } from '../../kit/database/sql.ts';
 import { AppError } from '../../kit/errors.ts';
 import type { State } from '../../kit/web/state.ts';
@@ -19,7 +19,6 @@ import {
   nodeInfoType,
   readResource,
 } from '../vocabulary/discovery.ts';
-
 
 const DAY_MS = 86_400_000;
 

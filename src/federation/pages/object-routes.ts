@@ -59,7 +59,11 @@ export function objectRoutes(federation: Federation): Router<State> {
     };
 
   const numbered = (folder: string, pattern: string, load: Load) =>
-    routes.get(pattern, anyone, negotiated(({ id = '' }) => (/^\d+$/.test(id) ? `${origin}/${folder}/${id}` : null), load));
+    routes.get(
+      pattern,
+      anyone,
+      negotiated(({ id = '' }) => (/^\d+$/.test(id) ? `${origin}/${folder}/${id}` : null), load),
+    );
 
   numbered('models', '/models/:id', loadModel);
   numbered('models', '/models/:id/:slug', loadModel);

@@ -1,0 +1,176 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import sharp from 'sharp';
+import { Account, Follow } from '../../src/accounts/model.ts';
+import { Model, ModelFile, ModelVersion } from '../../src/catalogue/model.ts';
+import { Comment, Image, ImageSize, Post, Reaction, ResourceUse } from '../../src/gallery/model.ts';
+import { Job } from '../../src/kit/queue/job.ts';
+import type { Browser } from '../accounts/browser.ts';
+import { kohyaLoraSd1 } from '../factories/safetensors.ts';
+import { type Peer, peerNode, settleAll } from './nodes.ts';
+
+const INFOTEXT =
+  'misty valley, ink wash\nNegative prompt: text\nSteps: 20, Sampler: Euler a, CFG scale: 7, Seed: 42, Size: 64x48';
+
+/** Alice publishes on one node, Bob reads on the other. */
+async function given(t: TestContext) {
+  const [home, away] = [await peerNode(t, '127.0.0.1'), await peerNode(t, '127.0.0.2')];
+  const alice = await home.member('alice');
+  const bob = await away.member('bob');
+  return { home, away, alice, bob };
+}
+
+async function follow(away: Peer, browser: Browser, home: Peer, name: string): Promise<Account> {
+  const handle = `@${name}@${home.host}`;
+  const found = await browser.get(`/search?q=${encodeURIComponent(handle)}`);
+  assert.match(found.text, new RegExp(`/@${name}@${home.host}`), 'the search page finds the account of the other node');
+  const account = await away.node.orm.em.fork().findOneOrFail(Account, { host: home.host, name });
+  const answer = await browser.post(`/accounts/${account.id}/follow`, { on: '1' });
+  assert.equal(answer.status, 302);
+  await settleAll(home, away);
+  return account;
+}
+
+async function postPicture(browser: Browser, peers: readonly Peer[], caption: string): Promise<number> {
+  const bytes = await sharp({ create: { width: 64, height: 48, channels: 3, background: '#a04020' } })
+    .png()
+    .withExif({ IFD0: { ImageDescription: caption } })
+    .toBuffer();
+  const form = new FormData();
+  form.append('files', new Blob([new Uint8Array(withText(bytes))]), 'valley.png');
+  const uploaded = await browser.postForm('/upload/images', form);
+  const [, id] = /\/posts\/(\d+)\/edit/.exec(uploaded.location) ?? [];
+  assert.ok(id, `the picture was taken: ${uploaded.status} ${uploaded.text.slice(0, 300)}`);
+  const page = await browser.get(`/posts/${id}/edit`);
+  const [, imageId] = /name="rating-(\d+)"/.exec(page.text) ?? [];
+  const published = await browser.post(`/posts/${id}/publication`, {
+    ...{ title: 'Valley', caption, tags: 'landscape', visibility: 'public' },
+    ...{ [`rating-${imageId}`]: '1', [`alt-${imageId}`]: 'A misty valley' },
+  });
+  assert.equal(published.status, 302, published.text.slice(0, 2000));
+  await settleAll(...peers);
+  return Number(id);
+}
+
+/** The generation data as A1111 writes it, in a tEXt chunk after the header. */
+function withText(png: Buffer): Buffer {
+  const data = Buffer.from(`tEXtparameters\0${INFOTEXT}`, 'latin1');
+  const chunk = Buffer.alloc(data.length + 8);
+  chunk.writeUInt32BE(data.length - 4, 0);
+  data.copy(chunk, 4);
+  chunk.writeUInt32BE(crc32(data), data.length + 4);
+  return Buffer.concat([png.subarray(0, 33), chunk, png.subarray(33)]);
+}
+
+function crc32(bytes: Buffer): number {
+  let crc = ~0;
+  for (const byte of bytes) {
+    crc ^= byte;
+    for (let bit = 0; bit < 8; bit += 1) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
+  }
+  return ~crc >>> 0;
+}
+
+test('a person follows another on the other node, and is accepted', async (t) => {
+  const { home, away, alice, bob } = await given(t);
+  await follow(away, bob.browser, home, 'alice');
+  const there = await home.node.orm.em
+    .fork()
+    .findOneOrFail(Follow, { target: alice.account.id }, { populate: ['follower'] });
+  const here = await away.node.orm.em.fork().findOneOrFail(Follow, { follower: bob.account.id });
+  assert.equal(there.state, 'accepted');
+  assert.equal(here.state, 'accepted');
+  assert.equal(there.follower.$.uri, `${away.origin}/users/bob`);
+  assert.equal(there.uri, here.uri);
+});
+
+test('a picture that is posted arrives, is fetched and resized, and stands in the feed; a like and a comment go back; its deletion too', async (t) => {
+  const { home, away, alice, bob } = await given(t);
+  await follow(away, bob.browser, home, 'alice');
+  const postId = await postPicture(alice.browser, [home, away], 'Made **today**');
+
+  const em = () => away.node.orm.em.fork();
+  const post = await em().findOneOrFail(Post, { uri: `${home.origin}/posts/${postId}` });
+  const image = await em().findOneOrFail(Image, { post });
+  assert.equal(post.isLocal, false);
+  assert.equal(image.level, 1);
+  assert.equal(image.altText, 'A misty valley');
+  assert.equal(image.recipe?.prompt, 'misty valley, ink wash');
+  assert.equal(image.recipe?.seed, '42');
+  assert.ok(image.renderedAt, 'it was resized like our own');
+  assert.ok((await em().count(ImageSize, { image })) >= 4);
+
+  const feed = await bob.browser.get('/?scope=following');
+  assert.match(feed.text, new RegExp(`/posts/${post.id}`));
+  assert.match(feed.text, new RegExp(`/media/\\d+/${image.id}\\.`));
+  assert.match(feed.text, new RegExp(home.host));
+  const page = await bob.browser.get(`/posts/${post.id}`);
+  assert.equal(page.status, 200);
+  assert.match(page.text, /<strong>today<\/strong>/);
+  const picture = await fetch(`${away.origin}/media/320/${image.id}.webp`);
+  assert.equal(picture.status, 200);
+  assert.equal(picture.headers.get('content-type'), 'image/webp');
+
+  assert.equal((await bob.browser.post(`/posts/${post.id}/likes`, { on: '1' })).status, 302);
+  assert.equal((await bob.browser.post(`/posts/${post.id}/comments`, { text: 'How *lovely*' })).status, 302);
+  await settleAll(away, home);
+  const back = home.node.orm.em.fork();
+  const comment = await back.findOneOrFail(Comment, { post: postId }, { populate: ['author'] });
+  assert.equal(comment.author.$.uri, `${away.origin}/users/bob`);
+  assert.match(comment.text, /<em>lovely<\/em>/);
+  assert.equal(await back.count(Reaction, { post: postId }), 1);
+  const liked = await back.findOneOrFail(Post, postId);
+  assert.deepEqual([liked.likeCount, liked.commentCount], [1, 1]);
+  assert.match((await alice.browser.get(`/posts/${postId}`)).text, /<em>lovely<\/em>/);
+
+  await bob.browser.post(`/posts/${post.id}/likes`, { on: '0' });
+  await settleAll(away, home);
+  assert.equal(await home.node.orm.em.fork().count(Reaction, { post: postId }), 0);
+
+  await alice.browser.post(`/posts/${postId}/removal`);
+  for (const peer of [home, away]) peer.clock.pass(16_000);
+  await settleAll(home, away);
+  assert.equal((await em().findOneOrFail(Post, post.id)).state, 'deleted');
+  assert.equal(await em().count(Image, { post: post.id }), 0);
+  assert.doesNotMatch((await bob.browser.get('/?scope=following')).text, new RegExp(`/posts/${post.id}"`));
+  assert.equal((await bob.browser.get(`/posts/${post.id}`)).status, 410);
+  const gone = await fetch(`${home.origin}/posts/${postId}`, { headers: { accept: 'application/activity+json' } });
+  assert.equal(gone.status, 410);
+  assert.equal(((await gone.json()) as { type: string }).type, 'Tombstone');
+  assert.equal(await away.node.orm.em.fork().count(Job, { state: 'failed' }), 0);
+});
+
+test('a model arrives with its versions, files and hashes; pictures made with it are linked on both nodes', async (t) => {
+  const { home, away, alice, bob } = await given(t);
+  await follow(away, bob.browser, home, 'alice');
+  const form = new FormData();
+  form.append('files', new Blob([new Uint8Array(kohyaLoraSd1({ name: 'inkwash' }))]), 'inkwash.safetensors');
+  const uploaded = await alice.browser.postForm('/upload', form);
+  const [, versionId] = /\/versions\/(\d+)\/edit/.exec(uploaded.location) ?? [];
+  assert.ok(versionId, `the file was taken: ${uploaded.status} ${uploaded.text.slice(0, 300)}`);
+  await settleAll(home);
+  const published = await alice.browser.post(`/versions/${versionId}/edit`, {
+    ...{ act: 'publish', name: 'Ink Wash', type: 'LORA', versionName: 'v1.0', baseModel: 'SD 1.5' },
+    ...{ tags: 'ink, wash', description: 'Sumi-e *landscapes*.', trainedWords: 'inkwash' },
+  });
+  assert.equal(published.status, 302, published.text.slice(0, 3000));
+  await settleAll(home, away);
+
+  const em = away.node.orm.em.fork();
+  const local = await home.node.orm.em.fork().findOneOrFail(ModelVersion, Number(versionId), { populate: ['model'] });
+  const model = await em.findOneOrFail(Model, { uri: `${home.origin}/models/${local.model.id}` });
+  assert.equal(model.name, 'Ink Wash');
+  assert.equal(model.type, 'LORA');
+  assert.equal(model.isLocal, false);
+  assert.match(model.description, /<em>landscapes<\/em>/);
+  const version = await em.findOneOrFail(ModelVersion, { model });
+  assert.equal(version.baseModel, 'SD 1.5');
+  const file = await em.findOneOrFail(ModelFile, { version });
+  const original = await home.node.orm.em.fork().findOneOrFail(ModelFile, { version: local.id });
+  assert.equal(file.sha256, original.sha256);
+  assert.equal(file.isStored, false);
+  assert.ok(file.remoteUrl?.startsWith(home.origin));
+  assert.match((await bob.browser.get('/?scope=following')).text, /Ink Wash/);
+  assert.equal((await bob.browser.get(`/models/${model.id}`)).status, 200);
+  assert.ok((await em.count(ResourceUse)) === 0);
+});
