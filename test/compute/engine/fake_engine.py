@@ -5,6 +5,7 @@ too long), slow-cancel (obeys late), no-cancel, no-ack, noise (on stdout), oom, 
 four steps. Arguments: `--no-hello`, `--crash-at-start`, `--refuse-configure`.
 """
 
+import base64
 import hashlib
 import json
 import os
@@ -13,6 +14,9 @@ import threading
 import time
 
 TINY_WEBP = "UklGRhoAAABXRUJQVlA4TA0AAAAvAAAAEAcQERGIiP4HAA=="
+#: 8 × 8, red.
+TINY_PNG = ("iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAEklEQVR4nGO4o6OFFTEMLQkAXqhH4ZXIoZ0AAAAASUVORK5CYII=")
+roots = {}
 lock = threading.Lock()
 cancelled = set()
 beating = True
@@ -46,6 +50,9 @@ def make(job, p):
         os.write(3, b'\xff\xfe not json\n[]\n{"v":1,"t":"unheard-of"}\n')
     if what == "long":
         os.write(3, b"x" * (3 << 20) + b"\n")
+    if what == "crash once" and not os.path.exists(os.path.join(roots["job"], "crashed")):
+        open(os.path.join(roots["job"], "crashed"), "w").close()
+        os.abort()
     if what == "noise":
         print("stdout noise\n" * 100)
     if what == "oom":
@@ -63,11 +70,18 @@ def make(job, p):
             time.sleep(0.01)
         if what == "slow-cancel":
             time.sleep(0.2)
+        if what == "slow":
+            time.sleep(0.5)
         time.sleep(0.01)
         if job in cancelled:
             send("cancelled", job=job, partial=[])
             return
     digest = hashlib.sha256(job.encode()).hexdigest()
+    if "--write" in sys.argv:
+        picture = base64.b64decode(TINY_PNG)
+        digest = hashlib.sha256(picture).hexdigest()
+        with open(os.path.join(roots["job"], f"{job}-0.png"), "wb") as file:
+            file.write(picture)
     image = {"index": 0, "file": f"{job}-0.png", "w": p["width"], "h": p["height"], "seed": p["seed"], "sha256": digest,
              "infotext": what, "ms": 1}  # fmt: skip
     send("result", job=job, images=[image], ms=1)
@@ -82,6 +96,11 @@ def main():
               "max_pixels": 4096}  # fmt: skip
     caps = {"families": {"fake": family}, "tasks": ["txt2img"], "samplers": ["Euler"], "schedules": ["Automatic"],
             "max_pixels": 4096}  # fmt: skip
+    if "--check" in sys.argv:
+        hello = {"t": "hello", "proto": [1], "engine": "fake", "caps": caps,
+                 "device": {"kind": "cpu", "name": "none", "vram_total": 0, "vram_free": 0}}  # fmt: skip
+        print(json.dumps({"ok": True, "hello": hello}))
+        return
     send("hello", proto=[1], engine="fake", device={"kind": "cpu", "name": "none", "vram_total": 0, "vram_free": 0}, caps=caps)
     threading.Thread(target=beat, daemon=True).start()
     for line in sys.stdin:
@@ -98,6 +117,7 @@ def main():
             continue
         send("ack", id=id)
         if kind == "configure":
+            roots.update(command["roots"])
             send("ready", warm=[], ms=0, caps=caps)
         elif kind == "ping":
             send("pong", id=id, nonce=command.get("nonce"))
