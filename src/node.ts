@@ -17,6 +17,7 @@ import { OutboxMail } from './accounts/mail/model.ts';
 import { Account, Block, Follow } from './accounts/model.ts';
 import { loadPageState } from './accounts/page-state.ts';
 import { accountRoutes } from './accounts/routes.ts';
+import { scheduleAccountSweep } from './accounts/sweep.ts';
 import { seedBaseModels } from './catalogue/base-models.ts';
 import type { CatalogueDeps } from './catalogue/deps.ts';
 import { Hashing } from './catalogue/files/hash.ts';
@@ -33,7 +34,7 @@ import { FolderModel, Generation, GenerationImage } from './compute/model.ts';
 import { computeRoutes } from './compute/routes.ts';
 import { discoveryRoutes } from './discovery/routes.ts';
 import { resolveAccount } from './federation/actors/resolve.ts';
-import { openFederation, type OpenFederation } from './federation/federation.ts';
+import { type OpenFederation, openFederation } from './federation/federation.ts';
 import { FEDERATION_ENTITIES } from './federation/model.ts';
 import { federationRoutes } from './federation/routes.ts';
 import type { GalleryDeps } from './gallery/deps.ts';
@@ -238,7 +239,10 @@ export async function openNode(
     },
     async start(processes) {
       if (processes.includes('web')) await uploads.resume(openWork(null));
-      if (processes.includes('worker')) await scheduleUploadSweep(openWork(null), uploads);
+      if (processes.includes('worker')) {
+        await scheduleUploadSweep(openWork(null), uploads);
+        await scheduleAccountSweep(openWork(null));
+      }
       if (processes.includes('gpu')) await engines.serve();
       await queue.start({ jobs: jobsOf(parts), wiring: wiringOf(parts), lanes: lanesOf(processes) });
       if (!processes.includes('web')) return null;
