@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { can } from '../accounts/permissions.ts';
 import { licenseName } from '../catalogue/licences.ts';
+import { type Conversation, loadConversation } from '../gallery/talk/conversation.ts';
 import { fromJson, rows, toBoolean, toDateOrNull, toNumber } from '../kit/database/sql.ts';
 import { AppError } from '../kit/errors.ts';
 import { t } from '../kit/web/messages.ts';
@@ -70,6 +71,9 @@ export interface ModelPage {
   readonly gallery: readonly TileView[];
   readonly galleryUrl: string;
   readonly postUrl: string;
+  readonly conversation: Conversation;
+  readonly signInUrl: string;
+  readonly reportUrl: string;
   readonly mine: boolean;
   readonly page: PageHead;
 }
@@ -177,7 +181,7 @@ export async function loadModelPage(
     versions.find(({ id }) => id === wanted) ?? versions.find(({ state }) => state === 'published') ?? versions[0];
   if (!version || (wanted && version.id !== wanted)) throw new AppError('not_found', 'There is no such version.');
 
-  const [files, lineage, covers, gallery, liked] = await Promise.all([
+  const [files, lineage, covers, gallery, liked, conversation] = await Promise.all([
     rows<FileRow>(
       em,
       `select ${FILE_COLUMNS} from model_file f where f.version_id = ? order by f.is_primary desc, f.id`,
@@ -187,6 +191,9 @@ export async function loadModelPage(
     listCovers(work, model, version.id, eyes),
     listTiles(em, eyes, { versionId: version.id }, { limit: GALLERY_SIZE }),
     isLiked(work, modelId),
+    viewer || model.comment_count > 0
+      ? loadConversation(work, { kind: 'model', id: modelId }, model.owner_id)
+      : { items: [], action: '' },
   ]);
   const url = modelUrl(model.id, model.name);
   const fileViews = files.map((row) => fileView(row, version.id));
@@ -241,6 +248,9 @@ export async function loadModelPage(
     gallery: gallery.items,
     galleryUrl: gallery.nextCursor ? `/images?version=${version.id}` : '',
     postUrl: `/upload/images?version=${version.id}`,
+    conversation,
+    signInUrl: `/sign-in?next=${encodeURIComponent(url)}`,
+    reportUrl: mine ? '' : `/reports/new?model=${model.id}`,
     mine,
     page: headOf(model, url, covers[0]),
   };
