@@ -1,10 +1,17 @@
-import { feedBench } from './feed.ts';
+import { hashBench } from './hashing.ts';
+import { feedBench, modelPageBench } from './pages.ts';
 import { searchBench } from './search.ts';
 import { idleBench, startBench } from './start.ts';
+import { thumbnailBench } from './thumbnail.ts';
+import { uploadBench } from './upload.ts';
 
 export const benches: Readonly<Record<string, () => Promise<void>>> = {
   feed: feedBench,
+  'model-page': modelPageBench,
   search: searchBench,
+  'upload-hash': hashBench,
+  'upload-rss': uploadBench,
+  thumbnail: thumbnailBench,
   start: startBench,
   idle: idleBench,
 };

@@ -20,7 +20,7 @@ const QUERIES = [
 export async function searchBench(): Promise<void> {
   const node = await startNode(await datasetFolder(benchSize()));
   const paths = QUERIES.map((q) => `/search?q=${encodeURIComponent(q)}`);
-  const { p99Ms } = await load(node.url, paths, { connections: 1 });
+  const { p99Ms } = await load(node, paths, { connections: 1 });
   await node.stop();
   report('search-p99-ms', p99Ms, 'ms');
   report('search-p99-ratio', p99Ms / GOAL_MS);

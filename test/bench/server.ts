@@ -1,8 +1,10 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import autocannon from 'autocannon';
+import { median } from './report.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -71,10 +73,12 @@ export const startNode = (
 export interface Load {
   readonly requestsPerSecond: number;
   readonly p99Ms: number;
+  /** Processor time of the server for each answer: what a machine that is shared with others changes least. */
+  readonly cpuMsPerRequest: number;
 }
 
-/** So many connections for some seconds, after a warm-up. Throws when an answer is not 2xx: the figure says nothing then. */
-export async function load(url: URL, paths: readonly string[], { connections = 50 } = {}): Promise<Load> {
+/** So many connections for some seconds. Throws when an answer is not 2xx: the figure says nothing then. */
+async function shoot({ url, child }: Server, paths: readonly string[], connections: number, duration: number) {
   let person = 0;
   // every request is somebody else's, or the limits for one address would answer
   const setupRequest = (request: object): object => {
@@ -85,11 +89,52 @@ export async function load(url: URL, paths: readonly string[], { connections = 5
     };
   };
   const requests = paths.map((path) => ({ path, setupRequest }));
-  const run = (duration: number) => autocannon({ url: url.href, connections, duration, requests });
-  await run(2);
-  const result = await run(process.env.BENCH_SIZE === 'ci' ? 4 : 10);
+  const before = cpuMsOf(child.pid);
+  const result = await autocannon({ url: url.href, connections, duration, requests });
+  const cpuMsPerRequest = (cpuMsOf(child.pid) - before) / result.requests.total;
   if (result.non2xx > 0 || result.errors > 0) {
     throw new Error(`${result.non2xx} bad answers, ${result.errors} errors from ${url.href}${paths[0]}`);
   }
-  return { requestsPerSecond: result.requests.average, p99Ms: result.latency.p99 };
+  return { requestsPerSecond: result.requests.average, p99Ms: result.latency.p99, cpuMsPerRequest };
+}
+
+const ROUNDS = 3;
+const roundSeconds = (): number => (process.env.BENCH_SIZE === 'ci' ? 2 : 6);
+
+const summary = (rounds: readonly Load[]): Load => ({
+  requestsPerSecond: median(rounds.map((round) => round.requestsPerSecond)),
+  p99Ms: median(rounds.map((round) => round.p99Ms)),
+  cpuMsPerRequest: median(rounds.map((round) => round.cpuMsPerRequest)),
+});
+
+/** The median of a few rounds after a warm-up. */
+export async function load(server: Server, paths: readonly string[], { connections = 50 } = {}): Promise<Load> {
+  await shoot(server, paths, connections, 2);
+  const rounds: Load[] = [];
+  while (rounds.length < ROUNDS) rounds.push(await shoot(server, paths, connections, roundSeconds()));
+  return summary(rounds);
+}
+
+/** Two servers on the same core, one round each in turn, so that what else the machine does touches both alike. */
+export async function duel(
+  ours: Server,
+  theirs: Server,
+  paths: readonly string[],
+  { connections = 50 } = {},
+): Promise<{ ours: Load; theirs: Load }> {
+  const [left, right]: [Load[], Load[]] = [[], []];
+  for (const server of [ours, theirs]) await shoot(server, paths, connections, 2);
+  while (left.length < ROUNDS) {
+    left.push(await shoot(ours, paths, connections, roundSeconds()));
+    right.push(await shoot(theirs, paths, connections, roundSeconds()));
+  }
+  return { ours: summary(left), theirs: summary(right) };
+}
+
+/** User and system time of a process so far; the kernel counts it in hundredths of a second. */
+export function cpuMsOf(pid: number | undefined): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  // the name in brackets may hold spaces; utime and stime are fields 14 and 15
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) * 10;
 }
