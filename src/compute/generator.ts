@@ -151,7 +151,7 @@ export class Generator {
     const { em } = work;
     const { engines } = this.#options;
     const generation = await em.findOne(Generation, generationId);
-    if (!generation || generation.state !== 'queued') return { state: 'gone' };
+    if (generation?.state !== 'queued') return { state: 'gone' };
     try {
       const sources = await this.#checkedSources(work, generation);
       const params = this.#paramsOf(generation);

@@ -120,7 +120,10 @@ export async function loadForm(
   }));
 
   const presets = family ? sizePresets(family) : [];
-  const size = textValue(values.size);
+  const before = await findModel(em, viewer, textValue(values.modelBefore));
+  const isOtherFamily = before !== null && families.of(before.baseModel) !== familyName;
+  // a size that suited the family before is seldom one of this family
+  const size = isOtherFamily ? '' : textValue(values.size);
   const known = presets.some(({ value }) => value === size);
   const plain = Object.fromEntries(PLAIN.map((name) => [name, textValue(values[name])]));
   const [square] = presets;
@@ -137,7 +140,15 @@ export async function loadForm(
     isCustomSize: !isSquare && !known,
     samplers: caps.samplers,
     schedules: caps.schedules,
-    values: withDefaults(plain, family, square),
+    values: withDefaults(
+      {
+        ...plain,
+        ...(isOtherFamily ? { width: '', height: '' } : {}),
+        ...(before && model?.clipSkip ? { clipSkip: String(model.clipSkip) } : {}),
+      },
+      family,
+      square,
+    ),
   };
 }
 

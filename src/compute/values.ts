@@ -123,10 +123,11 @@ export const listValue = (value: string | string[] | undefined): string[] =>
 
 export const textValue = (value: string | string[] | undefined): string => listValue(value)[0] ?? '';
 
-/** The form after a button in it that changes it: `add:12` and `remove:12` for LoRAs. */
+/** The form after a button in it that changes it: `model:12` chooses, `add:12` and `remove:12` are for LoRAs. */
 export function afterAct(values: FormValues, act: string): FormValues {
   const [what, key = ''] = act.split(':');
   const loras = listValue(values.lora);
+  if (what === 'model') return { ...values, model: key, modelBefore: textValue(values.model), modelSearch: '' };
   if (what === 'add' && !loras.includes(key)) return { ...values, lora: [...loras, key] };
   if (what === 'remove') return { ...values, lora: loras.filter((one) => one !== key) };
   return values;

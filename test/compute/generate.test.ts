@@ -176,6 +176,8 @@ test('buttons in the form add and remove LoRAs without making anything', async (
     formOf(checkpoint, { act: `remove:${lora.id}`, lora: String(lora.id) }),
   );
   assert.doesNotMatch(removed.text, new RegExp(`name="lora" value="${lora.id}"`));
+  const other = await browser.post('/generate/form', { prompt: 'kept words', act: `model:${checkpoint.id}` });
+  assert.match(other.text, new RegExp(`type="hidden" name="model" value="${checkpoint.id}"`));
   const searched = await browser.post(
     '/generate/form',
     formOf(checkpoint, { act: 'model-search', modelSearch: 'zzz' }),
@@ -255,7 +257,7 @@ test('a picture is remixed and a version tried with everything filled in', async
   assert.match(remix, /value="32x48" checked/);
   const tried = (await browser.get(`/generate?version=${lora.version.id}`)).text;
   assert.match(tried, new RegExp(`name="lora" value="${lora.id}"`));
-  assert.match(tried, new RegExp(`name="model" value="${checkpoint.id}" checked`));
+  assert.match(tried, new RegExp(`name="model" value="${checkpoint.id}"`));
   assert.equal((await browser.get('/generate?remix=999999&version=abc')).status, 200);
 });
 

@@ -56,7 +56,7 @@ export async function studio(
   return { ...node, address, browser, ada, checkpoint, lora };
 }
 
-async function givenTinyModel(
+export async function givenTinyModel(
   em: EntityManager,
   files: Files,
   fixture: string,
@@ -96,7 +96,7 @@ export async function trueEngine(): Promise<{ python: string; skip: string | fal
   };
 }
 
-export const formOf = (checkpoint: ModelFile, more: Record<string, string | readonly string[]> = {}) => ({
+export const formOf = (checkpoint: Pick<ModelFile, 'id'>, more: Record<string, string | readonly string[]> = {}) => ({
   model: String(checkpoint.id),
   prompt: 'a red circle',
   size: '32x32',
@@ -120,7 +120,7 @@ export interface SentEvent {
 export async function readEvents(
   browser: Browser,
   address: string,
-  onEvent: (event: SentEvent) => boolean | void = () => {},
+  onEvent: (event: SentEvent) => unknown = () => false,
 ): Promise<SentEvent[]> {
   const cookie = [...browser.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
   const answer = await fetch(new URL(address, browser.address), { headers: { cookie } });
@@ -137,7 +137,7 @@ export async function readEvents(
       if (!event) continue;
       const sent = { event, id: field('id'), data: JSON.parse(field('data') ?? '{}') as Record<string, unknown> };
       events.push(sent);
-      if (onEvent(sent)) return events;
+      if (onEvent(sent) === true) return events;
     }
   }
   return events;
