@@ -1,9 +1,9 @@
 import Router from '@koa/router';
 import type { State } from '../kit/web/state.ts';
 import type { CatalogueDeps } from './deps.ts';
-import { downloadRoutes } from './download-routes.ts';
-import { editRoutes } from './edit-routes.ts';
-import { uploadRoutes } from './upload-routes.ts';
+import { downloadRoutes } from './downloads/routes.ts';
+import { editRoutes } from './editing/routes.ts';
+import { uploadRoutes } from './uploads/routes.ts';
 
 /** What publishes models and gives their files out. Their page is discovery's, because pictures are on it. */
 export function catalogueRoutes(deps: CatalogueDeps): Router<State> {

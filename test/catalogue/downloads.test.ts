@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { request } from 'node:http';
 import { type TestContext, test } from 'node:test';
 import { createModel } from '../../src/catalogue/create.ts';
-import { offeredName } from '../../src/catalogue/file-names.ts';
+import { offeredName } from '../../src/catalogue/downloads/file-names.ts';
 import { ModelFile, ModelVersion } from '../../src/catalogue/model.ts';
 import { publishVersion } from '../../src/catalogue/publish.ts';
 import { checkpointSd1, kohyaLoraSd1 } from '../factories/safetensors.ts';

@@ -1,11 +1,11 @@
 import { createHmac } from 'node:crypto';
 import { z } from 'zod';
-import { can } from '../accounts/permissions.ts';
-import { rows, toNumber } from '../kit/database/sql.ts';
-import { AppError } from '../kit/errors.ts';
-import type { Work } from '../kit/work.ts';
-import { decide, type Subject } from '../safety/policy.ts';
-import { loadRestrictions } from './publish.ts';
+import { can } from '../../accounts/permissions.ts';
+import { rows, toNumber } from '../../kit/database/sql.ts';
+import { AppError } from '../../kit/errors.ts';
+import type { Work } from '../../kit/work.ts';
+import { decide, type Subject } from '../../safety/policy.ts';
+import { loadRestrictions } from '../publish.ts';
 
 const word = z.string().max(60).optional();
 

@@ -1,4 +1,4 @@
-import { safeFileName } from '../kit/web/download/file-names.ts';
+import { safeFileName } from '../../kit/web/download/file-names.ts';
 
 interface NamedFile {
   readonly originalName: string;

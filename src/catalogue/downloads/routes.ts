@@ -1,10 +1,10 @@
 import type Router from '@koa/router';
-import { sendBytes } from '../kit/web/bytes.ts';
-import { idParam, readQuery } from '../kit/web/forms.ts';
-import { addressPrefix } from '../kit/web/rate-limit.ts';
-import type { Ctx, State } from '../kit/web/state.ts';
-import type { CatalogueDeps } from './deps.ts';
-import { countDownload, DownloadQuery, loadDownload } from './downloads.ts';
+import { sendBytes } from '../../kit/web/bytes.ts';
+import { idParam, readQuery } from '../../kit/web/forms.ts';
+import { addressPrefix } from '../../kit/web/rate-limit.ts';
+import type { Ctx, State } from '../../kit/web/state.ts';
+import type { CatalogueDeps } from '../deps.ts';
+import { countDownload, DownloadQuery, loadDownload } from './download.ts';
 
 /** Files of versions; without a query the primary one. Koa answers HEAD by the same handler. */
 export function downloadRoutes(routes: Router<State>, { secretKey }: CatalogueDeps): void {

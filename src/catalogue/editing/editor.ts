@@ -1,20 +1,20 @@
-import { can } from '../accounts/permissions.ts';
-import { rows } from '../kit/database/sql.ts';
-import { AppError } from '../kit/errors.ts';
-import type { FormState } from '../kit/web/forms.ts';
-import { t } from '../kit/web/messages.ts';
-import type { PageHead } from '../kit/web/views.ts';
-import type { Work } from '../kit/work.ts';
-import { RATINGS, ratingLabel } from '../safety/ratings.ts';
-import { settingsText } from './edit.ts';
-import { type Detection, familyOf, isAdapter } from './files/detect.ts';
-import { LICENSES } from './licences.ts';
+import { can } from '../../accounts/permissions.ts';
+import { rows } from '../../kit/database/sql.ts';
+import { AppError } from '../../kit/errors.ts';
+import type { FormState } from '../../kit/web/forms.ts';
+import { t } from '../../kit/web/messages.ts';
+import type { PageHead } from '../../kit/web/views.ts';
+import type { Work } from '../../kit/work.ts';
+import { RATINGS, ratingLabel } from '../../safety/ratings.ts';
+import { settingsText } from '../edit.ts';
+import { type Detection, familyOf, isAdapter } from '../files/detect.ts';
+import { LICENSES } from '../licences.ts';
+import { BaseModel, LINEAGE_KINDS, Lineage, ModelFile, type ModelVersion } from '../model.ts';
+import { loadOwnVersion } from '../own.ts';
+import { listModelTags } from '../tags.ts';
+import { COMMERCIAL_USES, FILE_KINDS, MODEL_TYPES } from '../types.ts';
+import { Upload } from '../uploads/model.ts';
 import { parentText } from './lineage.ts';
-import { BaseModel, LINEAGE_KINDS, Lineage, ModelFile, type ModelVersion } from './model.ts';
-import { loadOwnVersion } from './own.ts';
-import { listModelTags } from './tags.ts';
-import { COMMERCIAL_USES, FILE_KINDS, MODEL_TYPES } from './types.ts';
-import { Upload } from './uploads/model.ts';
 
 interface Option {
   readonly value: string;

@@ -1,16 +1,16 @@
 import type Router from '@koa/router';
 import { z } from 'zod';
-import { browserOnly } from '../accounts/access/guard.ts';
-import { AppError } from '../kit/errors.ts';
-import { checkForm, type FormState, idParam, readForm, readRawForm, submitForm } from '../kit/web/forms.ts';
-import type { Ctx, State } from '../kit/web/state.ts';
-import { type PageHead, view } from '../kit/web/views.ts';
-import { deleteModel, deleteVersion, restoreModel, restoreVersion, UNDO_MS } from './delete.ts';
-import type { CatalogueDeps } from './deps.ts';
-import { saveVersion, VersionForm } from './edit.ts';
+import { browserOnly } from '../../accounts/access/guard.ts';
+import { AppError } from '../../kit/errors.ts';
+import { checkForm, type FormState, idParam, readForm, readRawForm, submitForm } from '../../kit/web/forms.ts';
+import type { Ctx, State } from '../../kit/web/state.ts';
+import { type PageHead, view } from '../../kit/web/views.ts';
+import { deleteModel, deleteVersion, restoreModel, restoreVersion, UNDO_MS } from '../delete.ts';
+import type { CatalogueDeps } from '../deps.ts';
+import { saveVersion, VersionForm } from '../edit.ts';
+import { publishVersion, scheduleVersion, unpublishVersion } from '../publish.ts';
 import { type EditorPage, loadEditor } from './editor.ts';
-import { editFile, FileForm, removeFile, requestStrip } from './files-of-version.ts';
-import { publishVersion, scheduleVersion, unpublishVersion } from './publish.ts';
+import { editFile, FileForm, removeFile, requestStrip } from './files.ts';
 
 const editorPage = view<EditorPage>('catalogue/editor');
 interface DeletedPage {

@@ -1,9 +1,9 @@
 import type { EntityManager } from '@mikro-orm/core';
-import { AppError } from '../kit/errors.ts';
-import { newId } from '../kit/ids.ts';
-import type { Viewer } from '../kit/work.ts';
-import { findByHash } from './attach.ts';
-import { isOwner, LINEAGE_KINDS, Lineage, ModelVersion } from './model.ts';
+import { AppError } from '../../kit/errors.ts';
+import { newId } from '../../kit/ids.ts';
+import type { Viewer } from '../../kit/work.ts';
+import { findByHash } from '../attach.ts';
+import { isOwner, LINEAGE_KINDS, Lineage, ModelVersion } from '../model.ts';
 
 export const MAX_PARENTS = 12;
 
