@@ -8,6 +8,7 @@ import type { Work } from '../../kit/work.ts';
 import type { ImageLimits } from '../deps.ts';
 import { Image, ImageRaw, Post, ResourceUse } from '../model.ts';
 import type { Recipe, Resource } from '../recipe/recipe.ts';
+import { addVersionUse } from './made-with.ts';
 import { assertQuota } from './quota.ts';
 import { type ImageFacts, type ImageSource, readImageFile } from './read-file.ts';
 import { renderImageJob } from './render.ts';
@@ -137,6 +138,7 @@ async function writeImage(
     addResourceUses(tx, image, resources, versions);
     post.updatedAt = now();
     await tx.flush();
+    if (post.version) await addVersionUse(tx, post.version.id, [image]);
     jobs.enqueue(tx, renderImageJob, { imageId: image.id }, { dedupeKey: `image:${image.id}` });
     await tx.flush();
     return image.id;

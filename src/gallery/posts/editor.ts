@@ -1,4 +1,5 @@
 import { dialectOf, rows, toBoolean, toDateOrNull, toNumber } from '../../kit/database/sql.ts';
+import { bytes } from '../../kit/web/filters.ts';
 import { EMPTY_FORM, type FormState } from '../../kit/web/forms.ts';
 import { t } from '../../kit/web/messages.ts';
 import type { PageHead } from '../../kit/web/views.ts';
@@ -137,11 +138,10 @@ const promptColumn = (em: Work['em']): string =>
 
 function editedImage(row: ImageRow, index: number, typed: (name: string, stored: string) => string): EditedImage {
   const { id, width, height, placeholder } = row;
-  const megabytes = (toNumber(row.total_bytes) / 1_000_000).toFixed(1);
   return {
     ...{ id, width, height, blur: placeholder },
     name: t('post.picture', { n: index + 1 }),
-    facts: `${width} × ${height} · ${extensionOf(row.media_type).toUpperCase()} · ${megabytes} MB`,
+    facts: `${width} × ${height} · ${extensionOf(row.media_type).toUpperCase()} · ${bytes(toNumber(row.total_bytes))}`,
     prompt: row.prompt ?? (toBoolean(row.has_recipe) ? t('post.has-recipe') : ''),
     rating: typed(`rating-${id}`, String(row.level)),
     alt: typed(`alt-${id}`, row.alt_text),
