@@ -7,6 +7,8 @@ import type { JobDefinition } from '../kit/queue/define.ts';
 import type { Settings } from '../kit/settings.ts';
 import type { RateLimits } from '../kit/web/rate-limit.ts';
 import type { Work } from '../kit/work.ts';
+import type { Apex } from './apex.ts';
+import type { ActorKey } from './signatures/verify.ts';
 
 /** What federation leans on; made by the composition root. */
 export interface FederationSettings extends ImageLimits {
@@ -40,4 +42,8 @@ export interface Federation extends FederationSettings {
   /** The part after the `@name@` of our people: the host, with its port where that is not the usual one. */
   readonly host: string;
   readonly jobs: FederationJobs;
+  /** The kept parts of activitypub-express, loaded and checked on the first call. Throws when it is another version. */
+  readonly apex: () => Apex;
+  /** Keys that are being fetched: a burst from a server that is new here asks it once. */
+  readonly keysUnderWay: Map<string, Promise<ActorKey | null>>;
 }

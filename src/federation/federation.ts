@@ -22,6 +22,9 @@ import {
 } from '../gallery/events.ts';
 import { on, type Wiring } from '../kit/events/wiring.ts';
 import { defineJob, type JobDefinition } from '../kit/queue/define.ts';
+import { readDocument } from './actors/load.ts';
+import { type Apex, openApex } from './apex.ts';
+import { apexStore } from './apex-store.ts';
 import type { Federation, FederationSettings } from './deps.ts';
 import { processItem } from './inbox/process.ts';
 import { backfill } from './ingest/backfill.ts';
@@ -50,10 +53,24 @@ const gone = ends.extend({ uri: z.string().nullable() });
 /** Federation of this process: its jobs, what follows from which event, and what its routes lean on. */
 export function openFederation(settings: FederationSettings): OpenFederation {
   const { origin, host } = settings.publicUrl;
-  const federation: Federation = { ...settings, origin, host, jobs: peerJobs() };
+  let apex: Apex | null = null;
+  const federation: Federation = {
+    ...settings,
+    origin,
+    host,
+    jobs: peerJobs(),
+    apex: () => (apex ??= openParts()),
+    keysUnderWay: new Map(),
+  };
   const local = localJobs();
   const jobList = [...Object.values(federation.jobs), ...Object.values(local)] as readonly JobDefinition[];
   return { ...federation, jobList, wiring: settings.mode === 'off' ? [] : wiringOf(local) };
+
+  function openParts(): Apex {
+    const requestObject = async (uri: string) =>
+      (await readDocument(settings.openWork(), federation, uri))?.object ?? null;
+    return openApex({ ownOrigin: origin, store: apexStore(() => settings.openWork().em), requestObject });
+  }
 
   function peerJobs(): Federation['jobs'] {
     return {

@@ -172,5 +172,44 @@ test('a model arrives with its versions, files and hashes; pictures made with it
   assert.ok(file.remoteUrl?.startsWith(home.origin));
   assert.match((await bob.browser.get('/?scope=following')).text, /Ink Wash/);
   assert.equal((await bob.browser.get(`/models/${model.id}`)).status, 200);
-  assert.ok((await em.count(ResourceUse)) === 0);
+
+  // a picture in the gallery of the version, made with it
+  const bytes = await sharp({ create: { width: 48, height: 64, channels: 3, background: '#204080' } })
+    .png()
+    .toBuffer();
+  const pictures = new FormData();
+  pictures.append('files', new Blob([new Uint8Array(bytes)]), 'wash.png');
+  pictures.append('version', String(versionId));
+  const [, postId] =
+    /\/posts\/(\d+)\/edit/.exec((await alice.browser.postForm('/upload/images', pictures)).location) ?? [];
+  const [, imageId] = /name="rating-(\d+)"/.exec((await alice.browser.get(`/posts/${postId}/edit`)).text) ?? [];
+  const posted = await alice.browser.post(`/posts/${postId}/publication`, {
+    ...{ title: '', caption: '', tags: '', visibility: 'public', version: String(versionId) },
+    [`rating-${imageId}`]: '1',
+  });
+  assert.equal(posted.status, 302);
+  await settleAll(home, away);
+  const arrived = await away.node.orm.em.fork().findOneOrFail(Post, { uri: `${home.origin}/posts/${postId}` });
+  assert.equal(arrived.version?.id, version.id, 'it stands in the gallery of the same version');
+  const image = await away.node.orm.em.fork().findOneOrFail(Image, { post: arrived });
+  const covered = await away.node.orm.em.fork().findOneOrFail(Model, model.id);
+  assert.equal(covered.coverImageId, image.id, 'and is the cover of the model');
+  const use = await away.node.orm.em.fork().findOne(ResourceUse, { image });
+  assert.equal(use?.version?.id, version.id);
+
+  for (const peer of [home, away]) peer.clock.pass(60_000);
+  await alice.browser.post(`/versions/${versionId}/edit`, {
+    ...{ act: 'save', name: 'Ink Wash II', type: 'LORA', versionName: 'v1.0', baseModel: 'SD 1.5' },
+    ...{ tags: 'ink', description: 'Better.', trainedWords: 'inkwash' },
+  });
+  await settleAll(home, away);
+  assert.equal((await away.node.orm.em.fork().findOneOrFail(Model, model.id)).name, 'Ink Wash II');
+
+  await alice.browser.post(`/models/${local.model.id}/delete`);
+  for (const peer of [home, away]) peer.clock.pass(11 * 60_000);
+  await settleAll(home, away);
+  const gone = await away.node.orm.em.fork().findOneOrFail(Model, model.id);
+  assert.deepEqual([gone.state, gone.listedAt, gone.description], ['deleted', null, '']);
+  assert.equal((await bob.browser.get(`/models/${model.id}`)).status, 410);
+  assert.equal(await away.node.orm.em.fork().count(Job, { state: 'failed' }), 0);
 });

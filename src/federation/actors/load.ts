@@ -7,7 +7,7 @@ import { type FetchedDocument, fetchDocument } from '../fetch-document.ts';
 import { NODE_ACTOR, RemoteActor } from '../model.ts';
 import { ACTOR_TYPES, isOwnId } from '../origin.ts';
 import { isHostAllowed } from '../policy.ts';
-import type { LoadActorKey } from '../signatures/verify.ts';
+import type { ActorKey, LoadActorKey } from '../signatures/verify.ts';
 import { loadSigningKey } from './keys.ts';
 import { rememberActor } from './remember.ts';
 
@@ -47,40 +47,59 @@ export async function refreshActor(work: Task, federation: Federation, uri: stri
   return rememberActor(work, federation, document);
 }
 
-/** The gate's way to keys: the table first; then at most a few guarded requests, whose failures are remembered. */
+/**
+ * The gate's way to keys: the table first; then at most one guarded fetch for each request, and one for a burst of them,
+ * whose failure is remembered.
+ */
 export function actorKeys(work: Task, federation: Federation): LoadActorKey {
-  const { em } = work;
+  const fetched = new Map<string, ActorKey | null>();
   return async (keyId, how) => {
     const uri = keyId.split('#')[0] ?? keyId;
     if (how !== 'refetch') {
-      const known = await findStoredKey(em, keyId, uri);
+      const known = await findStoredKey(work.em, keyId, uri);
       if (known || how === 'stored') return known;
     }
-    federation.limits.takeFor(`${KEY_FETCHES.name} ${keyId}`, KEY_FETCHES);
-    federation.limits.takeFor(`${HOST_FETCHES.name} ${new URL(uri).host}`, HOST_FETCHES);
-    const read = new Map<string, FetchedDocument>();
-    // a key was rotated a moment ago: what failed before may be right now
-    const memoryMs = how === 'refetch' ? 30_000 : FORGET_FAILURE_MS;
-    const fetch = async (id: string) => {
-      const document = await readDocument(work, federation, id, memoryMs);
-      if (document?.object.id) read.set(document.object.id, document);
-      return document?.object ?? null;
-    };
-    const found = await findActorKey(keyId, fetch, federation.origin).catch((error: unknown) => {
-      // whatever the peer did wrong: it did not prove who it is
-      if (error instanceof AppError) return null;
-      throw error;
-    });
+    const before = fetched.get(keyId);
+    if (before !== undefined) return before;
+    const underWay = federation.keysUnderWay.get(keyId) ?? fetchKey(work, federation, keyId, how);
+    federation.keysUnderWay.set(keyId, underWay);
+    try {
+      const found = await underWay;
+      fetched.set(keyId, found);
+      return found;
+    } finally {
+      federation.keysUnderWay.delete(keyId);
+    }
+  };
+}
+
+async function fetchKey(
+  work: Task,
+  federation: Federation,
+  keyId: string,
+  how: 'fetch' | 'refetch',
+): Promise<ActorKey | null> {
+  federation.limits.takeFor(`${KEY_FETCHES.name} ${keyId}`, KEY_FETCHES);
+  federation.limits.takeFor(`${HOST_FETCHES.name} ${new URL(keyId).host}`, HOST_FETCHES);
+  const read = new Map<string, FetchedDocument>();
+  // a key was rotated a moment ago: what failed before may be right now
+  const memoryMs = how === 'refetch' ? 30_000 : FORGET_FAILURE_MS;
+  const fetch = async (id: string) => {
+    const document = await readDocument(work, federation, id, memoryMs);
+    if (document?.object.id) read.set(document.object.id, document);
+    return document?.object ?? null;
+  };
+  try {
+    const found = await findActorKey(keyId, fetch, federation.origin);
     const document = found?.actor.id === undefined ? undefined : read.get(found.actor.id);
     if (!found || !document) return null;
-    try {
-      await rememberActor(work, federation, document);
-    } catch (error) {
-      if (error instanceof AppError) return null;
-      throw error;
-    }
+    await rememberActor(work, federation, document);
     return found.key;
-  };
+  } catch (error) {
+    // whatever the peer did wrong: it did not prove who it is
+    if (error instanceof AppError) return null;
+    throw error;
+  }
 }
 
 async function findStoredKey(em: Work['em'], keyId: string, uri: string) {

@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ModelVersion } from '../../catalogue/model.ts';
 import { addImage } from '../../gallery/images/add.ts';
+import { addVersionUse, kindOfModel } from '../../gallery/images/made-with.ts';
 import { Image, Post, ResourceUse } from '../../gallery/model.ts';
 import { relistPost } from '../../gallery/posts/relist.ts';
 import type { Resource } from '../../gallery/recipe/recipe.ts';
@@ -108,6 +109,10 @@ async function settlePicture(
     await inner.nativeUpdate(Image, { id: imageId }, { position });
     const uses = await inner.find(ResourceUse, { image: imageId }, { orderBy: { position: 1 } });
     for (const [n, use] of uses.entries()) use.uri = resources[n]?.versionUri ?? null;
+    await inner.flush();
+    const image = await inner.findOneOrFail(Image, imageId);
+    if (post.version) await addVersionUse(inner, post.version.id, [image]);
+    await inner.flush();
     await relistPost({ em: inner, jobs }, post);
     await inner.flush();
   });
@@ -121,12 +126,14 @@ async function resourcesOf(em: Work['em'], origin: string, { resources }: Pictur
     return named?.kind === 'version' ? Number(named.id) : [];
   });
   const where = { $or: [{ uri: { $in: uris } }, { uri: null, id: { $in: own } }], state: 'published' as const };
-  const known = await em.find(ModelVersion, where);
+  const known = await em.find(ModelVersion, where, { populate: ['model'] });
   return resources.map(({ versionUri, name, weight, hashes }) => {
     const { sha256, autov3, autov2, autov1, blake3, crc32 } = hashes;
     const hash = sha256 ?? autov3 ?? autov2 ?? autov1 ?? blake3 ?? crc32;
     const version = known.find((one) => objectUri(origin, 'version', one) === versionUri);
-    const resource: Resource & { versionId?: number } = { kind: 'lora', name: name ?? '' };
+    // the wire does not say the kind; what is used whole is a checkpoint
+    const kind = kindOfModel(version?.model.$.type ?? (weight === null ? 'Checkpoint' : 'LORA'));
+    const resource: Resource & { versionId?: number } = { kind: kind === 'other' ? 'lora' : kind, name: name ?? '' };
     if (hash !== undefined) resource.hash = hash;
     if (weight !== null) resource.weight = weight;
     if (version) resource.versionId = version.id;

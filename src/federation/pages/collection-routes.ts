@@ -12,13 +12,13 @@ import { actorUri, objectUri } from '../addresses.ts';
 import type { Federation } from '../deps.ts';
 import { isRendered, modelDocument, postDocument } from '../documents/objects.ts';
 import { buildCreate } from '../vocabulary/activity.ts';
-import { buildCollection, buildCollectionPage, emptyCollection } from '../vocabulary/collection.ts';
+import { emptyCollection } from '../vocabulary/collection.ts';
 import { type Document, withContext } from '../vocabulary/context.ts';
 import { sendActivity } from './negotiate.ts';
 
 const PER_PAGE = 20;
 
-/** What an account has, as numbers; only the outbox has pages, for who knows whom is for the two alone (P04). */
+/** What an account has, as numbers; only the outbox has items, for who knows whom is for the two alone (P04). */
 export function collectionRoutes(federation: Federation): Router<State> {
   const { origin } = federation;
   const routes = new Router<State>();
@@ -28,7 +28,8 @@ export function collectionRoutes(federation: Federation): Router<State> {
       const { em } = ctx.state.work;
       const account = await loadOwner(ctx, ctx.params.name ?? '');
       const uri = `${actorUri(origin, account)}/${name}`;
-      sendActivity(ctx, buildCollection({ uri, totalItems: await count(em, account), firstPageUri: null }));
+      if (ctx.query.page === undefined) await sendHead(ctx, uri, await count(em, account));
+      else await sendPage(ctx, uri, 'true', [], null);
     });
   counted('followers', (em, account) => em.count(Follow, { target: account, state: 'accepted' }));
   counted('following', (em, account) => em.count(Follow, { follower: account, state: 'accepted' }));
@@ -38,29 +39,18 @@ export function collectionRoutes(federation: Federation): Router<State> {
     const { em } = ctx.state.work;
     const account = await loadOwner(ctx, ctx.params.name ?? '');
     const uri = `${actorUri(origin, account)}/outbox`;
-    const { page, before } = ctx.query;
-    if (page === undefined) {
-      const totalItems = await countPublic(em, account);
-      sendActivity(ctx, buildCollection({ uri, totalItems, firstPageUri: `${uri}?page=1` }));
-      return;
-    }
-    const items = await listPublic(em, account, readBefore(before));
+    const { page } = ctx.query;
+    if (page === undefined) return sendHead(ctx, uri, await countPublic(em, account));
+    const items = await listPublic(em, account, readBefore(page));
     const last = items.length === PER_PAGE ? items.at(-1) : undefined;
     const documents: Document[] = [];
     for (const item of items) documents.push(...(await createOf(em, item)));
-    sendActivity(
-      ctx,
-      buildCollectionPage({
-        uri: before === undefined ? `${uri}?page=1` : `${uri}?page=1&before=${before}`,
-        collectionUri: uri,
-        nextUri: last ? `${uri}?page=1&before=${last.listedAt.getTime()}` : null,
-        items: documents,
-      }),
-    );
+    await sendPage(ctx, uri, String(page), documents, last ? String(last.listedAt.getTime()) : null);
   });
 
-  routes.get('/actor/outbox', anyone, (ctx) => {
-    sendActivity(ctx, buildCollection({ uri: `${origin}/actor/outbox`, totalItems: 0, firstPageUri: null }));
+  routes.get('/actor/outbox', anyone, async (ctx) => {
+    if (ctx.query.page === undefined) await sendHead(ctx, `${origin}/actor/outbox`, 0);
+    else await sendPage(ctx, `${origin}/actor/outbox`, 'true', [], null);
   });
 
   const KINDS = { models: 'model', posts: 'post', images: 'image', comments: 'comment' } as const;
@@ -78,6 +68,23 @@ export function collectionRoutes(federation: Federation): Router<State> {
     });
   }
   return routes;
+
+  async function sendHead(ctx: Ctx, uri: string, totalItems: number): Promise<void> {
+    const apex = federation.apex();
+    sendActivity(ctx, (await apex.toJSONLD(await apex.buildCollection(uri, true, totalItems))) as Document);
+  }
+
+  async function sendPage(
+    ctx: Ctx,
+    uri: string,
+    page: string,
+    items: readonly Document[],
+    lastItemId: string | null,
+  ): Promise<void> {
+    const apex = federation.apex();
+    const built = await apex.toJSONLD(await apex.buildCollectionPage(uri, page, true, lastItemId));
+    sendActivity(ctx, { ...built, orderedItems: items });
+  }
 
   async function loadOwner(ctx: Ctx, name: string): Promise<Account> {
     const account = await ctx.state.work.em.findOne(Account, { host: '', name: name.toLowerCase(), state: 'active' });
@@ -144,8 +151,9 @@ async function listPublic(em: EntityManager, { id }: Account, before: Date): Pro
   return found.map((row) => ({ kind: row.kind, id: row.id, listedAt: toDate(row.listed_at) }));
 }
 
-function readBefore(before: unknown): Date {
-  if (before === undefined) return new Date(8.64e15 / 4);
-  if (typeof before !== 'string' || !/^\d{1,14}$/.test(before)) throw new AppError('malformed', 'This is no page.');
-  return new Date(Number(before));
+/** `true` is the first page, a number the time before which the page begins; anything else is the asker's mistake. */
+function readBefore(page: unknown): Date {
+  if (page === 'true') return new Date(8.64e15 / 4);
+  if (typeof page !== 'string' || !/^\d{1,14}$/.test(page)) throw new AppError('malformed', 'This is no page.');
+  return new Date(Number(page));
 }

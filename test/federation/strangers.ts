@@ -1,0 +1,128 @@
+import { createServer, request } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { TestContext } from 'node:test';
+import { ACTIVITY_JSON } from '../../src/federation/fetch-document.ts';
+import { type ActorKeys, generateActorKeys } from '../../src/federation/signatures/keys.ts';
+import { signCavage } from '../../src/federation/signatures/sign.ts';
+import type { Peer } from './nodes.ts';
+
+/** A server of another kind: whatever is put into `documents` is served at its path, and every request is counted. */
+export interface Stranger {
+  readonly origin: string;
+  readonly documents: Map<string, object>;
+  /** Paths that are asked for and never answered. */
+  readonly hanging: Set<string>;
+  /** Paths that were asked for. */
+  readonly asked: string[];
+  /** Bodies that arrived in inboxes. */
+  readonly received: { readonly path: string; readonly body: Record<string, unknown> }[];
+  /** What inboxes answer. */
+  inboxStatus: number;
+  actor(name: string): Promise<StrangeActor>;
+}
+
+export interface StrangeActor {
+  readonly id: string;
+  readonly keyId: string;
+  readonly keys: ActorKeys;
+  readonly document: Record<string, unknown>;
+}
+
+export async function stranger(t: TestContext, address: string): Promise<Stranger> {
+  const documents = new Map<string, object>();
+  const hanging = new Set<string>();
+  const asked: string[] = [];
+  const received: Stranger['received'][number][] = [];
+  const server = createServer(async (incoming, response) => {
+    const path = incoming.url ?? '';
+    if (incoming.method === 'POST') {
+      const body = Buffer.concat(await incoming.toArray()).toString();
+      received.push({ path, body: JSON.parse(body) as Record<string, unknown> });
+      response.writeHead(it.inboxStatus).end();
+      return;
+    }
+    asked.push(path);
+    if (hanging.has(path)) return;
+    const found = documents.get(path);
+    if (!found) response.writeHead(404).end();
+    else response.writeHead(200, { 'content-type': ACTIVITY_JSON }).end(JSON.stringify(found));
+  });
+  await new Promise<void>((done) => server.listen(0, address, done));
+  t.after(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  const origin = `http://${address}:${(server.address() as AddressInfo).port}`;
+  const it: Stranger = {
+    ...{ origin, documents, hanging, asked, received, inboxStatus: 202 },
+    async actor(name) {
+      const keys = await generateActorKeys();
+      const id = `${origin}/users/${name}`;
+      const keyId = `${id}#main-key`;
+      const publicKey = { id: keyId, owner: id, publicKeyPem: keys.rsaPublicPem };
+      const ends = { inbox: `${id}/inbox`, outbox: `${id}/outbox`, followers: `${id}/followers` };
+      const document = { id, type: 'Person', preferredUsername: name, ...ends, publicKey };
+      documents.set(`/users/${name}`, document);
+      const host = new URL(origin).host;
+      documents.set(`/.well-known/webfinger?resource=${encodeURIComponent(`acct:${name}@${host}`)}`, {
+        subject: `acct:${name}@${host}`,
+        links: [{ rel: 'self', type: ACTIVITY_JSON, href: id }],
+      });
+      return { id, keyId, keys, document };
+    },
+  };
+  return it;
+}
+
+export interface Sent {
+  readonly path?: string;
+  readonly key?: { readonly keyId: string; readonly keys: ActorKeys };
+  readonly headers?: Readonly<Record<string, string>>;
+  /** What is sent in place of what was signed. */
+  readonly otherBody?: string;
+  /** Signed for this path in place of the one that is asked. */
+  readonly signedPath?: string;
+  readonly method?: string;
+}
+
+let serial = 0;
+export const nextId = (actor: { readonly id: string }): string => {
+  serial += 1;
+  return `${actor.id}#act-${serial}`;
+};
+
+/** Where a node is, and what time it is there. */
+export type Place = { readonly origin: string; readonly clock: Pick<Peer['clock'], 'now'> };
+
+/** Posts an activity to the node, signed with Cavage at the node's own time. Resolves with the status. */
+export async function post(node: Place, actor: StrangeActor, activity: object, sent: Sent = {}): Promise<number> {
+  const body = JSON.stringify({ id: nextId(actor), actor: actor.id, ...activity });
+  const path = sent.path ?? '/inbox';
+  const { keyId, keys } = sent.key ?? actor;
+  const signed = signCavage(
+    {
+      method: 'POST',
+      url: new URL(sent.signedPath ?? path, node.origin),
+      body: Buffer.from(body),
+      now: node.clock.now(),
+    },
+    { keyId, type: 'rsa', privateKeyPem: keys.rsaPrivatePem },
+  );
+  const headers = { 'content-type': ACTIVITY_JSON, ...signed, ...sent.headers };
+  return send(node, path, sent.method ?? 'POST', headers, sent.otherBody ?? body);
+}
+
+export function send(
+  node: Pick<Peer, 'origin'>,
+  path: string,
+  method: string,
+  headers: Readonly<Record<string, string>>,
+  body: string,
+): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const outgoing = request(new URL(path, node.origin), { method, headers, agent: false }, (response) => {
+      response.resume().on('end', () => resolve(response.statusCode ?? 0));
+    });
+    outgoing.on('error', reject).end(body);
+  });
+}
