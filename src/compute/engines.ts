@@ -12,8 +12,8 @@ import { EngineProcess } from './engine/process.ts';
 import { type EngineHello, type GenerateParams, Hello } from './engine/protocol.ts';
 import { type EngineListener, failed, type JobOutcome } from './engine/running-jobs.ts';
 import type { EngineLimits } from './engine/watchdog.ts';
-import { ModelCache, type ModelSource } from './model-cache.ts';
-import { registerModelsFolder } from './models-folder.ts';
+import { ModelCache, type ModelSource } from './models/cache.ts';
+import { registerModelsFolder } from './models/folder.ts';
 
 /** What the pages know of the engine: its process may be another one, so it stands in the database. */
 export type EngineStatus =

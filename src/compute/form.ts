@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import { AppError } from '../kit/errors.ts';
 import type { EngineCaps } from './engine/protocol.ts';
-import type { FamilyCaps } from './families.ts';
+import type { FamilyCaps } from './models/families.ts';
 
 export const MAX_SEED = 4_294_967_295;
 export const MAX_LORAS = 16;
-export const MAX_COUNT = 8;
+const MAX_COUNT = 8;
 const MAX_PROMPT_CHARS = 8_000;
 const MAX_BRACKETS = 64;
 

@@ -9,26 +9,19 @@ import { newId } from '../kit/ids.ts';
 import { defineJob, type JobDefinition, type JobHandle } from '../kit/queue/define.ts';
 import { holdFence } from '../kit/queue/lease.ts';
 import type { Viewer, Work } from '../kit/work.ts';
-import type { EngineEvent, GenerateParams } from './engine/protocol.ts';
 import type { EngineStatus, Engines } from './engines.ts';
-import { Families } from './families.ts';
-import { assertPossible, type GenerateFields, loraTags, MAX_LORAS, MAX_SEED } from './form.ts';
-import { Generation, type GenerationFile, type GenerationLora, type GenerationRequest } from './model.ts';
-import { ModelCache, type ModelSource } from './model-cache.ts';
-import {
-  CHECKPOINT_TYPES,
-  findFolderOffer,
-  findOffersByFile,
-  findOffersByName,
-  LORA_TYPES,
-  type Offer,
-} from './offers.ts';
-import { encodePhase, overallProgress } from './phase.ts';
+import { assertPossible, type GenerateFields, MAX_SEED } from './form.ts';
+import { Generation, type GenerationRequest } from './model.ts';
+import type { ModelSource } from './models/cache.ts';
+import { chooseLoras, fileOf, refusal } from './models/choose.ts';
+import { Families } from './models/families.ts';
+import { CHECKPOINT_TYPES, findFolderOffer, findOffersByFile, LORA_TYPES, type Offer } from './models/offers.ts';
+import { follow, paramsOf } from './params.ts';
 import { keepResults } from './results.ts';
 
 const Payload = z.object({ generationId: z.string() });
 /** Waiting and running together. */
-export const MOST_OPEN = 10;
+const MOST_OPEN = 10;
 /** At once, where there are several engines (spec/engine.md 5). */
 const MOST_RUNNING = 2;
 const ATTEMPTS = 3;
@@ -154,7 +147,7 @@ export class Generator {
     if (generation?.state !== 'queued') return { state: 'gone' };
     try {
       const sources = await this.#checkedSources(work, generation);
-      const params = this.#paramsOf(generation);
+      const params = paramsOf(generation, this.#options);
       const listener = follow(handle, generation.request);
       const outcome = await engines.generate(handle.jobId, params, sources, { signal: handle.signal, listener });
       handle.signal.throwIfAborted();
@@ -201,103 +194,12 @@ export class Generator {
     }
     return sources;
   }
-
-  #paramsOf({ id, request }: Generation): GenerateParams {
-    const { programVersion, publicUrl } = this.#options;
-    const { model, loras, steps, sampler, schedule, seed, count, width, height } = request;
-    const fileOfEngine = ({ sha256, name }: GenerationFile) => ({ file: ModelCache.fileOf(sha256), sha256, name });
-    const addressOf = ({ versionId }: GenerationFile) =>
-      versionId === null ? {} : { uri: new URL(`/versions/${versionId}`, publicUrl).href };
-    return {
-      ...{ steps, sampler, schedule, seed, count, width, height },
-      model: fileOfEngine(model),
-      loras: loras.map((lora) => ({ ...fileOfEngine(lora), unet: lora.weight, te: lora.weight })),
-      prompt: request.prompt,
-      negative: request.negativePrompt,
-      cfg: request.cfgScale,
-      clip_skip: request.clipSkip,
-      preview: { every: 1, max_px: 384 },
-      version: programVersion,
-      record: {
-        generation: id,
-        resources: [
-          { kind: 'checkpoint', name: model.name, hash: model.sha256, ...addressOf(model) },
-          ...loras.map((lora) => ({
-            ...{ kind: 'lora', name: lora.name, hash: lora.sha256, weight: lora.weight },
-            ...addressOf(lora),
-          })),
-        ],
-      },
-    };
-  }
 }
 
 export function mayGenerate(viewer: Viewer | null): Viewer {
   if (!viewer) throw new AppError('unauthenticated', 'Please sign in to generate.');
   if (!can(viewer, 'generate')) throw new AppError('forbidden', 'Your account may not generate on this node.');
   return viewer;
-}
-
-const refusal = (field: string, message: string) => new AppError('invalid', message, { fields: { [field]: message } });
-
-const fileOf = ({ sha256, fileId, versionId, name }: Offer): GenerationFile => ({ sha256, fileId, versionId, name });
-
-/** The stack of the form, and what the prompt names beside it. Throws `invalid` for what is not here or does not fit. */
-async function chooseLoras(
-  { em }: Pick<Work, 'em'>,
-  viewer: Viewer,
-  fields: GenerateFields,
-  fits: (offer: Offer) => boolean,
-): Promise<GenerationLora[]> {
-  const offers = await findOffersByFile(
-    em,
-    viewer,
-    fields.loras.map(({ fileId }) => fileId),
-    LORA_TYPES,
-  );
-  const chosen = new Map<string, GenerationLora>();
-  const add = (offer: Offer, weight: number, field: string) => {
-    if (!fits(offer))
-      throw refusal(field, `${offer.title} was made for ${offer.baseModel}, and does not fit this checkpoint.`);
-    chosen.set(offer.name, { ...fileOf(offer), weight });
-  };
-  for (const { fileId, weight } of fields.loras) {
-    const offer = offers.find((one) => one.fileId === fileId);
-    if (!offer) throw refusal('lora', 'One of the LoRAs is not offered here any more.');
-    add(offer, weight, 'lora');
-  }
-  const tags = loraTags(fields.prompt).filter(({ name }) => !chosen.has(name));
-  const named = await findOffersByName(
-    em,
-    viewer,
-    tags.map(({ name }) => name),
-    LORA_TYPES,
-  );
-  for (const { name, weight } of tags) {
-    const known = named.filter((offer) => offer.name.toLowerCase() === name.toLowerCase());
-    const offer = known.find(fits) ?? known[0];
-    if (!offer) throw refusal('prompt', `There is no LoRA ${name} on this node; remove it from the prompt.`);
-    add(offer, weight, 'prompt');
-  }
-  if (chosen.size > MAX_LORAS) throw refusal('lora', `A picture takes at most ${MAX_LORAS} LoRAs.`);
-  return [...chosen.values()];
-}
-
-/** Passes on what the engine says of a job: its phase, and one preview for the tile. */
-function follow(handle: JobHandle, { count, steps }: GenerationRequest) {
-  let preview: Uint8Array | undefined;
-  let firstIndex = 0;
-  return (event: EngineEvent): void => {
-    if (event.t === 'preview' && event.index <= firstIndex + 3) {
-      if (event.index === firstIndex) preview = Buffer.from(event.webp, 'base64');
-      return;
-    }
-    if (event.t !== 'progress') return;
-    if (event.phase === 'encode') firstIndex = event.step;
-    const { done, total } = overallProgress(event, { firstIndex, count, steps });
-    handle.progress(done, total, encodePhase(event), preview);
-    preview = undefined;
-  };
 }
 
 async function fail(

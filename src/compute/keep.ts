@@ -70,7 +70,7 @@ export const forgetGenerationsJob = defineJob({
   run: (work, { accountId }) => forgetGenerations(work, accountId),
 });
 
-export async function forgetGenerations({ em, jobs }: Pick<Work, 'em' | 'jobs'>, accountId: number): Promise<void> {
+async function forgetGenerations({ em, jobs }: Pick<Work, 'em' | 'jobs'>, accountId: number): Promise<void> {
   const open = await rows<{ job_id: string | null }>(
     em,
     `select job_id from generation where account_id = ? and state = 'queued'`,

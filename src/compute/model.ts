@@ -9,6 +9,8 @@ export interface GenerationFile {
   readonly versionId: number | null;
   /** What infotext calls it: letters, digits, `_`, `.` and `-`. */
   readonly name: string;
+  /** For people: the model and its version. */
+  readonly title: string;
 }
 
 export interface GenerationLora extends GenerationFile {

@@ -1,7 +1,7 @@
 import { t } from '../kit/web/messages.ts';
 
 /** What the engine does at the moment, as the job's note carries it from one process to another. */
-export interface Phase {
+interface Phase {
   readonly phase: string;
   readonly step: number;
   readonly total: number;
@@ -20,7 +20,7 @@ export const encodePhase = ({
   readonly eta_s?: number | undefined;
 }): string => `${phase} ${step} ${total} ${eta_s ?? ''}`.trim();
 
-export function decodePhase(note: string): Phase | null {
+function decodePhase(note: string): Phase | null {
   const [phase = '', step = '', total = '', eta] = note.split(' ');
   if (!/^[a-z_]+$/.test(phase) || !/^\d+$/.test(step) || !/^\d+$/.test(total)) return null;
   return { phase, step: Number(step), total: Number(total), etaSeconds: eta ? Number(eta) : null };

@@ -276,7 +276,7 @@ test('the list of generations goes on page by page', async (t) => {
   const { newId } = await import('../../src/kit/ids.ts');
   const request = {
     ...{
-      model: { sha256: 'a'.repeat(64), fileId: null, versionId: null, name: 'gone' },
+      model: { sha256: 'a'.repeat(64), fileId: null, versionId: null, name: 'gone', title: 'Gone' },
       loras: [],
       negativePrompt: '',
     },

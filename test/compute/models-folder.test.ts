@@ -3,8 +3,8 @@ import { appendFile, copyFile, mkdir, readdir, rm, stat, writeFile } from 'node:
 import path from 'node:path';
 import { test } from 'node:test';
 import { FolderModel } from '../../src/compute/model.ts';
-import { ModelCache } from '../../src/compute/model-cache.ts';
-import { registerModelsFolder } from '../../src/compute/models-folder.ts';
+import { ModelCache } from '../../src/compute/models/cache.ts';
+import { registerModelsFolder } from '../../src/compute/models/folder.ts';
 import { makeLog } from '../../src/kit/log.ts';
 import { DiskFiles } from '../../src/kit/storage/disk.ts';
 import { temporaryFolder } from '../kit/temporary-folder.ts';
@@ -25,6 +25,8 @@ test('checkpoints of the folder are offered by file name and generate; LoRAs and
     env: { MODELS_DIR: folder },
   });
   await node.engines.registered();
+  // the header of the tiny model says SD 1.5, which the fake engine does not know
+  assert.equal(await em.nativeUpdate(FolderModel, { baseModel: 'SD 1.5' }, { baseModel: 'Other' }), 1);
 
   const page = (await browser.get('/generate')).text;
   assert.match(page, /Evening light/);

@@ -5,8 +5,8 @@ import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { AppError } from '../kit/errors.ts';
-import type { Files } from '../kit/storage/files.ts';
+import { AppError } from '../../kit/errors.ts';
+import type { Files } from '../../kit/storage/files.ts';
 
 /** A model by its hash, and where it lies when it is no blob. */
 export interface ModelSource {

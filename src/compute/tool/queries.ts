@@ -1,14 +1,14 @@
-import { fromJson, inList, type Parameter, rows, toDate, toNumber } from '../kit/database/sql.ts';
-import { AppError } from '../kit/errors.ts';
-import { findPreview, findStatus } from '../kit/queue/status.ts';
-import { t } from '../kit/web/messages.ts';
-import type { Viewer, Work } from '../kit/work.ts';
-import type { GENERATION_STATES, GenerationRequest } from './model.ts';
-import { phaseText } from './phase.ts';
+import { fromJson, inList, type Parameter, rows, toDate, toNumber } from '../../kit/database/sql.ts';
+import { AppError } from '../../kit/errors.ts';
+import { findPreview, findStatus } from '../../kit/queue/status.ts';
+import { t } from '../../kit/web/messages.ts';
+import type { Viewer, Work } from '../../kit/work.ts';
+import type { GENERATION_STATES, GenerationRequest } from '../model.ts';
+import { phaseText } from '../phase.ts';
 
-export type GenerationState = (typeof GENERATION_STATES)[number];
+type GenerationState = (typeof GENERATION_STATES)[number];
 
-export interface ResultView {
+interface ResultView {
   readonly id: string;
   readonly width: number;
   readonly height: number;
@@ -76,7 +76,7 @@ export async function loadGenerationView(
   return { view: viewOf(row, request, images.get(row.id) ?? []), request, jobId: row.job_id };
 }
 
-export const PAGE_SIZE = 24;
+const PAGE_SIZE = 24;
 
 /** The newest first; `before` is the id of the last one seen, and ids grow with time. */
 export async function listGenerations(
@@ -165,9 +165,9 @@ function viewOf(row: Row, request: GenerationRequest, images: readonly ResultVie
     }),
     canPost: images.some(({ postedUrl }) => postedUrl === null),
     resources: [
-      { name: model.name, type: t('generate.checkpoint'), url: urlOf(model.versionId), weight: null },
+      { name: model.title, type: t('generate.checkpoint'), url: urlOf(model.versionId), weight: null },
       ...loras.map((lora) => ({
-        name: lora.name,
+        name: lora.title,
         type: t('generate.lora'),
         url: urlOf(lora.versionId),
         weight: lora.weight,

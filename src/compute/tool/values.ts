@@ -1,11 +1,11 @@
-import { accessParameters, IMAGE_ACCESS, type ImageAccessRow, imageVerdict } from '../gallery/access.ts';
-import { Image, ResourceUse } from '../gallery/model.ts';
-import { rows } from '../kit/database/sql.ts';
-import type { RawForm } from '../kit/web/forms.ts';
-import type { Viewer, Work } from '../kit/work.ts';
-import type { Families } from './families.ts';
-import { loraTags, sizePresets, withoutTags } from './form.ts';
-import type { GenerationRequest } from './model.ts';
+import { accessParameters, IMAGE_ACCESS, type ImageAccessRow, imageVerdict } from '../../gallery/access.ts';
+import { Image, ResourceUse } from '../../gallery/model.ts';
+import { rows } from '../../kit/database/sql.ts';
+import type { RawForm } from '../../kit/web/forms.ts';
+import type { Viewer, Work } from '../../kit/work.ts';
+import { loraTags, sizePresets, withoutTags } from '../form.ts';
+import type { GenerationRequest } from '../model.ts';
+import type { Families } from '../models/families.ts';
 import {
   CHECKPOINT_TYPES,
   findOffersByName,
@@ -13,7 +13,7 @@ import {
   LORA_TYPES,
   listOffers,
   type Offer,
-} from './offers.ts';
+} from '../models/offers.ts';
 
 /** What the fields of the form say, as a browser would send them. */
 export type FormValues = RawForm;
@@ -56,7 +56,7 @@ export async function valuesOfVersion(
   };
 }
 
-export function sizeOf(families: Families, { baseModel }: Pick<Offer, 'baseModel'>): FormValues {
+function sizeOf(families: Families, { baseModel }: Pick<Offer, 'baseModel'>): FormValues {
   const family = families.capsOf(baseModel);
   const [square] = family ? sizePresets(family) : [];
   return square ? { size: square.value, width: String(square.width), height: String(square.height) } : {};

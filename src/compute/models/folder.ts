@@ -4,9 +4,9 @@ import { readdir, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { EntityManager } from '@mikro-orm/core';
-import { inspectFile } from '../catalogue/files/inspect.ts';
-import type { Log } from '../kit/log.ts';
-import { FolderModel } from './model.ts';
+import { inspectFile } from '../../catalogue/files/inspect.ts';
+import type { Log } from '../../kit/log.ts';
+import { FolderModel } from '../model.ts';
 
 /**
  * Registers the checkpoints of the operator's folder by the hash of their bytes, so that pictures made with them link

@@ -1,10 +1,10 @@
 import type { EntityManager } from '@mikro-orm/core';
-import { fromJson, inList, type Parameter, rows } from '../kit/database/sql.ts';
-import type { Viewer } from '../kit/work.ts';
-import { decide } from '../safety/policy.ts';
-import { isSensitive } from '../safety/ratings.ts';
+import { fromJson, inList, type Parameter, rows } from '../../kit/database/sql.ts';
+import type { Viewer } from '../../kit/work.ts';
+import { decide } from '../../safety/policy.ts';
+import { isSensitive } from '../../safety/ratings.ts';
+import type { GenerationFile } from '../model.ts';
 import type { Families } from './families.ts';
-import type { GenerationFile } from './model.ts';
 
 /** A model that this node can generate with. */
 export interface Offer extends GenerationFile {
@@ -24,7 +24,7 @@ export interface Offer extends GenerationFile {
 
 export const CHECKPOINT_TYPES = ['Checkpoint'];
 export const LORA_TYPES = ['LORA', 'LoCon'];
-export const MOST_OFFERS = 60;
+const MOST_OFFERS = 60;
 
 interface OfferRow {
   file_id: number;

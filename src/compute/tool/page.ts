@@ -1,11 +1,11 @@
-import type { FormState } from '../kit/web/forms.ts';
-import { t } from '../kit/web/messages.ts';
-import type { Viewer, Work } from '../kit/work.ts';
-import { RATINGS, ratingLabel } from '../safety/ratings.ts';
-import type { EngineCaps } from './engine/protocol.ts';
-import type { EngineStatus } from './engines.ts';
-import type { Families, FamilyCaps } from './families.ts';
-import { type SizePreset, sizePresets } from './form.ts';
+import type { FormState } from '../../kit/web/forms.ts';
+import { t } from '../../kit/web/messages.ts';
+import type { Viewer, Work } from '../../kit/work.ts';
+import { RATINGS, ratingLabel } from '../../safety/ratings.ts';
+import type { EngineCaps } from '../engine/protocol.ts';
+import type { EngineStatus } from '../engines.ts';
+import { type SizePreset, sizePresets } from '../form.ts';
+import type { Families, FamilyCaps } from '../models/families.ts';
 import {
   CHECKPOINT_TYPES,
   findFolderOffer,
@@ -14,15 +14,15 @@ import {
   listFolderOffers,
   listOffers,
   type Offer,
-} from './offers.ts';
+} from '../models/offers.ts';
 import type { GenerationView, LiveView } from './queries.ts';
 import { type FormValues, listValue, textValue } from './values.ts';
 
-export interface PickView extends Offer {
+interface PickView extends Offer {
   readonly isChosen: boolean;
 }
 
-export interface ChosenLora extends Offer {
+interface ChosenLora extends Offer {
   readonly weight: string;
   readonly error: string;
 }

@@ -1,6 +1,6 @@
-import { findPreview } from '../kit/queue/status.ts';
-import type { ServerEvent } from '../kit/web/event-stream.ts';
-import type { Work } from '../kit/work.ts';
+import { findPreview } from '../../kit/queue/status.ts';
+import type { ServerEvent } from '../../kit/web/event-stream.ts';
+import type { Work } from '../../kit/work.ts';
 import { noteOf, previewUri } from './queries.ts';
 
 /** What `t-live` in the page understands; goes on after `lastEventId`, the revision of the job that was seen. */

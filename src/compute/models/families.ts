@@ -1,6 +1,6 @@
 import type { EntityManager } from '@mikro-orm/core';
-import { rows } from '../kit/database/sql.ts';
-import type { EngineCaps } from './engine/protocol.ts';
+import { rows } from '../../kit/database/sql.ts';
+import type { EngineCaps } from '../engine/protocol.ts';
 
 export type FamilyCaps = EngineCaps['families'][string];
 
