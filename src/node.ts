@@ -225,6 +225,16 @@ export async function openNode(
   });
 
   let server: Server | null = null;
+  let checking: NodeJS.Timeout | null = null;
+  /** A node stops on a federation library that it does not know (spec/federation.md); loading it takes a tenth of a second. */
+  const checkFederation = () => {
+    try {
+      federation.apex();
+    } catch (error) {
+      log.fatal({ err: error }, 'federation');
+      throw error;
+    }
+  };
   return {
     ...parts,
     openWork,
@@ -256,10 +266,12 @@ export async function openNode(
       await new Promise<void>((done, fail) =>
         server?.once('error', fail).listen(config.port, config.host, () => done()),
       );
+      if (federation.mode !== 'off') checking = setTimeout(checkFederation, CHECK_AFTER_MS).unref();
       const { port } = server.address() as AddressInfo;
       return new URL(`http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`);
     },
     async close() {
+      if (checking) clearTimeout(checking);
       const closing = server && new Promise<void>((done) => server?.close(() => done()));
       server?.closeIdleConnections();
       const late = setTimeout(() => server?.closeAllConnections(), CLOSE_WITHIN_MS);
@@ -317,6 +329,8 @@ function computeDeps({ config, generator, limits, settings }: Parts): ComputeDep
 }
 
 const VERSION = '0.1.0';
+/** After listening, so that nobody waits for it. */
+const CHECK_AFTER_MS = 1_000;
 /** Open requests and event streams get this long at shutdown. */
 const CLOSE_WITHIN_MS = 10_000;
 

@@ -20,11 +20,12 @@ import { publishScheduledJob } from './catalogue/publish.ts';
 import { forgetGenerationsJob } from './compute/keep.ts';
 import { indexAccountJob, indexModelJob, indexPostJob, unindexImageJob } from './discovery/index/keep.ts';
 import { imageDeleted, postDeleted, postPublished, postUnpublished, postUpdated } from './gallery/events.ts';
-import { refreshModelsJob, repairFiguresJob } from './gallery/figures.ts';
+import { refreshModelsJob } from './gallery/figures.ts';
 import { renderImageJob } from './gallery/images/render.ts';
 import { resolveModelJob, resolveVersionJob } from './gallery/images/resolve.ts';
 import { finishDeletionJob as finishPostDeletionJob } from './gallery/posts/delete.ts';
 import { publishScheduledJob as publishScheduledPostJob } from './gallery/posts/publish.ts';
+import { removeAccountContentJob, sweepGalleryJob } from './gallery/sweep.ts';
 import { on, type Wiring } from './kit/events/wiring.ts';
 import type { JobDefinition } from './kit/queue/define.ts';
 import type { Parts } from './node.ts';
@@ -44,7 +45,8 @@ export function jobsOf({ mailer, uploads, generator, federation }: Parts): JobDe
     resolveVersionJob,
     resolveModelJob,
     refreshModelsJob,
-    repairFiguresJob,
+    sweepGalleryJob,
+    removeAccountContentJob,
     publishScheduledPostJob,
     finishPostDeletionJob,
     generator.job,
@@ -65,6 +67,7 @@ export function wiringOf({ federation }: Parts): Wiring {
     ),
     ...[modelPublished, modelUpdated, modelUnpublished, modelDeleted].map((event) => on(event, indexModelJob)),
     on(versionPublished, indexModelJob, ({ modelId }) => ({ modelId })),
+    on(accountDeleted, removeAccountContentJob),
     // pictures name models by hash: links appear and go with the files
     on(versionPublished, resolveVersionJob, ({ versionId }) => ({ versionId })),
     on(fileStored, resolveVersionJob, ({ versionId }) => ({ versionId })),

@@ -79,11 +79,3 @@ async function recountTalk(
   }
   await rows(em, `update ${table} set ${sets.join(', ')} where id in (${inList(ids)}) returning id`, ids);
 }
-
-export const repairFiguresJob = defineJob({
-  name: 'gallery.repair-figures',
-  lane: 'clock',
-  payload: z.object({}),
-  attempts: 2,
-  run: (work, _payload, { signal }) => repairFigures(work, signal),
-});

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { blockAccount } from '../../src/accounts/block.ts';
 import { repairFigures } from '../../src/gallery/figures.ts';
 import { Comment, Image, Reaction } from '../../src/gallery/model.ts';
+import { removeAccountContent } from '../../src/gallery/sweep.ts';
 import { addComment, restoreComment } from '../../src/gallery/talk/comments.ts';
 import { like, unlike } from '../../src/gallery/talk/likes.ts';
 import { RecordedEvent } from '../../src/kit/events/model.ts';
@@ -156,4 +157,19 @@ test('numbers that went wrong are set right by the repair', async (t) => {
   await repairFigures(workAs(null), new AbortController().signal);
   const image = await em.fork().findOneOrFail(Image, imageIds[0] ?? 0);
   assert.deepEqual([image.likeCount, image.commentCount], [1, 1]);
+});
+
+test('who leaves takes posts, words and likes along', async (t) => {
+  const { visitor, other, workAs, em, post, ada } = await painter(t);
+  const { browser: bob, account } = await other('bob');
+  const { imageIds } = await post(ada, [{}]);
+  const own = await post(account, [{}]);
+  await bob.post(`/images/${imageIds[0]}/comments`, { text: 'my words' });
+  await bob.post(`/images/${imageIds[0]}/likes`, { on: '1' });
+  await removeAccountContent(workAs(null), account.id);
+  await removeAccountContent(workAs(null), account.id);
+  assert.equal((await visitor.get(`/posts/${own.postId}`)).status, 410);
+  assert.ok(!(await visitor.get(`/images/${imageIds[0]}`)).text.includes('my words'));
+  const image = await em.fork().findOneOrFail(Image, imageIds[0] ?? 0);
+  assert.deepEqual([image.likeCount, image.commentCount], [0, 0]);
 });

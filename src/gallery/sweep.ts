@@ -1,0 +1,103 @@
+import type { EntityManager } from '@mikro-orm/core';
+import { z } from 'zod';
+import { inList, rows } from '../kit/database/sql.ts';
+import { defineJob } from '../kit/queue/define.ts';
+import { Job } from '../kit/queue/job.ts';
+import type { Work } from '../kit/work.ts';
+import { repairFigures } from './figures.ts';
+import { Comment, Post } from './model.ts';
+import { removePost } from './posts/delete.ts';
+import { dropEmptyDraft } from './posts/draft.ts';
+import { deleteComment } from './talk/comments.ts';
+import { unlike } from './talk/likes.ts';
+import type { Target } from './talk/target.ts';
+
+const DAY_MS = 86_400_000;
+
+export const sweepGalleryJob = defineJob({
+  name: 'gallery.sweep',
+  lane: 'clock',
+  payload: z.object({}),
+  attempts: 3,
+  async run(work, _payload, { signal }) {
+    await dropOldEmptyDrafts(work);
+    await repairFigures(work, signal);
+    await scheduleGallerySweep(work);
+  },
+});
+
+/** Once a day from now on. Called at each start too, so it looks whether one waits already. */
+export async function scheduleGallerySweep({ em, jobs }: Pick<Work, 'em' | 'jobs'>): Promise<void> {
+  if ((await em.count(Job, { name: sweepGalleryJob.name, state: 'queued' })) > 0) return;
+  jobs.enqueue(em, sweepGalleryJob, {}, { delayMs: DAY_MS, dedupeKey: sweepGalleryJob.name });
+  await em.flush();
+}
+
+/** A draft is made before its first picture arrives, and some never do. */
+async function dropOldEmptyDrafts({ em, now }: Pick<Work, 'em' | 'now'>): Promise<void> {
+  const found = await rows<{ id: number }>(
+    em,
+    `select p.id from post p where p.state = 'draft' and p.updated_at < ?
+       and not exists (select 1 from image i where i.post_id = p.id) limit 1000`,
+    [new Date(now().getTime() - DAY_MS)],
+  );
+  for (const { id } of found) await dropEmptyDraft({ em }, id);
+}
+
+/** Which of these blobs pictures still need: for the sweep of the store. */
+export async function galleryBlobsAmong(em: EntityManager, sha256s: readonly string[]): Promise<Set<string>> {
+  const list = inList(sha256s);
+  const found = await rows<{ sha256: string }>(
+    em,
+    `select sha256 from image where sha256 in (${list}) union select clean_sha256 from image where clean_sha256 in (${list})
+     union select sha256 from image_size where sha256 in (${list})`,
+    [...sha256s, ...sha256s, ...sha256s],
+  );
+  return new Set(found.map(({ sha256 }) => sha256));
+}
+
+export const removeAccountContentJob = defineJob({
+  name: 'gallery.remove-account-content',
+  lane: 'clock',
+  payload: z.object({ accountId: z.int() }),
+  attempts: 10,
+  run: (work, { accountId }) => removeAccountContent(work, accountId),
+});
+
+/** What somebody who left had here: posts, words, likes. Each is gone when it was done, so a second run does the rest. */
+export async function removeAccountContent(
+  work: Pick<Work, 'em' | 'viewer' | 'jobs' | 'now'>,
+  accountId: number,
+): Promise<void> {
+  const { em } = work;
+  for (const { id } of await em.find(Post, { owner: accountId, state: { $ne: 'deleted' } }, { fields: ['id'] })) {
+    await removePost({ ...work, viewer: null }, id);
+  }
+  const speaker = { id: accountId, permissions: 0 };
+  for (const { id } of await em.find(
+    Comment,
+    { author: accountId, deletedAt: null, withheldAt: null },
+    { fields: ['id'] },
+  )) {
+    await deleteComment(work, speaker, id);
+  }
+  const likes = await rows<{
+    model_id: number | null;
+    post_id: number | null;
+    image_id: number | null;
+    comment_id: string | null;
+  }>(em, 'select model_id, post_id, image_id, comment_id from reaction where account_id = ?', [accountId]);
+  for (const row of likes) await unlike(work, speaker, targetOf(row));
+}
+
+function targetOf(row: {
+  model_id: number | null;
+  post_id: number | null;
+  image_id: number | null;
+  comment_id: string | null;
+}): Target {
+  if (row.comment_id !== null) return { kind: 'comment', id: row.comment_id };
+  if (row.image_id !== null) return { kind: 'image', id: row.image_id };
+  if (row.post_id !== null) return { kind: 'post', id: row.post_id };
+  return { kind: 'model', id: row.model_id ?? 0 };
+}
