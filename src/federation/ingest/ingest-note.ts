@@ -77,6 +77,6 @@ export async function fetchNote(work: Task, federation: Federation, uri: string)
   if (!document?.object.id || ownerUri === null) return 'not there';
   if (!isSameOrigin(document.object.id, ownerUri, federation.origin)) return 'of somebody else';
   const owner = await findActor(work, federation, ownerUri);
-  if (!owner || owner.state !== 'active') return 'its author is not there';
+  if (owner?.state !== 'active') return 'its author is not there';
   return ingestNote(work, federation, owner, { ...document, provenance: 'fetch' }, 'asked for');
 }
