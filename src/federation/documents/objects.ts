@@ -4,7 +4,7 @@ import { Model, ModelFile, ModelVersion } from '../../catalogue/model.ts';
 import { listModelTags } from '../../catalogue/tags.ts';
 import { Comment, Image, Post } from '../../gallery/model.ts';
 import { listPostTags } from '../../gallery/posts/tags.ts';
-import { inList, rows } from '../../kit/database/sql.ts';
+import { rows } from '../../kit/database/sql.ts';
 import { escapeHtml } from '../../kit/web/filters.ts';
 import { renderMarkdown } from '../../kit/web/markdown.ts';
 import { actorUri, followersUri, objectUri } from '../addresses.ts';
@@ -228,14 +228,4 @@ export async function pageOf(
   }
   const post = await em.findOneOrFail(Post, row.post?.id ?? 0);
   return { uri: objectUri(origin, 'post', post), ownerId: post.owner.id };
-}
-
-/** Hosts that are worth a word: local ones are not. */
-export async function remoteAmong(em: EntityManager, accountIds: readonly number[]): Promise<number[]> {
-  const found = await rows<{ id: number }>(
-    em,
-    `select id from account where host <> '' and id in (${inList(accountIds)})`,
-    accountIds,
-  );
-  return found.map(({ id }) => id);
 }

@@ -41,7 +41,7 @@ export const deleteObject: Handler = async (work, federation, { activity, actorI
 };
 
 /** The account is gone at home: everything of it goes here. The row stays as a mark. */
-export async function removeAccount(work: InboxWork, account: Account): Promise<void> {
+async function removeAccount(work: InboxWork, account: Account): Promise<void> {
   const { em, now } = work;
   const own = { owner: account.id };
   for (const { id } of await em.find(Post, { ...own, state: { $ne: 'deleted' } })) {

@@ -76,7 +76,7 @@ async function keep(
   });
 }
 
-export function answer(ctx: Ctx, status: number, error: string | null): void {
+function answer(ctx: Ctx, status: number, error: string | null): void {
   ctx.status = status;
   ctx.set('Cache-Control', 'no-store');
   ctx.body = error === null ? '' : { error };
