@@ -20,9 +20,11 @@ async function smallDisk(t: TestContext, folder: string, megabytes: number): Pro
 
 test('a disk that fills up in the middle of an upload gives a message and leaves nothing', async (t) => {
   const dataDir = await mkdtemp(join(tmpdir(), 'tessera-full-'));
-  t.after(() => rm(dataDir, { recursive: true, force: true }));
   const { tus, node, em } = await publisher(t, { env: { DATA_DIR: dataDir } });
-  if (!(await smallDisk(t, node.uploads.receiving.folder, 8))) return t.skip('mounting a tmpfs needs root');
+  const isSmall = await smallDisk(t, node.uploads.receiving.folder, 8);
+  // after the node has closed and the disk is off
+  t.after(() => rm(dataDir, { recursive: true, force: true }));
+  if (!isSmall) return t.skip('mounting a tmpfs needs root');
 
   const early = await tus().create(20_000_000, 'too-large.safetensors');
   // two that fit by themselves, and not together
@@ -33,7 +35,7 @@ test('a disk that fills up in the middle of an upload gives a message and leaves
 
   assert.equal(early.status, 503);
   assert.match(early.text, /almost out of disk space/);
-  assert.equal(answer.status, 507);
+  assert.equal(answer.status, 503);
   assert.match(answer.text, /disk of this node is full/);
   assert.equal((await tus().head(second.location)).status, 404);
   assert.equal(await em.count(Upload), 1);

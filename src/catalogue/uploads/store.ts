@@ -4,6 +4,7 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { FileStore } from '@tus/file-store';
 import { ERRORS, Upload as TusUpload } from '@tus/server';
+import { AppError } from '../../kit/errors.ts';
 import type { Work } from '../../kit/work.ts';
 import { Upload } from './model.ts';
 import type { Uploads } from './uploads.ts';
@@ -100,10 +101,10 @@ class RowNotes {
 const isFull = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
 
-/** What tus answers with: a status and a sentence. 507 is `Insufficient Storage` (RFC 4918, 11.5). */
-function diskError(error: unknown) {
-  if (isFull(error)) {
-    return { status_code: 507, body: 'The disk of this node is full; the upload was removed. Please tell its owner.' };
-  }
-  return ERRORS.FILE_WRITE_ERROR;
+/** The disk's own error, which tus's pipeline may hand on instead of what a store throws, in our words. */
+export function diskError(error: unknown): Error {
+  const message = isFull(error)
+    ? 'The disk of this node is full; the upload was removed. Please tell its owner.'
+    : 'The file could not be written. Please try again.';
+  return new AppError('unavailable', message, { cause: error });
 }

@@ -9,7 +9,7 @@ import type { Ctx, State } from '../../kit/web/state.ts';
 import type { Work } from '../../kit/work.ts';
 import { FILE_KINDS } from '../types.ts';
 import { Upload } from './model.ts';
-import { UploadStore } from './store.ts';
+import { diskError, UploadStore } from './store.ts';
 import type { Uploads } from './uploads.ts';
 
 export const UPLOADS_PATH = '/uploads/files';
@@ -57,8 +57,9 @@ export function tusRoutes(routes: Router<State>, uploads: Uploads, openWork: () 
     },
     onResponseError: (_request, error) => {
       // tus throws plain objects of its own, with a status; those pass as they are
-      if (!(error instanceof AppError)) return undefined;
-      const { status, message } = failureOf(error);
+      const isOurs = error instanceof AppError || (error instanceof Error && 'syscall' in error);
+      if (!isOurs) return undefined;
+      const { status, message } = failureOf(error instanceof AppError ? error : diskError(error));
       return { status_code: status, body: message };
     },
   });
