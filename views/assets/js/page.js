@@ -1,6 +1,4 @@
 /* Small manners of every page: menus close, forms with data-confirm ask, buttons with data-dialog open their dialog. */
-document.documentElement.classList.add('scripted');
-
 document.addEventListener('click', (event) => {
   for (const menu of document.querySelectorAll('details.menu[open]')) {
     if (!menu.contains(event.target)) menu.open = false;
