@@ -20,7 +20,8 @@ async function main(names: readonly string[]): Promise<void> {
     return;
   }
   const { runCommand } = await import('./cli/program.ts');
-  process.exitCode = await runCommand(names, process.env);
+  const { openNode } = await import('./node.ts');
+  process.exitCode = await runCommand(names, process.env, openNode);
 }
 
 /** For developers: writes a migration for both dialects from the entities. */

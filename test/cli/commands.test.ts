@@ -1,0 +1,165 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { Account } from '../../src/accounts/model.ts';
+import { Browser } from '../accounts/browser.ts';
+import { publisher } from '../catalogue/publisher.ts';
+import { givenModel, givenVersion } from '../factories/content.ts';
+import { kohyaLoraSd1 } from '../factories/safetensors.ts';
+
+interface Answer {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A command in a process of its own, as an operator runs it. */
+function command(dataDir: string, args: readonly string[], env: Record<string, string> = {}): Promise<Answer> {
+  return new Promise((done) => {
+    execFile(
+      process.execPath,
+      ['--import', 'tsx', 'src/main.ts', ...args],
+      {
+        env: {
+          PATH: process.env.PATH,
+          DATA_DIR: dataDir,
+          ENGINE: 'none',
+          MIN_FREE_MB: '0',
+          SECRET_KEY: 'a-secret-for-tests-of-at-least-32-characters',
+          ...env,
+        },
+      },
+      (error, stdout, stderr) => done({ code: error ? Number(error.code ?? 1) : 0, stdout, stderr }),
+    );
+  });
+}
+
+async function folder(t: TestContext): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), 'tessera-cli-'));
+  t.after(() => rm(path, { recursive: true, force: true }));
+  return path;
+}
+
+// the commands would look into a SQLite of their own
+const options = { skip: process.env.TEST_DATABASE_URL ? 'commands share a SQLite file with the node here' : false };
+
+test('beside a running node a command makes an account that can sign in, and gives it roles', options, async (t) => {
+  const { node, address, em } = await publisher(t);
+  const made = await command(node.dataDir, [
+    ...['account', 'create', '--name', 'Vera', '--email', 'vera@example.org'],
+    ...['--password', 'four words are a password', '--role', 'moderator', '--json'],
+  ]);
+  assert.equal(made.code, 0, made.stderr);
+  const answer = JSON.parse(made.stdout);
+  assert.deepEqual([answer.name, answer.role, answer.password], ['vera', 'moderator', 'four words are a password']);
+  const browser = new Browser(address);
+  await browser.post('/sign-in', { name: 'vera', password: 'four words are a password' });
+  assert.equal((await browser.get('/settings/profile')).status, 200);
+
+  const role = await command(node.dataDir, ['account', 'role', '--name', 'vera', '--role', 'admin']);
+  assert.deepEqual([role.code, role.stdout], [0, '@vera is admin now.\n']);
+  assert.equal((await em.fork().findOneOrFail(Account, { name: 'vera' })).role, 'admin');
+
+  const reset = await command(node.dataDir, ['account', 'reset-password', '--name', 'vera', '--json']);
+  const { password } = JSON.parse(reset.stdout);
+  assert.equal((await browser.get('/settings/profile')).status, 302, 'the sessions have ended');
+  const again = new Browser(address);
+  await again.post('/sign-in', { name: 'vera', password });
+  assert.equal((await again.get('/settings/profile')).status, 200);
+});
+
+test('a token made by command speaks for its account', options, async (t) => {
+  const { node, address } = await publisher(t);
+  const { code, stdout } = await command(node.dataDir, [
+    ...['token', 'create', '--account', 'ada', '--scopes', 'write:models,write:images', '--json'],
+  ]);
+  assert.equal(code, 0);
+  const { token } = JSON.parse(stdout);
+  const ask = (authorization: string) =>
+    fetch(new URL('/upload', address), { headers: { authorization, accept: 'application/json' }, redirect: 'manual' });
+  assert.equal((await ask(`Bearer ${token}`)).status, 200);
+  assert.equal((await ask(`Bearer ${token}x`)).status, 401);
+});
+
+test('a wrong argument gives a line that says so and never a stack', options, async (t) => {
+  const dataDir = await folder(t);
+  const cases: [string[], RegExp][] = [
+    [['restore', join(dataDir, 'nothing')], /There is no whole backup/],
+    [['fly'], /unknown command 'fly'/],
+    [['account', 'create', '--name', 'x'], /required option '--email/],
+    [['account', 'create', '--name', '!', '--email', 'a@example.org'], /name: Two to thirty letters/],
+    [['account', 'create', '--name', 'abc', '--email', 'a@b.org', '--role', 'king'], /There is no role king/],
+    [['account', 'role', '--name', 'nobody', '--role', 'admin'], /There is no account nobody/],
+    [['token', 'create', '--account', 'nobody'], /There is no account nobody/],
+    [['token', 'create', '--account', 'nobody', '--scopes', 'fly'], /There is no such scope/],
+    [['demo', '--port', 'x'], /--port: a number/],
+  ];
+  for (const [args, message] of cases) {
+    const { code, stderr, stdout } = await command(dataDir, args);
+    assert.ok(code === 1 || code === 2, `${args.join(' ')} ended with ${code}`);
+    assert.match(stderr, message);
+    assert.doesNotMatch(stderr + stdout, /^ {4}at /m);
+  }
+  const asJson = await command(dataDir, ['account', 'role', '--name', 'nobody', '--role', 'admin', '--json']);
+  assert.deepEqual(JSON.parse(asJson.stdout), { error: 'There is no account nobody here.' });
+});
+
+test('mistakes in the settings come in one list, before anything is touched', options, async (t) => {
+  const dataDir = await folder(t);
+  const { code, stderr } = await command(dataDir, ['migrate'], { PORT: 'abc', ENGINE: 'steam', SECRET_KEY: '' });
+  assert.notEqual(code, 0);
+  assert.match(stderr, /PORT:/);
+  assert.match(stderr, /ENGINE:/);
+  assert.doesNotMatch(stderr, /^ {4}at /m);
+  assert.deepEqual(await readdir(dataDir), []);
+});
+
+test('the doctor looks at every part of a running node', options, async (t) => {
+  const { node } = await publisher(t);
+  const { code, stdout } = await command(node.dataDir, ['doctor', '--json']);
+  const { findings, ok } = JSON.parse(stdout);
+  assert.deepEqual([code, ok], [0, true]);
+  assert.deepEqual(
+    findings.map(({ name }: { name: string }) => name),
+    ['address', 'database', 'storage', 'queue', 'clock', 'mail', 'engine', 'machine'],
+  );
+  const full = await command(node.dataDir, ['doctor'], { MIN_FREE_MB: '10000000' });
+  assert.equal(full.code, 1);
+  assert.match(full.stdout, /BAD {3}storage +There is less free space/);
+});
+
+test('a backup beside a running node is restored whole, and a damaged one is refused', options, async (t) => {
+  const { node, ada, em, give, settle } = await publisher(t);
+  const version = givenVersion(em, { model: givenModel(em, { owner: ada, name: 'Brass' }) });
+  await em.flush();
+  await give(version.id, kohyaLoraSd1(), 'brass.safetensors');
+  await settle();
+  const base = await folder(t);
+  const [backup, restored] = [join(base, 'backup'), join(base, 'restored')];
+  const first = await command(node.dataDir, ['backup', backup, '--json']);
+  assert.equal(first.code, 0, first.stderr);
+  const report = JSON.parse(first.stdout);
+  assert.ok(report.newBlobCount > 0);
+  const second = await command(node.dataDir, ['backup', backup, '--json']);
+  assert.deepEqual([JSON.parse(second.stdout).newBlobCount, second.code], [0, 0]);
+
+  assert.equal((await command(restored, ['restore', backup])).code, 0);
+  const same = await command(restored, ['account', 'role', '--name', 'ada', '--role', 'admin']);
+  assert.deepEqual([same.code, same.stdout], [0, '@ada is admin now.\n']);
+  const over = await command(restored, ['restore', backup]);
+  assert.match(over.stderr, /There is a node in/);
+
+  const [group = ''] = await readdir(join(backup, 'files'));
+  const [name = ''] = await readdir(join(backup, 'files', group));
+  const bytes = await readFile(join(backup, 'files', group, name));
+  bytes[0] = (bytes[0] ?? 0) ^ 1;
+  await writeFile(join(backup, 'files', group, name), bytes);
+  await mkdir(join(base, 'third'));
+  const damaged = await command(join(base, 'third'), ['restore', backup]);
+  assert.equal(damaged.code, 1);
+  assert.match(damaged.stderr, /is damaged/);
+  assert.ok(!(await readdir(join(base, 'third'))).includes('tessera.sqlite'));
+});
