@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http';
 import type Router from '@koa/router';
 import { Server, type ServerOptions } from '@tus/server';
 import { can } from '../../accounts/permissions.ts';
@@ -20,9 +19,9 @@ const NEW_UPLOAD: Limit = { name: 'upload', max: 200, perMs: 3_600_000 };
 
 /** The tus endpoint: who may upload, whose upload it is, and our errors in its words. */
 export function tusRoutes(routes: Router<State>, uploads: Uploads, openWork: () => Work, limits: RateLimits): void {
-  const works = new WeakMap<IncomingMessage, Work>();
+  const works = new WeakMap<Ctx['req'], Work>();
   const workOf = (request: TusRequest): Work => {
-    const work = request.runtime?.node && works.get(request.runtime.node.req as IncomingMessage);
+    const work = request.runtime?.node && works.get(request.runtime.node.req as Ctx['req']);
     if (!work) throw new AppError('unauthenticated', 'Please sign in.');
     return work;
   };
