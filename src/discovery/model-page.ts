@@ -4,6 +4,7 @@ import { licenseName } from '../catalogue/licences.ts';
 import { type Conversation, loadConversation } from '../gallery/talk/conversation.ts';
 import { fromJson, rows, toBoolean, toDateOrNull, toNumber } from '../kit/database/sql.ts';
 import { AppError } from '../kit/errors.ts';
+import { day } from '../kit/web/filters.ts';
 import { t } from '../kit/web/messages.ts';
 import type { PageHead } from '../kit/web/views.ts';
 import type { Work } from '../kit/work.ts';
@@ -301,7 +302,7 @@ function factsOf(model: ModelRow, version: VersionRow): FactView[] {
   const { base_model: base } = version;
   if (base) facts.push({ label: t('model.base-model'), value: base, href: `/models?base=${encodeURIComponent(base)}` });
   const published = toDateOrNull(version.published_at);
-  if (published) facts.push({ label: t('model.published'), value: published.toISOString().slice(0, 10) });
+  if (published) facts.push({ label: t('model.published'), value: day(published) });
   if (version.recommended_weight !== null) {
     facts.push({ label: t('model.weight'), value: String(version.recommended_weight) });
   }
