@@ -49,7 +49,7 @@ import { RecordedEvent } from './kit/events/model.ts';
 import { randomToken } from './kit/ids.ts';
 import { type Log, makeLog } from './kit/log.ts';
 import { makeNet, type Net } from './kit/net/net.ts';
-import { openSmtp } from './kit/net/smtp.ts';
+import type { MailTransport } from './kit/net/smtp.ts';
 import { nearbyReach, publicReach } from './kit/net/target.ts';
 import type { Lane } from './kit/queue/define.ts';
 import { Job } from './kit/queue/job.ts';
@@ -58,12 +58,13 @@ import { openQueue, type Queue, type QueueTimes } from './kit/queue/open.ts';
 import { Setting, Settings } from './kit/settings.ts';
 import { DiskFiles } from './kit/storage/disk.ts';
 import type { Files } from './kit/storage/files.ts';
-import { S3Files } from './kit/storage/s3.ts';
 import { makeApp } from './kit/web/app.ts';
 import { Cookies } from './kit/web/cookies.ts';
 import { RateLimits } from './kit/web/rate-limit.ts';
 import type { State } from './kit/web/state.ts';
 import type { Viewer, Work } from './kit/work.ts';
+import { scheduleCollection } from './operator/collect.ts';
+import { OPERATOR_LINKS, operatorRoutes } from './operator/routes.ts';
 import { PolicyState } from './safety/policy.ts';
 import { jobsOf, wiringOf } from './wiring.ts';
 
@@ -137,15 +138,15 @@ export async function openNode(
   const orm = await openDatabase({ url: config.databaseUrl, dataDir, entities: ENTITIES, log });
   const migrated = await migrate(orm);
   if (migrated.length > 0) log.info({ migrated }, 'database');
-  const files: Files = config.s3 ? await S3Files.at(config.s3) : await DiskFiles.at(join(dataDir, 'files'));
+  const files = await openFiles(config, dataDir);
   const secretKey = config.secretKey ?? (await keptSecret(join(dataDir, 'secret.key')));
   const settings = new Settings();
   const reach = config.federationPrivateAddresses ? nearbyReach : publicReach;
   const net = makeNet({ userAgent: `Tessera/${VERSION} (+${config.publicUrl.href})`, reach });
-  const mailer = new Mailer(config.smtpUrl ? openSmtp(config.smtpUrl, config.mailFrom) : null, config.publicUrl);
+  const mailer = new Mailer(await openTransport(config), config.publicUrl);
   const limits = new RateLimits(now);
   const cookies = new Cookies(config.publicUrl.protocol === 'https:');
-  const queue = openQueue({
+  const queue = await openQueue({
     orm,
     files,
     log,
@@ -253,6 +254,7 @@ export async function openNode(
       if (processes.includes('worker')) {
         await scheduleUploadSweep(openWork(null), uploads);
         await scheduleAccountSweep(openWork(null));
+        await scheduleCollection(openWork(null));
         await scheduleGallerySweep(openWork(null));
       }
       if (processes.includes('gpu')) await engines.serve();
@@ -294,6 +296,7 @@ function routersOf(parts: Parts): Router<State>[] {
     catalogueRoutes(catalogueDeps(parts)),
     galleryRoutes(galleryDeps(parts)),
     computeRoutes(computeDeps(parts)),
+    operatorRoutes({ adminLinks: OPERATOR_LINKS, minFreeBytes: parts.config.minFreeBytes }),
     discoveryRoutes({ limits: parts.limits, findPeer: federation.mode === 'off' ? null : findPeer }),
   ];
 }
@@ -305,7 +308,7 @@ function accountDeps(parts: Parts): AccountDeps {
     publicUrl: config.publicUrl,
     maxImageBytes: config.maxImageBytes,
     defaultQuotaBytes: config.accountQuotaBytes,
-    adminLinks: [],
+    adminLinks: OPERATOR_LINKS,
   };
 }
 
@@ -342,6 +345,20 @@ function lanesOf(processes: readonly Process[]): Lane[] {
   if (processes.includes('worker')) lanes.push('inbox', 'delivery', 'media', 'mail', 'clock');
   if (processes.includes('gpu')) lanes.push('gpu');
   return lanes;
+}
+
+// The libraries of S3 and mail are large, and most nodes need neither: they are loaded where a setting asks for them.
+
+async function openFiles({ s3 }: Config, dataDir: string): Promise<Files> {
+  if (!s3) return DiskFiles.at(join(dataDir, 'files'));
+  const { S3Files } = await import('./kit/storage/s3.ts');
+  return S3Files.at(s3);
+}
+
+async function openTransport({ smtpUrl, mailFrom }: Config): Promise<MailTransport | null> {
+  if (!smtpUrl) return null;
+  const { openSmtp } = await import('./kit/net/smtp.ts');
+  return openSmtp(smtpUrl, mailFrom);
 }
 
 /** A secret that is made at first start and then stays; part of every backup. */

@@ -25,7 +25,7 @@ if (process.env.CHILD_DATABASE) {
   const url = new URL(process.env.CHILD_DATABASE);
   const orm = await openDatabase({ url, dataDir: tmpdir(), entities: [Job, RecordedEvent], log });
   const redisUrl = process.env.CHILD_REDIS ? new URL(process.env.CHILD_REDIS) : null;
-  const queue = openQueue({
+  const queue = await openQueue({
     ...{ orm, log, redisUrl, redisPrefix: process.env.CHILD_PREFIX ?? '', now: () => new Date() },
     files: await DiskFiles.at(`${tmpdir()}/tessera-crash-${process.pid}`),
     times: { leaseMs: 1500, renewEveryMs: 300, lookEveryMs: 100 },

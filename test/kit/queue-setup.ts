@@ -141,7 +141,7 @@ export async function openPlace(t: TestContext, ground: Ground): Promise<Place> 
     jobRow: (id) => watcher.em.fork().findOneOrFail(Job, id),
     async openProcess(jobs, { lanes = MEDIA, wiring = [], times = {}, random = () => 0.5, concurrency = {} } = {}) {
       const orm = await open();
-      const queue = openQueue({
+      const queue = await openQueue({
         ...{ orm, files, log, now: clock.now, random },
         ...{ redisUrl: ground.redisUrl, redisPrefix: name, times: { ...FAST, ...times } },
       });

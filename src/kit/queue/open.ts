@@ -6,7 +6,6 @@ import type { Wiring } from '../events/wiring.ts';
 import { randomToken } from '../ids.ts';
 import type { Log } from '../log.ts';
 import type { Files } from '../storage/files.ts';
-import { BullDriver } from './bull.ts';
 import { CommitHook } from './commit-hook.ts';
 import type { JobDefinition, Lane } from './define.ts';
 import type { Announced, Driver } from './driver.ts';
@@ -64,8 +63,15 @@ export interface StartSettings {
 }
 
 /** Makes the queue of this process. */
-export function openQueue(settings: QueueSettings): Queue {
-  return new Queue(settings);
+export async function openQueue(settings: QueueSettings): Promise<Queue> {
+  return new Queue(settings, await openDriver(settings));
+}
+
+async function openDriver({ redisUrl, redisPrefix = 'tessera', log, now }: QueueSettings): Promise<Driver> {
+  if (!redisUrl) return new EmbeddedDriver(now);
+  // Bull and its client of Redis take 30 MB, which a node without Redis keeps
+  const { BullDriver } = await import('./bull.ts');
+  return new BullDriver({ url: redisUrl, prefix: redisPrefix, log, now });
 }
 
 export class Queue {
@@ -80,14 +86,12 @@ export class Queue {
   /** What was begun in the background; awaited before the database is closed. */
   readonly #background = new Set<Promise<unknown>>();
 
-  constructor(settings: QueueSettings) {
-    const { orm, now, log, redisUrl, redisPrefix = 'tessera' } = settings;
+  constructor(settings: QueueSettings, driver: Driver) {
+    const { orm, now, redisUrl } = settings;
     this.#settings = settings;
     // with Redis, looking only finds what died or was lost; without, it is how other processes' rows are found
     this.#times = { ...TIMES, lookEveryMs: redisUrl ? 10_000 : 1_000, ...settings.times };
-    this.#driver = redisUrl
-      ? new BullDriver({ url: redisUrl, prefix: redisPrefix, log, now })
-      : new EmbeddedDriver(now);
+    this.#driver = driver;
     orm.em.getEventManager().registerSubscriber(
       new CommitHook(({ jobs, hasEvents }) => {
         this.#driver.announce(jobs);

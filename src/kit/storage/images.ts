@@ -1,5 +1,6 @@
 import { open as openFile, readFile } from 'node:fs/promises';
-import sharp, { type Sharp, type SharpOptions } from 'sharp';
+import { createRequire } from 'node:module';
+import type { Sharp, SharpOptions } from 'sharp';
 import { AppError } from '../errors.ts';
 import { isGif } from './carriers/gif.ts';
 import { isJpeg } from './carriers/jpeg.ts';
@@ -33,21 +34,24 @@ const DEFAULT_MOST_PIXELS = 100_000_000;
 const FRAMES_FACTOR = 5;
 const MOST_FRAMES = 2000;
 
-let isTuned = false;
+/** libvips takes 25 MB: it is loaded with the first picture. */
+const require = createRequire(import.meta.url);
+let library: typeof import('sharp').default | undefined;
 
 /** A small node serves few images at a time: no cache of pixels between them, and threads only where encoders use them. */
-function tune(): void {
-  if (isTuned) return;
-  isTuned = true;
+function tuned(): typeof import('sharp').default {
+  if (library) return library;
+  const sharp: typeof import('sharp').default = require('sharp');
   sharp.cache(false);
   sharp.concurrency(2);
+  library = sharp;
+  return sharp;
 }
 
 /** For the files beside this one that draw and encode. */
 export function openImage(input: ImageInput, options: SharpOptions = {}): Sharp {
-  tune();
   const source = typeof input !== 'string' && isPng(input) ? pngWithoutTexts(input) : input;
-  return sharp(source, { failOn: 'none', limitInputPixels: DEFAULT_MOST_PIXELS * FRAMES_FACTOR, ...options });
+  return tuned()(source, { failOn: 'none', limitInputPixels: DEFAULT_MOST_PIXELS * FRAMES_FACTOR, ...options });
 }
 
 /**

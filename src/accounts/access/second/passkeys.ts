@@ -1,9 +1,4 @@
-import {
-  generateAuthenticationOptions,
-  generateRegistrationOptions,
-  verifyAuthenticationResponse,
-  verifyRegistrationResponse,
-} from '@simplewebauthn/server';
+import type { AuthenticationResponseJSON, RegistrationResponseJSON } from '@simplewebauthn/server';
 import { z } from 'zod';
 import { AppError } from '../../../kit/errors.ts';
 import { newId } from '../../../kit/ids.ts';
@@ -30,12 +25,16 @@ const Response = z.object({
 export const PasskeyForm = z.object({ label: z.string().trim().max(60).default(''), answer: Response });
 export const PasskeyAnswer = z.object({ answer: Response });
 
+/** With its parsers of certificates it takes 25 MB: loaded with the first passkey. */
+const library = () => import('@simplewebauthn/server');
+
 const MAX_PASSKEYS = 20;
 type Deeds = Pick<Work, 'em' | 'now'>;
 
 export async function beginPasskey(work: Deeds, account: Account, publicUrl: URL, nodeName: string) {
   const known = await work.em.find(Credential, { account, kind: 'passkey' });
   if (known.length >= MAX_PASSKEYS) throw new AppError('conflict', 'You have many passkeys. Remove one first.');
+  const { generateRegistrationOptions } = await library();
   const options = await generateRegistrationOptions({
     rpName: nodeName,
     rpID: publicUrl.hostname,
@@ -59,8 +58,9 @@ export async function addPasskey(
   { label, answer }: z.output<typeof PasskeyForm>,
 ): Promise<void> {
   const { em, now } = work;
+  const { verifyRegistrationResponse } = await library();
   const checked = await verifyRegistrationResponse({
-    response: answer as unknown as Parameters<typeof verifyRegistrationResponse>[0]['response'],
+    response: answer as unknown as RegistrationResponseJSON,
     expectedChallenge: (challenge) => takeChallenge(work, challenge, account.id),
     expectedOrigin: publicUrl.origin,
     expectedRPID: publicUrl.hostname,
@@ -91,6 +91,7 @@ export async function addPasskey(
 /** For signing in (no account: the authenticator offers what it has), or as the second step of a known account. */
 export async function askForPasskey(work: Deeds, publicUrl: URL, account: Account | null) {
   const known = account ? await work.em.find(Credential, { account, kind: 'passkey' }) : [];
+  const { generateAuthenticationOptions } = await library();
   const options = await generateAuthenticationOptions({
     rpID: publicUrl.hostname,
     userVerification: 'required',
@@ -111,8 +112,9 @@ export async function usePasskey(
   const { em, now } = work;
   const known = await em.findOne(Credential, { kind: 'passkey', externalId: answer.id }, { populate: ['account'] });
   if (!known || (account && known.account.id !== account.id)) throw refusal();
+  const { verifyAuthenticationResponse } = await library();
   const checked = await verifyAuthenticationResponse({
-    response: answer as unknown as Parameters<typeof verifyAuthenticationResponse>[0]['response'],
+    response: answer as unknown as AuthenticationResponseJSON,
     expectedChallenge: (challenge) => takeChallenge(work, challenge, account?.id ?? null),
     expectedOrigin: publicUrl.origin,
     expectedRPID: publicUrl.hostname,

@@ -1,5 +1,4 @@
 import { Secret, TOTP } from 'otpauth';
-import QRCode from 'qrcode';
 import { AppError } from '../../../kit/errors.ts';
 import { newId } from '../../../kit/ids.ts';
 import type { Work } from '../../../kit/work.ts';
@@ -34,6 +33,7 @@ export async function beginTotp(
       .persist(em.create(Credential, { id: newId(), account, kind: 'totp', secret: sealed, createdAt: now() }))
       .flush();
   }
+  const { default: QRCode } = await import('qrcode'); // seldom needed, and large
   const svg = await QRCode.toString(totpOf(secret, issuer, account.name).toString(), { type: 'svg', margin: 2 });
   return { qrSvgUri: `data:image/svg+xml;base64,${Buffer.from(svg).toString('base64')}`, secret };
 }
