@@ -29,6 +29,7 @@ import { removeAccountContentJob, sweepGalleryJob } from './gallery/sweep.ts';
 import { on, type Wiring } from './kit/events/wiring.ts';
 import type { JobDefinition } from './kit/queue/define.ts';
 import type { Parts } from './node.ts';
+import { collectBlobsJob } from './operator/collect.ts';
 
 /** Every kind of job that a worker of this program runs. */
 export function jobsOf({ mailer, uploads, generator, federation }: Parts): JobDefinition[] {
@@ -55,6 +56,7 @@ export function jobsOf({ mailer, uploads, generator, federation }: Parts): JobDe
     indexPostJob,
     indexAccountJob,
     unindexImageJob,
+    collectBlobsJob,
     ...federation.jobList,
   ];
 }

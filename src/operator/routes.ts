@@ -1,0 +1,59 @@
+import Router from '@koa/router';
+import { staffOnly } from '../accounts/access/guard.ts';
+import type { AdminLink } from '../accounts/deps.ts';
+import { adminPage } from '../accounts/staff/admin-page.ts';
+import { discardFailed, retryFailed } from '../kit/queue/failed.ts';
+import { uuidParam } from '../kit/web/forms.ts';
+import { t } from '../kit/web/messages.ts';
+import type { State } from '../kit/web/state.ts';
+import { collectBlobsJob } from './collect.ts';
+import { type JobsNow, loadJobs, loadStorage, type StorageNow } from './queries.ts';
+
+export const OPERATOR_LINKS: readonly AdminLink[] = [
+  { label: 'admin.jobs', href: '/admin/jobs', icon: 'history', permission: 'manageSettings' },
+  { label: 'admin.storage', href: '/admin/storage', icon: 'hard-drive', permission: 'manageSettings' },
+];
+
+const jobsPage = adminPage<JobsNow>('operator/jobs');
+const storagePage = adminPage<StorageNow>('operator/storage');
+
+export interface OperatorDeps {
+  readonly adminLinks: readonly AdminLink[];
+  readonly minFreeBytes: number;
+}
+
+/** `/admin/jobs` and `/admin/storage`. */
+export function operatorRoutes(deps: OperatorDeps): Router<State> {
+  const routes = new Router<State>();
+  const staff = staffOnly('manageSettings');
+
+  routes.get('/admin/jobs', staff, async (ctx) => {
+    await jobsPage(ctx, deps, t('admin.jobs'), await loadJobs(ctx.state.work));
+  });
+
+  routes.post('/admin/jobs/:id/retry', staff, async (ctx) => {
+    const { em, now } = ctx.state.work;
+    await retryFailed(em, uuidParam(ctx), now());
+    ctx.redirect('/admin/jobs?said=job-retried');
+  });
+
+  routes.post('/admin/jobs/:id/delete', staff, async (ctx) => {
+    await discardFailed(ctx.state.work.em, uuidParam(ctx));
+    ctx.redirect('/admin/jobs?said=job-discarded');
+  });
+
+  routes.get('/admin/storage', staff, async (ctx) => {
+    const now = await loadStorage(ctx.state.work, deps.minFreeBytes);
+    await storagePage(ctx, deps, t('admin.storage'), now);
+  });
+
+  // the clock's own run keeps its time: this one has a key of its own
+  routes.post('/admin/storage/collection', staff, async (ctx) => {
+    const { em, jobs } = ctx.state.work;
+    jobs.enqueue(em, collectBlobsJob, {}, { dedupeKey: `${collectBlobsJob.name} now` });
+    await em.flush();
+    ctx.redirect('/admin/storage?said=collecting');
+  });
+
+  return routes;
+}
