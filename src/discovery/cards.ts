@@ -1,33 +1,16 @@
 import type { EntityManager } from '@mikro-orm/core';
+import {
+  type Eyes,
+  OWNER_COLUMNS,
+  type OwnerRow,
+  type OwnerView,
+  ownerView,
+  PICTURE_COLUMNS,
+  type PictureRow,
+  type PictureView,
+  pictureView,
+} from '../gallery/views.ts';
 import { type Parameter, rows, toNumber } from '../kit/database/sql.ts';
-import { ratingLabel } from '../safety/ratings.ts';
-
-/** Who looks at a list: which ratings are shown, and which of them behind a veil. */
-export interface Eyes {
-  readonly levels: number;
-  readonly blurLevels: number;
-}
-
-export interface OwnerView {
-  readonly name: string;
-  readonly displayName: string;
-  readonly host: string;
-  readonly url: string;
-  readonly avatarUrl: string | null;
-}
-
-/** A picture as `picture.njk` draws it. */
-export interface PictureView {
-  readonly id: number;
-  readonly url: string;
-  readonly width: number;
-  readonly height: number;
-  readonly blur: string;
-  readonly alt: string;
-  readonly sensitive: boolean;
-  /** Shown on the veil: `R`. */
-  readonly rating: string;
-}
 
 export interface ModelCardView {
   readonly id: number;
@@ -47,51 +30,6 @@ export interface TileView extends PictureView {
   readonly owner: OwnerView;
   readonly likeCount: number;
   readonly imageCount: number;
-}
-
-/** Columns that every list reads of an account, under the alias `a`. */
-export const OWNER_COLUMNS = 'a.id as owner_id, a.name as owner_name, a.display_name, a.host, a.avatar_sha256';
-/** Columns that every list reads of a picture, under the alias `i`. */
-export const PICTURE_COLUMNS = 'i.id as image_id, i.width, i.height, i.placeholder, i.alt_text, i.level as image_level';
-
-export interface OwnerRow {
-  owner_id: number;
-  owner_name: string;
-  display_name: string;
-  host: string;
-  avatar_sha256: string | null;
-}
-
-export interface PictureRow {
-  image_id: number;
-  width: number;
-  height: number;
-  placeholder: string;
-  alt_text: string;
-  image_level: number;
-}
-
-export function ownerView(row: OwnerRow): OwnerView {
-  return {
-    name: row.owner_name,
-    displayName: row.display_name,
-    host: row.host,
-    url: row.host === '' ? `/@${row.owner_name}` : `/@${row.owner_name}@${row.host}`,
-    avatarUrl: row.avatar_sha256 ? `/media/avatars/${row.owner_id}/${row.avatar_sha256}.webp` : null,
-  };
-}
-
-export function pictureView(row: PictureRow, eyes: Eyes, url = `/images/${row.image_id}`): PictureView {
-  return {
-    id: row.image_id,
-    url,
-    width: row.width,
-    height: row.height,
-    blur: row.placeholder,
-    alt: row.alt_text,
-    sensitive: (row.image_level & eyes.blurLevels) !== 0,
-    rating: ratingLabel(row.image_level),
-  };
 }
 
 /** Address part of a name: `Ink Wash (v2)` → `ink-wash-v2`; empty for names without a Latin letter or digit. */

@@ -1,20 +1,17 @@
 import type { EntityManager } from '@mikro-orm/core';
-import { type Parameter, rows, toDate } from '../kit/database/sql.ts';
-import { count, ratioStep } from '../kit/web/filters.ts';
 import {
-  COVER_JOIN,
   type Eyes,
-  modelUrl,
   OWNER_COLUMNS,
   type OwnerRow,
   ownerView,
-  type Page,
   PICTURE_COLUMNS,
   type PictureRow,
   type PictureView,
   pictureView,
-  readCursor,
-} from './cards.ts';
+} from '../gallery/views.ts';
+import { type Parameter, rows, toDate } from '../kit/database/sql.ts';
+import { count, ratioStep } from '../kit/web/filters.ts';
+import { COVER_JOIN, modelUrl, type Page, readCursor } from './cards.ts';
 
 export const FEED_SCOPES = ['following', 'here', 'known'] as const;
 export type FeedScope = (typeof FEED_SCOPES)[number];

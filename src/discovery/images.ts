@@ -1,17 +1,15 @@
 import type { EntityManager } from '@mikro-orm/core';
-import { type Parameter, rows, toNumber } from '../kit/database/sql.ts';
 import {
   type Eyes,
   OWNER_COLUMNS,
   type OwnerRow,
   ownerView,
-  type Page,
   PICTURE_COLUMNS,
   type PictureRow,
   pictureView,
-  readCursor,
-  type TileView,
-} from './cards.ts';
+} from '../gallery/views.ts';
+import { type Parameter, rows, toNumber } from '../kit/database/sql.ts';
+import { type Page, readCursor, type TileView } from './cards.ts';
 
 export type ImageSort = 'newest' | 'likes';
 const SORT_COLUMNS: Readonly<Record<ImageSort, string>> = { newest: 'listed_at', likes: 'like_count' };

@@ -2,17 +2,9 @@ import { z } from 'zod';
 import { can } from '../accounts/permissions.ts';
 import { licenseName } from '../catalogue/licences.ts';
 import { type Conversation, loadConversation } from '../gallery/talk/conversation.ts';
-import { fromJson, rows, toBoolean, toDateOrNull, toNumber } from '../kit/database/sql.ts';
-import { AppError } from '../kit/errors.ts';
-import { day } from '../kit/web/filters.ts';
-import { t } from '../kit/web/messages.ts';
-import type { PageHead } from '../kit/web/views.ts';
-import type { Work } from '../kit/work.ts';
-import { decide, RESTRICTION, type Subject } from '../safety/policy.ts';
-import { highestLevel, ratingLabel } from '../safety/ratings.ts';
 import {
   type Eyes,
-  modelUrl,
+  eyesOf,
   OWNER_COLUMNS,
   type OwnerRow,
   type OwnerView,
@@ -21,12 +13,20 @@ import {
   type PictureRow,
   type PictureView,
   pictureView,
-  type TileView,
-} from './cards.ts';
+} from '../gallery/views.ts';
+import { fromJson, rows, toBoolean, toDateOrNull, toNumber } from '../kit/database/sql.ts';
+import { AppError } from '../kit/errors.ts';
+import { day } from '../kit/web/filters.ts';
+import { t } from '../kit/web/messages.ts';
+import type { PageHead } from '../kit/web/views.ts';
+import type { Work } from '../kit/work.ts';
+import { decide, RESTRICTION, type Subject } from '../safety/policy.ts';
+import { highestLevel, ratingLabel } from '../safety/ratings.ts';
+import { modelUrl, type TileView } from './cards.ts';
 import { listTiles } from './images.ts';
 import { FILE_COLUMNS, type FileRow, type FileView, fileView } from './model-files.ts';
 import { type LineageView, loadLineage } from './model-lineage.ts';
-import { eyesOf, type TabView } from './pages.ts';
+import type { TabView } from './pages.ts';
 
 export const ModelQuery = z.object({ version: z.coerce.number().int().positive().optional().catch(undefined) });
 
@@ -74,7 +74,6 @@ export interface ModelPage {
   readonly postUrl: string;
   readonly conversation: Conversation;
   readonly signInUrl: string;
-  readonly reportUrl: string;
   readonly mine: boolean;
   readonly page: PageHead;
 }
@@ -160,7 +159,7 @@ export async function loadModelPage(
       'select t.name from model_tag mt join tag t on t.id = mt.tag_id where mt.model_id = ? order by t.name',
       [modelId],
     ),
-    eyesOf(work),
+    eyesOf(work.em, work.viewer),
   ]);
   if (!model) throw new AppError('not_found', 'There is no such model.');
   const mine = viewer?.id === model.owner_id;
@@ -251,7 +250,6 @@ export async function loadModelPage(
     postUrl: `/upload/images?version=${version.id}`,
     conversation,
     signInUrl: `/sign-in?next=${encodeURIComponent(url)}`,
-    reportUrl: mine ? '' : `/reports/new?model=${model.id}`,
     mine,
     page: headOf(model, url, covers[0]),
   };

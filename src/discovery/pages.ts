@@ -1,13 +1,13 @@
 import { z } from 'zod';
-import { Account } from '../accounts/model.ts';
 import { BaseModel, Tag } from '../catalogue/model.ts';
 import { MODEL_TYPES } from '../catalogue/types.ts';
+import { type Eyes, eyesOf } from '../gallery/views.ts';
 import { AppError } from '../kit/errors.ts';
 import { t } from '../kit/web/messages.ts';
 import type { PageHead } from '../kit/web/views.ts';
 import type { Work } from '../kit/work.ts';
-import { RATINGS, ratingLabel, VISITOR_LEVELS } from '../safety/ratings.ts';
-import { type Eyes, listModelCards, type ModelCardView, type TileView } from './cards.ts';
+import { RATINGS, ratingLabel } from '../safety/ratings.ts';
+import { listModelCards, type ModelCardView, type TileView } from './cards.ts';
 import { FEED_SCOPES, type FeedItem, type FeedScope, listFeed } from './feed.ts';
 import { listTiles } from './images.ts';
 
@@ -52,7 +52,12 @@ export const ModelsQuery = z.object({
   cursor,
 });
 
+const id = z.coerce.number().int().positive().max(2_147_483_647).optional().catch(undefined);
+
 export const ImagesQuery = z.object({
+  /** Made with this version, or with any version of this model. */
+  version: id,
+  model: id,
   base: z.string().max(60).catch(''),
   tag,
   rating,
@@ -63,13 +68,6 @@ export const ImagesQuery = z.object({
 });
 
 export const FeedQuery = z.object({ scope: z.enum(FEED_SCOPES).optional().catch(undefined), cursor });
-
-/** What this viewer browses and what is veiled. */
-export async function eyesOf({ em, viewer }: Pick<Work, 'em' | 'viewer'>): Promise<Eyes> {
-  if (!viewer) return { levels: VISITOR_LEVELS, blurLevels: 0 };
-  const account = await em.findOneOrFail(Account, viewer.id, { fields: ['blurLevels'] });
-  return { levels: viewer.levels, blurLevels: account.blurLevels };
-}
 
 /** One chosen rating narrows what the viewer browses; it never widens it. */
 const narrowed = (eyes: Eyes, chosen: number): Eyes =>
@@ -147,7 +145,7 @@ export async function loadModelsPage(
   query: z.output<typeof ModelsQuery>,
 ): Promise<ListPage<ModelCardView>> {
   const { em, now } = work;
-  const eyes = await eyesOf(work);
+  const eyes = await eyesOf(work.em, work.viewer);
   const { items, nextCursor } = await listModelCards(
     em,
     narrowed(eyes, query.rating),
@@ -185,11 +183,13 @@ export async function loadImagesPage(
   query: z.output<typeof ImagesQuery>,
 ): Promise<ListPage<TileView>> {
   const { em, now } = work;
-  const eyes = await eyesOf(work);
+  const eyes = await eyesOf(work.em, work.viewer);
   const { items, nextCursor } = await listTiles(
     em,
     narrowed(eyes, query.rating),
     {
+      versionId: query.version,
+      modelId: query.model,
       baseModel: query.base || undefined,
       tagId: await tagIdOf(em, query.tag),
       since: since(now(), query.period),
@@ -232,7 +232,7 @@ export async function loadHomePage(
   const { em, viewer } = work;
   const chosen: FeedScope = query.scope ?? (viewer ? 'following' : 'here');
   const current = chosen === 'following' && !viewer ? 'here' : chosen;
-  const { items, nextCursor } = await listFeed(em, await eyesOf(work), {
+  const { items, nextCursor } = await listFeed(em, await eyesOf(work.em, work.viewer), {
     scope: current,
     viewerId: viewer?.id ?? null,
     cursor: query.cursor,
@@ -273,7 +273,7 @@ export async function loadTagPage(
 ): Promise<TagPage> {
   const found = await work.em.findOne(Tag, { name: name.toLowerCase() });
   if (!found) throw new AppError('not_found', 'There is no such tag.');
-  const eyes = await eyesOf(work);
+  const eyes = await eyesOf(work.em, work.viewer);
   const path = `/tags/${encodeURIComponent(found.name)}`;
   const models = show === 'models' ? await listModelCards(work.em, eyes, { tagId: found.id }, { cursor: place }) : null;
   const images = show === 'images' ? await listTiles(work.em, eyes, { tagId: found.id }, { cursor: place }) : null;

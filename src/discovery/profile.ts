@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import { loadProfileHeader, type ProfileHeader } from '../accounts/profile/header.ts';
+import { eyesOf } from '../gallery/views.ts';
 import { t } from '../kit/web/messages.ts';
 import type { PageHead } from '../kit/web/views.ts';
 import type { Work } from '../kit/work.ts';
 import { listModelCards, type ModelCardView, type TileView } from './cards.ts';
 import { listTiles } from './images.ts';
-import { addressOf, eyesOf, type TabView } from './pages.ts';
+import { addressOf, type TabView } from './pages.ts';
 
 export const ProfileQuery = z.object({
   show: z.enum(['images', 'models']).optional().catch(undefined),
@@ -29,7 +30,7 @@ export async function loadProfilePage(
 ): Promise<ProfilePage> {
   const { em } = work;
   const profile = await loadProfileHeader(work, name, host);
-  const eyes = await eyesOf(work);
+  const eyes = await eyesOf(work.em, work.viewer);
   const filter = { ownerId: profile.id };
   let images = show === 'models' ? null : await listTiles(em, eyes, filter, { cursor });
   const models =

@@ -1,21 +1,14 @@
 import { z } from 'zod';
+import { eyesOf, OWNER_COLUMNS, type OwnerRow, type OwnerView, ownerView } from '../gallery/views.ts';
 import { rows } from '../kit/database/sql.ts';
 import { t } from '../kit/web/messages.ts';
 import type { PageHead } from '../kit/web/views.ts';
 import type { Work } from '../kit/work.ts';
-import {
-  listModelCards,
-  type ModelCardView,
-  OWNER_COLUMNS,
-  type OwnerRow,
-  type OwnerView,
-  ownerView,
-  type TileView,
-} from './cards.ts';
+import { listModelCards, type ModelCardView, type TileView } from './cards.ts';
 import { listTiles } from './images.ts';
 import { searchIndexOf } from './index/search-index.ts';
 import { searchWords } from './index/terms.ts';
-import { addressOf, eyesOf, type TabView } from './pages.ts';
+import { addressOf, type TabView } from './pages.ts';
 
 const KINDS = ['models', 'images', 'people'] as const;
 type Kind = (typeof KINDS)[number];
@@ -79,14 +72,14 @@ export async function loadSearchPage(
 async function findModels(work: Work, words: readonly string[], limit: number): Promise<ModelCardView[]> {
   const ids = await searchIndexOf(work.em).find(work.em, 'model', words, limit);
   if (ids.length === 0) return [];
-  const { items } = await listModelCards(work.em, await eyesOf(work), { ids }, { limit });
+  const { items } = await listModelCards(work.em, await eyesOf(work.em, work.viewer), { ids }, { limit });
   return inOrder(items, ids, ({ id }) => id);
 }
 
 async function findImages(work: Work, words: readonly string[], limit: number): Promise<TileView[]> {
   const ids = await searchIndexOf(work.em).find(work.em, 'image', words, limit);
   if (ids.length === 0) return [];
-  const { items } = await listTiles(work.em, await eyesOf(work), { ids }, { limit });
+  const { items } = await listTiles(work.em, await eyesOf(work.em, work.viewer), { ids }, { limit });
   return inOrder(items, ids, ({ id }) => id);
 }
 

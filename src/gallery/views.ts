@@ -68,9 +68,9 @@ export interface PictureRow {
 /** Columns that pages read of a picture, under the alias `i`. */
 export const PICTURE_COLUMNS = 'i.id as image_id, i.width, i.height, i.placeholder, i.alt_text, i.level as image_level';
 
-export const pictureView = (row: PictureRow, eyes: Eyes): PictureView => ({
+export const pictureView = (row: PictureRow, eyes: Eyes, url = `/images/${row.image_id}`): PictureView => ({
   id: row.image_id,
-  url: `/images/${row.image_id}`,
+  url,
   width: row.width,
   height: row.height,
   blur: row.placeholder,
