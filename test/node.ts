@@ -13,7 +13,7 @@ import type { Work } from '../src/kit/work.ts';
 import { type Node, openNode, type Process } from '../src/node.ts';
 import { NOW } from './factories/content.ts';
 
-export interface TestClock {
+interface TestClock {
   now(): Date;
   set(date: Date): void;
   pass(ms: number): void;

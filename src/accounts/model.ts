@@ -46,7 +46,7 @@ export const Account = defineEntity({
 });
 export interface Account extends InferEntity<typeof Account> {}
 
-export const FOLLOW_STATES = ['pending', 'accepted', 'rejected'] as const;
+const FOLLOW_STATES = ['pending', 'accepted', 'rejected'] as const;
 
 /** `follower` sees what `target` publishes. Either may be remote, not both. */
 export const Follow = defineEntity({

@@ -29,7 +29,7 @@ export function permissionsWithin(permissions: number, scopes: ReadonlySet<strin
 }
 
 /** A browser session has no scopes and may do all that its person may. */
-export const hasScope = (viewer: Pick<Viewer, 'scopes'>, scope: Scope): boolean =>
+const hasScope = (viewer: Pick<Viewer, 'scopes'>, scope: Scope): boolean =>
   viewer.scopes === null || viewer.scopes.has('all') || viewer.scopes.has(scope);
 
 /** Throws `unauthenticated` for a visitor and `forbidden` for a token without the scope. */

@@ -61,7 +61,7 @@ export async function createVersion(work: Task, modelId: number, name = ''): Pro
 }
 
 /** `v1.9` → `v2.0`, `v3` → `v4`, anything else → itself with ` 2`. */
-export function nextName(name: string): string {
+function nextName(name: string): string {
   if (name === '') return 'v1.0';
   const match = /^(.*?)(\d+)(\.\d+)?$/.exec(name.slice(0, 76));
   if (!match?.[2] || match[2].length > 6) return `${name.slice(0, 76)} 2`;

@@ -76,7 +76,7 @@ export async function restoreVersion({ em, viewer, now }: Task, versionId: numbe
   return version;
 }
 
-export async function finishDeletion(
+async function finishDeletion(
   { em, now }: Pick<Work, 'em' | 'now'>,
   modelId: number,
   versionId: number | null,

@@ -72,7 +72,7 @@ export async function unpublishVersion({ em, viewer, now }: Task, versionId: num
   return version;
 }
 
-export async function publishScheduled({ em, now }: Pick<Work, 'em' | 'now'>, versionId: number): Promise<void> {
+async function publishScheduled({ em, now }: Pick<Work, 'em' | 'now'>, versionId: number): Promise<void> {
   const version = await em.findOne(ModelVersion, { id: versionId, state: 'scheduled' }, { populate: ['model'] });
   if (!version || version.model.$.state === 'deleted') return;
   if (version.publishAt == null || version.publishAt > now()) return;

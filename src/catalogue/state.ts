@@ -4,7 +4,7 @@ import type { ContentState } from './types.ts';
 type VersionFacts = Pick<ModelVersion, 'state' | 'publishedAt' | 'publishAt' | 'baseModel' | 'position'>;
 
 /** A model is what its versions are: public when one of them is. */
-export function modelStateOf(versions: readonly VersionFacts[]): ContentState {
+function modelStateOf(versions: readonly VersionFacts[]): ContentState {
   for (const state of ['published', 'scheduled', 'unpublished'] as const) {
     if (versions.some((version) => version.state === state)) return state;
   }

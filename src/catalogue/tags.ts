@@ -3,7 +3,7 @@ import { inList, rows } from '../kit/database/sql.ts';
 import type { Model } from './model.ts';
 import { ModelTag, Tag } from './model.ts';
 
-export const MAX_TAGS = 20;
+const MAX_TAGS = 20;
 const MAX_TAG_CHARS = 60;
 
 /** `#Ink  Wash, sepia` → `ink wash`, `sepia`. */
@@ -16,7 +16,7 @@ export function parseTags(text: string): string[] {
 }
 
 /** The rows of these names, made when they are new; two who make one at once get the same row. */
-export async function ensureTags(em: EntityManager, names: readonly string[]): Promise<Tag[]> {
+async function ensureTags(em: EntityManager, names: readonly string[]): Promise<Tag[]> {
   if (names.length === 0) return [];
   const values = names.map(() => '(?)').join(', ');
   await rows(em, `insert into tag (name) values ${values} on conflict (name) do nothing returning id`, names);

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { inList, rows } from '../kit/database/sql.ts';
+import { rows } from '../kit/database/sql.ts';
 import { AppError } from '../kit/errors.ts';
 import { defineJob } from '../kit/queue/define.ts';
 import type { Work } from '../kit/work.ts';
@@ -81,18 +81,4 @@ async function forgetGenerations({ em, jobs }: Pick<Work, 'em' | 'jobs'>, accoun
     await tx.nativeDelete(GenerationImage, { generation: { account: accountId } });
     await tx.nativeDelete(Generation, { account: accountId });
   });
-}
-
-/** Those of the given blobs that generations use, for the collection of what nobody uses. */
-export async function generationBlobsAmong(
-  { em }: Pick<Work, 'em'>,
-  sha256s: readonly string[],
-): Promise<ReadonlySet<string>> {
-  const found = await rows<{ sha256: string }>(
-    em,
-    `select sha256 from generation_image where sha256 in (${inList(sha256s)})
-     union select thumb_sha256 from generation_image where thumb_sha256 in (${inList(sha256s)})`,
-    [...sha256s, ...sha256s],
-  );
-  return new Set(found.map(({ sha256 }) => sha256));
 }

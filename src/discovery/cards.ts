@@ -33,7 +33,7 @@ export interface TileView extends PictureView {
 }
 
 /** Address part of a name: `Ink Wash (v2)` → `ink-wash-v2`; empty for names without a Latin letter or digit. */
-export function slugOf(name: string): string {
+function slugOf(name: string): string {
   return name
     .normalize('NFKD')
     .toLowerCase()
@@ -155,7 +155,7 @@ export async function listModelCards(
   };
 }
 
-export function modelCardView(row: ModelCardRow, eyes: Eyes): ModelCardView {
+function modelCardView(row: ModelCardRow, eyes: Eyes): ModelCardView {
   const url = modelUrl(row.id, row.name);
   return {
     id: row.id,

@@ -2,7 +2,7 @@ import type { EntityManager } from '@mikro-orm/core';
 import { rows } from '../kit/database/sql.ts';
 import { t } from '../kit/web/messages.ts';
 
-export interface LineageLink {
+interface LineageLink {
   readonly how: string;
   readonly name: string;
   /** Empty for what is not here. */

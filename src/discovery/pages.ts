@@ -17,7 +17,7 @@ export interface TabView {
   readonly current: boolean;
 }
 
-export interface FilterGroup {
+interface FilterGroup {
   readonly name: string;
   readonly label: string;
   readonly value: string;

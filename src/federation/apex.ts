@@ -19,7 +19,7 @@ export interface ApexSettings {
   readonly requestObject: (id: string) => Promise<ApObject | null>;
 }
 
-export type SideEffect = 'Follow' | 'Accept' | 'Reject' | 'Undo' | 'Block';
+type SideEffect = 'Follow' | 'Accept' | 'Reject' | 'Undo' | 'Block';
 
 export interface Apex extends ApexParts {
   /**

@@ -28,7 +28,7 @@ export interface FederationSettings extends ImageLimits {
 }
 
 /** Jobs that other jobs of this room enqueue. */
-export interface FederationJobs {
+interface FederationJobs {
   readonly deliver: JobDefinition<z.ZodObject<{ itemId: z.ZodString; inboxUri: z.ZodString }>>;
   readonly process: JobDefinition<z.ZodObject<{ itemId: z.ZodString }>>;
   readonly fetchPictures: JobDefinition<z.ZodObject<{ postId: z.ZodInt }>>;

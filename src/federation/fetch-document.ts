@@ -7,7 +7,7 @@ import { type ApObject, normalise } from './normalise.ts';
 import { isOwnId, isSameOrigin, readId } from './origin.ts';
 import type { SigningKey } from './signatures/sign.ts';
 
-export const AS2_PROFILE = 'https://www.w3.org/ns/activitystreams';
+const AS2_PROFILE = 'https://www.w3.org/ns/activitystreams';
 export const ACTIVITY_JSON = 'application/activity+json';
 export const LD_JSON = `application/ld+json; profile="${AS2_PROFILE}"`;
 

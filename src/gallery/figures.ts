@@ -9,7 +9,7 @@ import type { Work } from '../kit/work.ts';
  * rating. The cover is the first picture of the owner's earliest post in the gallery of the newest version that has
  * one; the rating is the OR of all of the owner's pictures there, and stays the author's own word while there are none.
  */
-export async function refreshModelFigures(em: EntityManager, modelIds: readonly number[]): Promise<void> {
+async function refreshModelFigures(em: EntityManager, modelIds: readonly number[]): Promise<void> {
   const ids = [...new Set(modelIds)];
   if (ids.length === 0) return;
   await rows(

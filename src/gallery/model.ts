@@ -115,8 +115,6 @@ export const ImageRaw = defineEntity({
 });
 export interface ImageRaw extends InferEntity<typeof ImageRaw> {}
 
-export const IMAGE_WIDTHS = [320, 640, 1280, 0] as const;
-
 /** One rendered size of an image. */
 export const ImageSize = defineEntity({
   name: 'ImageSize',

@@ -1,6 +1,5 @@
-import type { EntityManager } from '@mikro-orm/core';
 import { z } from 'zod';
-import { inList, rows } from '../kit/database/sql.ts';
+import { rows } from '../kit/database/sql.ts';
 import { defineJob } from '../kit/queue/define.ts';
 import { Job } from '../kit/queue/job.ts';
 import type { Work } from '../kit/work.ts';
@@ -42,18 +41,6 @@ async function dropOldEmptyDrafts({ em, now }: Pick<Work, 'em' | 'now'>): Promis
     [new Date(now().getTime() - DAY_MS)],
   );
   for (const { id } of found) await dropEmptyDraft({ em }, id);
-}
-
-/** Which of these blobs pictures still need: for the sweep of the store. */
-export async function galleryBlobsAmong(em: EntityManager, sha256s: readonly string[]): Promise<Set<string>> {
-  const list = inList(sha256s);
-  const found = await rows<{ sha256: string }>(
-    em,
-    `select sha256 from image where sha256 in (${list}) union select clean_sha256 from image where clean_sha256 in (${list})
-     union select sha256 from image_size where sha256 in (${list})`,
-    [...sha256s, ...sha256s, ...sha256s],
-  );
-  return new Set(found.map(({ sha256 }) => sha256));
 }
 
 export const removeAccountContentJob = defineJob({

@@ -40,7 +40,7 @@ const url = (protocols: readonly string[]) =>
   });
 
 /** Every setting that the environment may hold; `config/example.env` is written from it. Sizes are in MB (10⁶ bytes). */
-export const Environment = z.object({
+const Environment = z.object({
   PORT: whole(3000, 0, 65535).describe('Port to listen on; 0 takes a free one.'),
   HOST: text.describe('Address to listen on. Default 127.0.0.1; 0.0.0.0 in a container.'),
   PUBLIC_URL: url(['http:', 'https:']).describe(
@@ -89,7 +89,7 @@ export const Environment = z.object({
   NODE_ENV: text.describe('production refuses the settings that are for development.'),
 });
 
-export type Environment = z.output<typeof Environment>;
+type Environment = z.output<typeof Environment>;
 
 export interface S3Config {
   readonly endpoint: URL;

@@ -11,8 +11,7 @@ export const RESTRICTION = {
 } as const;
 export type Act = 'view' | 'download' | 'generate' | 'train' | 'federate';
 
-export const POLICY_TARGETS = ['model', 'version', 'image', 'post', 'account'] as const;
-export type PolicyTarget = (typeof POLICY_TARGETS)[number];
+const POLICY_TARGETS = ['model', 'version', 'image', 'post', 'account'] as const;
 
 /**
  * The policy epoch of one thing (DESIGN.md section 3). `moderation/` alone writes it, every path asks `decide()`;

@@ -7,7 +7,6 @@ export const RATING = {
   xxx: 16,
   blocked: 32,
 } as const;
-export type RatingName = keyof typeof RATING;
 
 export const RATINGS = [RATING.pg, RATING.pg13, RATING.r, RATING.x, RATING.xxx] as const;
 /** A visitor's mask is PG. */

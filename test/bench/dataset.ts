@@ -6,7 +6,7 @@ import sqlite3 from 'sqlite3';
 import { readConfig } from '../../src/kit/config.ts';
 import { openNode } from '../../src/node.ts';
 
-export const SIZES = {
+const SIZES = {
   full: { models: 100_000, images: 1_000_000, uploadBytes: 8_000_000_000 },
   ci: { models: 20_000, images: 200_000, uploadBytes: 256_000_000 },
 } as const;

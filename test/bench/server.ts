@@ -132,7 +132,7 @@ export async function duel(
 }
 
 /** User and system time of a process so far; the kernel counts it in hundredths of a second. */
-export function cpuMsOf(pid: number | undefined): number {
+function cpuMsOf(pid: number | undefined): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   // the name in brackets may hold spaces; utime and stime are fields 14 and 15
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');

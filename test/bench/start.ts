@@ -23,7 +23,7 @@ export async function startBench(): Promise<void> {
   report('start-ratio', median(times) / GOAL_START_MS);
 }
 
-export const residentMb = (pid: number | undefined): number =>
+const residentMb = (pid: number | undefined): number =>
   Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? Number.NaN) / 1024;
 
 /** Resident memory of the whole node ten seconds after it started, having answered its first page. */

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
  * Small valid safetensors files, the same bytes each time: enough of a real file's tensor names and shapes that it is
  * recognised for what it stands for, and nothing that an engine could run.
  */
-export interface TensorSpec {
+interface TensorSpec {
   readonly dtype?: 'F16' | 'BF16' | 'F32' | 'F8_E4M3' | 'U8' | 'I64';
   readonly shape: readonly number[];
 }

@@ -71,7 +71,7 @@ export async function until(what: string, isSo: () => Promise<boolean> | boolean
 }
 
 /** The time moves with the real one, and can be moved on. */
-export class Clock {
+class Clock {
   #offsetMs = 0;
   readonly now = (): Date => new Date(Date.now() + this.#offsetMs);
   moveOn(ms: number): void {
@@ -80,14 +80,14 @@ export class Clock {
 }
 
 /** A process of the node, as far as the queue knows: its own connections and its own worker. */
-export interface Process {
+interface Process {
   readonly queue: Queue;
   readonly orm: MikroORM;
   /** Enqueues in a transaction of its own. */
   enqueue(job: JobDefinition, payload: unknown, options?: EnqueueOptions): Promise<string>;
 }
 
-export interface ProcessOptions extends Pick<StartSettings, 'concurrency'> {
+interface ProcessOptions extends Pick<StartSettings, 'concurrency'> {
   readonly lanes?: readonly Lane[];
   readonly wiring?: Wiring;
   readonly times?: Partial<QueueTimes>;
@@ -106,7 +106,7 @@ export interface Place {
 
 const MEDIA: readonly Lane[] = ['media'];
 
-export const FAST: QueueTimes = {
+const FAST: QueueTimes = {
   leaseMs: 1500,
   renewEveryMs: 300,
   lookEveryMs: 100,

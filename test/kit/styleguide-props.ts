@@ -48,7 +48,7 @@ function sampleBlur(n: number): string {
 
 const blurs = Array.from({ length: 12 }, (_, n) => sampleBlur(n));
 
-export const sampleImages = (count: number) =>
+const sampleImages = (count: number) =>
   Array.from({ length: count }, (_, n) => {
     const [width, height] = SIZES[n % SIZES.length] ?? [512, 512];
     return {
@@ -67,7 +67,7 @@ export const sampleImages = (count: number) =>
     };
   });
 
-export const sampleModels = (count: number) =>
+const sampleModels = (count: number) =>
   Array.from({ length: count }, (_, n) => ({
     url: `/models/${n + 1}`,
     name: ['Analog Film', 'Copperplate Etching and Other Old Prints for Calm Landscapes', 'Nocturne XL'][n % 3],

@@ -21,7 +21,7 @@ interface Option {
   readonly label: string;
 }
 
-export interface DetectedFact {
+interface DetectedFact {
   readonly label: string;
   readonly value: string;
   readonly from: string;
@@ -37,7 +37,7 @@ export interface PendingUpload {
   readonly url: string | null;
 }
 
-export interface EditorFile {
+interface EditorFile {
   readonly id: number;
   readonly name: string;
   readonly kind: string;

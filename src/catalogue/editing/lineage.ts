@@ -5,7 +5,7 @@ import type { Viewer } from '../../kit/work.ts';
 import { findByHash } from '../attach.ts';
 import { isOwner, LINEAGE_KINDS, Lineage, ModelVersion } from '../model.ts';
 
-export const MAX_PARENTS = 12;
+const MAX_PARENTS = 12;
 
 export interface ParentInput {
   readonly kind: (typeof LINEAGE_KINDS)[number];

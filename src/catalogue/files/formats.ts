@@ -1,5 +1,5 @@
 /** What the bytes are, whatever the name says. */
-export type SniffedFormat = 'safetensors' | 'gguf' | 'zip' | 'pickle' | 'other' | 'empty';
+type SniffedFormat = 'safetensors' | 'gguf' | 'zip' | 'pickle' | 'other' | 'empty';
 
 export interface Sniffed {
   readonly format: SniffedFormat;

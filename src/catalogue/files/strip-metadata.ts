@@ -46,7 +46,7 @@ export function stripMetadata(totalBytes: number): Transform {
 }
 
 /** What stays of the metadata; a path keeps its last part, because the name of the base model is lineage. */
-export function withoutPrivateFields(metadata: ReadonlyMap<string, string>): Map<string, string> {
+function withoutPrivateFields(metadata: ReadonlyMap<string, string>): Map<string, string> {
   const kept = new Map<string, string>();
   for (const [key, value] of metadata) {
     if (PRIVATE_KEYS.has(key)) continue;

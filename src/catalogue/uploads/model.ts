@@ -5,7 +5,7 @@ import type { Inspection } from '../files/inspect.ts';
 import { ModelVersion } from '../model.ts';
 import { FILE_KINDS, SCAN_RESULTS } from '../types.ts';
 
-export const UPLOAD_STATES = ['receiving', 'hashing', 'ready', 'refused'] as const;
+const UPLOAD_STATES = ['receiving', 'hashing', 'ready', 'refused'] as const;
 
 export type StoredHashes = ReturnType<typeof storedHashes>;
 

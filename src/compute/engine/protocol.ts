@@ -142,16 +142,15 @@ export const EngineEvent = z.discriminatedUnion('t', [
   EngineError,
 ]);
 export type EngineEvent = z.output<typeof EngineEvent>;
-export type EngineReport = z.output<typeof Report>;
 
 /** A file under a root; `name` is what infotext calls it. */
-export interface EngineFile {
+interface EngineFile {
   readonly file: string;
   readonly sha256?: string;
   readonly name?: string;
 }
 
-export interface EngineLora extends EngineFile {
+interface EngineLora extends EngineFile {
   readonly unet: number;
   readonly te: number;
 }

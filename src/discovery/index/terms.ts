@@ -1,10 +1,10 @@
 import type { EntityManager } from '@mikro-orm/core';
 
-export const SEARCH_KINDS = ['model', 'image', 'account'] as const;
-export type SearchKind = (typeof SEARCH_KINDS)[number];
+const SEARCH_KINDS = ['model', 'image', 'account'] as const;
+type SearchKind = (typeof SEARCH_KINDS)[number];
 
 /** What is searched of one thing; a word in the name weighs most, one in the body least. */
-export interface SearchText {
+interface SearchText {
   readonly name: string;
   /** Tags, trigger words, the owner's name. */
   readonly words: string;

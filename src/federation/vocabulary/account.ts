@@ -35,7 +35,7 @@ export interface AccountView {
   readonly ed25519PublicMultibase: string | null;
 }
 
-export interface PictureLink {
+interface PictureLink {
   readonly url: string;
   readonly mediaType: string | null;
 }

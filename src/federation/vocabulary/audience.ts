@@ -29,6 +29,6 @@ export function readVisibility(object: ApObject, authorFollowersUri: string | nu
   return authorFollowersUri !== null && [...to, ...cc].includes(authorFollowersUri) ? 'followers' : 'direct';
 }
 
-export function addressesOf(object: ApObject, key: 'to' | 'cc'): string[] {
+function addressesOf(object: ApObject, key: 'to' | 'cc'): string[] {
   return valuesOf(object, key).flatMap((value) => idOf(value) ?? []);
 }

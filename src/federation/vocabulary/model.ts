@@ -31,7 +31,7 @@ export interface VersionView {
   readonly files: readonly FileView[];
 }
 
-export interface FileView {
+interface FileView {
   /** The download route of its own node. */
   readonly url: string;
   readonly name: string;
@@ -41,13 +41,13 @@ export interface FileView {
 }
 
 const flag = z.boolean().optional().catch(undefined);
-export const Permissions = z.object({
+const Permissions = z.object({
   commercialUse: z.array(z.string().max(40)).max(10).optional().catch(undefined),
   derivatives: flag,
   differentLicence: flag,
   creditRequired: flag,
 });
-export type Permissions = z.output<typeof Permissions>;
+type Permissions = z.output<typeof Permissions>;
 
 const MOST_PREVIEWS = 4;
 const MOST_VERSIONS = 200;

@@ -25,7 +25,7 @@ export interface PictureView {
 }
 
 /** One model that took part. `versionUri` is null when only its hash is known. */
-export interface ResourceUse {
+interface ResourceUse {
   readonly versionUri: string | null;
   readonly name: string | null;
   readonly weight: number | null;

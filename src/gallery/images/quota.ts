@@ -3,7 +3,7 @@ import { rows, toNumber } from '../../kit/database/sql.ts';
 import { AppError } from '../../kit/errors.ts';
 
 /** What an account stores here: its model files and its pictures. Bytes that two accounts brought count for both. */
-export async function usedBytesOf(em: EntityManager, accountId: number): Promise<number> {
+async function usedBytesOf(em: EntityManager, accountId: number): Promise<number> {
   const [row] = await rows<{ images: unknown; files: unknown }>(
     em,
     `select (select sum(i.total_bytes) from image i where i.owner_id = ?) as images,

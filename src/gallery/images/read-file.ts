@@ -26,7 +26,7 @@ export interface ImageFacts {
   readonly problems: readonly string[];
 }
 
-export const MEDIA_TYPES: Readonly<Record<ImageFormat, string>> = {
+const MEDIA_TYPES: Readonly<Record<ImageFormat, string>> = {
   png: 'image/png',
   jpeg: 'image/jpeg',
   webp: 'image/webp',

@@ -22,7 +22,7 @@ export const renderImageJob = defineJob({
 });
 
 /** Makes the sizes that pages show and the copy that is handed out. A second run makes the same rows. */
-export async function renderImage(
+async function renderImage(
   { em, files, now }: Pick<Work, 'em' | 'files' | 'now'>,
   imageId: number,
   handle: { progress(done: number, total: number): void; signal: AbortSignal },

@@ -81,7 +81,7 @@ function namesOf(file: FileHashes): string[] {
  * Makes the pictures agree with one version: links those that name its files when it is public, and lets go of those
  * that it no longer has. Running it twice changes nothing.
  */
-export async function resolveVersion(
+async function resolveVersion(
   { em, jobs }: Pick<Work, 'em' | 'jobs'>,
   versionId: number,
 ): Promise<{ linked: number; released: number }> {

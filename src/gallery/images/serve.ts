@@ -87,7 +87,7 @@ export async function loadOriginal(
   return { ...clean, mediaType: row.media_type, isPublic: row.listed_at != null && !toBoolean(row.is_recipe_hidden) };
 }
 
-export interface WorkflowRow extends ImageAccessRow {
+interface WorkflowRow extends ImageAccessRow {
   blocks: unknown;
   is_recipe_hidden: unknown;
 }

@@ -7,7 +7,7 @@ import { writeInfotext } from '../recipe/write.ts';
 import type { Eyes } from '../views.ts';
 
 /** A model, LoRA or embedding as `recipe.njk` draws it. */
-export interface ResourceView {
+interface ResourceView {
   readonly useId: string;
   readonly name: string;
   readonly version: string;

@@ -11,12 +11,12 @@ import { VISIBILITIES } from '../model.ts';
 import { loadOwnPost } from './draft.ts';
 import { listPostTags } from './tags.ts';
 
-export interface Option {
+interface Option {
   readonly value: string;
   readonly label: string;
 }
 
-export interface EditedImage {
+interface EditedImage {
   readonly id: number;
   readonly name: string;
   readonly width: number;

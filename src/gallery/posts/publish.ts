@@ -88,10 +88,7 @@ export const publishScheduledJob = defineJob({
 });
 
 /** The job of a time that was moved finds the new time not yet come, and leaves it to its own job. */
-export async function publishScheduled(
-  { em, jobs, now }: Pick<Work, 'em' | 'jobs' | 'now'>,
-  postId: number,
-): Promise<void> {
+async function publishScheduled({ em, jobs, now }: Pick<Work, 'em' | 'jobs' | 'now'>, postId: number): Promise<void> {
   await em.transactional(async (tx) => {
     const post = await tx.findOne(Post, { id: postId, state: 'scheduled', publishAt: { $lte: now() } });
     if (post) await openPost({ em: tx, jobs, now }, post);

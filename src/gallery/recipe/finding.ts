@@ -167,7 +167,7 @@ interface Air {
 }
 
 /** Parts of `urn:air:{base}:{type}:{source}:{id}@{version}`. */
-export function airOf(value: unknown): Air | null {
+function airOf(value: unknown): Air | null {
   if (typeof value !== 'string' || value.length > 300) return null;
   const match = /^(?:urn:)?air:[\w.-]*:([\w-]+):([\w.-]+):([^@\s]+?)(?:@([\w.-]+))?(?::[\w.-]+)?$/i.exec(value.trim());
   if (!match) return null;

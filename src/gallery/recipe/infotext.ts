@@ -98,7 +98,7 @@ function templates(lines: readonly string[]): Map<string, string> {
 }
 
 /** `Key: value, Key: "JSON string", Key: {JSON}`, in one pass. */
-export function pairsOf(line: string): Map<string, string> {
+function pairsOf(line: string): Map<string, string> {
   const pairs = new Map<string, string>();
   let at = 0;
   let unclosed = 0;

@@ -1,7 +1,7 @@
 // What an image says about how it was made, in one shape for all tools. Every field may be absent: tools leave out what
 // they take for granted, and a value that makes no sense is left out too.
 
-export const TEXT_FIELDS = [
+const TEXT_FIELDS = [
   'prompt',
   'negativePrompt',
   'sampler',
@@ -40,7 +40,7 @@ export type Recipe = { [field in TextField]?: string } & { [field in NumberField
   others: Record<string, string>;
 };
 
-export const RESOURCE_KINDS = [
+const RESOURCE_KINDS = [
   'checkpoint',
   'lora',
   'locon',

@@ -7,7 +7,7 @@ import { OWNER_COLUMNS, type OwnerRow, type OwnerView, ownerView } from '../view
 import type { Subject } from './target.ts';
 
 /** A comment as `comment.njk` draws it. */
-export interface CommentView {
+interface CommentView {
   readonly id: string;
   readonly account: OwnerView;
   readonly html: string;

@@ -19,7 +19,7 @@ export interface NetOptions {
 
 type Headers = Readonly<Record<string, string>>;
 
-export interface FetchOptions {
+interface FetchOptions {
   readonly method?: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
   /** A function is asked again for each hop, so that a signature can be made for the URL that is really asked. */
   readonly headers?: Headers | ((url: URL) => Headers);
@@ -33,12 +33,12 @@ export interface FetchOptions {
   readonly signal?: AbortSignal;
 }
 
-export interface PeerFetchOptions extends FetchOptions {
+interface PeerFetchOptions extends FetchOptions {
   /** When set, what fails is not tried again for this long: the host when it did not answer, the URL on 4xx. */
   readonly forgetFailureAfterMs?: number;
 }
 
-export interface OperatorFetchOptions extends FetchOptions {
+interface OperatorFetchOptions extends FetchOptions {
   /** `host` or `host:port` as in the setting; nothing else is reached, and redirects are not followed. */
   readonly hosts: readonly string[];
 }

@@ -1,7 +1,7 @@
 import { createTransport } from 'nodemailer';
 import { AppError } from '../errors.ts';
 
-export interface OutgoingMail {
+interface OutgoingMail {
   readonly to: string;
   readonly subject: string;
   readonly text: string;

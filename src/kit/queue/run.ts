@@ -158,7 +158,7 @@ export class Run {
 }
 
 /** Full jitter (Brooker, "Exponential backoff and jitter", 2015), but never sooner than the error asks for. */
-export function waitBefore(attempt: number, error: unknown, { baseMs, capMs }: BackOff, chance: number): number {
+function waitBefore(attempt: number, error: unknown, { baseMs, capMs }: BackOff, chance: number): number {
   const ceilingMs = Math.min(capMs, baseMs * 2 ** (attempt - 2));
   const askedMs = error instanceof AppError ? (error.retryAfterSeconds ?? 0) * 1000 : 0;
   return Math.max(askedMs, Math.round(ceilingMs * chance));

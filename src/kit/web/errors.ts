@@ -1,7 +1,7 @@
 import { AppError, type ErrorKind } from '../errors.ts';
 
 /** The one place that gives a kind of error its status. */
-export const STATUS: Readonly<Record<ErrorKind, number>> = {
+const STATUS: Readonly<Record<ErrorKind, number>> = {
   unauthenticated: 401,
   malformed: 400,
   insufficient_credit: 402,

@@ -5,7 +5,7 @@ import { PALETTES, type Palette, type Rgb } from './palettes.ts';
  * of noise that grow darker as they come near, and sometimes a lake that mirrors all of it. A style looks at the scene
  * through something: stone tiles, leaded glass, the layers of a print, or dots on paper.
  */
-export const STYLES = ['mosaic', 'glass', 'print', 'dots'] as const;
+const STYLES = ['mosaic', 'glass', 'print', 'dots'] as const;
 export type Style = (typeof STYLES)[number];
 
 export interface Canvas {

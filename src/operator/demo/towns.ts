@@ -1,7 +1,7 @@
 import type { Style } from './painter.ts';
 import type { PALETTES } from './palettes.ts';
 
-export interface Person {
+interface Person {
   readonly name: string;
   readonly displayName: string;
   readonly bio: string;

@@ -30,7 +30,7 @@ export const iTextChunk = (key: string, text: string, deflated: 'plain' | 'defla
 
 const SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
 
-export function header(width: number, height: number, colourType = 2): Buffer {
+function header(width: number, height: number, colourType = 2): Buffer {
   const data = Buffer.alloc(13);
   data.writeUInt32BE(width);
   data.writeUInt32BE(height, 4);

@@ -2,7 +2,7 @@
 // are stuffed. APP1 holds EXIF or XMP, APP2 the colour profile, COM a comment. What follows EOI (second pictures,
 // videos of phones) belongs to no decoder.
 
-export interface JpegSegment {
+interface JpegSegment {
   readonly marker: number;
   /** Without marker and length. */
   readonly data: Uint8Array;
