@@ -86,3 +86,11 @@ export async function signIn(
   await page.locator('main form.form button.primary').click();
   await page.waitForURL((url) => url.pathname !== '/sign-in');
 }
+
+/** Waits until an expression is true in the page. Playwright's own way evaluates text there, which the CSP forbids. */
+export async function until(page: Page, expression: string, patienceMs = 15_000): Promise<void> {
+  for (const deadline = Date.now() + patienceMs; Date.now() < deadline; await page.waitForTimeout(20)) {
+    if (await page.evaluate<boolean>(expression)) return;
+  }
+  assert.fail(`It never became true in ${page.url()}: ${expression}`);
+}

@@ -8,7 +8,7 @@ import { trueEngine } from '../compute/studio.ts';
 import { kohyaLoraSd1 } from '../factories/safetensors.ts';
 import { type TestNode, testNode } from '../node.ts';
 import { infotext, picture } from './art.ts';
-import { DESKTOP, skip, withChromium } from './chromium.ts';
+import { DESKTOP, skip, until, withChromium } from './chromium.ts';
 import { dropFiles } from './drop.ts';
 
 const browser = withChromium();
@@ -194,7 +194,7 @@ async function tell(site: TestNode, address: URL): Promise<Story> {
       .click();
     const tile = page.locator('#gallery').getByRole('img', { name: 'An owl of brass' });
     await tile.scrollIntoViewIfNeeded();
-    await page.waitForFunction(`document.querySelector('#gallery img:not(.blur)')?.naturalWidth > 0`);
+    await until(page, `document.querySelector('#gallery img:not(.blur)')?.naturalWidth > 0`);
   };
 
   const generate = async () => {
@@ -207,7 +207,7 @@ async function tell(site: TestNode, address: URL): Promise<Story> {
     await page.getByLabel('Prompt', { exact: true }).press('Control+Enter');
     await page.waitForURL(/\/generate\/[0-9a-f-]+/);
     await page.locator('.result img').first().waitFor({ timeout: 120_000 });
-    await page.waitForFunction(`document.querySelector('.result img').naturalWidth > 0`);
+    await until(page, `document.querySelector('.result img').naturalWidth > 0`);
 
     await page.locator('.result').getByRole('button', { name: 'Post' }).click();
     await page.waitForURL(/\/(posts|images)\/\d+/);
