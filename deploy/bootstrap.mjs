@@ -121,7 +121,7 @@ switch (command) {
     test(suite());
     const python = process.env.ENGINE_PYTHON ?? join(ROOT, '.venv', 'bin', 'python');
     if (existsSync(python))
-      run(python, ['-m', 'pytest', '-q', '-c', 'src/compute/engine/pyproject.toml', 'test/compute/engine']);
+      run(python, ['-m', 'pytest', '-x', '-q', '-c', 'src/compute/engine/pyproject.toml', 'test/compute/engine']);
     else console.error(`No engine at ${python}: its tests were skipped. npm run engine:install makes it.`);
     test(testFiles(join(ROOT, 'test', 'browser')));
     break;

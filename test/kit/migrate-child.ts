@@ -19,7 +19,11 @@ export const SLOW: Record<'sqlite' | 'postgresql', Migration> = {
       'insert into filled with recursive n (i) as (select 1001 union all select i + 1 from n where i < 100000000) select i from n',
     ],
   },
-  postgresql: { name: '0002-slow', statements: [...filled, 'select pg_sleep(60)'] },
+  postgresql: {
+    name: '0002-slow',
+    // else the server would notice only at the end of the statement that its client is dead, and hold the lock till then
+    statements: [...filled, `set local client_connection_check_interval = '100ms'`, 'select pg_sleep(60)'],
+  },
 };
 
 // begins to migrate, and is killed on the way
