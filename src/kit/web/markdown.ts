@@ -53,8 +53,30 @@ const markdown = new MarkdownIt({
 // `linkify` should find addresses, not every word with a dot in it: file names such as model.safetensors.py are common.
 markdown.linkify.set({ fuzzyLink: false, fuzzyEmail: false });
 
+/** Texts are shown far more often than they are written, and reading one takes longer than the page around it. */
+const MOST_KEPT_CHARACTERS = 4_000_000;
+
+/** The same function, which remembers its newest answers up to a total length. */
+function remembering(render: (text: string) => string): (text: string) => string {
+  const answers = new Map<string, string>();
+  let keptCharacters = 0;
+  return (text) => {
+    const known = answers.get(text);
+    if (known !== undefined) return known;
+    const html = render(text);
+    answers.set(text, html);
+    keptCharacters += text.length + html.length;
+    for (const [oldest, itsHtml] of answers) {
+      if (keptCharacters <= MOST_KEPT_CHARACTERS) break;
+      answers.delete(oldest);
+      keptCharacters -= oldest.length + itsHtml.length;
+    }
+    return html;
+  };
+}
+
 /** Markdown as HTML that may be shown. */
-export const renderMarkdown = (text: string): string => sanitizeHtml(markdown.render(text), RULES);
+export const renderMarkdown = remembering((text) => sanitizeHtml(markdown.render(text), RULES));
 
 /** HTML of a peer, with only what our own pages could say. */
-export const renderRemoteHtml = (html: string): string => sanitizeHtml(html, RULES);
+export const renderRemoteHtml = remembering((html) => sanitizeHtml(html, RULES));
