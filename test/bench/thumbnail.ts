@@ -3,7 +3,7 @@ import sharp from 'sharp';
 import { renderSizes } from '../../src/kit/storage/images-render.ts';
 import { median, report } from './report.ts';
 
-const ROUNDS = 5;
+const ROUNDS = process.env.BENCH_SIZE === 'ci' ? 3 : 7;
 const WIDTHS = [320, 640, 1280, null] as const;
 
 /**
