@@ -1,5 +1,6 @@
 import { ref } from '@mikro-orm/core';
 import { AppError } from '../kit/errors.ts';
+import { isId } from '../kit/ids.ts';
 import type { Work } from '../kit/work.ts';
 import { isOwner, Model, ModelVersion } from './model.ts';
 import { loadOwnVersion, publisher } from './own.ts';
@@ -72,7 +73,7 @@ function nextName(name: string): string {
 export async function claimUploads(work: Task, uploadIds: readonly string[], versionId: number): Promise<void> {
   const { em, viewer } = work;
   const version = await loadOwnVersion(work, versionId);
-  const uploads = await em.find(Upload, { id: { $in: [...uploadIds] }, owner: viewer?.id ?? 0, version: null });
+  const uploads = await em.find(Upload, { id: { $in: uploadIds.filter(isId) }, owner: viewer?.id ?? 0, version: null });
   for (const upload of uploads) upload.version = ref(version);
   await em.flush();
   for (const { id } of uploads) await attachUpload(work, id);

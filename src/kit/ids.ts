@@ -30,3 +30,8 @@ export function newId(nowMs: number = Date.now()): string {
 export function randomToken(byteCount = 32): string {
   return randomBytes(byteCount).toString('base64url');
 }
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+/** Whether a text from outside can be an id of ours. PostgreSQL refuses to compare a UUID with anything else. */
+export const isId = (text: string): boolean => UUID.test(text);

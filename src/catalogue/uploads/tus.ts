@@ -2,6 +2,7 @@ import type Router from '@koa/router';
 import { Server, type ServerOptions } from '@tus/server';
 import { can } from '../../accounts/permissions.ts';
 import { AppError } from '../../kit/errors.ts';
+import { isId } from '../../kit/ids.ts';
 import { failureOf } from '../../kit/web/errors.ts';
 import type { Limit, RateLimits } from '../../kit/web/rate-limit.ts';
 import type { Ctx, State } from '../../kit/web/state.ts';
@@ -25,7 +26,8 @@ export function tusRoutes(routes: Router<State>, uploads: Uploads, openWork: () 
     if (!work) throw new AppError('unauthenticated', 'Please sign in.');
     return work;
   };
-  const own = (id: string, { em, viewer }: Work) => em.findOne(Upload, { id, owner: viewer?.id ?? 0 });
+  const own = async (id: string, { em, viewer }: Work) =>
+    isId(id) ? em.findOne(Upload, { id, owner: viewer?.id ?? 0 }) : null;
 
   const server = new Server({
     path: UPLOADS_PATH,

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { AppError } from '../errors.ts';
+import { isId } from '../ids.ts';
 import { failureOf } from './errors.ts';
 import type { Ctx } from './state.ts';
 
@@ -119,12 +120,10 @@ export function idParam(ctx: { params: Record<string, string | undefined> }, nam
   return Number(text);
 }
 
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
-
 /** A UUID of the path. Throws `not_found`. */
 export function uuidParam(ctx: { params: Record<string, string | undefined> }, name = 'id'): string {
   const text = (ctx.params[name] ?? '').toLowerCase();
-  if (!UUID.test(text)) throw new AppError('not_found', 'There is nothing at this address.');
+  if (!isId(text)) throw new AppError('not_found', 'There is nothing at this address.');
   return text;
 }
 
