@@ -10,7 +10,7 @@ import {
   type PictureView,
   pictureView,
 } from '../gallery/views.ts';
-import { type Parameter, rows, toNumber } from '../kit/database/sql.ts';
+import { type Parameter, rows, toDate, toNumber } from '../kit/database/sql.ts';
 
 export interface ModelCardView {
   readonly id: number;
@@ -73,11 +73,11 @@ interface ModelCardRow extends OwnerRow, PictureRow {
 }
 
 export type ModelSort = 'newest' | 'downloads' | 'likes';
-const SORT_COLUMNS: Readonly<Record<ModelSort, string>> = {
+const SORT_COLUMNS = {
   newest: 'listed_at',
   downloads: 'download_count',
   likes: 'thumbs_up_count',
-};
+} as const satisfies Record<ModelSort, keyof ModelCardRow>;
 
 export interface ModelFilter {
   readonly type?: string | undefined;
@@ -98,13 +98,15 @@ export interface Page<Item> {
   readonly nextCursor: string | null;
 }
 
-/** A place in a list: the value that it is sorted by, and the id. */
+/** A place in a list: the value that it is sorted by, a count or a time as either driver gives it, and the id. */
+export const writeCursor = (sort: 'newest' | 'downloads' | 'likes', value: unknown, id: number): string =>
+  `${sort === 'newest' ? toDate(value).getTime() : toNumber(value)}_${id}`;
+
+/** What `writeCursor` wrote; null for anything else. */
 export function readCursor(text: string | undefined): { value: number; id: number } | null {
   const match = /^(\d{1,16})_(\d{1,10})$/.exec(text ?? '');
   return match ? { value: Number(match[1]), id: Number(match[2]) } : null;
 }
-
-const sortValue = (value: unknown): number => (value instanceof Date ? value.getTime() : toNumber(value));
 
 /** Model cards by one indexed query: the page of ids first, then what its cards show. */
 export async function listModelCards(
@@ -151,7 +153,7 @@ export async function listModelCards(
   const last = found.length > limit ? shown.at(-1) : undefined;
   return {
     items: shown.map((row) => modelCardView(row, eyes)),
-    nextCursor: last ? `${sortValue(last[column as 'listed_at'])}_${last.id}` : null,
+    nextCursor: last ? writeCursor(sort, last[column], last.id) : null,
   };
 }
 

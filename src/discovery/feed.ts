@@ -9,9 +9,9 @@ import {
   type PictureView,
   pictureView,
 } from '../gallery/views.ts';
-import { type Parameter, rows, toDate } from '../kit/database/sql.ts';
+import { type Parameter, rows } from '../kit/database/sql.ts';
 import { count, ratioStep } from '../kit/web/filters.ts';
-import { COVER_JOIN, modelUrl, type Page, readCursor } from './cards.ts';
+import { COVER_JOIN, modelUrl, type Page, readCursor, writeCursor } from './cards.ts';
 
 export const FEED_SCOPES = ['following', 'here', 'known'] as const;
 export type FeedScope = (typeof FEED_SCOPES)[number];
@@ -74,7 +74,7 @@ export interface FeedRequest {
 const PAGE_LENGTH = 32;
 
 const cursorOf = ({ listed_at, id, kind }: FeedRow): string =>
-  `${toDate(listed_at).getTime()}_${id * 2 + (kind === 'post' ? 1 : 0)}`;
+  writeCursor('newest', listed_at, id * 2 + (kind === 'post' ? 1 : 0));
 
 /** The one query of the feed; the benchmark gives it to the bare page that it compares ours with. */
 export function feedQuery(

@@ -8,11 +8,11 @@ import {
   type PictureRow,
   pictureView,
 } from '../gallery/views.ts';
-import { type Parameter, rows, toNumber } from '../kit/database/sql.ts';
-import { type Page, readCursor, type TileView } from './cards.ts';
+import { type Parameter, rows } from '../kit/database/sql.ts';
+import { type Page, readCursor, type TileView, writeCursor } from './cards.ts';
 
 export type ImageSort = 'newest' | 'likes';
-const SORT_COLUMNS: Readonly<Record<ImageSort, string>> = { newest: 'listed_at', likes: 'like_count' };
+const SORT_COLUMNS = { newest: 'listed_at', likes: 'like_count' } as const satisfies Record<ImageSort, keyof TileRow>;
 
 export interface ImageFilter {
   readonly ownerId?: number | undefined;
@@ -84,12 +84,10 @@ export async function listTiles(
   );
   const shown = found.slice(0, limit);
   const last = found.length > limit ? shown.at(-1) : undefined;
-  return { items: shown.map((row) => tileView(row, eyes)), nextCursor: last ? cursorOf(last, sort) : null };
-}
-
-function cursorOf(row: TileRow, sort: ImageSort): string {
-  const value = sort === 'likes' ? row.like_count : row.listed_at;
-  return `${value instanceof Date ? value.getTime() : toNumber(value)}_${row.image_id}`;
+  return {
+    items: shown.map((row) => tileView(row, eyes)),
+    nextCursor: last ? writeCursor(sort, last[column], last.image_id) : null,
+  };
 }
 
 function tileView(row: TileRow, eyes: Eyes): TileView {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { listModelCards } from '../../src/discovery/cards.ts';
 import { listFeed } from '../../src/discovery/feed.ts';
+import { listTiles } from '../../src/discovery/images.ts';
 import { ImagesQuery, loadImagesPage, loadModelsPage, ModelsQuery } from '../../src/discovery/pages.ts';
 import { ResourceUse } from '../../src/gallery/model.ts';
 import { newId } from '../../src/kit/ids.ts';
@@ -37,6 +38,40 @@ test('the feed gives each model and post once, newest first, however it is cut i
     whole.items.map(({ title }) => title),
   );
 });
+
+for (const sort of ['newest', 'likes'] as const) {
+  test(`lists sorted by ${sort} give each model and picture once, however they are cut into pages`, async (t) => {
+    const { em } = await testNode(t);
+    const owner = givenAccount(em);
+    for (let index = 0; index < 7; index += 1) {
+      // two share each place, so that ids have to decide
+      const place = { listedAt: at(Math.floor(index / 2)) };
+      givenModel(em, { owner, name: `model ${index}`, thumbsUpCount: Math.floor(index / 2), ...place });
+      givenImage(em, { post: givenPost(em, { owner }), likeCount: Math.floor(index / 2), ...place });
+    }
+    await em.flush();
+
+    for (const list of [
+      (limit: number, cursor?: string) => listModelCards(em, VISITOR, {}, { sort, limit, cursor }),
+      (limit: number, cursor?: string) => listTiles(em, VISITOR, {}, { sort, limit, cursor }),
+    ]) {
+      const whole = await list(50);
+      const parts: number[] = [];
+      let cursor: string | undefined;
+      do {
+        const page = await list(3, cursor);
+        parts.push(...page.items.map(({ id }) => id));
+        cursor = page.nextCursor ?? undefined;
+      } while (cursor && parts.length < 50);
+
+      assert.equal(whole.items.length, 7);
+      assert.deepEqual(
+        parts,
+        whole.items.map(({ id }) => id),
+      );
+    }
+  });
+}
 
 test('the feed of those one follows holds their things and one’s own, and nobody else’s', async (t) => {
   const { em } = await testNode(t);
