@@ -56,20 +56,31 @@ function targetWidth({ width, height }: InspectedImage, widthName: RenditionWidt
 async function painter(input: ImageInput, image: InspectedImage): Promise<(width: number) => Sharp> {
   const isAnimated = image.frames > 1;
   if (isAnimated || image.width * image.height > MOST_SHARED_PIXELS) {
+    const isOpaque = !isAnimated && image.hasAlpha && (await isNearlyOpaque(openImage(input)));
     return (width) => {
       const source = openImage(input, { animated: isAnimated });
-      return (isAnimated ? source : source.autoOrient()).resize({ width }).toColourspace('srgb');
+      const picture = (isAnimated ? source : source.autoOrient()).resize({ width }).toColourspace('srgb');
+      return isOpaque ? picture.removeAlpha() : picture;
     };
   }
-  const { data, info } = await openImage(input)
-    .autoOrient()
-    .toColourspace('srgb')
-    .raw({ depth: 'uchar' })
-    .toBuffer({ resolveWithObject: true });
+  const upright = openImage(input).autoOrient().toColourspace('srgb');
+  const picture = image.hasAlpha && (await isNearlyOpaque(openImage(input))) ? upright.removeAlpha() : upright;
+  const { data, info } = await picture.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
   const { width: fullWidth, height, channels } = info;
   const raw = { raw: { width: fullWidth, height, channels } };
   return (width) => (width === fullWidth ? openImage(data, raw) : openImage(data, raw).resize({ width }));
 }
+
+/**
+ * Alpha that nobody sees is left out: it makes files larger, and tools hide settings in its lowest bit, which WebP keeps
+ * exactly and which their author may not want to show.
+ */
+async function isNearlyOpaque(picture: Sharp): Promise<boolean> {
+  const { channels } = await picture.stats();
+  const alpha = channels.length === 4 || channels.length === 2 ? channels.at(-1) : undefined;
+  return alpha !== undefined && alpha.min >= NEARLY_OPAQUE * (alpha.max > 255 ? 257 : 1);
+}
+const NEARLY_OPAQUE = 250;
 
 async function encodeAs(format: 'webp' | 'avif', picture: Sharp, isAnimated: boolean): Promise<Encoded> {
   const encoder =
