@@ -38,7 +38,7 @@ import { type OpenFederation, openFederation } from './federation/federation.ts'
 import { FEDERATION_ENTITIES } from './federation/model.ts';
 import { federationRoutes } from './federation/routes.ts';
 import type { GalleryDeps } from './gallery/deps.ts';
-import { Comment, Image, ImageRaw, ImageSize, Post, PostTag, Reaction, ResourceUse } from './gallery/model.ts';
+import { Comment, Image, ImageRaw, ImageSize, Mention, Post, PostTag, Reaction, ResourceUse } from './gallery/model.ts';
 import { galleryRoutes } from './gallery/routes.ts';
 import { scheduleGallerySweep } from './gallery/sweep.ts';
 import type { Config } from './kit/config.ts';
@@ -74,7 +74,7 @@ export const ENTITIES = [
   ...[Account, Follow, Block, Login, Credential, Session, ApiToken, OneTimeToken, Invite, OutboxMail],
   ...[PolicyState],
   ...[Model, ModelVersion, ModelFile, Tag, ModelTag, BaseModel, Lineage, DownloadMark, Upload],
-  ...[Post, Image, ImageRaw, ImageSize, ResourceUse, PostTag, Comment, Reaction],
+  ...[Post, Image, ImageRaw, ImageSize, ResourceUse, PostTag, Comment, Reaction, Mention],
   ...[Generation, GenerationImage, FolderModel],
   ...FEDERATION_ENTITIES,
 ];
@@ -289,7 +289,7 @@ export async function openNode(
 /** Every address of the node: one line for each room. */
 function routersOf(parts: Parts): Router<State>[] {
   const { federation } = parts;
-  const findPeer = async (work: Work, handle: string) => (await resolveAccount(work, federation, handle))?.id ?? null;
+  const findPeer = peerFinder(federation);
   return [
     ...federationRoutes(federation),
     ...accountRoutes(accountDeps(parts)),
@@ -297,9 +297,14 @@ function routersOf(parts: Parts): Router<State>[] {
     galleryRoutes(galleryDeps(parts)),
     computeRoutes(computeDeps(parts)),
     operatorRoutes({ adminLinks: OPERATOR_LINKS, minFreeBytes: parts.config.minFreeBytes }),
-    discoveryRoutes({ limits: parts.limits, findPeer: federation.mode === 'off' ? null : findPeer }),
+    discoveryRoutes({ limits: parts.limits, findPeer }),
   ];
 }
+
+const peerFinder = (federation: OpenFederation) =>
+  federation.mode === 'off'
+    ? null
+    : async (work: Work, handle: string) => (await resolveAccount(work, federation, handle))?.id ?? null;
 
 function accountDeps(parts: Parts): AccountDeps {
   const { config, cookies, limits, settings, mailer, secretKey, uploadsDir } = parts;
@@ -320,9 +325,10 @@ function catalogueDeps(parts: Parts): CatalogueDeps {
   };
 }
 
-function galleryDeps({ config, limits, settings, uploadsDir }: Parts): GalleryDeps {
+function galleryDeps({ config, limits, settings, uploadsDir, federation }: Parts): GalleryDeps {
   const { publicUrl, maxImageBytes, minFreeBytes, accountQuotaBytes: defaultQuotaBytes } = config;
-  return { limits, settings, uploadsDir, publicUrl, maxImageBytes, minFreeBytes, defaultQuotaBytes };
+  const findPeer = peerFinder(federation);
+  return { limits, settings, uploadsDir, publicUrl, maxImageBytes, minFreeBytes, defaultQuotaBytes, findPeer };
 }
 
 function computeDeps({ config, generator, limits, settings }: Parts): ComputeDeps {

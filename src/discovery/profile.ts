@@ -31,7 +31,7 @@ export async function loadProfilePage(
   const { em } = work;
   const profile = await loadProfileHeader(work, name, host);
   const eyes = await eyesOf(work.em, work.viewer);
-  const filter = { ownerId: profile.id };
+  const filter = { ownerId: profile.id, shownTo: work.viewer };
   let images = show === 'models' ? null : await listTiles(em, eyes, filter, { cursor });
   const models =
     show === 'models' || (!show && images?.items.length === 0)

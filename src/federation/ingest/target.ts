@@ -1,6 +1,7 @@
 import type { EntityManager } from '@mikro-orm/core';
 import { Model, ModelVersion } from '../../catalogue/model.ts';
 import { Comment, Image, Post } from '../../gallery/model.ts';
+import { COMMENT_COUNT } from '../../gallery/talk/comment-count.ts';
 import { rows } from '../../kit/database/sql.ts';
 import { readOwnUri } from '../addresses.ts';
 
@@ -84,9 +85,6 @@ async function findComment(em: EntityManager, where: { id: string } | { uri: str
 export async function recount(em: EntityManager, { kind, id }: Pick<Target, 'kind' | 'id'>): Promise<void> {
   const likes = kind === 'model' ? 'thumbs_up_count' : 'like_count';
   const sets = [`${likes} = (select count(*) from reaction r where r.${kind}_id = ${kind}.id)`];
-  if (kind !== 'comment') {
-    sets.push(`comment_count = (select count(*) from comment c where c.${kind}_id = ${kind}.id
-      and c.deleted_at is null and c.withheld_at is null)`);
-  }
+  if (kind !== 'comment') sets.push(COMMENT_COUNT[kind]);
   await rows(em, `update ${kind} set ${sets.join(', ')} where id = ? returning id`, [id]);
 }

@@ -1,7 +1,7 @@
 import { rows, toBoolean, toNumber } from '../../kit/database/sql.ts';
 import { AppError } from '../../kit/errors.ts';
 import type { Viewer, Work } from '../../kit/work.ts';
-import { accessParameters, IMAGE_ACCESS, type ImageAccessRow, imageVerdict } from '../access.ts';
+import { accessParameters, IMAGE_ACCESS, type ImageAccessRow, imageVerdict, isForEverybody } from '../access.ts';
 import { extensionOf } from './read-file.ts';
 import { makeCleanCopy } from './render.ts';
 
@@ -18,7 +18,6 @@ export interface ServedImage {
 }
 
 interface SizeRow extends ImageAccessRow {
-  listed_at: unknown;
   placeholder: string;
   sha256: string | null;
   total_bytes: unknown;
@@ -40,7 +39,7 @@ export async function loadSize(
 ): Promise<ServedImage | { readonly placeholder: string }> {
   const [row] = await rows<SizeRow>(
     em,
-    `select i.listed_at, i.placeholder, z.sha256, z.total_bytes, z.format, ${IMAGE_ACCESS}
+    `select i.placeholder, z.sha256, z.total_bytes, z.format, ${IMAGE_ACCESS}
      from image i join post p on p.id = i.post_id
        left join image_size z on z.image_id = i.id and z.target_width = ?
      where i.id = ? order by case when z.format = ? then 0 else 1 end limit 1`,
@@ -52,12 +51,11 @@ export async function loadSize(
     sha256: row.sha256,
     totalBytes: toNumber(row.total_bytes),
     mediaType: `image/${row.format}`,
-    isPublic: row.listed_at != null,
+    isPublic: isForEverybody(row),
   };
 }
 
 interface OriginalRow extends ImageAccessRow {
-  listed_at: unknown;
   sha256: string | null;
   media_type: string;
   clean_sha256: string | null;
@@ -73,7 +71,7 @@ export async function loadOriginal(
 ): Promise<ServedImage> {
   const [row] = await rows<OriginalRow>(
     em,
-    `select i.listed_at, i.sha256, i.media_type, i.clean_sha256, i.clean_bytes, i.is_recipe_hidden, ${IMAGE_ACCESS}
+    `select i.sha256, i.media_type, i.clean_sha256, i.clean_bytes, i.is_recipe_hidden, ${IMAGE_ACCESS}
      from image i join post p on p.id = i.post_id where i.id = ?`,
     [...accessParameters(viewer), imageId],
   );
@@ -84,7 +82,7 @@ export async function loadOriginal(
     : await makeCleanCopy({ em, files }, imageId);
   if (!clean) throw new AppError('unavailable', 'This file is being made; try again in a moment.');
   // hiding a recipe must reach those who look again
-  return { ...clean, mediaType: row.media_type, isPublic: row.listed_at != null && !toBoolean(row.is_recipe_hidden) };
+  return { ...clean, mediaType: row.media_type, isPublic: isForEverybody(row) && !toBoolean(row.is_recipe_hidden) };
 }
 
 interface WorkflowRow extends ImageAccessRow {
