@@ -1,7 +1,8 @@
 import { AppError } from '../../kit/errors.ts';
+import type { Visibility } from '../../safety/audience.ts';
 import type { ApObject } from '../normalise.ts';
 import { readId, singleIdOf } from '../origin.ts';
-import { type Audience, audienceFields, readVisibility, type Visibility } from './audience.ts';
+import { type Audience, addresseesOf, audienceFields, readVisibility } from './audience.ts';
 import { emptyCollection } from './collection.ts';
 import type { Document } from './context.ts';
 import { buildPicture, type PictureView, readPictures, readRating } from './picture.ts';
@@ -100,6 +101,8 @@ export interface RemoteNote {
   readonly pictures: readonly PictureView[];
   readonly tagNames: readonly string[];
   readonly mentionUris: readonly string[];
+  /** Ids of accounts and collections in `to` and `cc`. */
+  readonly addressees: readonly string[];
   readonly publishedAt: Date;
   readonly updatedAt: Date | null;
 }
@@ -111,6 +114,7 @@ export interface ReadingOptions {
 }
 
 const MOST_PICTURES = 20;
+const MOST_ADDRESSEES = 100;
 const NOTE_TYPES: ReadonlySet<string> = new Set(['Note', 'Article', 'Page', 'Image', 'Question', 'Document']);
 
 /** Throws `malformed` when it is nothing that can be shown as a post. Who may say so is for the gate. */
@@ -138,6 +142,7 @@ export function parseNote(object: ApObject, { ownOrigin, now, authorFollowersUri
     pictures: readPictures(object, MOST_PICTURES, ownOrigin),
     tagNames: readTags(object),
     mentionUris: readMentionUris(object, ownOrigin),
+    addressees: addresseesOf(object).slice(0, MOST_ADDRESSEES),
     publishedAt: timeOf(object, 'published', now) ?? now,
     updatedAt: timeOf(object, 'updated', now),
   };
