@@ -66,7 +66,7 @@ function verdictOf(
   return isAudience(row) ? verdict : { allowed: false, reason: 'not_found' };
 }
 
-function isAudience(row: PostAccessRow): boolean {
+export function isAudience(row: PostAccessRow): boolean {
   switch (row.access_visibility) {
     case 'public':
     case 'unlisted':
