@@ -39,6 +39,7 @@ import { FEDERATION_ENTITIES } from './federation/model.ts';
 import { federationRoutes } from './federation/routes.ts';
 import type { GalleryDeps } from './gallery/deps.ts';
 import { Comment, Image, ImageRaw, ImageSize, Mention, Post, PostTag, Reaction, ResourceUse } from './gallery/model.ts';
+import { Pin } from './gallery/pins.ts';
 import { galleryRoutes } from './gallery/routes.ts';
 import { scheduleGallerySweep } from './gallery/sweep.ts';
 import type { Config } from './kit/config.ts';
@@ -74,7 +75,7 @@ export const ENTITIES = [
   ...[Account, Follow, Block, Login, Credential, Session, ApiToken, OneTimeToken, Invite, OutboxMail],
   ...[PolicyState],
   ...[Model, ModelVersion, ModelFile, Tag, ModelTag, BaseModel, Lineage, DownloadMark, Upload],
-  ...[Post, Image, ImageRaw, ImageSize, ResourceUse, PostTag, Comment, Reaction, Mention],
+  ...[Post, Image, ImageRaw, ImageSize, ResourceUse, PostTag, Comment, Reaction, Mention, Pin],
   ...[Generation, GenerationImage, FolderModel],
   ...FEDERATION_ENTITIES,
 ];

@@ -8,6 +8,8 @@ export const actorUri = (
 ): string => (account.host === '' ? `${origin}/users/${account.name}` : (account.uri ?? ''));
 
 export const nodeActorUri = (origin: string): string => `${origin}/actor`;
+/** What somebody keeps at the top of their profile. */
+export const featuredUri = (origin: string, name: string): string => `${origin}/users/${name}/featured`;
 export const followersUri = (origin: string, name: string): string => `${origin}/users/${name}/followers`;
 
 export type ObjectKind = 'model' | 'version' | 'post' | 'image' | 'comment';

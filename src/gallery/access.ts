@@ -1,6 +1,6 @@
 import type { EntityManager } from '@mikro-orm/core';
 import { can } from '../accounts/permissions.ts';
-import { assertSeesModel } from '../catalogue/access.ts';
+import { MODEL_ACCESS, type ModelAccessRow, modelAudienceParameters, modelVerdict } from '../catalogue/access.ts';
 import type { ContentState } from '../catalogue/types.ts';
 import { type Parameter, rows, toBoolean } from '../kit/database/sql.ts';
 import { AppError } from '../kit/errors.ts';
@@ -100,39 +100,62 @@ export type Target =
   | { readonly kind: 'model' | 'post' | 'image'; readonly id: number }
   | { readonly kind: 'comment'; readonly id: string };
 
+export interface Look {
+  readonly verdict: Verdict;
+  readonly ownerId: number;
+  readonly visibility: Visibility;
+  /** Of the row itself, not of what it stands under. */
+  readonly isLocal: boolean;
+}
+
 /**
  * The one question of everybody who asks for a thing by its id: pages, likes, answers, and peers, whose verified actor
- * is the viewer. Throws `not_found` for what is not for them, as if it did not exist; else `gone` or `withheld`.
+ * is the viewer. Null, or the verdict `not_found`, for what is not for them, as if it did not exist.
  */
-export async function assertSees(
+export async function lookAt(
   em: EntityManager,
   viewer: Viewer | null,
   target: Target,
-): Promise<{ readonly ownerId: number; readonly visibility: Visibility }> {
-  if (target.kind === 'comment') return assertSeesComment(em, viewer, target.id);
-  if (target.kind === 'model') return subjectOf(await assertSeesModel(em, viewer, target.id));
-  const isPost = target.kind === 'post';
-  const [row] = await rows<ImageAccessRow>(
+  act: Act = 'view',
+): Promise<Look | null> {
+  const { kind, id } = target;
+  if (kind === 'comment') return lookAtComment(em, viewer, String(id), act);
+  if (kind === 'model') {
+    const [row] = await rows<ModelAccessRow & { is_local: unknown }>(
+      em,
+      `select ${MODEL_ACCESS}, m.is_local from model m where m.id = ?`,
+      [...modelAudienceParameters(viewer), id],
+    );
+    return row ? lookOf(row, modelVerdict(row, viewer, act)) : null;
+  }
+  const [row] = await rows<ImageAccessRow & { is_local: unknown }>(
     em,
-    isPost
-      ? `select ${POST_ACCESS} from post p where p.id = ?`
-      : `select ${IMAGE_ACCESS} from image i join post p on p.id = i.post_id where i.id = ?`,
-    [...accessParameters(viewer), target.id],
+    kind === 'post'
+      ? `select ${POST_ACCESS}, p.is_local from post p where p.id = ?`
+      : `select ${IMAGE_ACCESS}, i.is_local from image i join post p on p.id = i.post_id where i.id = ?`,
+    [...accessParameters(viewer), id],
   );
-  if (!row) throw nothing();
-  assertAllowed(isPost ? postVerdict(row, viewer) : imageVerdict(row, viewer));
-  return subjectOf(row);
+  return row ? lookOf(row, kind === 'post' ? postVerdict(row, viewer, act) : imageVerdict(row, viewer, act)) : null;
 }
 
-const subjectOf = (row: { access_owner: number; access_visibility: Visibility }) => ({
+interface LookedAt {
+  readonly access_owner: number;
+  readonly access_visibility: Visibility;
+  readonly is_local: unknown;
+}
+
+const lookOf = (row: LookedAt, verdict: Verdict): Look => ({
+  verdict,
   ownerId: row.access_owner,
   visibility: row.access_visibility,
+  isLocal: toBoolean(row.is_local),
 });
 
 interface CommentRow {
   author_id: number;
   audience: 'page' | 'followers' | 'direct';
   is_audience: unknown;
+  is_local: unknown;
   model_id: number | null;
   post_id: number | null;
   image_id: number | null;
@@ -141,19 +164,29 @@ interface CommentRow {
 }
 
 /** A comment is for those who see what it stands under, and among them for those whom it is meant for. */
-async function assertSeesComment(em: EntityManager, viewer: Viewer | null, id: string) {
+async function lookAtComment(em: EntityManager, viewer: Viewer | null, id: string, act: Act): Promise<Look | null> {
   const [row] = await rows<CommentRow>(
     em,
-    `select c.author_id, c.audience, c.model_id, c.post_id, c.image_id, c.deleted_at, c.withheld_at,
+    `select c.author_id, c.audience, c.is_local, c.model_id, c.post_id, c.image_id, c.deleted_at, c.withheld_at,
        case when ${COMMENT_AUDIENCE} then 1 else 0 end as is_audience from comment c where c.id = ?`,
     [...accessParameters(viewer), id],
   );
-  if (!row) throw nothing();
-  const page = await assertSees(em, viewer, pageOf(row));
-  if (!toBoolean(row.is_audience) && !can(viewer, 'moderateContent')) throw nothing();
-  if (row.deleted_at != null) throw new AppError('gone', 'This was deleted.');
-  if (row.withheld_at != null) throw nothing();
-  return { ownerId: row.author_id, visibility: row.audience === 'page' ? page.visibility : row.audience };
+  const page = row && (await lookAt(em, viewer, pageOf(row), act));
+  if (!row || !page) return null;
+  const isFor = toBoolean(row.is_audience) || can(viewer, 'moderateContent');
+  const verdict: Verdict = !page.verdict.allowed
+    ? page.verdict
+    : !isFor || row.withheld_at != null
+      ? { allowed: false, reason: 'not_found' }
+      : row.deleted_at != null
+        ? { allowed: false, reason: 'gone' }
+        : page.verdict;
+  return {
+    verdict,
+    ownerId: row.author_id,
+    visibility: row.audience === 'page' ? page.visibility : row.audience,
+    isLocal: toBoolean(row.is_local),
+  };
 }
 
 function pageOf(row: CommentRow): Target {
@@ -162,13 +195,10 @@ function pageOf(row: CommentRow): Target {
   return { kind: 'image', id: row.image_id ?? 0 };
 }
 
-/** As `assertSees`, as a question: for peers, who are told nothing either way. */
-export async function sees(em: EntityManager, viewer: Viewer | null, target: Target): Promise<boolean> {
-  try {
-    await assertSees(em, viewer, target);
-    return true;
-  } catch (error) {
-    if (error instanceof AppError && ['not_found', 'gone', 'withheld'].includes(error.kind)) return false;
-    throw error;
-  }
+/** Throws `not_found`, `gone` or `withheld` when this viewer may not see it. */
+export async function assertSees(em: EntityManager, viewer: Viewer | null, target: Target): Promise<Look> {
+  const look = await lookAt(em, viewer, target);
+  if (!look) throw nothing();
+  assertAllowed(look.verdict);
+  return look;
 }

@@ -32,7 +32,7 @@ export async function accountDocument(federation: Federation, em: EntityManager,
     followersUri: `${uri}/followers`,
     followingUri: `${uri}/following`,
     sharedInboxUri: `${origin}/inbox`,
-    featuredUri: null,
+    featuredUri: `${uri}/featured`,
     icon: picture(avatar),
     banner: picture(banner),
     fields: account.links.map(({ label, url }) => ({

@@ -10,12 +10,13 @@ import { renderMarkdown } from '../../kit/web/markdown.ts';
 import { actorUri, followersUri, objectUri } from '../addresses.ts';
 import type { Federation } from '../deps.ts';
 import type { Audience } from '../vocabulary/audience.ts';
-import { emptyCollection } from '../vocabulary/collection.ts';
+import { talkFields } from '../vocabulary/collection.ts';
 import { type Document, withContext } from '../vocabulary/context.ts';
 import { buildModel, type VersionView } from '../vocabulary/model.ts';
 import { buildComment, buildPost } from '../vocabulary/note.ts';
 import type { Mention, TagLink } from '../vocabulary/tags.ts';
 import { listPictures, listPreviews } from './pictures.ts';
+import { countReplies } from './replies.ts';
 
 type Site = Pick<Federation, 'origin' | 'host'>;
 
@@ -57,6 +58,7 @@ export async function modelDocument({ origin }: Site, em: EntityManager, model: 
       rating: model.level,
       warning: null,
       likeCount: model.thumbsUpCount,
+      replyCount: await countReplies(em, 'model', model.id),
       title: model.name,
       previews,
       modelType: model.type,
@@ -140,6 +142,7 @@ export async function postDocument({ origin }: Site, em: EntityManager, post: Po
     rating: post.level || 2,
     warning: null,
     likeCount: post.likeCount,
+    replyCount: await countReplies(em, 'post', post.id),
     title: post.title === '' ? null : post.title,
     pictures: await listPictures({ origin }, em, post.id),
   });
@@ -161,8 +164,11 @@ export async function imageDocument(site: Site, em: EntityManager, image: Image)
   return {
     ...whole,
     ...{ id: uri, url: uri, attachment, context: whole.id, rating: image.level },
-    replies: emptyCollection(`${uri}/replies`),
-    likes: { id: `${uri}/likes`, type: 'Collection', totalItems: image.likeCount },
+    ...talkFields(uri, {
+      replyCount: await countReplies(em, 'image', image.id),
+      likeCount: image.likeCount,
+      shareCount: 0,
+    }),
   };
 }
 
@@ -192,6 +198,7 @@ export async function commentDocument({ origin, host }: Site, em: EntityManager,
       rating: 1,
       warning: null,
       likeCount: comment.likeCount,
+      replyCount: await countReplies(em, 'comment', comment.id),
       inReplyToUri,
     }),
   );

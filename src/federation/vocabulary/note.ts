@@ -3,7 +3,7 @@ import type { Visibility } from '../../safety/audience.ts';
 import type { ApObject } from '../normalise.ts';
 import { readId, singleIdOf } from '../origin.ts';
 import { type Audience, addresseesOf, audienceFields, readVisibility } from './audience.ts';
-import { emptyCollection } from './collection.ts';
+import { talkFields } from './collection.ts';
 import type { Document } from './context.ts';
 import { buildPicture, type PictureView, readPictures, readRating } from './picture.ts';
 import { booleanOf, htmlOf, linkOf, textOf, timeOf, uriOf } from './read.ts';
@@ -27,6 +27,9 @@ export interface NoteView {
   /** Said in place of the content until it is opened; null takes the wording of the rating. */
   readonly warning: string | null;
   readonly likeCount: number;
+  /** Answers that are shown under it; 0 when not given. */
+  readonly replyCount?: number;
+  readonly shareCount?: number;
 }
 
 const PG_13 = 2;
@@ -54,9 +57,7 @@ export function noteFields(view: NoteView, kind: string | null): Document {
     content: view.contentHtml,
     ...audienceFields(view.audience),
     tag: tagField(view.tags, view.mentions),
-    // Hollo reads `replies` while it stores the note: inlined, there is nothing that could fail.
-    replies: emptyCollection(`${uri}/replies`),
-    likes: { id: `${uri}/likes`, type: 'Collection', totalItems: view.likeCount },
+    ...talkFields(uri, { replyCount: 0, shareCount: 0, ...view }),
   };
 }
 

@@ -99,7 +99,8 @@ async function loadParent(em: EntityManager, speaker: Speaker, parentId: string,
     deletedAt: null,
     withheldAt: null,
   });
-  const isSeen = parent?.audience === 'page' || (parent && (await isSeenBy(em, speaker, parentId)));
+  const isSeen =
+    parent?.audience === 'page' || (parent && (await isSeenBy(em, speaker, { kind: 'comment', id: parentId })));
   if (!parent || !isSeen) throw new AppError('invalid', 'What you answer to is not there any more.');
   return parent;
 }

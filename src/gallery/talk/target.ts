@@ -2,7 +2,7 @@ import type { EntityManager } from '@mikro-orm/core';
 import { Block } from '../../accounts/model.ts';
 import { AppError } from '../../kit/errors.ts';
 import type { Viewer } from '../../kit/work.ts';
-import { assertSees, sees, type Target } from '../access.ts';
+import { assertSees, lookAt, type Target } from '../access.ts';
 
 export type Subject = Extract<Target, { id: number }>;
 
@@ -21,8 +21,10 @@ const speakerAsViewer = (speaker: Speaker | null): Viewer | null =>
 export const loadSubject = (em: EntityManager, speaker: Speaker | null, target: Target) =>
   assertSees(em, speakerAsViewer(speaker), target);
 
-export const isSeenBy = (em: EntityManager, speaker: Speaker, commentId: string): Promise<boolean> =>
-  sees(em, speakerAsViewer(speaker), { kind: 'comment', id: commentId });
+/** The same as a question, for peers, who are told nothing either way. */
+export async function isSeenBy(em: EntityManager, speaker: Speaker, target: Target): Promise<boolean> {
+  return (await lookAt(em, speakerAsViewer(speaker), target))?.verdict.allowed ?? false;
+}
 
 /** Throws `forbidden` when one of these people blocks the speaker, or is blocked by them. */
 export async function assertNoBlock(em: EntityManager, speakerId: number, others: readonly number[]): Promise<void> {
