@@ -8,6 +8,7 @@ import { receive } from './inbox/receive.ts';
 import { openDoor } from './pages/asker.ts';
 import { collectionRoutes } from './pages/collection-routes.ts';
 import { discoveryOfPeers } from './pages/discovery-routes.ts';
+import { fileRoutes } from './pages/file-routes.ts';
 import { answerPeers } from './pages/negotiate.ts';
 import { objectRoutes } from './pages/object-routes.ts';
 import { threadRoutes } from './pages/thread-routes.ts';
@@ -49,5 +50,6 @@ export function federationRoutes(federation: Federation): Router<State>[] {
     collectionRoutes(federation, door),
     threadRoutes(federation, door),
     objectRoutes(federation, door),
+    fileRoutes(door),
   ];
 }

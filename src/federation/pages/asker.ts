@@ -57,12 +57,19 @@ async function findAsker(ctx: Ctx, federation: Federation): Promise<Asker> {
     const { actorId } = await verifyClaim(claim, actorKeys(work, federation));
     if (await isActorBlocked(federation, em, actorId)) return STRANGER;
     const account = await em.findOne(Account, { uri: actorId, state: 'active' });
-    return { actorUri: actorId, viewer: account && { ...viewerOf(account), permissions: 0 } };
+    return { actorUri: actorId, viewer: account && readerOf(account) };
   } catch (error) {
     if (error instanceof AppError) return STRANGER;
     throw error;
   }
 }
+
+/** The rights that a role has count for people of this node alone. A server's own actor reads for its people. */
+const readerOf = (account: Account): Viewer => ({
+  ...viewerOf(account),
+  permissions: 0,
+  ...(account.kind === 'Application' && account.host !== '' ? { speaksFor: account.host } : {}),
+});
 
 /** The door for peers that read: who asks, looked up once for each request and only when it matters. */
 export interface Door {

@@ -152,6 +152,8 @@ export function sendTombstone(ctx: Ctx, uri: string, formerType: string, deleted
     withContext(buildTombstone({ uri, formerType, deletedAt: deletedAt ?? new Date(0), takedown: null })),
   );
   ctx.status = 410;
+  // that something was there may be for a few to know
+  ctx.set('Cache-Control', 'private, no-store');
 }
 
 /** What moderation removed has no time of its own: then it is when it last changed. */
