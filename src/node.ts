@@ -38,7 +38,18 @@ import { type OpenFederation, openFederation } from './federation/federation.ts'
 import { FEDERATION_ENTITIES } from './federation/model.ts';
 import { federationRoutes } from './federation/routes.ts';
 import type { GalleryDeps } from './gallery/deps.ts';
-import { Comment, Image, ImageRaw, ImageSize, Mention, Post, PostTag, Reaction, ResourceUse } from './gallery/model.ts';
+import {
+  Comment,
+  Image,
+  ImageMark,
+  ImageRaw,
+  ImageSize,
+  Mention,
+  Post,
+  PostTag,
+  Reaction,
+  ResourceUse,
+} from './gallery/model.ts';
 import { Pin } from './gallery/pins.ts';
 import { galleryRoutes } from './gallery/routes.ts';
 import { scheduleGallerySweep } from './gallery/sweep.ts';
@@ -75,7 +86,7 @@ export const ENTITIES = [
   ...[Account, Follow, Block, Login, Credential, Session, ApiToken, OneTimeToken, Invite, OutboxMail],
   ...[PolicyState],
   ...[Model, ModelVersion, ModelFile, Tag, ModelTag, BaseModel, Lineage, DownloadMark, Upload],
-  ...[Post, Image, ImageRaw, ImageSize, ResourceUse, PostTag, Comment, Reaction, Mention, Pin],
+  ...[Post, Image, ImageMark, ImageRaw, ImageSize, ResourceUse, PostTag, Comment, Reaction, Mention, Pin],
   ...[Generation, GenerationImage, FolderModel],
   ...FEDERATION_ENTITIES,
 ];

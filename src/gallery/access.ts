@@ -89,7 +89,8 @@ export function assertAllowed(verdict: Verdict): void {
   throw nothing();
 }
 
-const nothing = () => new AppError('not_found', 'There is nothing at this address.');
+/** The same for what is not there and for what is not for the viewer, so that nobody learns what exists. */
+export const nothing = () => new AppError('not_found', 'There is nothing at this address.');
 
 /** Is the comment `c` for the asker, who sees its page? A narrow one names whose page it is and whom it answers. */
 export const COMMENT_AUDIENCE = `(c.audience = 'page' or c.author_id = ?
@@ -135,7 +136,27 @@ export async function lookAt(
       : `select ${IMAGE_ACCESS}, i.is_local from image i join post p on p.id = i.post_id where i.id = ?`,
     [...accessParameters(viewer), id],
   );
-  return row ? lookOf(row, kind === 'post' ? postVerdict(row, viewer, act) : imageVerdict(row, viewer, act)) : null;
+  if (!row) return kind === 'image' ? lookAtMark(em, viewer, id, act) : null;
+  return lookOf(row, kind === 'post' ? postVerdict(row, viewer, act) : imageVerdict(row, viewer, act));
+}
+
+/** A picture that is not there any more: gone, for those whom its post is or was for. */
+async function lookAtMark(em: EntityManager, viewer: Viewer | null, id: number, act: Act): Promise<Look | null> {
+  const [row] = await rows<PostAccessRow & { is_local: unknown }>(
+    em,
+    `select ${POST_ACCESS}, k.is_local from image_mark k join post p on p.id = k.post_id where k.id = ?`,
+    [...accessParameters(viewer), id],
+  );
+  if (!row) return null;
+  return lookOf(row, verdictOf(row, viewer, act, 'deleted', row.post_restrictions | row.account_restrictions));
+}
+
+/** Throws `gone` for a picture that was there for this viewer, else `not_found`. */
+export async function refuseImage(em: EntityManager, viewer: Viewer | null, id: number): Promise<never> {
+  const look = await lookAt(em, viewer, { kind: 'image', id });
+  if (look?.verdict.allowed === false && look.verdict.reason === 'gone')
+    throw new AppError('gone', 'This was deleted.');
+  throw nothing();
 }
 
 interface LookedAt {

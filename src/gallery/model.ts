@@ -258,3 +258,16 @@ export const Mention = defineEntity({
   },
 });
 export interface Mention extends InferEntity<typeof Mention> {}
+
+/** What stays of a picture of a post that had been published: that it was there, for those whom the post is for (P10). */
+export const ImageMark = defineEntity({
+  name: 'ImageMark',
+  properties: {
+    /** As the picture had it. */
+    id: p.integer().primary().autoincrement(false),
+    post: () => p.manyToOne(Post).ref().deleteRule('cascade'),
+    isLocal: p.boolean(),
+    deletedAt: p.datetime(),
+  },
+});
+export interface ImageMark extends InferEntity<typeof ImageMark> {}

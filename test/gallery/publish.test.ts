@@ -260,7 +260,7 @@ test('a deleted post can be taken back for a while, then it is gone with its pic
   const { postId, imageIds } = await post(ada, [{}]);
   await browser.post(`/posts/${postId}/removal`);
   assert.equal((await visitor.get(`/posts/${postId}`)).status, 410);
-  assert.equal((await bytesAt(visitor, `/media/320/${imageIds[0]}.webp`)).status, 404);
+  assert.equal((await bytesAt(visitor, `/media/320/${imageIds[0]}.webp`)).status, 410);
   await browser.post(`/posts/${postId}/restoration`);
   assert.equal((await visitor.get(`/posts/${postId}`)).status, 200);
   clock.pass(20_000);

@@ -3,7 +3,7 @@ import type { EntityManager } from '@mikro-orm/core';
 import type { Middleware } from 'koa';
 import { anyone } from '../../accounts/access/guard.ts';
 import { Model, ModelVersion } from '../../catalogue/model.ts';
-import { Comment, Image, Post } from '../../gallery/model.ts';
+import { Comment, Image, ImageMark, Post } from '../../gallery/model.ts';
 import { AppError } from '../../kit/errors.ts';
 import { idParam, uuidParam } from '../../kit/web/forms.ts';
 import type { Ctx, State } from '../../kit/web/state.ts';
@@ -169,7 +169,8 @@ async function deletionTimeOf(em: EntityManager, kind: ReadableKind, id: number 
     }
     case 'image': {
       const image = await em.findOne(Image, Number(id), { populate: ['post'] });
-      return image?.deletedAt ?? image?.post.$.deletedAt ?? image?.post.$.updatedAt ?? null;
+      const mark = image ?? (await em.findOne(ImageMark, Number(id)));
+      return mark?.deletedAt ?? image?.post.$.deletedAt ?? image?.post.$.updatedAt ?? null;
     }
     case 'comment':
       return (await em.findOne(Comment, String(id)))?.deletedAt ?? null;

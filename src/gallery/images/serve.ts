@@ -1,7 +1,14 @@
 import { rows, toBoolean, toNumber } from '../../kit/database/sql.ts';
 import { AppError } from '../../kit/errors.ts';
 import type { Viewer, Work } from '../../kit/work.ts';
-import { accessParameters, IMAGE_ACCESS, type ImageAccessRow, imageVerdict, isForEverybody } from '../access.ts';
+import {
+  accessParameters,
+  IMAGE_ACCESS,
+  type ImageAccessRow,
+  imageVerdict,
+  isForEverybody,
+  refuseImage,
+} from '../access.ts';
 import { extensionOf } from './read-file.ts';
 import { makeCleanCopy } from './render.ts';
 
@@ -24,7 +31,6 @@ interface SizeRow extends ImageAccessRow {
   format: SizeFormat | null;
 }
 
-/** The same for all that a viewer may not have, so that nobody learns what exists. */
 const nothing = () => new AppError('not_found', 'There is no such picture.');
 
 /**
@@ -45,7 +51,7 @@ export async function loadSize(
      where i.id = ? order by case when z.format = ? then 0 else 1 end limit 1`,
     [...accessParameters(viewer), size === 'full' ? 0 : Number(size), imageId, format],
   );
-  if (!row || !imageVerdict(row, viewer).allowed) throw nothing();
+  if (!row || !imageVerdict(row, viewer).allowed) return refuseImage(em, viewer, imageId);
   if (!row.sha256 || !row.format) return { placeholder: row.placeholder };
   return {
     sha256: row.sha256,
@@ -75,8 +81,8 @@ export async function loadOriginal(
      from image i join post p on p.id = i.post_id where i.id = ?`,
     [...accessParameters(viewer), imageId],
   );
-  if (!row?.sha256 || extension !== extensionOf(row.media_type)) throw nothing();
-  if (!imageVerdict(row, viewer, 'download').allowed) throw nothing();
+  if (!row || !imageVerdict(row, viewer, 'download').allowed) return refuseImage(em, viewer, imageId);
+  if (!row.sha256 || extension !== extensionOf(row.media_type)) throw nothing();
   const clean = row.clean_sha256
     ? { sha256: row.clean_sha256, totalBytes: toNumber(row.clean_bytes) }
     : await makeCleanCopy({ em, files }, imageId);
@@ -101,7 +107,7 @@ export async function loadRawBlocks(
        join image_raw r on r.image_id = i.id where i.id = ?`,
     [...accessParameters(viewer), imageId],
   );
-  if (!row || !imageVerdict(row, viewer).allowed) throw nothing();
+  if (!row || !imageVerdict(row, viewer).allowed) return refuseImage(em, viewer, imageId);
   if (toBoolean(row.is_recipe_hidden) && viewer?.id !== row.access_owner) throw nothing();
   const blocks = typeof row.blocks === 'string' ? JSON.parse(row.blocks) : row.blocks;
   return blocks as Record<string, string>;

@@ -1,13 +1,19 @@
 import { can } from '../../accounts/permissions.ts';
 import { fromJson, rows, toBoolean, toDate, toDateOrNull, toNumber } from '../../kit/database/sql.ts';
-import { AppError } from '../../kit/errors.ts';
 import { renderMarkdown, renderRemoteHtml } from '../../kit/web/markdown.ts';
 import { t } from '../../kit/web/messages.ts';
 import type { PageHead } from '../../kit/web/views.ts';
 import type { Work } from '../../kit/work.ts';
 import type { Visibility } from '../../safety/audience.ts';
 import { isSensitive, RATINGS, ratingLabel } from '../../safety/ratings.ts';
-import { accessParameters, assertAllowed, IMAGE_ACCESS, type ImageAccessRow, imageVerdict } from '../access.ts';
+import {
+  accessParameters,
+  assertAllowed,
+  IMAGE_ACCESS,
+  type ImageAccessRow,
+  imageVerdict,
+  refuseImage,
+} from '../access.ts';
 import { extensionOf } from '../images/read-file.ts';
 import type { Recipe } from '../recipe/recipe.ts';
 import { type Conversation, loadConversation } from '../talk/conversation.ts';
@@ -106,7 +112,7 @@ export async function loadImagePage(
      from image i join post p on p.id = i.post_id join account a on a.id = i.owner_id where i.id = ?`,
     [...accessParameters(viewer), viewer?.id ?? 0, imageId],
   );
-  if (!row) throw new AppError('not_found', 'There is no such picture.');
+  if (!row) return refuseImage(em, viewer, imageId);
   assertAllowed(imageVerdict(row, viewer));
   const eyes = await eyesOf(em, viewer);
   const isOwner = viewer?.id === row.owner_id;

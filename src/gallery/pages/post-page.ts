@@ -1,13 +1,12 @@
 import { can } from '../../accounts/permissions.ts';
 import { MODEL_AUDIENCE, modelAudienceParameters } from '../../catalogue/access.ts';
 import { rows, toBoolean, toDate, toNumber } from '../../kit/database/sql.ts';
-import { AppError } from '../../kit/errors.ts';
 import { t } from '../../kit/web/messages.ts';
 import type { PageHead } from '../../kit/web/views.ts';
 import type { Work } from '../../kit/work.ts';
 import type { Visibility } from '../../safety/audience.ts';
 import { isSensitive } from '../../safety/ratings.ts';
-import { accessParameters, assertAllowed, POST_ACCESS, type PostAccessRow, postVerdict } from '../access.ts';
+import { accessParameters, assertAllowed, nothing, POST_ACCESS, type PostAccessRow, postVerdict } from '../access.ts';
 import { listNamed } from '../posts/mentions.ts';
 import { type Conversation, loadConversation } from '../talk/conversation.ts';
 import {
@@ -86,7 +85,7 @@ export async function loadPostPage(
      where p.id = ?`,
     [...accessParameters(viewer), viewer?.id ?? 0, ...modelAudienceParameters(viewer), postId],
   );
-  if (!row) throw new AppError('not_found', 'There is no such post.');
+  if (!row) throw nothing();
   assertAllowed(postVerdict(row, viewer));
   const eyes = await eyesOf(em, viewer);
   const isOwner = viewer?.id === row.owner_id;

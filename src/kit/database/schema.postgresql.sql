@@ -90,6 +90,7 @@ create index "post_state_publish_at_index" on "post" ("state", "publish_at");
 create table "pin" ("id" uuid not null, "account_id" int not null, "model_id" int null, "post_id" int null, "created_at" timestamptz not null, constraint "pin_pkey" primary key ("id"));
 alter table "pin" add constraint "pin_account_id_model_id_unique" unique ("account_id", "model_id");
 alter table "pin" add constraint "pin_account_id_post_id_unique" unique ("account_id", "post_id");
+create table "image_mark" ("id" int not null, "post_id" int not null, "is_local" boolean not null, "deleted_at" timestamptz not null, constraint "image_mark_pkey" primary key ("id"));
 create table "image" ("id" serial primary key, "post_id" int not null, "owner_id" int not null, "position" smallint not null default 0, "sha256" varchar(64) null, "media_type" varchar(40) not null, "total_bytes" bigint not null default 0, "width" int not null, "height" int not null, "frame_count" int not null default 1, "blur_hash" varchar(164) not null default '', "placeholder" varchar(600) not null default '', "level" smallint not null default 0, "alt_text" varchar(1500) not null default '', "caption" text not null default '', "recipe" jsonb null, "has_recipe" boolean not null default false, "is_recipe_hidden" boolean not null default false, "has_workflow" boolean not null default false, "clean_sha256" varchar(64) null, "clean_bytes" bigint not null default 0, "listed_at" timestamptz null, "shown_at" timestamptz null, "is_local" boolean not null default true, "like_count" int not null default 0, "comment_count" int not null default 0, "rendered_at" timestamptz null, "render_error" varchar(300) null, "generation_id" uuid null, "deleted_at" timestamptz null, "uri" varchar(2048) null, "remote_url" varchar(2048) null, "created_at" timestamptz not null);
 create index "image_sha256_index" on "image" ("sha256");
 create index "image_clean_sha256_index" on "image" ("clean_sha256");
@@ -170,6 +171,7 @@ alter table "post" add constraint "post_version_id_foreign" foreign key ("versio
 alter table "pin" add constraint "pin_account_id_foreign" foreign key ("account_id") references "account" ("id") on update cascade;
 alter table "pin" add constraint "pin_model_id_foreign" foreign key ("model_id") references "model" ("id") on update cascade on delete cascade;
 alter table "pin" add constraint "pin_post_id_foreign" foreign key ("post_id") references "post" ("id") on update cascade on delete cascade;
+alter table "image_mark" add constraint "image_mark_post_id_foreign" foreign key ("post_id") references "post" ("id") on update cascade on delete cascade;
 alter table "image" add constraint "image_post_id_foreign" foreign key ("post_id") references "post" ("id") on update cascade;
 alter table "image" add constraint "image_owner_id_foreign" foreign key ("owner_id") references "account" ("id") on update cascade;
 alter table "image_size" add constraint "image_size_image_id_foreign" foreign key ("image_id") references "image" ("id") on update cascade on delete cascade;
