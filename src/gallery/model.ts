@@ -184,7 +184,7 @@ export const PostTag = defineEntity({
 });
 export interface PostTag extends InferEntity<typeof PostTag> {}
 
-export const COMMENT_AUDIENCES = ['page', 'followers', 'direct'] as const;
+const COMMENT_AUDIENCES = ['page', 'followers', 'direct'] as const;
 
 /** A comment stands under exactly one of model, post or image. */
 export const Comment = defineEntity({

@@ -271,7 +271,7 @@ test('a deleted post can be taken back for a while, then it is gone with its pic
   clock.pass(20_000);
   await settle();
   assert.equal((await browser.post(`/posts/${postId}/restoration`)).status, 410);
-  assert.equal((await visitor.get(`/images/${imageIds[0]}`)).status, 404);
+  assert.equal((await visitor.get(`/images/${imageIds[0]}`)).status, 410);
   assert.deepEqual([await em.count(Image), await em.count(ImageSize), await em.count(ResourceUse)], [0, 0, 0]);
   const [event] = await em.find(RecordedEvent, { name: 'post.deleted' });
   assert.deepEqual(event?.payload, { postId, ownerId: ada.id, uri: null });
