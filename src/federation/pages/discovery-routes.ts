@@ -58,6 +58,8 @@ export function discoveryOfPeers(federation: Federation): Router<State> {
     const asked = ctx.params.version as NodeInfoVersion;
     if (asked !== '2.0' && asked !== '2.1') throw new AppError('not_found', 'There is no such version.');
     const { em, now } = ctx.state.work;
+    // a number tells nothing of what is for few (P03)
+    const listed = { listedAt: { $ne: null } };
     const { name, description, signUpMode } = await settings.read(em, nodeSettings);
     ctx.set('Access-Control-Allow-Origin', '*');
     ctx.set('Cache-Control', 'public, max-age=1800');
@@ -74,9 +76,11 @@ export function discoveryOfPeers(federation: Federation): Router<State> {
           activeHalfyear: await countActive(em, new Date(now().getTime() - 182 * DAY_MS)),
         },
         localPosts:
-          (await em.count(Post, { isLocal: true, listedAt: { $ne: null } })) +
-          (await em.count(Model, { isLocal: true, listedAt: { $ne: null } })),
-        localComments: await em.count(Comment, { isLocal: true, deletedAt: null }),
+          (await em.count(Post, { isLocal: true, ...listed })) + (await em.count(Model, { isLocal: true, ...listed })),
+        localComments: await em.count(Comment, {
+          ...{ isLocal: true, deletedAt: null, audience: 'page' },
+          $or: [{ model: listed }, { post: listed }, { image: listed }],
+        }),
       }),
     );
     ctx.type = nodeInfoType(asked);
