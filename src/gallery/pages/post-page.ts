@@ -6,6 +6,7 @@ import type { PageHead } from '../../kit/web/views.ts';
 import type { Work } from '../../kit/work.ts';
 import { isSensitive } from '../../safety/ratings.ts';
 import { accessParameters, assertAllowed, POST_ACCESS, type PostAccessRow, postVerdict } from '../access.ts';
+import { isPinned } from '../pins.ts';
 import { type Conversation, loadConversation } from '../talk/conversation.ts';
 import {
   eyesOf,
@@ -39,6 +40,8 @@ export interface PostPage {
   readonly liked: boolean;
   readonly conversation: Conversation;
   readonly isOwner: boolean;
+  /** Null for those who may not pin it. */
+  readonly pinned: boolean | null;
   readonly remoteUrl: string;
   readonly page: PageHead;
 }
@@ -108,6 +111,7 @@ export async function loadPostPage(
     likeCount: row.like_count,
     liked: toNumber(row.liked) > 0,
     conversation: await loadConversation({ em, viewer }, { kind: 'post', id: postId }, row.owner_id),
+    pinned: isOwner && row.listed_at != null ? await isPinned(em, row.owner_id, { kind: 'post', id: postId }) : null,
     remoteUrl: toBoolean(row.is_local) ? '' : (row.url ?? row.uri ?? ''),
     page: {
       title: row.title || t('post.by', { name }),
