@@ -47,7 +47,7 @@ test('a person of one node is followed from another by the box on their profile,
   await settleAll(home, away);
   const mutual = (await back.browser.get(`/@bob@${away.host}`)).text;
   assert.match(mutual, /You follow each other/);
-  assert.match(mutual, new RegExp(`At ${away.host}`));
+  assert.match(mutual, new RegExp(`Open on ${away.host}`));
 });
 
 test('a handle that leads nowhere is said beside the field, and asks no server twice', async (t) => {

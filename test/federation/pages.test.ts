@@ -246,6 +246,6 @@ test('every term of our vocabulary is explained on a page', async (t) => {
   assert.ok(terms.length >= 15);
   for (const { name, iri } of terms) {
     assert.ok(hasMessage(`ns.${name}`), `${name} has no explanation`);
-    assert.ok(text.includes(`id="${name}"`) && text.includes(iri), name);
+    assert.ok(text.includes(`id="term-${name}"`) && text.includes(iri), name);
   }
 });
