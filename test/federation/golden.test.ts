@@ -31,6 +31,12 @@ test('no reader refuses a person, a picture, a model or a comment of ours', () =
   }
 });
 
+test('a Pixelfed that nobody configured takes our pictures: they are JPEG, of a size that it can hold', () => {
+  for (const name of ['post', 'sensitivePost', 'unlistedPost', 'model', 'comment', 'create']) {
+    assert.equal(pixelfed(documents[name] ?? {}).takenByDefault, true, name);
+  }
+});
+
 test('the readers do refuse what their programs refuse', () => {
   const post = documents.post ?? {};
   const account = documents.account ?? {};
@@ -50,5 +56,7 @@ test('the readers do refuse what their programs refuse', () => {
   ];
   for (const [index, [read, document]] of cases.entries()) assert.ok(read(document).refused, String(index));
   const wide = { ...post, attachment: [{ ...picture, width: 8_000 }] };
-  assert.equal(pixelfed(wide).takenWithWebp, false);
+  assert.equal(pixelfed(wide).takenByDefault, false);
+  const webp = { ...post, attachment: [{ ...picture, mediaType: 'image/webp' }] };
+  assert.deepEqual([pixelfed(webp).takenByDefault, pixelfed(webp).takenWithWebp], [false, true]);
 });

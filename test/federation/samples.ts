@@ -64,8 +64,8 @@ export const post: PostView = {
   title: null,
   pictures: [
     {
-      url: `${N}/media/full/1.webp`,
-      mediaType: 'image/webp',
+      url: `${N}/media/full/1.jpg`,
+      mediaType: 'image/jpeg',
       alt: 'Misty valley, ink wash',
       widthPx: 1024,
       heightPx: 1536,

@@ -95,7 +95,7 @@ create index "image_is_local_listed_at_id_index" on "image" ("is_local", "listed
 create index "image_owner_id_listed_at_id_index" on "image" ("owner_id", "listed_at", "id");
 create index "image_like_count_id_index" on "image" ("like_count", "id");
 create index "image_post_id_position_index" on "image" ("post_id", "position");
-create table "image_size" ("image_id" int not null, "target_width" smallint not null, "format" text check ("format" in ('webp', 'avif')) not null, "sha256" varchar(64) not null, "total_bytes" int not null, "width" int not null, "height" int not null, constraint "image_size_pkey" primary key ("image_id", "target_width", "format"));
+create table "image_size" ("image_id" int not null, "target_width" smallint not null, "format" text check ("format" in ('webp', 'avif', 'jpeg')) not null, "sha256" varchar(64) not null, "total_bytes" int not null, "width" int not null, "height" int not null, constraint "image_size_pkey" primary key ("image_id", "target_width", "format"));
 create index "image_size_sha256_index" on "image_size" ("sha256");
 create table "image_raw" ("image_id" int not null, "blocks" jsonb not null, constraint "image_raw_pkey" primary key ("image_id"));
 create table "comment" ("id" uuid not null, "author_id" int not null, "model_id" int null, "post_id" int null, "image_id" int null, "parent_id" uuid null, "text" text not null, "is_local" boolean not null default true, "uri" varchar(2048) null, "like_count" int not null default 0, "created_at" timestamptz not null, "edited_at" timestamptz null, "deleted_at" timestamptz null, "withheld_at" timestamptz null, constraint "comment_pkey" primary key ("id"));

@@ -116,7 +116,7 @@ create index `image_is_local_listed_at_id_index` on `image` (`is_local`, `listed
 create index `image_owner_id_listed_at_id_index` on `image` (`owner_id`, `listed_at`, `id`);
 create index `image_like_count_id_index` on `image` (`like_count`, `id`);
 create index `image_post_id_position_index` on `image` (`post_id`, `position`);
-create table `image_size` (`image_id` integer not null, `target_width` integer not null, `format` text check (`format` in ('webp', 'avif')) not null, `sha256` text not null, `total_bytes` integer not null, `width` integer not null, `height` integer not null, constraint `image_size_image_id_foreign` foreign key(`image_id`) references `image`(`id`) on delete cascade on update cascade, primary key (`image_id`, `target_width`, `format`));
+create table `image_size` (`image_id` integer not null, `target_width` integer not null, `format` text check (`format` in ('webp', 'avif', 'jpeg')) not null, `sha256` text not null, `total_bytes` integer not null, `width` integer not null, `height` integer not null, constraint `image_size_image_id_foreign` foreign key(`image_id`) references `image`(`id`) on delete cascade on update cascade, primary key (`image_id`, `target_width`, `format`));
 create index `image_size_image_id_index` on `image_size` (`image_id`);
 create index `image_size_sha256_index` on `image_size` (`sha256`);
 create table `image_raw` (`image_id` integer not null, `blocks` json not null, constraint `image_raw_image_id_foreign` foreign key(`image_id`) references `image`(`id`) on delete cascade on update cascade, primary key (`image_id`));
