@@ -42,6 +42,7 @@ import type { GalleryDeps } from './gallery/deps.ts';
 import { Comment, Image, ImageRaw, ImageSize, Post, PostTag, Reaction, ResourceUse } from './gallery/model.ts';
 import { Pin } from './gallery/pins.ts';
 import { galleryRoutes } from './gallery/routes.ts';
+import { Share } from './gallery/shares.ts';
 import { scheduleGallerySweep } from './gallery/sweep.ts';
 import type { Config } from './kit/config.ts';
 import { migrate } from './kit/database/migrate.ts';
@@ -76,7 +77,7 @@ export const ENTITIES = [
   ...[Account, Follow, Block, Login, Credential, Session, ApiToken, OneTimeToken, Invite, OutboxMail],
   ...[PolicyState],
   ...[Model, ModelVersion, ModelFile, Tag, ModelTag, BaseModel, Lineage, DownloadMark, Upload],
-  ...[Post, Image, ImageRaw, ImageSize, ResourceUse, PostTag, Comment, Reaction, Pin],
+  ...[Post, Image, ImageRaw, ImageSize, ResourceUse, PostTag, Comment, Reaction, Pin, Share],
   ...[Generation, GenerationImage, FolderModel],
   ...FEDERATION_ENTITIES,
 ];

@@ -5,10 +5,12 @@ import { OutboxItem, RemoteActor } from '../../src/federation/model.ts';
 import { announcePin } from '../../src/federation/outbox/announce-pin.ts';
 import { Comment, Reaction } from '../../src/gallery/model.ts';
 import { listPins, pin, unpin } from '../../src/gallery/pins.ts';
+import { Share } from '../../src/gallery/shares.ts';
 import { newId } from '../../src/kit/ids.ts';
 import { givenMember } from '../factories/accounts.ts';
 import { givenAccount, givenImage, givenModel, givenPost, givenVersion, NOW } from '../factories/content.ts';
 import { peerNode } from './nodes.ts';
+import { nextId, post, stranger } from './strangers.ts';
 
 const AP = 'application/activity+json';
 
@@ -280,4 +282,38 @@ test('whoever owns a model or post pins it from its page', async (t) => {
   assert.match((await visitor.get(`/models/${model.id}`)).text, /Unpin from your profile/);
   await visitor.post(`/models/${model.id}/pin`, { on: '0' });
   assert.deepEqual((await read('/users/alice/featured')).orderedItems, []);
+});
+
+test('a boost of ours is counted once for each who boosts, and taken back by its id or by what it was of; hidden things are not known', async (t) => {
+  const { node: n, em, owner } = await given(t);
+  const peer = await stranger(t, '127.0.0.3');
+  const [fan, mallory] = [await peer.actor('fan'), await peer.actor('mallory')];
+  const open = givenPost(em, { owner });
+  givenImage(em, { post: open, owner });
+  const hidden = givenPost(em, { owner, visibility: 'followers', listedAt: null });
+  await em.flush();
+  const object = `${n.origin}/posts/${open.id}`;
+  const shares = async () => {
+    await n.settle();
+    const answer = await fetch(`${object}/shares`, { headers: { accept: 'application/activity+json' } });
+    return ((await answer.json()) as { totalItems: number }).totalItems;
+  };
+  const first = nextId(fan);
+  assert.equal(await post(n, fan, { id: first, type: 'Announce', object }), 202);
+  assert.equal(await post(n, fan, { type: 'Announce', object }), 202);
+  assert.equal(await post(n, mallory, { type: 'Announce', object }), 202);
+  assert.equal(await post(n, fan, { type: 'Announce', object: `${n.origin}/posts/${hidden.id}` }), 202);
+  assert.equal(await shares(), 2);
+  const said = await fetch(object, { headers: { accept: 'application/activity+json' } });
+  assert.equal(((await said.json()) as { shares: { totalItems: number } }).shares.totalItems, 2);
+  assert.equal(await n.node.orm.em.fork().count(Share), 2);
+
+  // somebody else's boost is not theirs to take back (O13)
+  assert.equal(await post(n, mallory, { type: 'Undo', object: first }), 202);
+  assert.equal(await shares(), 2);
+  assert.equal(await post(n, fan, { type: 'Undo', object: first }), 202);
+  assert.equal(await shares(), 1);
+  const inline = { id: `${mallory.id}#unknown`, type: 'Announce', actor: mallory.id, object };
+  assert.equal(await post(n, mallory, { type: 'Undo', object: inline }), 202);
+  assert.equal(await shares(), 0);
 });
