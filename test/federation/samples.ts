@@ -16,7 +16,7 @@ import { pem, vicPair } from './signing.ts';
 export const N = 'https://n.example';
 export const ALICE = `${N}/users/alice`;
 export const now = new Date('2026-11-23T12:00:00.000Z');
-export const SHA = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
+const SHA = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
 export const account: AccountView = {
   uri: ALICE,
   type: 'Person',

@@ -16,14 +16,14 @@ export const READING_LINKS: readonly AdminLink[] = [
   { label: 'admin.reading', href: '/admin/reading', icon: 'eye', permission: 'manageSettings' },
 ];
 
-export const ReadingForm = z.object({
+const ReadingForm = z.object({
   authorisedFetch: z.enum(AUTHORISED_FETCH, 'Choose who has to sign.'),
 });
 
 const readingPage = adminPage<{ readonly authorisedFetch: string }>('federation/reading');
 
 /** Throws `forbidden` without the permission to manage settings. */
-export async function editReading(
+async function editReading(
   { em, viewer, now }: Pick<Work, 'em' | 'viewer' | 'now'>,
   { settings }: Pick<Federation, 'settings'>,
   form: z.output<typeof ReadingForm>,
