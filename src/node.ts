@@ -8,7 +8,7 @@ import type { MikroORM } from '@mikro-orm/core';
 import type Koa from 'koa';
 import { identify } from './accounts/access/identify.ts';
 import { ApiToken, Credential, OneTimeToken, Session } from './accounts/access/model.ts';
-import type { AccountDeps } from './accounts/deps.ts';
+import type { AccountDeps, AdminLink } from './accounts/deps.ts';
 import { Invite } from './accounts/joining/model.ts';
 import { issueSetUpToken } from './accounts/joining/set-up.ts';
 import { Login } from './accounts/login.ts';
@@ -36,6 +36,7 @@ import { discoveryRoutes } from './discovery/routes.ts';
 import { resolveAccount } from './federation/actors/resolve.ts';
 import { type OpenFederation, openFederation } from './federation/federation.ts';
 import { FEDERATION_ENTITIES } from './federation/model.ts';
+import { READING_LINKS } from './federation/pages/reading-routes.ts';
 import { federationRoutes } from './federation/routes.ts';
 import type { GalleryDeps } from './gallery/deps.ts';
 import {
@@ -52,6 +53,7 @@ import {
 } from './gallery/model.ts';
 import { Pin } from './gallery/pins.ts';
 import { galleryRoutes } from './gallery/routes.ts';
+import { Share } from './gallery/shares.ts';
 import { scheduleGallerySweep } from './gallery/sweep.ts';
 import type { Config } from './kit/config.ts';
 import { migrate } from './kit/database/migrate.ts';
@@ -86,7 +88,7 @@ export const ENTITIES = [
   ...[Account, Follow, Block, Login, Credential, Session, ApiToken, OneTimeToken, Invite, OutboxMail],
   ...[PolicyState],
   ...[Model, ModelVersion, ModelFile, Tag, ModelTag, BaseModel, Lineage, DownloadMark, Upload],
-  ...[Post, Image, ImageMark, ImageRaw, ImageSize, ResourceUse, PostTag, Comment, Reaction, Mention, Pin],
+  ...[Post, Image, ImageMark, ImageRaw, ImageSize, ResourceUse, PostTag, Comment, Reaction, Mention, Pin, Share],
   ...[Generation, GenerationImage, FolderModel],
   ...FEDERATION_ENTITIES,
 ];
@@ -303,15 +305,21 @@ function routersOf(parts: Parts): Router<State>[] {
   const { federation } = parts;
   const findPeer = peerFinder(federation);
   return [
-    ...federationRoutes(federation),
+    ...federationRoutes(federation, adminLinksOf(parts)),
     ...accountRoutes(accountDeps(parts)),
     catalogueRoutes(catalogueDeps(parts)),
     galleryRoutes(galleryDeps(parts)),
     computeRoutes(computeDeps(parts)),
-    operatorRoutes({ adminLinks: OPERATOR_LINKS, minFreeBytes: parts.config.minFreeBytes }),
+    operatorRoutes({ adminLinks: adminLinksOf(parts), minFreeBytes: parts.config.minFreeBytes }),
     discoveryRoutes({ limits: parts.limits, findPeer }),
   ];
 }
+
+/** Pages under `/admin` of the rooms above accounts. */
+const adminLinksOf = ({ federation }: Parts): readonly AdminLink[] => [
+  ...(federation.mode === 'off' ? [] : READING_LINKS),
+  ...OPERATOR_LINKS,
+];
 
 const peerFinder = (federation: OpenFederation) =>
   federation.mode === 'off'
@@ -325,7 +333,7 @@ function accountDeps(parts: Parts): AccountDeps {
     publicUrl: config.publicUrl,
     maxImageBytes: config.maxImageBytes,
     defaultQuotaBytes: config.accountQuotaBytes,
-    adminLinks: OPERATOR_LINKS,
+    adminLinks: adminLinksOf(parts),
   };
 }
 

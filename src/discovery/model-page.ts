@@ -9,6 +9,7 @@ import {
 } from '../catalogue/access.ts';
 import { licenseName } from '../catalogue/licences.ts';
 import { accessParameters, POST_AUDIENCE } from '../gallery/access.ts';
+import { isPinned } from '../gallery/pins.ts';
 import { type Conversation, loadConversation } from '../gallery/talk/conversation.ts';
 import {
   type Eyes,
@@ -61,6 +62,8 @@ export interface ModelPage {
   readonly stats: readonly { readonly label: string; readonly value: number; readonly icon: string }[];
   readonly liked: boolean;
   readonly likeCount: number;
+  /** Null for those who may not pin it. */
+  readonly pinned: boolean | null;
   readonly versions: readonly TabView[];
   readonly version: {
     readonly id: number;
@@ -112,6 +115,7 @@ interface ModelRow extends OwnerRow, ModelAccessRow {
   uri: string | null;
   updated_at: unknown;
   cover_image_id: number | null;
+  listed_at: unknown;
 }
 
 interface VersionRow {
@@ -130,7 +134,7 @@ interface VersionRow {
 
 const MODEL_COLUMNS = `m.id, m.name, m.type, m.description, m.state, m.is_local, m.level, m.allow_no_credit,
   m.allow_commercial_use, m.allow_derivatives, m.allow_different_license, m.license_id, m.is_poi, m.is_minor, m.is_sfw_only,
-  m.download_count, m.thumbs_up_count, m.comment_count, m.image_count, m.url, m.uri, m.updated_at, m.cover_image_id`;
+  m.download_count, m.thumbs_up_count, m.comment_count, m.image_count, m.url, m.uri, m.updated_at, m.cover_image_id, m.listed_at`;
 const VERSION_COLUMNS = `v.id, v.name, v.base_model, v.changelog, v.trained_words, v.training_settings, v.clip_skip,
   v.recommended_weight, v.state, v.published_at, v.publish_at`;
 
@@ -231,6 +235,7 @@ export async function loadModelPage(
     ],
     liked,
     likeCount: model.thumbs_up_count,
+    pinned: mine && model.listed_at != null ? await isPinned(em, model.owner_id, { kind: 'model', id: modelId }) : null,
     versions: versions.map(({ id, name }) => ({
       label: name,
       href: `${url}?version=${id}`,

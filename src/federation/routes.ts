@@ -1,5 +1,6 @@
 import Router from '@koa/router';
 import { anyone } from '../accounts/access/guard.ts';
+import type { AdminLink } from '../accounts/deps.ts';
 import { AppError } from '../kit/errors.ts';
 import { failureOf } from '../kit/web/errors.ts';
 import type { Ctx, State } from '../kit/web/state.ts';
@@ -9,13 +10,16 @@ import { openDoor } from './pages/asker.ts';
 import { collectionRoutes } from './pages/collection-routes.ts';
 import { discoveryOfPeers } from './pages/discovery-routes.ts';
 import { fileRoutes } from './pages/file-routes.ts';
+import { interactionRoutes } from './pages/interaction-routes.ts';
 import { answerPeers } from './pages/negotiate.ts';
+import { nsRoutes } from './pages/ns-routes.ts';
 import { objectRoutes } from './pages/object-routes.ts';
+import { readingRoutes } from './pages/reading-routes.ts';
 import { threadRoutes } from './pages/thread-routes.ts';
 
 /** All that peers ask for. They stand before the pages, which share their addresses. */
-export function federationRoutes(federation: Federation): Router<State>[] {
-  if (federation.mode === 'off') return [];
+export function federationRoutes(federation: Federation, adminLinks: readonly AdminLink[]): Router<State>[] {
+  if (federation.mode === 'off') return [nsRoutes()];
   const all = new Router<State>();
   const door = openDoor(federation);
   all.get(/.*/, answerPeers(door));
@@ -51,5 +55,8 @@ export function federationRoutes(federation: Federation): Router<State>[] {
     threadRoutes(federation, door),
     objectRoutes(federation, door),
     fileRoutes(door),
+    interactionRoutes(federation),
+    nsRoutes(),
+    readingRoutes(federation, adminLinks),
   ];
 }

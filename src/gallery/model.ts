@@ -126,7 +126,8 @@ export const ImageSize = defineEntity({
     image: () => p.manyToOne(Image).ref().primary().deleteRule('cascade'),
     /** 320, 640, 1280, or 0 for the full size. */
     targetWidth: p.smallint().primary(),
-    format: p.enum(['webp', 'avif']).primary(),
+    /** JPEG of the full size alone, for servers that show nothing newer. */
+    format: p.enum(['webp', 'avif', 'jpeg']).primary(),
     sha256: p.string().length(64).index(),
     totalBytes: p.integer(),
     width: p.integer(),

@@ -10,7 +10,7 @@ import { pinChanged } from './events.ts';
 import { Post } from './model.ts';
 
 /** As many as Mastodon has. */
-export const MOST_PINS = 5;
+const MOST_PINS = 5;
 
 /** A model or post that its owner keeps at the top of their profile. Exactly one of the two is set. */
 export const Pin = defineEntity({

@@ -4,6 +4,7 @@ import { Model, ModelFile, ModelVersion } from '../../catalogue/model.ts';
 import { listModelTags } from '../../catalogue/tags.ts';
 import { Comment, Image, Post } from '../../gallery/model.ts';
 import { listPostTags } from '../../gallery/posts/tags.ts';
+import { countShares } from '../../gallery/shares.ts';
 import { rows } from '../../kit/database/sql.ts';
 import { escapeHtml } from '../../kit/web/filters.ts';
 import { renderMarkdown } from '../../kit/web/markdown.ts';
@@ -54,6 +55,7 @@ export async function modelDocument({ origin, host }: Site, em: EntityManager, m
       warning: null,
       likeCount: model.thumbsUpCount,
       replyCount: await countReplies(em, 'model', model.id),
+      shareCount: await countShares(em, { kind: 'model', id: model.id }),
       title: model.name,
       previews,
       modelType: model.type,
@@ -141,6 +143,7 @@ export async function postDocument({ origin, host }: Site, em: EntityManager, po
     warning: null,
     likeCount: post.likeCount,
     replyCount: await countReplies(em, 'post', post.id),
+    shareCount: await countShares(em, { kind: 'post', id: post.id }),
     title: post.title === '' ? null : post.title,
     pictures: await listPictures({ origin }, em, post.id),
   });
@@ -167,7 +170,7 @@ export async function imageDocument(site: Site, em: EntityManager, image: Image)
     ...talkFields(uri, {
       replyCount: await countReplies(em, 'image', image.id),
       likeCount: image.likeCount,
-      shareCount: 0,
+      shareCount: await countShares(em, { kind: 'image', id: image.id }),
     }),
   };
 }
@@ -199,6 +202,7 @@ export async function commentDocument(site: Site, em: EntityManager, comment: Co
       warning: null,
       likeCount: comment.likeCount,
       replyCount: await countReplies(em, 'comment', comment.id),
+      shareCount: await countShares(em, { kind: 'comment', id: comment.id }),
       inReplyToUri: target.uri,
     }),
   );

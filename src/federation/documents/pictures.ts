@@ -29,7 +29,12 @@ export async function listPreviews(
 
 async function describe(origin: string, em: EntityManager, images: readonly Image[]): Promise<PictureView[]> {
   const ids = images.map(({ id }) => id);
-  const sizes = await em.find(ImageSize, { image: { $in: ids }, targetWidth: 0, format: 'webp' });
+  // Pixelfed takes no WebP unless its operator says so, and drops the whole post (config/pixelfed.php, media_types)
+  const sizes = await em.find(
+    ImageSize,
+    { image: { $in: ids }, targetWidth: 0, format: { $in: ['jpeg', 'webp'] } },
+    { orderBy: { format: 'asc' } },
+  );
   const uses = await em.find(ResourceUse, { image: { $in: ids } }, { orderBy: { position: 1 } });
   const versionIds = uses.flatMap(({ version }) => version?.id ?? []);
   const versions = await em.find(
@@ -47,8 +52,8 @@ async function describe(origin: string, em: EntityManager, images: readonly Imag
     return [
       {
         uri: objectUri(origin, 'image', image),
-        url: `${origin}/media/full/${image.id}.webp`,
-        mediaType: 'image/webp',
+        url: `${origin}/media/full/${image.id}.${size.format === 'jpeg' ? 'jpg' : size.format}`,
+        mediaType: `image/${size.format}`,
         alt: image.altText,
         widthPx: size.width,
         heightPx: size.height,

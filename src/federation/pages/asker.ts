@@ -25,7 +25,7 @@ export const readingSettings = defineSettings(
 );
 
 /** Who reads as a peer. A cookie counts for nothing here (R11): a form on another site could use it. */
-export interface Asker {
+interface Asker {
   /** The actor whose key signed the request; null for a stranger. */
   readonly actorUri: string | null;
   /** As the rules about audiences want it; null when the actor is nobody that is known here, and so follows nobody. */

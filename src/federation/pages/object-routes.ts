@@ -20,7 +20,7 @@ import { loadLocalAccount } from './local-account.ts';
 import { type ReadableKind, type Reading, readingOf } from './may-read.ts';
 import { sendActivity, sendPrivately, wantsActivity } from './negotiate.ts';
 
-export const nothing = () => new AppError('not_found', 'There is no such object.');
+const nothing = () => new AppError('not_found', 'There is no such object.');
 
 type ParamCtx = Ctx & { params: Record<string, string | undefined> };
 

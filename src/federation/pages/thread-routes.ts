@@ -2,6 +2,7 @@ import Router from '@koa/router';
 import type { EntityManager } from '@mikro-orm/core';
 import { anyone } from '../../accounts/access/guard.ts';
 import { Comment, Reaction } from '../../gallery/model.ts';
+import { countShares } from '../../gallery/shares.ts';
 import { AppError } from '../../kit/errors.ts';
 import { idParam, uuidParam } from '../../kit/web/forms.ts';
 import type { Ctx, State } from '../../kit/web/state.ts';
@@ -41,8 +42,7 @@ export function threadRoutes({ origin }: Federation, door: Door): Router<State> 
       });
     collection('replies', (em, uri, id, page) => loadReplies(em, uri, kind, id, page));
     collection('likes', async (em, uri, id) => countedCollection(uri, await em.count(Reaction, { [kind]: id })));
-    // boosts by peers are not kept: the number that is known here is none
-    collection('shares', async (_em, uri) => countedCollection(uri, 0));
+    collection('shares', async (em, uri, id) => countedCollection(uri, await countShares(em, { kind, id })));
   }
   return routes;
 

@@ -14,7 +14,7 @@ import { makeCleanCopy } from './render.ts';
 
 export const SIZE_NAMES = ['320', '640', '1280', 'full'] as const;
 export type SizeName = (typeof SIZE_NAMES)[number];
-export type SizeFormat = 'webp' | 'avif';
+export type SizeFormat = 'webp' | 'avif' | 'jpeg';
 
 export interface ServedImage {
   readonly sha256: string;

@@ -7,6 +7,7 @@ import type { Work } from '../../kit/work.ts';
 import type { Visibility } from '../../safety/audience.ts';
 import { isSensitive } from '../../safety/ratings.ts';
 import { accessParameters, assertAllowed, nothing, POST_ACCESS, type PostAccessRow, postVerdict } from '../access.ts';
+import { isPinned } from '../pins.ts';
 import { listNamed } from '../posts/mentions.ts';
 import { type Conversation, loadConversation } from '../talk/conversation.ts';
 import {
@@ -44,6 +45,8 @@ export interface PostPage {
   readonly liked: boolean;
   readonly conversation: Conversation;
   readonly isOwner: boolean;
+  /** Null for those who may not pin it. */
+  readonly pinned: boolean | null;
   readonly remoteUrl: string;
   readonly page: PageHead;
 }
@@ -116,6 +119,7 @@ export async function loadPostPage(
     likeCount: row.like_count,
     liked: toNumber(row.liked) > 0,
     conversation: await loadConversation({ em, viewer }, { kind: 'post', id: postId }, row.owner_id),
+    pinned: isOwner && row.listed_at != null ? await isPinned(em, row.owner_id, { kind: 'post', id: postId }) : null,
     remoteUrl: toBoolean(row.is_local) ? '' : (row.url ?? row.uri ?? ''),
     page: {
       title: row.title || t('post.by', { name }),

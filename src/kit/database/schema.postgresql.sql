@@ -100,7 +100,7 @@ create index "image_is_local_listed_at_id_index" on "image" ("is_local", "listed
 create index "image_owner_id_shown_at_id_index" on "image" ("owner_id", "shown_at", "id");
 create index "image_like_count_id_index" on "image" ("like_count", "id");
 create index "image_post_id_position_index" on "image" ("post_id", "position");
-create table "image_size" ("image_id" int not null, "target_width" smallint not null, "format" text check ("format" in ('webp', 'avif')) not null, "sha256" varchar(64) not null, "total_bytes" int not null, "width" int not null, "height" int not null, constraint "image_size_pkey" primary key ("image_id", "target_width", "format"));
+create table "image_size" ("image_id" int not null, "target_width" smallint not null, "format" text check ("format" in ('webp', 'avif', 'jpeg')) not null, "sha256" varchar(64) not null, "total_bytes" int not null, "width" int not null, "height" int not null, constraint "image_size_pkey" primary key ("image_id", "target_width", "format"));
 create index "image_size_sha256_index" on "image_size" ("sha256");
 create table "image_raw" ("image_id" int not null, "blocks" jsonb not null, constraint "image_raw_pkey" primary key ("image_id"));
 create table "comment" ("id" uuid not null, "author_id" int not null, "model_id" int null, "post_id" int null, "image_id" int null, "parent_id" uuid null, "audience" text check ("audience" in ('page', 'followers', 'direct')) not null default 'page', "text" text not null, "is_local" boolean not null default true, "uri" varchar(2048) null, "like_count" int not null default 0, "created_at" timestamptz not null, "edited_at" timestamptz null, "deleted_at" timestamptz null, "withheld_at" timestamptz null, constraint "comment_pkey" primary key ("id"));
@@ -136,6 +136,16 @@ alter table "session" add constraint "session_token_hash_unique" unique ("token_
 create index "session_account_id_index" on "session" ("account_id");
 create index "session_expires_at_index" on "session" ("expires_at");
 create table "setting" ("name" varchar(60) not null, "value" jsonb not null, "changed_at" timestamptz not null, constraint "setting_pkey" primary key ("name"));
+create table "share" ("id" uuid not null, "account_id" int not null, "model_id" int null, "post_id" int null, "image_id" int null, "comment_id" uuid null, "uri" varchar(2048) null, "created_at" timestamptz not null, constraint "share_pkey" primary key ("id"));
+alter table "share" add constraint "share_uri_unique" unique ("uri");
+create index "share_model_id_index" on "share" ("model_id");
+create index "share_post_id_index" on "share" ("post_id");
+create index "share_image_id_index" on "share" ("image_id");
+create index "share_comment_id_index" on "share" ("comment_id");
+alter table "share" add constraint "share_account_id_model_id_unique" unique ("account_id", "model_id");
+alter table "share" add constraint "share_account_id_post_id_unique" unique ("account_id", "post_id");
+alter table "share" add constraint "share_account_id_image_id_unique" unique ("account_id", "image_id");
+alter table "share" add constraint "share_account_id_comment_id_unique" unique ("account_id", "comment_id");
 create table "tag" ("id" serial primary key, "name" varchar(60) not null);
 alter table "tag" add constraint "tag_name_unique" unique ("name");
 create table "post_tag" ("post_id" int not null, "tag_id" int not null, constraint "post_tag_pkey" primary key ("post_id", "tag_id"));
@@ -194,6 +204,11 @@ alter table "resource_use" add constraint "resource_use_image_id_foreign" foreig
 alter table "resource_use" add constraint "resource_use_version_id_foreign" foreign key ("version_id") references "model_version" ("id") on update cascade on delete set null;
 alter table "resource_use" add constraint "resource_use_model_id_foreign" foreign key ("model_id") references "model" ("id") on update cascade on delete set null;
 alter table "session" add constraint "session_account_id_foreign" foreign key ("account_id") references "account" ("id") on update cascade;
+alter table "share" add constraint "share_account_id_foreign" foreign key ("account_id") references "account" ("id") on update cascade;
+alter table "share" add constraint "share_model_id_foreign" foreign key ("model_id") references "model" ("id") on update cascade on delete cascade;
+alter table "share" add constraint "share_post_id_foreign" foreign key ("post_id") references "post" ("id") on update cascade on delete cascade;
+alter table "share" add constraint "share_image_id_foreign" foreign key ("image_id") references "image" ("id") on update cascade on delete cascade;
+alter table "share" add constraint "share_comment_id_foreign" foreign key ("comment_id") references "comment" ("id") on update cascade on delete cascade;
 alter table "post_tag" add constraint "post_tag_post_id_foreign" foreign key ("post_id") references "post" ("id") on update cascade on delete cascade;
 alter table "post_tag" add constraint "post_tag_tag_id_foreign" foreign key ("tag_id") references "tag" ("id") on update cascade on delete cascade;
 alter table "model_tag" add constraint "model_tag_model_id_foreign" foreign key ("model_id") references "model" ("id") on update cascade;
