@@ -8,7 +8,7 @@ import type { MikroORM } from '@mikro-orm/core';
 import type Koa from 'koa';
 import { identify } from './accounts/access/identify.ts';
 import { ApiToken, Credential, OneTimeToken, Session } from './accounts/access/model.ts';
-import type { AccountDeps } from './accounts/deps.ts';
+import type { AccountDeps, AdminLink } from './accounts/deps.ts';
 import { Invite } from './accounts/joining/model.ts';
 import { issueSetUpToken } from './accounts/joining/set-up.ts';
 import { Login } from './accounts/login.ts';
@@ -36,10 +36,24 @@ import { discoveryRoutes } from './discovery/routes.ts';
 import { resolveAccount } from './federation/actors/resolve.ts';
 import { type OpenFederation, openFederation } from './federation/federation.ts';
 import { FEDERATION_ENTITIES } from './federation/model.ts';
+import { READING_LINKS } from './federation/pages/reading-routes.ts';
 import { federationRoutes } from './federation/routes.ts';
 import type { GalleryDeps } from './gallery/deps.ts';
-import { Comment, Image, ImageRaw, ImageSize, Post, PostTag, Reaction, ResourceUse } from './gallery/model.ts';
+import {
+  Comment,
+  Image,
+  ImageMark,
+  ImageRaw,
+  ImageSize,
+  Mention,
+  Post,
+  PostTag,
+  Reaction,
+  ResourceUse,
+} from './gallery/model.ts';
+import { Pin } from './gallery/pins.ts';
 import { galleryRoutes } from './gallery/routes.ts';
+import { Share } from './gallery/shares.ts';
 import { scheduleGallerySweep } from './gallery/sweep.ts';
 import type { Config } from './kit/config.ts';
 import { migrate } from './kit/database/migrate.ts';
@@ -74,7 +88,7 @@ export const ENTITIES = [
   ...[Account, Follow, Block, Login, Credential, Session, ApiToken, OneTimeToken, Invite, OutboxMail],
   ...[PolicyState],
   ...[Model, ModelVersion, ModelFile, Tag, ModelTag, BaseModel, Lineage, DownloadMark, Upload],
-  ...[Post, Image, ImageRaw, ImageSize, ResourceUse, PostTag, Comment, Reaction],
+  ...[Post, Image, ImageMark, ImageRaw, ImageSize, ResourceUse, PostTag, Comment, Reaction, Mention, Pin, Share],
   ...[Generation, GenerationImage, FolderModel],
   ...FEDERATION_ENTITIES,
 ];
@@ -289,18 +303,29 @@ export async function openNode(
 /** Every address of the node: one line for each room. */
 function routersOf(parts: Parts): Router<State>[] {
   const { federation } = parts;
-  const findPeer = async (work: Work, handle: string) => (await resolveAccount(work, federation, handle))?.id ?? null;
+  const findPeer = peerFinder(federation);
   return [
-    ...federationRoutes(federation),
+    ...federationRoutes(federation, adminLinksOf(parts)),
     // the pages that everybody asks for, before the many that few do
-    discoveryRoutes({ limits: parts.limits, findPeer: federation.mode === 'off' ? null : findPeer }),
+    discoveryRoutes({ limits: parts.limits, findPeer }),
     ...accountRoutes(accountDeps(parts)),
     catalogueRoutes(catalogueDeps(parts)),
     galleryRoutes(galleryDeps(parts)),
     computeRoutes(computeDeps(parts)),
-    operatorRoutes({ adminLinks: OPERATOR_LINKS, minFreeBytes: parts.config.minFreeBytes }),
+    operatorRoutes({ adminLinks: adminLinksOf(parts), minFreeBytes: parts.config.minFreeBytes }),
   ];
 }
+
+/** Pages under `/admin` of the rooms above accounts. */
+const adminLinksOf = ({ federation }: Parts): readonly AdminLink[] => [
+  ...(federation.mode === 'off' ? [] : READING_LINKS),
+  ...OPERATOR_LINKS,
+];
+
+const peerFinder = (federation: OpenFederation) =>
+  federation.mode === 'off'
+    ? null
+    : async (work: Work, handle: string) => (await resolveAccount(work, federation, handle))?.id ?? null;
 
 function accountDeps(parts: Parts): AccountDeps {
   const { config, cookies, limits, settings, mailer, secretKey, uploadsDir } = parts;
@@ -309,7 +334,7 @@ function accountDeps(parts: Parts): AccountDeps {
     publicUrl: config.publicUrl,
     maxImageBytes: config.maxImageBytes,
     defaultQuotaBytes: config.accountQuotaBytes,
-    adminLinks: OPERATOR_LINKS,
+    adminLinks: adminLinksOf(parts),
   };
 }
 
@@ -321,9 +346,10 @@ function catalogueDeps(parts: Parts): CatalogueDeps {
   };
 }
 
-function galleryDeps({ config, limits, settings, uploadsDir }: Parts): GalleryDeps {
+function galleryDeps({ config, limits, settings, uploadsDir, federation }: Parts): GalleryDeps {
   const { publicUrl, maxImageBytes, minFreeBytes, accountQuotaBytes: defaultQuotaBytes } = config;
-  return { limits, settings, uploadsDir, publicUrl, maxImageBytes, minFreeBytes, defaultQuotaBytes };
+  const findPeer = peerFinder(federation);
+  return { limits, settings, uploadsDir, publicUrl, maxImageBytes, minFreeBytes, defaultQuotaBytes, findPeer };
 }
 
 function computeDeps({ config, generator, limits, settings }: Parts): ComputeDeps {
