@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
  * The longest time that the main thread computed without coming back to its event loop. Processor time of that thread,
  * not the clock: on a busy machine a thread that waits for its turn is no stall of ours.
  */
-export class StallProbe {
+class StallProbe {
   #worstMs = 0;
   #timer: NodeJS.Timeout | null = null;
 
@@ -14,6 +14,21 @@ export class StallProbe {
 
   start(): void {
     this.#worstMs = 0;
+    this.#watch();
+  }
+
+  /** Runs what is the suite's own work. */
+  async pausedFor<T>(run: () => Promise<T>): Promise<T> {
+    const wasOn = this.#timer !== null;
+    this.stop();
+    try {
+      return await run();
+    } finally {
+      if (wasOn) this.#watch();
+    }
+  }
+
+  #watch(): void {
     let before = threadMs();
     this.#timer = setInterval(() => {
       const now = threadMs();
@@ -27,6 +42,9 @@ export class StallProbe {
     this.#timer = null;
   }
 }
+
+/** One for the process: it has one main thread. */
+export const probe = new StallProbe();
 
 function threadMs(): number {
   try {

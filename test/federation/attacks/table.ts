@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Job } from '../../../src/kit/queue/job.ts';
-import { StallProbe } from './stall.ts';
+import { probe } from './stall.ts';
 import { openWorld, type World } from './world.ts';
 
 /** One row of spec/federation.md, section 4, or a variant of it: `S04b`. It may run twice, so its ids are fresh. */
@@ -29,7 +29,6 @@ export function attackTable(section: string, cases: readonly Case[], env: Readon
 async function runOnce(world: World, run: Case[2]): Promise<number> {
   world.clock.pass(BETWEEN_CASES_MS);
   world.replies.length = 0;
-  const probe = new StallProbe();
   probe.start();
   try {
     await run(world);

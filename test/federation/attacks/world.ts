@@ -16,6 +16,7 @@ import { makeAuthority } from './certificates.ts';
 import { deliver, nextId, nextNumber, type Place } from './client.ts';
 import { type Actor, type ScriptedHost, type Site, scriptedHost } from './hosts.ts';
 import { attempts } from './sockets.ts';
+import { probe } from './stall.ts';
 
 /**
  * The set-up of spec/federation.md, section 4: node N with alice (open), bob (locked) and carol, the honest host V with
@@ -141,7 +142,7 @@ export async function openWorld(t: TestContext, env: Readonly<Record<string, str
       return actor;
     },
     async mark() {
-      const [dump, counts] = [await dumpRows(n), { attempts: attempts.length, lookups: lookups.length }];
+      const [dump, counts] = [await probe.pausedFor(() => dumpRows(n)), { attempts: attempts.length, lookups: lookups.length }];
       return { rows: dump, ...counts, askedOfV: v.asked.length, askedOfE: e.asked.length, received: receivedCount() };
     },
     async nothing(mark, { asks = [], knows = [], admitted } = {}) {
@@ -153,7 +154,7 @@ export async function openWorld(t: TestContext, env: Readonly<Record<string, str
         assert.deepEqual(lookups.slice(mark.lookups), [], 'names asked for');
       }
       assert.equal(receivedCount(), mark.received, 'something was sent');
-      const after = await dumpRows(n);
+      const after = await probe.pausedFor(() => dumpRows(n));
       const changes = [...after].filter(([key, value]) => mark.rows.get(key) !== value);
       const gone = [...mark.rows.keys()].filter((key) => !after.has(key));
       const isNamed = ([key, value]: [string, string]) => {
