@@ -4,7 +4,7 @@ import { AppError } from '../../kit/errors.ts';
 import type { Work } from '../../kit/work.ts';
 import { findActorKey } from '../actor-key.ts';
 import type { Federation } from '../deps.ts';
-import { type FetchedDocument, fetchDocument } from '../fetch-document.ts';
+import { type DocumentFetcher, type FetchedDocument, fetchDocument, isGoneAtHome } from '../fetch-document.ts';
 import { type KnownKey, NODE_ACTOR } from '../model.ts';
 import { ACTOR_TYPES, isOwnId } from '../origin.ts';
 import { isHostAllowed } from '../policy.ts';
@@ -26,12 +26,33 @@ export async function readDocument(
   uri: string,
   forgetFailureAfterMs = FORGET_FAILURE_MS,
 ): Promise<FetchedDocument | null> {
+  return fetchDocument(await fetcherFor({ em }, federation, uri, forgetFailureAfterMs), uri);
+}
+
+async function fetcherFor(
+  { em }: Pick<Work, 'em'>,
+  federation: Federation,
+  uri: string,
+  forgetFailureAfterMs: number,
+): Promise<DocumentFetcher> {
   const { net, origin } = federation;
   if (!URL.canParse(uri) || !(await isHostAllowed(federation, em, new URL(uri).host))) {
     throw new AppError('invalid', 'This node does not speak with that host.');
   }
   const key = await loadSigningKey(federation, em, NODE_ACTOR);
-  return fetchDocument({ net, ownOrigin: origin, key, forgetFailureAfterMs }, uri);
+  return { net, ownOrigin: origin, key, forgetFailureAfterMs };
+}
+
+/** Whether the host of an actor whom we know says that it is gone. False when that host does not answer. */
+export async function isActorGone(work: Task, federation: Federation, uri: string): Promise<boolean> {
+  if ((await work.em.count(Account, { uri, state: { $ne: 'deleted' } })) === 0) return false;
+  federation.limits.takeFor(`${KEY_FETCHES.name} ${uri}`, KEY_FETCHES);
+  try {
+    return await isGoneAtHome(await fetcherFor(work, federation, uri, 30_000), uri);
+  } catch (error) {
+    if (error instanceof AppError) return false;
+    throw error;
+  }
 }
 
 /** The account of an actor, from the table or else from its own address. Null when it is not there. */

@@ -6,10 +6,11 @@ import { newId } from '../../kit/ids.ts';
 import { readBody } from '../../kit/web/forms.ts';
 import type { Ctx } from '../../kit/web/state.ts';
 import type { Work } from '../../kit/work.ts';
-import { actorKeys } from '../actors/load.ts';
+import { actorKeys, isActorGone } from '../actors/load.ts';
 import type { Federation } from '../deps.ts';
 import { admitActivity, MOST_BODY_BYTES, type ProvenActivity } from '../gate.ts';
 import { isActorBlocked } from '../policy.ts';
+import { refuseHopeless } from './hopeless.ts';
 
 /** Activities that one host may send in a while; a busy server of ten thousand people stays below it. */
 const FROM_HOST = { name: 'inbox-host', max: 1_200, perMs: 60_000 };
@@ -40,9 +41,11 @@ export async function receive(ctx: Ctx, federation: Federation, recipientName: s
   const proven = await admitActivity(message, here, {
     loadActorKey: actorKeys(work, federation),
     isBlocked: (actorId) => isActorBlocked(federation, em, actorId),
+    isGone: (actorId) => isActorGone(work, federation, actorId),
   });
   if (proven) {
     federation.limits.takeFor(`${FROM_HOST.name} ${new URL(proven.actorId).host}`, FROM_HOST);
+    await refuseHopeless(work, federation, proven);
     await keep(work, federation, proven);
   }
   answer(ctx, 202, null);
@@ -59,7 +62,7 @@ async function keep(
     `select count(*) as n from job where lane = 'inbox' and state = 'queued'`,
   );
   if (Number(waiting?.n) > MOST_WAITING) {
-    throw new AppError('unavailable', 'Too much is waiting here.', { retryAfterSeconds: 300 });
+    throw new AppError('rate_limited', 'Too much is waiting here.', { retryAfterSeconds: 300 });
   }
   await em.transactional(async (inner) => {
     const [fresh] = await rows<{ id: string }>(

@@ -142,7 +142,11 @@ export async function openWorld(t: TestContext, env: Readonly<Record<string, str
       return actor;
     },
     async mark() {
-      const [dump, counts] = [await probe.pausedFor(() => dumpRows(n)), { attempts: attempts.length, lookups: lookups.length }];
+      await world.settle();
+      const [dump, counts] = [
+        await probe.pausedFor(() => dumpRows(n)),
+        { attempts: attempts.length, lookups: lookups.length },
+      ];
       return { rows: dump, ...counts, askedOfV: v.asked.length, askedOfE: e.asked.length, received: receivedCount() };
     },
     async nothing(mark, { asks = [], knows = [], admitted } = {}) {
