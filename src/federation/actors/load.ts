@@ -1,6 +1,7 @@
 import { Account } from '../../accounts/model.ts';
 import { fromJson, rows } from '../../kit/database/sql.ts';
 import { AppError } from '../../kit/errors.ts';
+import { registrableDomain } from '../../kit/net/budget.ts';
 import type { Work } from '../../kit/work.ts';
 import { findActorKey } from '../actor-key.ts';
 import type { Federation } from '../deps.ts';
@@ -15,9 +16,10 @@ import { rememberActor } from './remember.ts';
 type Task = Pick<Work, 'em' | 'jobs' | 'now'>;
 
 const FORGET_FAILURE_MS = 5 * 60_000;
-/** Requests that one key id, and one host, may cause in a while. */
+/** Requests that one key id, one host, and the hosts of one domain may cause in a while (CVE-2022-46405). */
 const KEY_FETCHES = { name: 'key-fetch', max: 6, perMs: 600_000 };
 const HOST_FETCHES = { name: 'host-key-fetch', max: 120, perMs: 600_000 };
+const DOMAIN_FETCHES = { name: 'domain-key-fetch', max: 240, perMs: 600_000 };
 
 /** Reads a peer's document at its own address, signed by the node. Null when it is not there. */
 export async function readDocument(
@@ -102,7 +104,9 @@ async function fetchKey(
   how: 'fetch' | 'refetch',
 ): Promise<ActorKey | null> {
   federation.limits.takeFor(`${KEY_FETCHES.name} ${keyId}`, KEY_FETCHES);
-  federation.limits.takeFor(`${HOST_FETCHES.name} ${new URL(keyId).host}`, HOST_FETCHES);
+  const { host, hostname } = new URL(keyId);
+  federation.limits.takeFor(`${HOST_FETCHES.name} ${host}`, HOST_FETCHES);
+  federation.limits.takeFor(`${DOMAIN_FETCHES.name} ${registrableDomain(hostname)}`, DOMAIN_FETCHES);
   const read = new Map<string, FetchedDocument>();
   // a key was rotated a moment ago: what failed before may be right now
   const memoryMs = how === 'refetch' ? 30_000 : FORGET_FAILURE_MS;

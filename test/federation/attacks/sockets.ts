@@ -10,15 +10,18 @@ export const asSuite = <T>(run: () => T): T => ours.run(true, run);
 /** Every address that the process tries to connect to, and every UNIX socket, except those of `asSuite`. */
 export const attempts: string[] = [];
 
+/** Where the node itself listens: browsers of the suite go there. That the node does not is seen by what it looks up. */
+export const ownDoors = new Set<string>();
+
 const connect = Socket.prototype.connect;
 function watched(this: Socket, ...given: unknown[]): Socket {
   if (ours.getStore() !== true) {
     this.on('connectionAttempt', (ip: string, port: number) => {
       const target = `${ip}:${port}`;
-      if (!isDatabase(port)) attempts.push(target);
+      if (!isDatabase(port) && !ownDoors.has(target)) attempts.push(target);
     });
-    const [first] = given.flat() as ({ path?: string } | undefined)[];
-    if (typeof first === 'object' && first?.path !== undefined) attempts.push(`unix:${first.path}`);
+    const [first] = given.flat() as ({ path?: unknown } | undefined)[];
+    if (typeof first?.path === 'string') attempts.push(`unix:${first.path}`);
   }
   return Reflect.apply(connect, this, given) as Socket;
 }

@@ -15,7 +15,7 @@ import { here } from '../signing.ts';
 import { makeAuthority } from './certificates.ts';
 import { deliver, nextId, nextNumber, type Place } from './client.ts';
 import { type Actor, type ScriptedHost, type Site, scriptedHost } from './hosts.ts';
-import { attempts } from './sockets.ts';
+import { attempts, ownDoors } from './sockets.ts';
 import { probe } from './stall.ts';
 
 /**
@@ -35,7 +35,7 @@ export interface World extends Place, Pick<TestNode, 'node' | 'clock' | 'settle'
   readonly fan: Actor;
   readonly mallory: Actor;
   /** Names and addresses beside those of V and E; what is not here does not exist. */
-  readonly names: Map<string, readonly string[]>;
+  readonly names: Map<string, () => readonly string[]>;
   /** Names that N asked the name server about. */
   readonly lookups: string[];
   /** A key pair that is nobody's. */
@@ -58,6 +58,8 @@ export interface Exceptions {
   readonly knows?: readonly Site[];
   /** It was let in at the door: its own row and job are there. */
   readonly admitted?: true;
+  /** The name server may be asked, though nobody is connected to. */
+  readonly looksUp?: true;
 }
 
 export interface Mark {
@@ -79,7 +81,7 @@ export async function openWorld(t: TestContext, env: Readonly<Record<string, str
   const v = await scriptedHost(t, '127.0.0.2', authority, ['v.example', '*.v.example'], vKeys);
   const eNames = ['e.example', '*.e.example', 'v.e.example', 'xn--v-0ga.example', 'v.example.e.example'];
   const e = await scriptedHost(t, '127.0.0.3', authority, eNames, eKeys);
-  const names = new Map<string, readonly string[]>();
+  const names = new Map<string, () => readonly string[]>();
   const lookups: string[] = [];
   const sockets = new Set([v, e].map(({ address, port }) => `${address}:${port}`));
   const reach: Reach = {
@@ -90,7 +92,7 @@ export async function openWorld(t: TestContext, env: Readonly<Record<string, str
   const resolve = async (name: string) => {
     lookups.push(name);
     const known = names.get(name);
-    if (known) return known;
+    if (known) return known();
     if (name === 'v.example' || /^v\d+\.v\.example$/.test(name)) return [v.address];
     return /(^|\.)e\.example$/.test(name) ? [e.address] : [];
   };
@@ -100,6 +102,7 @@ export async function openWorld(t: TestContext, env: Readonly<Record<string, str
   });
   n.clock.set(here.now);
   const listening = await n.start('web', 'worker');
+  ownDoors.add(listening.host);
   const [alice, bob, carol] = [
     await givenMember(n.em, 'alice'),
     await givenMember(n.em, 'bob'),
@@ -149,13 +152,19 @@ export async function openWorld(t: TestContext, env: Readonly<Record<string, str
       ];
       return { rows: dump, ...counts, askedOfV: v.asked.length, askedOfE: e.asked.length, received: receivedCount() };
     },
-    async nothing(mark, { asks = [], knows = [], admitted } = {}) {
+    async nothing(mark, { asks = [], knows = [], admitted, looksUp } = {}) {
       await world.settle();
       const asked = [...v.asked.slice(mark.askedOfV), ...e.asked.slice(mark.askedOfE)];
       for (const url of asked) assert.ok(asks.includes(url), `asked for ${url}`);
+      const opened = attempts.slice(mark.attempts);
+      assert.deepEqual(
+        opened.filter((socket) => !sockets.has(socket)),
+        [],
+        'connections to others',
+      );
       if (asks.length === 0) {
-        assert.deepEqual(attempts.slice(mark.attempts), [], 'connections');
-        assert.deepEqual(lookups.slice(mark.lookups), [], 'names asked for');
+        assert.deepEqual(opened, [], 'connections');
+        if (!looksUp) assert.deepEqual(lookups.slice(mark.lookups), [], 'names asked for');
       }
       assert.equal(receivedCount(), mark.received, 'something was sent');
       const after = await probe.pausedFor(() => dumpRows(n));
