@@ -30,7 +30,8 @@ export function send(
   body: Buffer | string = '',
 ): Promise<Reply> {
   const named = headers.some((name, i) => i % 2 === 0 && /^(content-length|transfer-encoding)$/i.test(name));
-  const length = method === 'POST' && !named ? ['content-length', String(Buffer.byteLength(body))] : [];
+  const length =
+    (method === 'POST' || body.length > 0) && !named ? ['content-length', String(Buffer.byteLength(body))] : [];
   const { hostname, port } = place.listening;
   return asSuite(
     () =>
@@ -137,7 +138,9 @@ export async function deliver(
     if (headers[name] !== null) lines.push(name, message.rawHeaders[i + 1] ?? '');
   }
   if (contentType !== null) lines.push('content-type', contentType);
-  return send(place, sentMethod ?? message.method, path, [...lines, ...more], sentBody ?? body);
+  const method = sentMethod ?? message.method;
+  const isBodyless = method === 'GET' || method === 'HEAD';
+  return send(place, method, path, [...lines, ...more], isBodyless ? '' : (sentBody ?? body));
 }
 
 export interface Forgery9421 extends Omit<NonNullable<Parameters<typeof rfc9421>[0]>, 'parameters'> {
