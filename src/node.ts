@@ -62,7 +62,7 @@ import { rows } from './kit/database/sql.ts';
 import { RecordedEvent } from './kit/events/model.ts';
 import { randomToken } from './kit/ids.ts';
 import { type Log, makeLog } from './kit/log.ts';
-import { makeNet, type Net } from './kit/net/net.ts';
+import { makeNet, type Net, type NetOptions } from './kit/net/net.ts';
 import type { MailTransport } from './kit/net/smtp.ts';
 import { nearbyReach, publicReach } from './kit/net/target.ts';
 import type { Lane } from './kit/queue/define.ts';
@@ -140,12 +140,14 @@ export interface NodeOptions {
   readonly log?: Log;
   readonly queueTimes?: Partial<QueueTimes>;
   readonly engineLimits?: Partial<EngineLimits>;
+  /** Resolver, socket policy and authority in place of the public internet's, for tests with peers of their own. */
+  readonly net?: Pick<NetOptions, 'reach' | 'resolve' | 'ca'>;
 }
 
 /** Makes all that lives as long as the process. The schema is up to date when it returns. */
 export async function openNode(
   config: Config,
-  { now = () => new Date(), log = makeLog(config.logLevel), queueTimes, engineLimits }: NodeOptions = {},
+  { now = () => new Date(), log = makeLog(config.logLevel), queueTimes, engineLimits, net: ways }: NodeOptions = {},
 ): Promise<Node> {
   const dataDir = resolve(config.dataDir);
   mkdirSync(dataDir, { recursive: true });
@@ -156,7 +158,7 @@ export async function openNode(
   const secretKey = config.secretKey ?? (await keptSecret(join(dataDir, 'secret.key')));
   const settings = new Settings();
   const reach = config.federationPrivateAddresses ? nearbyReach : publicReach;
-  const net = makeNet({ userAgent: `Tessera/${VERSION} (+${config.publicUrl.href})`, reach });
+  const net = makeNet({ userAgent: `Tessera/${VERSION} (+${config.publicUrl.href})`, reach, ...ways });
   const mailer = new Mailer(await openTransport(config), config.publicUrl);
   const limits = new RateLimits(now);
   const cookies = new Cookies(config.publicUrl.protocol === 'https:');
