@@ -41,13 +41,17 @@ test('a wrong password and an unknown name get the same words and cost the same 
   assert.equal(unknown.status, 422);
   assert.equal(textOf(wrong.text).replaceAll('ada', ''), textOf(unknown.text).replaceAll('nobody', ''));
 
-  const timed = async (who: typeof account | null) => {
-    const startedAt = performance.now();
-    for (let i = 0; i < 10; i++) await matchesPassword(workAs(null), who, 'not the password');
-    return performance.now() - startedAt;
+  // the least of ten, which what else the machine does touches least
+  const least = async (who: typeof account | null) => {
+    let ms = Number.POSITIVE_INFINITY;
+    for (let i = 0; i < 10; i++) {
+      const startedAt = performance.now();
+      await matchesPassword(workAs(null), who, 'not the password');
+      ms = Math.min(ms, performance.now() - startedAt);
+    }
+    return ms;
   };
-  await timed(account);
-  const [known, nobody] = [await timed(account), await timed(null)];
+  const [known, nobody] = [await least(account), await least(null)];
   // a lookup more or less; without the hash for nobody the ratio is about 30
   assert.ok(nobody > known / 3, `${nobody} ms against ${known} ms`);
 });

@@ -143,7 +143,10 @@ export class Uploads {
       if (upload.hashes == null) await this.#examine(em, upload, signal);
       const sha256 = upload.hashes?.sha256 ?? '';
       if ((await this.receiving.bytesOf(uploadId)) !== null) {
-        await files.put({ path, sha256, trustSha256: true, move: true });
+        await files.put({ path, sha256, trustSha256: true, move: true }).catch(async (error: unknown) => {
+          // a second run of the same job was first
+          if (!(await files.has(sha256))) throw error;
+        });
       } else if (!(await files.has(sha256))) {
         throw new AppError('invalid', 'The uploaded file was lost. Please upload it again.');
       }
