@@ -36,6 +36,7 @@ import { discoveryRoutes } from './discovery/routes.ts';
 import { resolveAccount } from './federation/actors/resolve.ts';
 import { type OpenFederation, openFederation } from './federation/federation.ts';
 import { FEDERATION_ENTITIES } from './federation/model.ts';
+import { schedulePeerSweep } from './federation/peers/sweep.ts';
 import { federationRoutes } from './federation/routes.ts';
 import type { GalleryDeps } from './gallery/deps.ts';
 import { Comment, Image, ImageRaw, ImageSize, Post, PostTag, Reaction, ResourceUse } from './gallery/model.ts';
@@ -256,6 +257,7 @@ export async function openNode(
         await scheduleAccountSweep(openWork(null));
         await scheduleCollection(openWork(null));
         await scheduleGallerySweep(openWork(null));
+        await schedulePeerSweep(openWork(null), federation);
       }
       if (processes.includes('gpu')) await engines.serve();
       await queue.start({ jobs: jobsOf(parts), wiring: wiringOf(parts), lanes: lanesOf(processes) });

@@ -6,6 +6,7 @@ import type { Federation } from '../deps.ts';
 import { type FetchedDocument, fetchDocument } from '../fetch-document.ts';
 import { NODE_ACTOR, RemoteActor } from '../model.ts';
 import { ACTOR_TYPES, isOwnId } from '../origin.ts';
+import { noteSign } from '../peers/health.ts';
 import { isHostAllowed } from '../policy.ts';
 import type { ActorKey, LoadActorKey } from '../signatures/verify.ts';
 import { loadSigningKey } from './keys.ts';
@@ -30,7 +31,9 @@ export async function readDocument(
     throw new AppError('invalid', 'This node does not speak with that host.');
   }
   const key = await loadSigningKey(federation, em, NODE_ACTOR);
-  return fetchDocument({ net, ownOrigin: origin, key, forgetFailureAfterMs }, uri);
+  const found = await fetchDocument({ net, ownOrigin: origin, key, forgetFailureAfterMs }, uri);
+  await noteSign(federation.openWork(), federation, new URL(uri).host);
+  return found;
 }
 
 /** The account of an actor, from the table or else from its own address. Null when it is not there. */

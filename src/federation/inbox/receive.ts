@@ -9,6 +9,7 @@ import type { Work } from '../../kit/work.ts';
 import { actorKeys } from '../actors/load.ts';
 import type { Federation } from '../deps.ts';
 import { admitActivity, MOST_BODY_BYTES, type ProvenActivity } from '../gate.ts';
+import { noteSign } from '../peers/health.ts';
 import { isActorBlocked } from '../policy.ts';
 
 /** Activities that one host may send in a while; a busy server of ten thousand people stays below it. */
@@ -44,6 +45,7 @@ export async function receive(ctx: Ctx, federation: Federation, recipientName: s
   if (proven) {
     federation.limits.takeFor(`${FROM_HOST.name} ${new URL(proven.actorId).host}`, FROM_HOST);
     await keep(work, federation, proven);
+    await noteSign(work, federation, new URL(proven.actorId).host);
   }
   answer(ctx, 202, null);
 }
