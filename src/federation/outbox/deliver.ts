@@ -1,7 +1,7 @@
 import type { Work } from '../../kit/work.ts';
 import type { Federation } from '../deps.ts';
 import { Delivery, type PeerHost } from '../model.ts';
-import { GIVE_UP_AFTER_MS, loadPeer, noteAnswer, noteFailure, waitAfter } from '../peers/health.ts';
+import { GIVE_UP_AFTER_MS, giveUpIfDue, loadPeer, noteAnswer, noteFailure, waitAfter } from '../peers/health.ts';
 import { isHostAllowed } from '../policy.ts';
 import { forgetInbox } from './forget-inbox.ts';
 import { isPlanned, planDelivery } from './plan.ts';
@@ -38,7 +38,10 @@ export async function deliverTo(
   if (peer.givenUpAt || (peer.nextAttemptAt && peer.nextAttemptAt > now())) return planNext(work, federation, peer);
   const limit = peer.failingSince ? 1 : BATCH;
   const due = await em.find(Delivery, { host, dueAt: { $lte: now() } }, { orderBy: { id: 'asc' }, limit });
-  if (due.length === 0) return planNext(work, federation, peer);
+  if (due.length === 0) {
+    await giveUpIfDue(em, peer, now());
+    return planNext(work, federation, peer);
+  }
 
   const postman = new Postman(work, federation, peer.scheme, signal);
   const outcomes = await sendAll(postman, due);

@@ -15,18 +15,6 @@ import { addTurn, DAY_MS, loadPeer, revive } from './health.ts';
 
 type Task = Pick<Work, 'em' | 'jobs' | 'now'>;
 
-/** A name with or without a port, in the form in which URLs have it; null for anything else. */
-export function readHost(text: string): string | null {
-  const bare = text
-    .trim()
-    .toLowerCase()
-    .replace(/^https?:\/\//, '')
-    .replace(/\/.*$/, '');
-  if (!/^(\[[\da-f:]+\]|[^\s/@?#:[\]]{1,253})(:\d{1,5})?$/.test(bare) || !URL.canParse(`https://${bare}`)) return null;
-  const { host } = new URL(`https://${bare}`);
-  return host.length <= 261 ? host : null;
-}
-
 const TURN = { blocked: 'blocked', allowed: 'allowed', none: 'cleared' } as const satisfies Record<
   string,
   PeerTurn['kind']
@@ -42,8 +30,6 @@ export const PolicyForm = z.object({
     .refine((text) => /^(\d{1,4})?$/.test(text), 'A number of days, or nothing.')
     .transform((text) => (Number(text) > 0 ? Number(text) : null)),
 });
-
-export const NoteForm = z.object({ note: z.string().trim().max(2_000, 'That is longer than 2,000 characters.') });
 
 function requireOwner(viewer: Work['viewer']): void {
   if (!can(viewer, 'manageSettings')) throw new AppError('forbidden', 'You may not decide about peers.');
@@ -61,7 +47,9 @@ export async function decidePeer(
 ): Promise<void> {
   requireOwner(viewer);
   const expiresAt = stance === 'none' || days === null ? null : new Date(now().getTime() + days * DAY_MS);
-  await writePolicy({ em, now }, host, { stance: stance === 'none' ? null : stance, expiresAt });
+  const policy =
+    (await em.findOne(DomainPolicy, host)) ?? em.create(DomainPolicy, { host, since: now() }, { persist: true });
+  Object.assign(policy, { stance: stance === 'none' ? null : stance, since: now(), expiresAt });
   const peer = await loadPeer(em, host);
   addTurn(peer, TURN[stance], days === null ? '' : `${days} d`, now());
   jobs.enqueue(em, federation.jobs.applyPolicy, { host }, { dedupeKey: `policy ${host}`.slice(0, 255) });
@@ -69,27 +57,6 @@ export async function decidePeer(
     jobs.enqueue(em, federation.jobs.endPolicy, { host }, { delayMs: expiresAt.getTime() - now().getTime() });
   }
   await em.flush();
-}
-
-/** What the owner wants to remember about a peer. */
-export async function notePeer(
-  { em, now, viewer }: Pick<Work, 'em' | 'now' | 'viewer'>,
-  host: string,
-  { note }: z.output<typeof NoteForm>,
-): Promise<void> {
-  requireOwner(viewer);
-  await writePolicy({ em, now }, host, { note });
-  await em.flush();
-}
-
-async function writePolicy(
-  { em, now }: Pick<Work, 'em' | 'now'>,
-  host: string,
-  change: Partial<Pick<DomainPolicy, 'stance' | 'note' | 'expiresAt'>>,
-): Promise<void> {
-  const policy =
-    (await em.findOne(DomainPolicy, host)) ?? em.create(DomainPolicy, { host, since: now() }, { persist: true });
-  Object.assign(policy, change, 'stance' in change ? { since: now() } : {});
 }
 
 /** Knocks at once, whatever the plan was, and asks what it runs. */

@@ -58,13 +58,18 @@ export async function noteFailure(
   if (!peer.failingSince) addTurn(peer, 'failing', error, now);
   const nextAttemptAt = new Date(now.getTime() + Math.max(leastMs, waitAfter(failureCount, chance)));
   Object.assign(peer, { failureCount, failingSince, nextAttemptAt, triedAt: now, lastError: error.slice(0, 300) });
-  if (now.getTime() - failingSince.getTime() >= GIVE_UP_AFTER_MS) {
-    Object.assign(peer, { givenUpAt: now, nextAttemptAt: null });
-    addTurn(peer, 'given-up', error, now);
-  }
   await em.flush();
-  if (peer.givenUpAt) await em.nativeDelete(Delivery, { host: peer.host });
-  else await dropOldest(em, peer.host);
+  if (!(await giveUpIfDue(em, peer, now))) await dropOldest(em, peer.host);
+}
+
+/** A week is over, whether the last of what waited was tried again or grew too old meanwhile. Flushes when it is. */
+export async function giveUpIfDue(em: EntityManager, peer: PeerHost, now: Date): Promise<boolean> {
+  if (!peer.failingSince || now.getTime() - peer.failingSince.getTime() < GIVE_UP_AFTER_MS) return false;
+  Object.assign(peer, { givenUpAt: now, nextAttemptAt: null });
+  addTurn(peer, 'given-up', peer.lastError, now);
+  await em.flush();
+  await em.nativeDelete(Delivery, { host: peer.host });
+  return true;
 }
 
 /** What is waiting for one dead host has a bound; the newest is worth most. */
