@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
+import { verify } from 'node:crypto';
 import { type TestContext, test } from 'node:test';
 import { followAccount } from '../../src/accounts/follow.ts';
 import { Account, Follow } from '../../src/accounts/model.ts';
+import { loadKeyPair, rotateKeys } from '../../src/federation/actors/keys.ts';
 import { resolveAccount } from '../../src/federation/actors/resolve.ts';
-import { Delivery, OutboxItem, PeerHost } from '../../src/federation/model.ts';
+import { ActorKeyPair, Delivery, OutboxItem, PeerHost } from '../../src/federation/model.ts';
 import { postPublished } from '../../src/gallery/events.ts';
 import { Comment, Post } from '../../src/gallery/model.ts';
 import { record } from '../../src/kit/events/events.ts';
@@ -216,6 +218,47 @@ test('a host whose port refuses is written down as failing, and the others get t
   assert.ok(dead.failingSince && dead.nextAttemptAt);
   assert.equal(await em().count(Delivery, { host: dead.host }), 1);
   assert.equal(await em().count(Follow, { target: alice.id }), 3);
+});
+
+test('after a rotation followers are told in the new key, and the old one is kept nowhere', async (t) => {
+  const { n, v, alice, em } = await given(t);
+  const before = await loadKeyPair(n.node.federation, em(), alice.id);
+  await rotateKeys({ em: em(), now: n.clock.now }, n.node.federation, alice.id);
+  const raw: { headers: Record<string, string>; target: string }[] = [];
+  v.inboxAnswer = ({ headers, url = '' }) => {
+    raw.push({ headers: headers as Record<string, string>, target: url });
+    return { status: 202 };
+  };
+  await n.settle();
+  const after = await em().findOneOrFail(ActorKeyPair, alice.id);
+  assert.notEqual(after.rsaPublicPem, before.rsaPublicPem);
+  assert.equal(await em().count(ActorKeyPair, { rsaPublicPem: before.rsaPublicPem }), 0);
+  const { body } = v.received.find((one) => one.body.type === 'Update') ?? {};
+  const told = body?.object as { publicKey: { publicKeyPem: string } } | undefined;
+  assert.equal(told?.publicKey.publicKeyPem, after.rsaPublicPem);
+  const [sent] = raw;
+  const [, signature = ''] = /signature="([^"]+)"$/.exec(sent?.headers.signature ?? '') ?? [];
+  const { host = '', date = '', digest = '' } = sent?.headers ?? {};
+  const text = `(request-target): post ${sent?.target}\nhost: ${host}\ndate: ${date}\ndigest: ${digest}`;
+  const fits = (pem: string) => verify('sha256', Buffer.from(text), pem, Buffer.from(signature, 'base64'));
+  assert.deepEqual([fits(after.rsaPublicPem), fits(before.rsaPublicPem)], [true, false]);
+});
+
+test('every hour what waits without a plan is found, and a host that nothing was sent to for a month is forgotten', async (t) => {
+  const { n, v, em, publish, deliveries, later } = await given(t);
+  v.inboxAnswer = () => ({ status: 429, headers: { 'retry-after': '60' } });
+  await publish();
+  assert.equal((await deliveries()).length, 1);
+  await em().nativeDelete(Job, { lane: 'delivery', state: 'queued' });
+  v.inboxAnswer = null;
+  await later(30 * MINUTE);
+  assert.equal((await deliveries()).length, 1);
+  await later(HOUR);
+  assert.deepEqual(await deliveries(), []);
+  assert.equal(await em().count(PeerHost, { host: new URL(v.origin).host }), 1);
+  await later(31 * DAY);
+  assert.equal(await em().count(PeerHost, { host: new URL(v.origin).host }), 0);
+  await n.settle();
 });
 
 test('only who is signed in makes the node ask for a handle; a follow that is accepted brings the newest posts', async (t) => {

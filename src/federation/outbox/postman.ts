@@ -107,7 +107,7 @@ function failed(error: unknown, ms: number): Knocked {
 }
 
 /** `Retry-After` in seconds or as a date (RFC 9110, 10.2.3), at most a day; 0 where it says nothing. */
-export function secondsOf(value: string | undefined, now: Date): number {
+function secondsOf(value: string | undefined, now: Date): number {
   if (value === undefined) return 0;
   const seconds = /^\d+$/.test(value) ? Number(value) : (Date.parse(value) - now.getTime()) / 1_000;
   return Number.isFinite(seconds) && seconds > 0 ? Math.min(DAY_SECONDS, Math.ceil(seconds)) : 0;
