@@ -104,10 +104,26 @@ export const PeerHost = defineEntity({
     failureCount: p.integer().default(0),
     lastOkAt: p.datetime().nullable(),
     /** Since when nothing got through; null while it answers. */
-    failingSince: p.datetime().nullable(),
+    failingSince: p.datetime().nullable().index(),
+    /** Nothing is sent before: it fails, or asked for patience. */
+    nextProbeAt: p.datetime().nullable(),
+    lastError: p.string().length(300).default(''),
   },
 });
 export interface PeerHost extends InferEntity<typeof PeerHost> {}
+
+/** What the owner decided about a host; a block covers the names below it too. */
+export const HostRule = defineEntity({
+  name: 'HostRule',
+  properties: {
+    /** In lower case, with its port where one was given. */
+    host: p.string().length(261).primary(),
+    kind: p.enum(['block', 'allow']),
+    note: p.string().length(500).default(''),
+    createdAt: p.datetime(),
+  },
+});
+export interface HostRule extends InferEntity<typeof HostRule> {}
 
 /** An object of a peer that its origin deleted; what arrives late about it is dropped. */
 export const Tombstone = defineEntity({
@@ -121,4 +137,13 @@ export const Tombstone = defineEntity({
 });
 export interface Tombstone extends InferEntity<typeof Tombstone> {}
 
-export const FEDERATION_ENTITIES = [ActorKeyPair, RemoteActor, ApObject, InboxItem, OutboxItem, PeerHost, Tombstone];
+export const FEDERATION_ENTITIES = [
+  ActorKeyPair,
+  RemoteActor,
+  ApObject,
+  InboxItem,
+  OutboxItem,
+  PeerHost,
+  HostRule,
+  Tombstone,
+];

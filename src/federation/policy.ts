@@ -1,35 +1,61 @@
+import { isIP } from 'node:net';
 import type { EntityManager } from '@mikro-orm/core';
-import { z } from 'zod';
 import { Account } from '../accounts/model.ts';
-import { defineSettings } from '../kit/settings.ts';
+import { inList, rows } from '../kit/database/sql.ts';
 import type { Federation } from './deps.ts';
 
-/** Whom this node speaks with. The owner edits it; `FEDERATION` on the machine decides which list counts. */
-export const federationSettings = defineSettings(
-  'federation',
-  z.object({
-    /** Hosts, in lower case, for `FEDERATION=allowlist`. */
-    allowedHosts: z.array(z.string()).default([]),
-    /** Hosts from which nothing is taken, and to which nothing is sent. */
-    blockedHosts: z.array(z.string()).default([]),
-  }),
-);
+type IsWanted = (host: string) => boolean;
 
-/** True when the node speaks with this host at all: off, on the list, or not blocked. */
+/** From this many hosts on, all rules are read instead of those that fit. */
+const MANY_HOSTS = 100;
+
+/**
+ * Whom this node speaks with, for these hosts, in one query. A block also covers the names below it; `FEDERATION` on
+ * the machine decides whether only those count that the owner allowed.
+ */
+export async function loadHostRules(
+  { mode }: Pick<Federation, 'mode'>,
+  em: EntityManager,
+  hosts: readonly string[],
+): Promise<IsWanted> {
+  if (mode === 'off' || hosts.length === 0) return () => false;
+  const names = [...new Set(hosts.flatMap(namesOf))];
+  const found = await rows<{ host: string; kind: 'block' | 'allow' }>(
+    em,
+    names.length > MANY_HOSTS
+      ? 'select host, kind from host_rule'
+      : `select host, kind from host_rule where host in (${inList(names)})`,
+    names.length > MANY_HOSTS ? [] : names,
+  );
+  const rules = new Map(found.map(({ host, kind }) => [host, kind]));
+  return (host) => {
+    const kinds = namesOf(host).map((name) => rules.get(name));
+    if (kinds.includes('block')) return false;
+    return mode === 'open' || kinds[0] === 'allow';
+  };
+}
+
+/** `a.b.example:8443` → itself, without its port, and the names above it but the last. */
+export function namesOf(host: string): string[] {
+  const name = host.replace(/:\d+$/, '');
+  if (isIP(name.replace(/^\[|\]$/g, '')) !== 0) return [...new Set([host, name])];
+  const labels = name.split('.');
+  const above = labels.slice(1, -1).map((_, n) => labels.slice(n + 1).join('.'));
+  return [...new Set([host, name, ...above])];
+}
+
+/** True when the node speaks with this host at all. */
 export async function isHostAllowed(
-  { mode, settings }: Pick<Federation, 'mode' | 'settings'>,
+  federation: Pick<Federation, 'mode'>,
   em: EntityManager,
   host: string,
 ): Promise<boolean> {
-  if (mode === 'off') return false;
-  const { allowedHosts, blockedHosts } = await settings.read(em, federationSettings);
-  if (blockedHosts.some((blocked) => host === blocked || host.endsWith(`.${blocked}`))) return false;
-  return mode === 'open' || allowedHosts.includes(host);
+  return (await loadHostRules(federation, em, [host]))(host);
 }
 
 /** True for actors whose words have no effect here: their host, or they themselves, are not wanted. */
 export async function isActorBlocked(
-  federation: Pick<Federation, 'mode' | 'settings'>,
+  federation: Pick<Federation, 'mode'>,
   em: EntityManager,
   actorUri: string,
 ): Promise<boolean> {

@@ -76,6 +76,76 @@ test('what is busy is tried again later, what refuses is not', async (t) => {
   assert.deepEqual(await deliveries(), [], '410 is for good');
 });
 
+test('a host that fails is probed by its own clock, given up after a week, and back at the first sign', async (t) => {
+  const { n, v, em, publish, deliveries } = await given(t);
+  const { host } = new URL(v.origin);
+  const peer = () => em().findOneOrFail(PeerHost, host);
+  v.inboxStatus = 503;
+  for (let k = 0; k < 3; k += 1) await publish();
+  const failing = await peer();
+  assert.equal(failing.failureCount, 3);
+  assert.match(failing.lastError, /503/);
+  assert.ok(failing.nextProbeAt && failing.failingSince);
+  const asked = v.received.length;
+  await publish();
+  assert.equal(v.received.length, asked, 'what comes meanwhile waits without a knock');
+  assert.equal((await deliveries()).length, 4);
+
+  // one knock finds it alive, and all that waited follows at once
+  v.inboxStatus = 202;
+  n.clock.set(new Date((failing.nextProbeAt as Date).getTime() + 120_000));
+  await n.settle();
+  assert.deepEqual(await deliveries(), []);
+  assert.equal(v.received.length, asked + 4);
+  assert.equal((await peer()).failingSince, null);
+
+  v.inboxStatus = 503;
+  await publish();
+  n.clock.pass(8 * 24 * 3_600_000);
+  await n.settle();
+  assert.deepEqual(await deliveries(), [], 'news of last week is dropped');
+  await publish();
+  assert.deepEqual(await deliveries(), [], 'nothing more is sent to who is given up');
+  assert.equal(await em().count(Follow), 2, 'and nobody is forgotten');
+
+  v.inboxStatus = 202;
+  const third = await v.actor('third');
+  Object.assign(third.document, { endpoints: { sharedInbox: `${v.origin}/inbox` } });
+  assert.equal(await post(n, third, { type: 'Follow', object: `${n.origin}/users/alice` }), 202);
+  await n.settle();
+  assert.equal((await peer()).failingSince, null);
+  v.received.length = 0;
+  await publish();
+  assert.deepEqual(
+    v.received.map(({ body }) => body.type),
+    ['Create'],
+  );
+});
+
+test('Retry-After holds for the whole host, and an inbox that is gone takes its followers with it', async (t) => {
+  const { n, v, em, publish, deliveries } = await given(t);
+  v.inboxStatus = 429;
+  v.inboxHeaders = { 'retry-after': '1800' };
+  await publish();
+  const asked = v.received.length;
+  n.clock.pass(1_700_000);
+  await publish();
+  assert.equal(v.received.length, asked);
+  v.inboxStatus = 202;
+  n.clock.pass(1_200_000);
+  await n.settle();
+  assert.deepEqual(await deliveries(), []);
+  assert.equal((await em().findOneOrFail(PeerHost, new URL(v.origin).host)).failingSince, null);
+
+  v.inboxStatus = 404;
+  await publish();
+  assert.equal(await em().count(Follow), 2, 'what is not found may be found tomorrow');
+  v.inboxStatus = 410;
+  await publish();
+  assert.deepEqual(await deliveries(), []);
+  assert.equal(await em().count(Follow), 0);
+});
+
 test('only who is signed in makes the node ask for a handle; a follow that is accepted brings the newest posts', async (t) => {
   const { n, v, em, alice } = await given(t);
   const zoe = await v.actor('zoe');

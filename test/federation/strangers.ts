@@ -18,6 +18,7 @@ export interface Stranger {
   readonly received: { readonly path: string; readonly body: Record<string, unknown> }[];
   /** What inboxes answer. */
   inboxStatus: number;
+  inboxHeaders: Record<string, string>;
   actor(name: string): Promise<StrangeActor>;
 }
 
@@ -38,7 +39,7 @@ export async function stranger(t: TestContext, address: string): Promise<Strange
     if (incoming.method === 'POST') {
       const body = Buffer.concat(await incoming.toArray()).toString();
       received.push({ path, body: JSON.parse(body) as Record<string, unknown> });
-      response.writeHead(it.inboxStatus).end();
+      response.writeHead(it.inboxStatus, it.inboxHeaders).end();
       return;
     }
     asked.push(path);
@@ -54,7 +55,7 @@ export async function stranger(t: TestContext, address: string): Promise<Strange
   });
   const origin = `http://${address}:${(server.address() as AddressInfo).port}`;
   const it: Stranger = {
-    ...{ origin, documents, hanging, asked, received, inboxStatus: 202 },
+    ...{ origin, documents, hanging, asked, received, inboxStatus: 202, inboxHeaders: {} },
     async actor(name) {
       const keys = await generateActorKeys();
       const id = `${origin}/users/${name}`;

@@ -4,6 +4,7 @@ import { findActor } from '../actors/load.ts';
 import type { Federation } from '../deps.ts';
 import { InboxItem } from '../model.ts';
 import { normalise } from '../normalise.ts';
+import { noteSignOfLife } from '../peers/health.ts';
 import { isActorBlocked } from '../policy.ts';
 import type { Handler, InboxWork } from './act.ts';
 import { announce } from './announce.ts';
@@ -36,6 +37,7 @@ export async function processItem(work: InboxWork, federation: Federation, itemI
   const item = await em.findOne(InboxItem, itemId);
   if (!item || item.processedAt != null) return;
   const outcome = await carryOut(work, federation, item);
+  await noteSignOfLife(work, new URL(item.actorUri).host);
   await em.nativeUpdate(InboxItem, { id: itemId }, { processedAt: now(), outcome: outcome.slice(0, 300) });
 }
 

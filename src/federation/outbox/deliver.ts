@@ -1,18 +1,20 @@
+import type { EntityManager } from '@mikro-orm/core';
+import { rows } from '../../kit/database/sql.ts';
 import { AppError } from '../../kit/errors.ts';
 import type { JobHandle } from '../../kit/queue/define.ts';
 import type { Work } from '../../kit/work.ts';
 import { loadSigningKey } from '../actors/keys.ts';
 import type { Federation } from '../deps.ts';
 import { ACTIVITY_JSON } from '../fetch-document.ts';
-import { knock } from '../knock.ts';
+import { knock, type Scheme } from '../knock.ts';
 import { OutboxItem, PeerHost } from '../model.ts';
+import { GIVE_UP_AFTER_MS, noteDelivered, noteFailure, notePatience, secondsToProbe } from '../peers/health.ts';
 import { isHostAllowed } from '../policy.ts';
 
 const HOUR_MS = 3_600_000;
-/** From one minute, doubling, in full jitter, to twelve hours: the last attempts come after about a week. */
-export const DELIVERY_ATTEMPTS = 24;
-export const DELIVERY_BACK_OFF = { baseMs: 60_000, capMs: 16 * HOUR_MS };
-const GIVE_UP_AFTER_MS = 7 * 24 * HOUR_MS;
+/** From one minute, doubling, in full jitter. A host that fails is asked by its own clock, so most of these wait only. */
+export const DELIVERY_ATTEMPTS = 60;
+export const DELIVERY_BACK_OFF = { baseMs: 60_000, capMs: 12 * HOUR_MS };
 
 /**
  * Sends one activity to one inbox. Returns when it arrived or never will; throws what asks for another attempt. The key
@@ -32,42 +34,67 @@ export async function deliver(
   const key = await loadSigningKey(federation, em, item.actorId);
   // outlived by its own news: whoever was away for a week reads the outbox
   if (now().getTime() - item.createdAt.getTime() > GIVE_UP_AFTER_MS) return 'given up';
-  try {
-    const { reply, scheme } = await knock(federation.net, {
-      url: inboxUri,
-      method: 'POST',
-      body: Buffer.from(JSON.stringify(item.document)),
-      headers: { 'content-type': ACTIVITY_JSON, accept: `${ACTIVITY_JSON}, application/json` },
-      key,
-      first: peer?.scheme ?? 'cavage',
-      now,
-    });
-    signal.throwIfAborted();
-    return await judge({ em, now }, host, reply.status, reply.headers['retry-after'], scheme);
-  } catch (error) {
-    if (error instanceof AppError && error.kind === 'unavailable') await noteFailure({ em, now }, host);
+  const retryAfterSeconds = await secondsToProbe({ em, now }, host);
+  if (retryAfterSeconds > 0) throw new AppError('unavailable', 'The host is not asked yet.', { retryAfterSeconds });
+  const answer = await knock(federation.net, {
+    url: inboxUri,
+    method: 'POST',
+    body: Buffer.from(JSON.stringify(item.document)),
+    headers: { 'content-type': ACTIVITY_JSON, accept: `${ACTIVITY_JSON}, application/json` },
+    key,
+    first: peer?.scheme ?? 'cavage',
+    now,
+  }).catch(async (error: unknown) => {
     // an address that must not be asked will not become another
-    if (error instanceof AppError && error.kind === 'invalid') return 'refused address';
+    if (error instanceof AppError && error.kind === 'invalid') return null;
+    if (error instanceof AppError && error.kind === 'unavailable') await noteFailure({ em, now }, host, error.message);
     throw error;
-  }
+  });
+  signal.throwIfAborted();
+  if (!answer) return 'refused address';
+  const { reply, scheme } = answer;
+  return judge({ em, now }, inboxUri, reply.status, reply.headers['retry-after'], scheme);
 }
 
 async function judge(
-  { em, now }: Pick<Work, 'em' | 'now'>,
-  host: string,
+  task: Pick<Work, 'em' | 'now'>,
+  inboxUri: string,
   status: number,
   retryAfter: string | undefined,
-  scheme: 'cavage' | 'rfc9421',
+  scheme: Scheme,
 ): Promise<string> {
+  const { host } = new URL(inboxUri);
   if (status >= 200 && status < 300) {
-    const fine = { scheme, failureCount: 0, lastOkAt: now(), failingSince: null };
-    await em.upsert(PeerHost, { host, ...fine }, { onConflictFields: ['host'] });
+    await noteDelivered(task, host, scheme);
     return 'delivered';
   }
-  // 410 is for good, and so is every other word of a server that is up and does not want this
-  const isPassing = status === 408 || status === 425 || status === 429 || status >= 500;
-  if (!isPassing) return `refused: ${status}`;
-  throw new AppError('unavailable', `The peer answered ${status}.`, secondsOf(retryAfter, now()));
+  if (status === 410) {
+    await forgetInbox(task.em, inboxUri);
+    return 'gone: 410';
+  }
+  const said = `It answered ${status}.`;
+  const patience = secondsOf(retryAfter, task.now());
+  if (status >= 500) {
+    await noteFailure(task, host, said);
+    throw new AppError('unavailable', said, patience);
+  }
+  if (status === 408 || status === 425 || status === 429) {
+    const seconds = patience.retryAfterSeconds ?? 60;
+    await notePatience(task, host, seconds, said);
+    throw new AppError('unavailable', said, { retryAfterSeconds: seconds });
+  }
+  // every other word of a server that is up and does not want this, 404 among them: an inbox may be back tomorrow
+  return `refused: ${status}`;
+}
+
+/** An inbox that is gone for good takes its followers with it. */
+async function forgetInbox(em: EntityManager, inboxUri: string): Promise<void> {
+  await rows(
+    em,
+    `delete from follow where follower_id in
+       (select r.account_id from remote_actor r where coalesce(r.shared_inbox_uri, r.inbox_uri) = ?) returning id`,
+    [inboxUri],
+  );
 }
 
 /** `Retry-After` in seconds or as a date, at most a day. */
@@ -75,13 +102,4 @@ function secondsOf(value: string | undefined, now: Date): { retryAfterSeconds?: 
   if (value === undefined) return {};
   const seconds = /^\d+$/.test(value) ? Number(value) : (Date.parse(value) - now.getTime()) / 1_000;
   return Number.isFinite(seconds) && seconds > 0 ? { retryAfterSeconds: Math.min(86_400, Math.ceil(seconds)) } : {};
-}
-
-async function noteFailure({ em, now }: Pick<Work, 'em' | 'now'>, host: string): Promise<void> {
-  const peer = await em.findOne(PeerHost, host, { refresh: true });
-  await em.upsert(
-    PeerHost,
-    { host, failureCount: (peer?.failureCount ?? 0) + 1, failingSince: peer?.failingSince ?? now() },
-    { onConflictFields: ['host'] },
-  );
 }

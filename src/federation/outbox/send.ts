@@ -1,10 +1,10 @@
-import type { EntityManager } from '@mikro-orm/core';
 import { inList, rows } from '../../kit/database/sql.ts';
 import { newId } from '../../kit/ids.ts';
 import type { Work } from '../../kit/work.ts';
 import type { Federation } from '../deps.ts';
 import { OutboxItem } from '../model.ts';
-import { isHostAllowed } from '../policy.ts';
+import { listGivenUp } from '../peers/health.ts';
+import { loadHostRules } from '../policy.ts';
 import type { Document } from '../vocabulary/context.ts';
 
 export interface Recipients {
@@ -25,7 +25,7 @@ export async function send(
   recipients: Recipients,
 ): Promise<boolean> {
   if (federation.mode === 'off') return false;
-  const inboxes = await listInboxes(em, federation, recipients);
+  const inboxes = await listInboxes({ em, now }, federation, recipients);
   if (inboxes.length === 0) return false;
   return em.transactional(async (inner) => {
     const uri = String(document.id);
@@ -44,22 +44,21 @@ export async function send(
   });
 }
 
-/** Each inbox once; many followers on one server share one. */
+/** Each inbox once; many followers on one server share one. Whoever is named is tried even where all is given up. */
 async function listInboxes(
-  em: EntityManager,
+  task: Pick<Work, 'em' | 'now'>,
   federation: Federation,
   { followersOf = [], accountIds = [] }: Recipients,
 ): Promise<string[]> {
   const found = await rows<{ inbox: string }>(
-    em,
+    task.em,
     `select distinct coalesce(r.shared_inbox_uri, r.inbox_uri) as inbox from remote_actor r join account a on a.id = r.account_id
      where a.state = 'active' and (a.id in (${inList(accountIds)})
        or a.id in (select f.follower_id from follow f where f.state = 'accepted' and f.target_id in (${inList(followersOf)})))`,
     [...accountIds, ...followersOf],
   );
-  const allowed: string[] = [];
-  for (const { inbox } of found) {
-    if (await isHostAllowed(federation, em, new URL(inbox).host)) allowed.push(inbox);
-  }
-  return allowed;
+  const inboxes = found.map(({ inbox }) => ({ inbox, host: new URL(inbox).host }));
+  const isWanted = await loadHostRules(federation, task.em, [...new Set(inboxes.map(({ host }) => host))]);
+  const givenUp = accountIds.length > 0 ? new Set<string>() : await listGivenUp(task);
+  return inboxes.filter(({ host }) => isWanted(host) && !givenUp.has(host)).map(({ inbox }) => inbox);
 }
