@@ -8,7 +8,7 @@ import type { MikroORM } from '@mikro-orm/core';
 import type Koa from 'koa';
 import { identify } from './accounts/access/identify.ts';
 import { ApiToken, Credential, OneTimeToken, Session } from './accounts/access/model.ts';
-import type { AccountDeps } from './accounts/deps.ts';
+import type { AccountDeps, AdminLink } from './accounts/deps.ts';
 import { Invite } from './accounts/joining/model.ts';
 import { issueSetUpToken } from './accounts/joining/set-up.ts';
 import { Login } from './accounts/login.ts';
@@ -36,6 +36,7 @@ import { discoveryRoutes } from './discovery/routes.ts';
 import { resolveAccount } from './federation/actors/resolve.ts';
 import { type OpenFederation, openFederation } from './federation/federation.ts';
 import { FEDERATION_ENTITIES } from './federation/model.ts';
+import { PEER_LINKS } from './federation/peers/routes.ts';
 import { federationRoutes } from './federation/routes.ts';
 import type { GalleryDeps } from './gallery/deps.ts';
 import { Comment, Image, ImageRaw, ImageSize, Post, PostTag, Reaction, ResourceUse } from './gallery/model.ts';
@@ -291,16 +292,22 @@ function routersOf(parts: Parts): Router<State>[] {
   const { federation } = parts;
   const findPeer = async (work: Work, handle: string) => (await resolveAccount(work, federation, handle))?.id ?? null;
   return [
-    ...federationRoutes(federation),
+    ...federationRoutes(federation, adminLinksOf(parts)),
     // the pages that everybody asks for, before the many that few do
     discoveryRoutes({ limits: parts.limits, findPeer: federation.mode === 'off' ? null : findPeer }),
     ...accountRoutes(accountDeps(parts)),
     catalogueRoutes(catalogueDeps(parts)),
     galleryRoutes(galleryDeps(parts)),
     computeRoutes(computeDeps(parts)),
-    operatorRoutes({ adminLinks: OPERATOR_LINKS, minFreeBytes: parts.config.minFreeBytes }),
+    operatorRoutes({ adminLinks: adminLinksOf(parts), minFreeBytes: parts.config.minFreeBytes }),
   ];
 }
+
+/** Pages under `/admin` of the rooms above accounts. */
+const adminLinksOf = ({ federation }: Parts): readonly AdminLink[] => [
+  ...(federation.mode === 'off' ? [] : PEER_LINKS),
+  ...OPERATOR_LINKS,
+];
 
 function accountDeps(parts: Parts): AccountDeps {
   const { config, cookies, limits, settings, mailer, secretKey, uploadsDir } = parts;
@@ -309,7 +316,7 @@ function accountDeps(parts: Parts): AccountDeps {
     publicUrl: config.publicUrl,
     maxImageBytes: config.maxImageBytes,
     defaultQuotaBytes: config.accountQuotaBytes,
-    adminLinks: OPERATOR_LINKS,
+    adminLinks: adminLinksOf(parts),
   };
 }
 

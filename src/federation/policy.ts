@@ -1,4 +1,3 @@
-import { isIP } from 'node:net';
 import type { EntityManager } from '@mikro-orm/core';
 import { Account } from '../accounts/model.ts';
 import { inList, rows } from '../kit/database/sql.ts';
@@ -36,9 +35,10 @@ export async function loadHostRules(
 }
 
 /** `a.b.example:8443` → itself, without its port, and the names above it but the last. */
-export function namesOf(host: string): string[] {
+function namesOf(host: string): string[] {
   const name = host.replace(/:\d+$/, '');
-  if (isIP(name.replace(/^\[|\]$/g, '')) !== 0) return [...new Set([host, name])];
+  // no name ends in digits alone, so this is an address (URL Standard, 3.5)
+  if (/(^|\.)\d+$|:/.test(name)) return [...new Set([host, name])];
   const labels = name.split('.');
   const above = labels.slice(1, -1).map((_, n) => labels.slice(n + 1).join('.'));
   return [...new Set([host, name, ...above])];

@@ -1,5 +1,6 @@
 import Router from '@koa/router';
 import { anyone } from '../accounts/access/guard.ts';
+import type { AdminLink } from '../accounts/deps.ts';
 import { AppError } from '../kit/errors.ts';
 import { failureOf } from '../kit/web/errors.ts';
 import type { Ctx, State } from '../kit/web/state.ts';
@@ -9,9 +10,10 @@ import { collectionRoutes } from './pages/collection-routes.ts';
 import { discoveryOfPeers } from './pages/discovery-routes.ts';
 import { answerPeers } from './pages/negotiate.ts';
 import { objectRoutes } from './pages/object-routes.ts';
+import { peersRoutes } from './peers/routes.ts';
 
 /** All that peers ask for. They stand before the pages, which share their addresses. */
-export function federationRoutes(federation: Federation): Router<State>[] {
+export function federationRoutes(federation: Federation, adminLinks: readonly AdminLink[]): Router<State>[] {
   if (federation.mode === 'off') return [];
   const all = new Router<State>();
   all.get(/.*/, answerPeers);
@@ -39,5 +41,12 @@ export function federationRoutes(federation: Federation): Router<State>[] {
   inboxes.all('/inbox', anyone, notHere);
   inboxes.all('/users/:name/inbox', anyone, notHere);
 
-  return [all, inboxes, discoveryOfPeers(federation), collectionRoutes(federation), objectRoutes(federation)];
+  return [
+    all,
+    inboxes,
+    discoveryOfPeers(federation),
+    collectionRoutes(federation),
+    objectRoutes(federation),
+    peersRoutes(federation, adminLinks),
+  ];
 }

@@ -56,6 +56,7 @@ export async function rememberActor(
     if (hasFace) {
       jobs.enqueue(inner, federation.jobs.fetchFaces, { accountId: account.id }, { dedupeKey: `face:${account.id}` });
     }
+    await rows(inner, 'insert into peer_host (host) values (?) on conflict (host) do nothing returning host', [host]);
     record(inner, accountProfileChanged, { accountId: account.id });
     await inner.flush();
     return account;
