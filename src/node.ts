@@ -38,7 +38,7 @@ import { type OpenFederation, openFederation } from './federation/federation.ts'
 import { FEDERATION_ENTITIES } from './federation/model.ts';
 import { federationRoutes } from './federation/routes.ts';
 import type { GalleryDeps } from './gallery/deps.ts';
-import { Comment, Image, ImageRaw, ImageSize, Post, PostTag, Reaction, ResourceUse } from './gallery/model.ts';
+import { Boost, Comment, Image, ImageRaw, ImageSize, Post, PostTag, Reaction, ResourceUse } from './gallery/model.ts';
 import { galleryRoutes } from './gallery/routes.ts';
 import { scheduleGallerySweep } from './gallery/sweep.ts';
 import type { Config } from './kit/config.ts';
@@ -74,7 +74,7 @@ export const ENTITIES = [
   ...[Account, Follow, Block, Login, Credential, Session, ApiToken, OneTimeToken, Invite, OutboxMail],
   ...[PolicyState],
   ...[Model, ModelVersion, ModelFile, Tag, ModelTag, BaseModel, Lineage, DownloadMark, Upload],
-  ...[Post, Image, ImageRaw, ImageSize, ResourceUse, PostTag, Comment, Reaction],
+  ...[Post, Image, ImageRaw, ImageSize, ResourceUse, PostTag, Comment, Reaction, Boost],
   ...[Generation, GenerationImage, FolderModel],
   ...FEDERATION_ENTITIES,
 ];
@@ -256,6 +256,7 @@ export async function openNode(
         await scheduleAccountSweep(openWork(null));
         await scheduleCollection(openWork(null));
         await scheduleGallerySweep(openWork(null));
+        await federation.schedule(openWork(null));
       }
       if (processes.includes('gpu')) await engines.serve();
       await queue.start({ jobs: jobsOf(parts), wiring: wiringOf(parts), lanes: lanesOf(processes) });

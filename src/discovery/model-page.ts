@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { can } from '../accounts/permissions.ts';
 import { licenseName } from '../catalogue/licences.ts';
+import { loadBoosts } from '../gallery/talk/boosts.ts';
 import { type Conversation, loadConversation } from '../gallery/talk/conversation.ts';
 import {
   type Eyes,
@@ -50,6 +51,11 @@ export interface ModelPage {
   readonly tags: readonly { readonly label: string; readonly href: string }[];
   readonly stats: readonly { readonly label: string; readonly value: number; readonly icon: string }[];
   readonly liked: boolean;
+  /** Of a model of elsewhere: what its home says. Null for ours. */
+  readonly claims: { readonly downloads: number; readonly likes: number } | null;
+  readonly boostCount: number;
+  readonly boosted: boolean;
+  readonly canBoost: boolean;
   readonly likeCount: number;
   readonly versions: readonly TabView[];
   readonly version: {
@@ -102,6 +108,8 @@ interface ModelRow extends OwnerRow {
   uri: string | null;
   updated_at: unknown;
   cover_image_id: number | null;
+  claimed_download_count: unknown;
+  claimed_like_count: number | null;
 }
 
 interface VersionRow {
@@ -120,7 +128,8 @@ interface VersionRow {
 
 const MODEL_COLUMNS = `m.id, m.name, m.type, m.description, m.state, m.is_local, m.level, m.allow_no_credit,
   m.allow_commercial_use, m.allow_derivatives, m.allow_different_license, m.license_id, m.is_poi, m.is_minor, m.is_sfw_only,
-  m.download_count, m.thumbs_up_count, m.comment_count, m.image_count, m.url, m.uri, m.updated_at, m.cover_image_id`;
+  m.download_count, m.thumbs_up_count, m.comment_count, m.image_count, m.url, m.uri, m.updated_at, m.cover_image_id,
+  m.claimed_download_count, m.claimed_like_count`;
 const VERSION_COLUMNS = `v.id, v.name, v.base_model, v.changelog, v.trained_words, v.training_settings, v.clip_skip,
   v.recommended_weight, v.state, v.published_at, v.publish_at`;
 
@@ -219,6 +228,11 @@ export async function loadModelPage(
       { label: t('model.figure-pictures'), value: model.image_count, icon: 'image' },
     ],
     liked,
+    claims: toBoolean(model.is_local)
+      ? null
+      : { downloads: toNumber(model.claimed_download_count), likes: toNumber(model.claimed_like_count) },
+    ...(await loadBoosts(em, work.viewer?.id ?? 0, { kind: 'model', id: model.id })),
+    canBoost: model.state === 'published',
     likeCount: model.thumbs_up_count,
     versions: versions.map(({ id, name }) => ({
       label: name,

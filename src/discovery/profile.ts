@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { loadProfileHeader, type ProfileHeader } from '../accounts/profile/header.ts';
 import { eyesOf } from '../gallery/views.ts';
+import { rows } from '../kit/database/sql.ts';
 import { t } from '../kit/web/messages.ts';
 import type { PageHead } from '../kit/web/views.ts';
 import type { Work } from '../kit/work.ts';
@@ -18,6 +19,8 @@ export interface ProfilePage {
   readonly tabItems: readonly TabView[];
   readonly models: readonly ModelCardView[] | null;
   readonly images: readonly TileView[] | null;
+  /** What they pinned, of the kind that is shown; on the first page only. */
+  readonly pinned: readonly (ModelCardView | TileView)[];
   readonly moreUrl: string;
   readonly page: PageHead;
 }
@@ -40,6 +43,7 @@ export async function loadProfilePage(
   if (models?.items.length) images = null;
   const current = models && !images ? 'models' : (show ?? 'images');
   const nextCursor = (images ?? models)?.nextCursor;
+  const pinned = cursor === undefined ? await listPinned(em, eyes, profile.id, current) : [];
   return {
     profile,
     tabItems: (['images', 'models'] as const).map((kind) => ({
@@ -49,9 +53,33 @@ export async function loadProfilePage(
     })),
     models: images ? null : (models?.items ?? null),
     images: images?.items ?? null,
+    pinned,
     moreUrl: nextCursor ? addressOf(profile.url, { show: current, cursor: nextCursor }) : '',
     page: { title: `${profile.displayName} (${profile.handle})`, canonical: profile.url },
   };
+}
+
+/** The first picture of each pinned post, or the pinned models, the newest pin first. */
+async function listPinned(
+  em: Work['em'],
+  eyes: Awaited<ReturnType<typeof eyesOf>>,
+  ownerId: number,
+  kind: 'images' | 'models',
+): Promise<readonly (ModelCardView | TileView)[]> {
+  const found = await rows<{ id: number | null }>(
+    em,
+    kind === 'models'
+      ? `select m.id from model m where m.owner_id = ? and m.pinned_at is not null order by m.pinned_at desc limit 5`
+      : `select (select i.id from image i where i.post_id = p.id and i.listed_at is not null order by i.position limit 1)
+           as id from post p where p.owner_id = ? and p.pinned_at is not null order by p.pinned_at desc limit 5`,
+    [ownerId],
+  );
+  const ids = found.flatMap(({ id }) => id ?? []);
+  if (ids.length === 0) return [];
+  const { items } =
+    kind === 'models' ? await listModelCards(em, eyes, { ids, ownerId }) : await listTiles(em, eyes, { ids, ownerId });
+  const place = (item: ModelCardView | TileView) => ids.indexOf(item.id);
+  return [...items].sort((a, b) => place(a) - place(b));
 }
 
 /** `@name` or `@name@host` of a path; null for anything else. */

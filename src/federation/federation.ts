@@ -7,8 +7,11 @@ import {
   followRequested,
   followUndone,
 } from '../accounts/events.ts';
+import { Account } from '../accounts/model.ts';
 import { modelDeleted, modelPublished, modelUnpublished, modelUpdated, versionPublished } from '../catalogue/events.ts';
 import {
+  boostCreated,
+  boostRemoved,
   commentCreated,
   commentDeleted,
   commentEdited,
@@ -22,14 +25,21 @@ import {
 } from '../gallery/events.ts';
 import { on, type Wiring } from '../kit/events/wiring.ts';
 import { defineJob, type JobDefinition } from '../kit/queue/define.ts';
+import type { Work } from '../kit/work.ts';
 import { readDocument } from './actors/load.ts';
 import { type Apex, openApex } from './apex.ts';
 import { apexStore } from './apex-store.ts';
+import { boundFetches } from './bound-fetches.ts';
 import type { Federation, FederationSettings } from './deps.ts';
-import { processItem } from './inbox/process.ts';
-import { backfill } from './ingest/backfill.ts';
+import { fetchBoosted } from './inbox/announce.ts';
+import { CarryFollowers, carryFollowers } from './inbox/move.ts';
+import { PROCESS_ATTEMPTS, processItem } from './inbox/process.ts';
+import { askBackfill, backfill } from './ingest/backfill.ts';
+import { evictMedia, scheduleEviction } from './ingest/evict-media.ts';
 import { fetchFaces } from './ingest/fetch-faces.ts';
 import { fetchPictures } from './ingest/fetch-pictures.ts';
+import { refetchPicture } from './ingest/refetch-picture.ts';
+import { announceBoost, announceUnboost } from './outbox/announce-boost.ts';
 import { announceImage, announceModel, announcePost } from './outbox/announce-content.ts';
 import {
   announceLeaving,
@@ -45,6 +55,8 @@ import { DELIVERY_ATTEMPTS, DELIVERY_BACK_OFF, deliver } from './outbox/deliver.
 export interface OpenFederation extends Federation {
   readonly jobList: readonly JobDefinition[];
   readonly wiring: Wiring;
+  /** What the clock of this room does from now on. */
+  readonly schedule: (work: Pick<Work, 'em' | 'jobs'>) => Promise<void>;
 }
 
 const ends = z.object({ followId: z.string(), followerId: z.int(), targetId: z.int() });
@@ -64,7 +76,12 @@ export function openFederation(settings: FederationSettings): OpenFederation {
   };
   const local = localJobs();
   const jobList = [...Object.values(federation.jobs), ...Object.values(local)] as readonly JobDefinition[];
-  return { ...federation, jobList, wiring: settings.mode === 'off' ? [] : wiringOf(local) };
+  return {
+    ...federation,
+    jobList,
+    wiring: settings.mode === 'off' ? [] : wiringOf(local),
+    schedule: (work) => scheduleEviction(work, local.evict),
+  };
 
   function openParts(): Apex {
     const requestObject = async (uri: string) =>
@@ -86,8 +103,36 @@ export function openFederation(settings: FederationSettings): OpenFederation {
         name: 'federation.process-activity',
         lane: 'inbox',
         payload: z.object({ itemId: z.string() }),
-        attempts: 8,
-        run: (work, { itemId }) => processItem(work, federation, itemId),
+        attempts: PROCESS_ATTEMPTS,
+        run: (work, { itemId }, handle) => processItem(work, federation, itemId, handle),
+      }),
+      fetchBoosted: defineJob({
+        name: 'federation.fetch-boosted',
+        lane: 'inbox',
+        payload: z.object({ itemId: z.string() }),
+        attempts: 4,
+        run: (work, { itemId }) => fetchBoosted(work, boundFetches(federation, MOST_FETCHES), itemId),
+      }),
+      carryFollowers: defineJob({
+        name: 'federation.carry-followers',
+        lane: 'inbox',
+        payload: CarryFollowers,
+        attempts: 10,
+        run: (work, ends) => carryFollowers(work, federation, ends),
+      }),
+      backfill: defineJob({
+        name: 'federation.backfill',
+        lane: 'inbox',
+        payload: z.object({ accountId: z.int() }),
+        attempts: 3,
+        run: (work, payload, { signal }) => backfill(work, federation, payload, signal),
+      }),
+      refetchPicture: defineJob({
+        name: 'federation.refetch-picture',
+        lane: 'media',
+        payload: z.object({ imageId: z.int() }),
+        attempts: 3,
+        run: (work, { imageId }, { signal }) => refetchPicture(work, federation, imageId, signal),
       }),
       fetchPictures: defineJob({
         name: 'federation.fetch-pictures',
@@ -104,6 +149,20 @@ export function openFederation(settings: FederationSettings): OpenFederation {
         run: (work, { accountId }) => fetchFaces(work, federation, accountId),
       }),
     };
+  }
+
+  function evictJob() {
+    const evict: JobDefinition = defineJob({
+      name: 'federation.evict-media',
+      lane: 'clock',
+      payload: z.object({}),
+      attempts: 3,
+      async run(work, _payload, { signal }) {
+        await evictMedia(work, federation, signal);
+        await scheduleEviction(work, evict);
+      },
+    });
+    return evict;
   }
 
   function localJobs() {
@@ -143,15 +202,30 @@ export function openFederation(settings: FederationSettings): OpenFederation {
       leaving: job('announce-leaving', accountId, (work, payload) =>
         announceLeaving(work, federation, payload.accountId),
       ),
-      backfill: job(
-        'backfill',
+      boost: job('announce-boost', z.object({ boostId: z.string() }), (work, { boostId }) =>
+        announceBoost(work, federation, boostId),
+      ),
+      unboost: job('announce-unboost', z.object({ boostId: z.string(), accountId: z.int() }), (work, payload) =>
+        announceUnboost(work, federation, payload),
+      ),
+      askBackfill: job(
+        'ask-backfill',
         z.object({ followerId: z.int(), targetId: z.int() }),
-        (work, payload, { signal }) => backfill(work, federation, payload, signal),
+        async (work, { followerId, targetId }) => {
+          if (await isLocalFollower(work.em, followerId)) await askBackfill(work, federation, targetId);
+        },
         'inbox',
       ),
+      evict: evictJob(),
     };
   }
 }
+
+/** A boost costs at most this many requests. */
+const MOST_FETCHES = 20;
+
+const isLocalFollower = async (em: Work['em'], accountId: number): Promise<boolean> =>
+  (await em.count(Account, { id: accountId, host: '' })) > 0;
 
 type LocalJobs = Readonly<
   Record<
@@ -167,7 +241,9 @@ type LocalJobs = Readonly<
     | 'reject'
     | 'profile'
     | 'leaving'
-    | 'backfill',
+    | 'boost'
+    | 'unboost'
+    | 'askBackfill',
     JobDefinition
   >
 >;
@@ -187,7 +263,9 @@ function wiringOf(local: LocalJobs): Wiring {
     on(reactionRemoved, local.unlike, ({ reactionId, accountId }) => ({ reactionId, accountId })),
     on(followRequested, local.follow),
     on(followAccepted, local.accept),
-    on(followAccepted, local.backfill, ({ followerId, targetId }) => ({ followerId, targetId })),
+    on(followAccepted, local.askBackfill, ({ followerId, targetId }) => ({ followerId, targetId })),
+    on(boostCreated, local.boost),
+    on(boostRemoved, local.unboost),
     on(followUndone, local.undoFollow),
     on(followRejected, local.reject),
     on(accountProfileChanged, local.profile),

@@ -7,8 +7,10 @@ import type { Federation } from './deps.ts';
 import { receive } from './inbox/receive.ts';
 import { collectionRoutes } from './pages/collection-routes.ts';
 import { discoveryOfPeers } from './pages/discovery-routes.ts';
+import { mediaRoutes } from './pages/media-routes.ts';
 import { answerPeers } from './pages/negotiate.ts';
 import { objectRoutes } from './pages/object-routes.ts';
+import { quoteRoutes } from './pages/quote-routes.ts';
 
 /** All that peers ask for. They stand before the pages, which share their addresses. */
 export function federationRoutes(federation: Federation): Router<State>[] {
@@ -39,5 +41,13 @@ export function federationRoutes(federation: Federation): Router<State>[] {
   inboxes.all('/inbox', anyone, notHere);
   inboxes.all('/users/:name/inbox', anyone, notHere);
 
-  return [all, inboxes, discoveryOfPeers(federation), collectionRoutes(federation), objectRoutes(federation)];
+  return [
+    all,
+    inboxes,
+    discoveryOfPeers(federation),
+    collectionRoutes(federation),
+    objectRoutes(federation),
+    quoteRoutes(federation),
+    mediaRoutes(federation),
+  ];
 }

@@ -36,3 +36,8 @@ export const reactionRemoved = defineEvent(
     uri,
   }),
 );
+
+/** Somebody passed a post or a model on. */
+export const boostCreated = defineEvent('boost.created', z.object({ boostId: z.string() }));
+/** The row is gone. */
+export const boostRemoved = defineEvent('boost.removed', z.object({ boostId: z.string(), accountId: z.int() }));

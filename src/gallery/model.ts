@@ -38,6 +38,10 @@ export const Post = defineEntity({
     imageCount: p.smallint().default(0),
     likeCount: p.integer().default(0),
     commentCount: p.integer().default(0),
+    /** What its home says; shown as its claim, and never added to ours. Null for ours. */
+    claimedLikeCount: p.integer().nullable(),
+    /** When its owner pinned it to their profile; only of accounts of peers so far. */
+    pinnedAt: p.datetime().nullable(),
     uri: p.string().length(2048).nullable().unique(),
     url: p.string().length(2048).nullable(),
     createdAt: p.datetime(),
@@ -54,6 +58,7 @@ export const Image = defineEntity({
     { properties: ['owner', 'listedAt', 'id'] },
     { properties: ['likeCount', 'id'] },
     { properties: ['post', 'position'] },
+    { properties: ['isLocal', 'fetchedAt'] },
   ],
   properties: {
     id: p.integer().primary(),
@@ -100,6 +105,10 @@ export const Image = defineEntity({
     deletedAt: p.datetime().nullable(),
     uri: p.string().length(2048).nullable().unique(),
     remoteUrl: p.string().length(2048).nullable(),
+    /** When the bytes of a peer's picture last came; what is old makes room, and is fetched again when it is looked at. */
+    fetchedAt: p.datetime().nullable(),
+    /** When they made room: its size and its blur are kept. */
+    evictedAt: p.datetime().nullable(),
     createdAt: p.datetime(),
   },
 });
@@ -236,3 +245,20 @@ export const Reaction = defineEntity({
   },
 });
 export interface Reaction extends InferEntity<typeof Reaction> {}
+
+/** Somebody passes a post or a model on to their followers; exactly one of the two. */
+export const Boost = defineEntity({
+  name: 'Boost',
+  uniques: [{ properties: ['account', 'post'] }, { properties: ['account', 'model'] }],
+  indexes: [{ properties: ['post'] }, { properties: ['model'] }, { properties: ['account', 'createdAt'] }],
+  properties: {
+    id: p.uuid().primary(),
+    account: () => p.manyToOne(Account).ref(),
+    post: () => p.manyToOne(Post).ref().nullable().deleteRule('cascade'),
+    model: () => p.manyToOne(Model).ref().nullable().deleteRule('cascade'),
+    /** Id of a peer's Announce. */
+    uri: p.string().length(2048).nullable().unique(),
+    createdAt: p.datetime(),
+  },
+});
+export interface Boost extends InferEntity<typeof Boost> {}

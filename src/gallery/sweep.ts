@@ -4,9 +4,10 @@ import { defineJob } from '../kit/queue/define.ts';
 import { Job } from '../kit/queue/job.ts';
 import type { Work } from '../kit/work.ts';
 import { repairFigures } from './figures.ts';
-import { Comment, Post } from './model.ts';
+import { Boost, Comment, Post } from './model.ts';
 import { removePost } from './posts/delete.ts';
 import { dropEmptyDraft } from './posts/draft.ts';
+import { unboost } from './talk/boosts.ts';
 import { deleteComment } from './talk/comments.ts';
 import { unlike } from './talk/likes.ts';
 import type { Target } from './talk/target.ts';
@@ -75,6 +76,10 @@ export async function removeAccountContent(
     comment_id: string | null;
   }>(em, 'select model_id, post_id, image_id, comment_id from reaction where account_id = ?', [accountId]);
   for (const row of likes) await unlike(work, speaker, targetOf(row));
+  for (const { post, model } of await em.find(Boost, { account: accountId })) {
+    if (post) await unboost(work, speaker, { kind: 'post', id: post.id });
+    else if (model) await unboost(work, speaker, { kind: 'model', id: model.id });
+  }
 }
 
 function targetOf(row: {

@@ -58,6 +58,7 @@ export async function modelDocument({ origin }: Site, em: EntityManager, model: 
       warning: null,
       likeCount: model.thumbsUpCount,
       title: model.name,
+      downloadCount: model.downloadCount,
       previews,
       modelType: model.type,
       licenseId: model.licenseId === '' ? null : model.licenseId,

@@ -1,10 +1,11 @@
 import { undoFollow } from '../../accounts/follow.ts';
 import { Account, Follow } from '../../accounts/model.ts';
-import { Reaction } from '../../gallery/model.ts';
+import { Boost, Reaction } from '../../gallery/model.ts';
 import { readOwnUri } from '../addresses.ts';
 import { findTarget } from '../ingest/target.ts';
-import { idOf, singleIdOf, valuesOf } from '../origin.ts';
-import type { Handler } from './act.ts';
+import { Tombstone } from '../model.ts';
+import { idOf, isSameOrigin, singleIdOf, valuesOf } from '../origin.ts';
+import type { Handler, InboxWork } from './act.ts';
 import { removeReaction } from './like.ts';
 
 /** Takes back what the same actor said: by its id, or by who and what where the peer forgot the id (O13). */
@@ -17,6 +18,11 @@ export const undo: Handler = async (work, federation, { activity, actor, actorId
     if (followed) return done(undoFollow(work, followed));
     const liked = await em.findOne(Reaction, { uri, account: actor });
     if (liked) return done(removeReaction(work, liked));
+    const boosted = await em.findOne(Boost, { uri, account: actor });
+    if (boosted) await em.nativeDelete(Boost, { id: boosted.id });
+    // it may come late, or what it names may be on its way: then it is not to take effect any more
+    if (isSameOrigin(uri, actorId, federation.origin)) await markTakenBack(work, uri, actorId);
+    if (boosted) return 'done';
   }
   if (typeof object !== 'object' || singleIdOf(object, 'actor') !== actorId) return 'not known here';
   const about = singleIdOf(object, 'object');
@@ -32,8 +38,22 @@ export const undo: Handler = async (work, federation, { activity, actor, actorId
     const liked = target && (await em.findOne(Reaction, { account: actor.id, [target.kind]: target.id }));
     return liked ? done(removeReaction(work, liked)) : 'not known here';
   }
+  if (object.type === 'Announce') {
+    const target = await findTarget(em, federation.origin, about);
+    const kind = target?.kind === 'model' || target?.kind === 'post' ? target.kind : null;
+    const gone = kind && target ? await em.nativeDelete(Boost, { account: actor.id, [kind]: target.id }) : 0;
+    return gone > 0 ? 'done' : 'not known here';
+  }
   return 'not known here';
 };
+
+async function markTakenBack({ em, now }: Pick<InboxWork, 'em' | 'now'>, uri: string, actorUri: string): Promise<void> {
+  await em.upsert(
+    Tombstone,
+    { uri, actorUri, deletedAt: now() },
+    { onConflictAction: 'ignore', onConflictFields: ['uri'] },
+  );
+}
 
 async function done(act: Promise<void>): Promise<string> {
   await act;

@@ -72,17 +72,7 @@ async function fetchPicture(
 ): Promise<void> {
   const path = join(federation.uploadsDir, `peer-${newId()}`);
   try {
-    const reply = await federation.net.peerFetch(view.url, {
-      headers: { accept: 'image/webp, image/png, image/jpeg, image/avif, image/gif' },
-      maxBytes: federation.maxImageBytes,
-      timeoutMs: PICTURE_TIMEOUT_MS,
-      saveTo: path,
-      signal,
-      forgetFailureAfterMs: REMEMBER_FAILURE_MS,
-    });
-    if (reply.status === 404 || reply.status === 410) throw new AppError('not_found', 'The picture is gone.');
-    if (reply.status !== 200) throw new AppError('unavailable', `The peer answered ${reply.status}.`);
-    if (!hasMediaType(reply.headers['content-type'], ['image/*'])) throw new AppError('invalid', 'This is no picture.');
+    await downloadPicture(federation, view.url, path, signal);
     const recipe = recipeOf(view.generation);
     const resources = await resourcesOf(work.em, federation.origin, view);
     const added = await addImage(work, federation, {
@@ -96,9 +86,29 @@ async function fetchPicture(
   }
 }
 
+/** Writes a peer's picture into a new file. Throws `not_found`, `invalid`, `too_large` or `unavailable`. */
+export async function downloadPicture(
+  { net, maxImageBytes }: Federation,
+  url: string,
+  path: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const reply = await net.peerFetch(url, {
+    headers: { accept: 'image/webp, image/png, image/jpeg, image/avif, image/gif' },
+    maxBytes: maxImageBytes,
+    timeoutMs: PICTURE_TIMEOUT_MS,
+    saveTo: path,
+    signal,
+    forgetFailureAfterMs: REMEMBER_FAILURE_MS,
+  });
+  if (reply.status === 404 || reply.status === 410) throw new AppError('not_found', 'The picture is gone.');
+  if (reply.status !== 200) throw new AppError('unavailable', `The peer answered ${reply.status}.`);
+  if (!hasMediaType(reply.headers['content-type'], ['image/*'])) throw new AppError('invalid', 'This is no picture.');
+}
+
 /** Puts the picture in its place and the post into the lists. */
 async function settlePicture(
-  { em, jobs }: Pick<Work, 'em' | 'jobs'>,
+  { em, jobs, now }: Pick<Work, 'em' | 'jobs' | 'now'>,
   postId: number,
   imageId: number,
   position: number,
@@ -106,7 +116,7 @@ async function settlePicture(
 ): Promise<void> {
   await em.transactional(async (inner) => {
     const post = await inner.findOneOrFail(Post, postId);
-    await inner.nativeUpdate(Image, { id: imageId }, { position });
+    await inner.nativeUpdate(Image, { id: imageId }, { position, fetchedAt: now() });
     const uses = await inner.find(ResourceUse, { image: imageId }, { orderBy: { position: 1 } });
     for (const [n, use] of uses.entries()) use.uri = resources[n]?.versionUri ?? null;
     await inner.flush();

@@ -6,6 +6,7 @@ import type { PageHead } from '../../kit/web/views.ts';
 import type { Work } from '../../kit/work.ts';
 import { isSensitive } from '../../safety/ratings.ts';
 import { accessParameters, assertAllowed, POST_ACCESS, type PostAccessRow, postVerdict } from '../access.ts';
+import { loadBoosts } from '../talk/boosts.ts';
 import { type Conversation, loadConversation } from '../talk/conversation.ts';
 import {
   eyesOf,
@@ -37,6 +38,11 @@ export interface PostPage {
   readonly modelName: string;
   readonly likeCount: number;
   readonly liked: boolean;
+  /** Of a post of elsewhere: what its home says. Null for ours. */
+  readonly claimedLikeCount: number | null;
+  readonly boostCount: number;
+  readonly boosted: boolean;
+  readonly canBoost: boolean;
   readonly conversation: Conversation;
   readonly isOwner: boolean;
   readonly remoteUrl: string;
@@ -55,6 +61,7 @@ interface Row extends PostAccessRow, OwnerRow {
   url: string | null;
   uri: string | null;
   liked: unknown;
+  claimed_like_count: number | null;
   model_id: number | null;
   model_name: string | null;
   version_id: number | null;
@@ -70,7 +77,7 @@ export async function loadPostPage(
 ): Promise<PostPage | GatePage> {
   const [row] = await rows<Row>(
     em,
-    `select ${OWNER_COLUMNS}, ${POST_ACCESS}, p.title, p.caption, p.is_local, p.like_count, p.level, p.published_at,
+    `select ${OWNER_COLUMNS}, ${POST_ACCESS}, p.title, p.caption, p.is_local, p.like_count, p.claimed_like_count, p.level, p.published_at,
        p.created_at, p.listed_at, p.url, p.uri, m.id as model_id, m.name as model_name, v.id as version_id,
        (select count(*) from reaction r where r.account_id = ? and r.post_id = p.id) as liked
      from post p join account a on a.id = p.owner_id
@@ -107,6 +114,9 @@ export async function loadPostPage(
     modelName: row.model_name ?? '',
     likeCount: row.like_count,
     liked: toNumber(row.liked) > 0,
+    claimedLikeCount: toBoolean(row.is_local) ? null : row.claimed_like_count,
+    ...(await loadBoosts(em, viewer?.id ?? 0, { kind: 'post', id: postId })),
+    canBoost: row.access_state === 'published' && ['public', 'unlisted'].includes(row.access_visibility),
     conversation: await loadConversation({ em, viewer }, { kind: 'post', id: postId }, row.owner_id),
     remoteUrl: toBoolean(row.is_local) ? '' : (row.url ?? row.uri ?? ''),
     page: {

@@ -6,7 +6,7 @@ import { defineJob } from '../../kit/queue/define.ts';
 import type { Work } from '../../kit/work.ts';
 import { imageDeleted, postDeleted, postUpdated } from '../events.ts';
 import { refreshModelsJob } from '../figures.ts';
-import { Comment, Image, Post, PostTag, Reaction } from '../model.ts';
+import { Boost, Comment, Image, Post, PostTag, Reaction } from '../model.ts';
 import { loadOwnPost } from './draft.ts';
 import { modelsOf, relistPost } from './relist.ts';
 
@@ -129,6 +129,7 @@ async function emptyPost({ em, jobs }: Pick<Work, 'em' | 'jobs'>, post: Post): P
   await em.flush();
   await em.nativeDelete(Comment, { post: post.id });
   await em.nativeDelete(Reaction, { post: post.id });
+  await em.nativeDelete(Boost, { post: post.id });
   await em.nativeDelete(PostTag, { post: post.id });
   await em.nativeDelete(Image, { post: post.id });
 }

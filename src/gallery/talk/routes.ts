@@ -16,12 +16,14 @@ import type { Limit } from '../../kit/web/rate-limit.ts';
 import type { Ctx, State } from '../../kit/web/state.ts';
 import { view } from '../../kit/web/views.ts';
 import type { GalleryDeps } from '../deps.ts';
+import { boost, loadBoosts, unboost } from './boosts.ts';
 import { addComment, CommentForm, deleteComment, editComment, loadComment, subjectOf } from './comments.ts';
 import { like, loadLikes, unlike } from './likes.ts';
 import { loadSubject, type Target, urlOf } from './target.ts';
 
 const COMMENT: Limit = { name: 'comment', max: 30, perMs: 600_000 };
 const LIKE: Limit = { name: 'like', max: 300, perMs: 3_600_000 };
+const BOOST: Limit = { name: 'boost', max: 100, perMs: 3_600_000 };
 
 const EditForm = CommentForm.pick({ text: true });
 
@@ -49,6 +51,7 @@ export function talkRoutes(routes: Router<State>, { limits }: GalleryDeps): void
     });
     likeRoutes(routes, `/${kind}s/:id/likes`, limits, (ctx) => ({ kind, id: idParam(ctx) }));
   }
+  for (const kind of ['model', 'post'] as const) boostRoutes(routes, kind, limits);
   likeRoutes(routes, '/comments/:id/likes', limits, (ctx) => ({ kind: 'comment', id: uuidParam(ctx) }));
 
   routes.get('/comments/:id', anyone, async (ctx) => {
@@ -116,4 +119,23 @@ function likeRoutes(
     await answer(ctx, on === '1');
   });
   routes.post(`${path}/removal`, membersOnly, (ctx) => answer(ctx, false));
+}
+
+/** As `likeRoutes`. */
+function boostRoutes(routes: Router<State>, kind: 'model' | 'post', limits: GalleryDeps['limits']): void {
+  const answer = async (ctx: ParamCtx, isOn: boolean) => {
+    limits.take(ctx, BOOST);
+    const viewer = viewerIn(ctx);
+    const { work } = ctx.state;
+    const target = { kind, id: idParam(ctx) };
+    if (isOn) await boost(work, viewer, target);
+    else await unboost(work, viewer, target);
+    if (wantsJson(ctx)) ctx.body = await loadBoosts(work.em, viewer.id, target);
+    else ctx.redirect(urlOf(target));
+  };
+  routes.post(`/${kind}s/:id/boosts`, membersOnly, async (ctx) => {
+    const { on } = LikeForm.parse(await readRawForm(ctx));
+    await answer(ctx, on === '1');
+  });
+  routes.post(`/${kind}s/:id/boosts/removal`, membersOnly, (ctx) => answer(ctx, false));
 }
