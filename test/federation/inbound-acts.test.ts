@@ -176,7 +176,7 @@ test('FEP-044f a QuoteRequest for a public post is accepted with a stamp that ot
   assert.equal(others.length, 0);
   assert.equal(e.received.length, 0);
   assert.deepEqual([answer?.type, answer?.actor], ['Accept', aliceUri]);
-  assert.equal((answer?.object as { id: string }).id, ask.id);
+  assert.equal((answer?.object as { id: string } | undefined)?.id, ask.id);
   const stamp = await fetch(String(answer?.result), { headers: { accept: 'application/activity+json' } });
   assert.match(stamp.headers.get('content-type') ?? '', /activity\+json/);
   const { type, attributedTo, interactingObject, interactionTarget } = (await stamp.json()) as Record<string, unknown>;
