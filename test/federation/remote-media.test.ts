@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { mediaSettings } from '../../src/federation/ingest/evict-media.ts';
 import { Image, ImageSize } from '../../src/gallery/model.ts';
 import { Job } from '../../src/kit/queue/job.ts';
-import { paint } from '../gallery/painter.ts';
+import { picture } from '../gallery/painter.ts';
 import { post } from './strangers.ts';
 import { note, world } from './world.ts';
 
@@ -14,7 +14,7 @@ const DAY_MS = 86_400_000;
 test('pictures of peers make room after their time or over the bound, keep their blur, and come again for who is signed in', async (t) => {
   const { n, vic, em, follows } = await world(t);
   await follows(vic);
-  const bytes = await paint();
+  const bytes = await picture();
   let served = 0;
   const gallery = createServer((_request, response) => {
     served += 1;
@@ -33,7 +33,6 @@ test('pictures of peers make room after their time or over the bound, keep their
   const get = async (address: string) => fetch(new URL(address, n.origin));
   const whole = Buffer.from(await (await get(path)).arrayBuffer());
 
-  const bob = await n.member('bob');
   n.clock.pass(89 * DAY_MS);
   await n.settle();
   assert.ok((await em().findOneOrFail(Image, image.id)).sha256, 'not yet');
@@ -48,6 +47,7 @@ test('pictures of peers make room after their time or over the bound, keep their
   assert.notDeepEqual(Buffer.from(await blur.arrayBuffer()), whole);
   await n.settle();
   assert.equal(served, 1, 'a visitor makes this node ask nobody');
+  const bob = await n.member('bob');
   await bob.browser.get(path);
   await bob.browser.get(path);
   await n.settle();

@@ -32,8 +32,6 @@ export async function world(t: TestContext, env: Record<string, string> = {}) {
   return { n, v, e, vic, mallory, alice, em, follows, aliceUri: `${n.origin}/users/alice` };
 }
 
-export type World = Awaited<ReturnType<typeof world>>;
-
 /** A note with a picture by this actor, at this path of its host. */
 export const note = (ownerId: string, path: string, more: object = {}) => ({
   id: `${new URL(ownerId).origin}${path}`,

@@ -43,7 +43,7 @@ export const announce: Handler = async (work, federation, act) => {
 };
 
 /** What is passed on. Lemmy's groups pass on the Create of a post: then the post is meant. */
-export function boostedUri(activity: ApObject, ownOrigin: string): string | null {
+function boostedUri(activity: ApObject, ownOrigin: string): string | null {
   const [object] = valuesOf(activity, 'object');
   const isCreate = typeof object === 'object' && (object.type === 'Create' || object.type === 'Update');
   const uri = isCreate ? singleIdOf(object, 'object') : singleIdOf(activity, 'object');
