@@ -1,11 +1,13 @@
 import type { EntityManager } from '@mikro-orm/core';
 import { ModelVersion } from '../../catalogue/model.ts';
-import { Image, ImageSize, ResourceUse } from '../../gallery/model.ts';
+import { Image, ImageRaw, ImageSize, ResourceUse } from '../../gallery/model.ts';
 import { isShown } from '../../gallery/posts/relist.ts';
 import type { Recipe } from '../../gallery/recipe/recipe.ts';
+import { renderMarkdown, renderRemoteHtml } from '../../kit/web/markdown.ts';
 import { objectUri } from '../addresses.ts';
 import type { Federation } from '../deps.ts';
-import type { Generation, PictureView } from '../vocabulary/picture.ts';
+import { rawThatFits, sendableTexts } from '../vocabulary/details.ts';
+import { type Generation, MOST_PROMPT_CHARACTERS, type PictureView } from '../vocabulary/picture.ts';
 
 /** The pictures of a post that its author shows and whose sizes are made, in order. */
 export async function listPictures(
@@ -27,6 +29,9 @@ export async function listPreviews(
   return describe(origin, em, images);
 }
 
+/** Of all pictures of a document together: an activity with it stays under what peers accept. */
+const MOST_RAW_CHARACTERS = 120_000;
+
 async function describe(origin: string, em: EntityManager, images: readonly Image[]): Promise<PictureView[]> {
   const ids = images.map(({ id }) => id);
   const sizes = await em.find(ImageSize, { image: { $in: ids }, targetWidth: 0, format: 'webp' });
@@ -34,10 +39,14 @@ async function describe(origin: string, em: EntityManager, images: readonly Imag
   const versionIds = uses.flatMap(({ version }) => version?.id ?? []);
   // a draft, or what its owner took back, is not named (P11)
   const versions = await em.find(ModelVersion, { id: { $in: versionIds }, state: 'published' });
+  const blocks = await em.find(ImageRaw, { image: { $in: ids } });
+  const mostRawCharacters = Math.floor(MOST_RAW_CHARACTERS / Math.max(1, images.length));
   return images.flatMap((image) => {
     const size = sizes.find((one) => one.image.id === image.id);
     if (!size) return [];
     const isOpen = !image.isRecipeHidden;
+    const raw = isOpen ? blocks.find((one) => one.image.id === image.id)?.blocks : undefined;
+    const render = image.isLocal ? renderMarkdown : renderRemoteHtml;
     return [
       {
         uri: objectUri(origin, 'image', image),
@@ -53,6 +62,10 @@ async function describe(origin: string, em: EntityManager, images: readonly Imag
         resources: isOpen
           ? uses.filter((use) => use.image.id === image.id).map((use) => resourceOf(origin, use, versions))
           : [],
+        details: {
+          caption: image.caption === '' ? undefined : render(image.caption),
+          raw: raw && rawThatFits(raw, mostRawCharacters),
+        },
       },
     ];
   });
@@ -64,6 +77,7 @@ function resourceOf(origin: string, use: ResourceUse, versions: readonly ModelVe
   return {
     versionUri,
     name: use.name === '' ? null : use.name,
+    kind: use.kind,
     weight: use.weight ?? null,
     hashes: hashesOf(use.hash ?? null),
   };
@@ -76,13 +90,13 @@ function hashesOf(hash: string | null): Record<string, string> {
 }
 
 function generationOf(recipe: Recipe): Generation {
-  const { tool, prompt, negativePrompt, seed, steps, sampler, scheduler, cfgScale, width, height, clipSkip } = recipe;
+  const { cfgScale, width, height, prompt, negativePrompt, others, ...same } = recipe;
   const said = {
-    tool,
-    prompt: prompt?.slice(0, 20_000),
-    negativePrompt: negativePrompt?.slice(0, 20_000),
-    seed,
-    ...{ steps, sampler, scheduler, cfg: cfgScale, widthPx: width, heightPx: height, clipSkip },
+    ...same,
+    prompt: prompt?.slice(0, MOST_PROMPT_CHARACTERS),
+    negativePrompt: negativePrompt?.slice(0, MOST_PROMPT_CHARACTERS),
+    ...{ cfg: cfgScale, widthPx: width, heightPx: height },
+    others: Object.keys(others ?? {}).length === 0 ? undefined : sendableTexts(others),
   };
   return Object.fromEntries(Object.entries(said).filter(([, value]) => value !== undefined)) as Generation;
 }
@@ -90,12 +104,8 @@ function generationOf(recipe: Recipe): Generation {
 /** What a peer says of how a picture was made, in our shape. Null when it says nothing. */
 export function recipeOf(generation: Generation | null): Recipe | null {
   if (!generation) return null;
-  const { tool, prompt, negativePrompt, seed, steps, sampler, scheduler, cfg, widthPx, heightPx, clipSkip } =
-    generation;
-  const said = {
-    ...{ tool, prompt, negativePrompt, seed, steps, sampler, scheduler, clipSkip },
-    ...{ cfgScale: cfg, width: widthPx, height: heightPx },
-  };
+  const { cfg, widthPx, heightPx, others = {}, ...same } = generation;
+  const said = { ...same, cfgScale: cfg, width: widthPx, height: heightPx };
   const known = Object.fromEntries(Object.entries(said).filter(([, value]) => value !== undefined));
-  return Object.keys(known).length === 0 ? null : { ...known, others: {} };
+  return Object.keys(known).length + Object.keys(others).length === 0 ? null : { ...known, others };
 }

@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import { ModelVersion } from '../../catalogue/model.ts';
 import { addImage } from '../../gallery/images/add.ts';
 import { addVersionUse, kindOfModel } from '../../gallery/images/made-with.ts';
-import { Image, Post, ResourceUse } from '../../gallery/model.ts';
+import { Image, ImageRaw, Post, RESOURCE_KINDS, ResourceUse } from '../../gallery/model.ts';
 import { relistPost } from '../../gallery/posts/relist.ts';
 import type { Resource } from '../../gallery/recipe/recipe.ts';
+import { workflowOf } from '../../gallery/recipe/workflow.ts';
 import { AppError } from '../../kit/errors.ts';
 import { newId } from '../../kit/ids.ts';
 import { hasMediaType } from '../../kit/net/media-type.ts';
@@ -87,6 +88,7 @@ async function fetchPicture(
     const resources = await resourcesOf(work.em, federation.origin, view);
     const added = await addImage(work, federation, {
       ...{ postId, source: path, level: pictureLevel(told, view), altText: view.alt },
+      caption: view.details?.caption ?? '',
       remote: { uri, remoteUrl: view.url },
       ...(recipe !== null || resources.length > 0 ? { made: { recipe: recipe ?? { others: {} }, resources } } : {}),
     });
@@ -102,13 +104,22 @@ async function settlePicture(
   postId: number,
   imageId: number,
   position: number,
-  { resources }: PictureView,
+  { resources, details }: PictureView,
 ): Promise<void> {
   await em.transactional(async (inner) => {
     const post = await inner.findOneOrFail(Post, postId);
     await inner.nativeUpdate(Image, { id: imageId }, { position });
     const uses = await inner.find(ResourceUse, { image: imageId }, { orderBy: { position: 1 } });
-    for (const [n, use] of uses.entries()) use.uri = resources[n]?.versionUri ?? null;
+    for (const [n, use] of uses.entries()) {
+      use.uri = resources[n]?.versionUri ?? null;
+      use.kind = RESOURCE_KINDS.find((kind) => kind === resources[n]?.kind) ?? use.kind;
+    }
+    if (details?.raw) {
+      await inner.nativeDelete(ImageRaw, { image: imageId });
+      inner.create(ImageRaw, { image: imageId, blocks: details.raw }, { persist: true });
+      const hasWorkflow = workflowOf(details.raw) !== null;
+      await inner.nativeUpdate(Image, { id: imageId }, { hasWorkflow });
+    }
     await inner.flush();
     const image = await inner.findOneOrFail(Image, imageId);
     if (post.version) await addVersionUse(inner, post.version.id, [image]);
@@ -128,8 +139,8 @@ async function resourcesOf(em: Work['em'], origin: string, { resources }: Pictur
   const where = { $or: [{ uri: { $in: uris } }, { uri: null, id: { $in: own } }], state: 'published' as const };
   const known = await em.find(ModelVersion, where, { populate: ['model'] });
   return resources.map(({ versionUri, name, weight, hashes }) => {
-    const { sha256, autov3, autov2, autov1, blake3, crc32 } = hashes;
-    const hash = sha256 ?? autov3 ?? autov2 ?? autov1 ?? blake3 ?? crc32;
+    const { sha256, tensor, autov3, autov2, autov1, blake3, crc32 } = hashes;
+    const hash = sha256 ?? tensor ?? autov3 ?? autov2 ?? autov1 ?? blake3 ?? crc32;
     const version = known.find((one) => objectUri(origin, 'version', one) === versionUri);
     // the wire does not say the kind; what is used whole is a checkpoint
     const kind = kindOfModel(version?.model.$.type ?? (weight === null ? 'Checkpoint' : 'LORA'));

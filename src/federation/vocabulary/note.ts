@@ -4,6 +4,7 @@ import { readId, singleIdOf } from '../origin.ts';
 import { type Audience, audienceFields, readVisibility, type Visibility } from './audience.ts';
 import { emptyCollection } from './collection.ts';
 import type { Document } from './context.ts';
+import { readNoteDetails } from './details.ts';
 import { buildPicture, type PictureView, readPictures, readRating } from './picture.ts';
 import { booleanOf, htmlOf, linkOf, textOf, timeOf, uriOf } from './read.ts';
 import { type Mention, readMentionUris, readTags, type TagLink, tagField } from './tags.ts';
@@ -136,7 +137,7 @@ export function parseNote(object: ApObject, { ownOrigin, now, authorFollowersUri
     inReplyToUri: uriOf(object, 'inReplyTo', ownOrigin),
     contextUri: uriOf(object, 'context', ownOrigin),
     pictures: readPictures(object, MOST_PICTURES, ownOrigin),
-    tagNames: readTags(object),
+    tagNames: readNoteDetails(object)?.tags ?? readTags(object),
     mentionUris: readMentionUris(object, ownOrigin),
     publishedAt: timeOf(object, 'published', now) ?? now,
     updatedAt: timeOf(object, 'updated', now),
