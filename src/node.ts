@@ -34,6 +34,8 @@ import { FolderModel, Generation, GenerationImage } from './compute/model.ts';
 import { computeRoutes } from './compute/tool/routes.ts';
 import { discoveryRoutes } from './discovery/routes.ts';
 import { resolveAccount } from './federation/actors/resolve.ts';
+import { COPY_LINKS, copyRoutes } from './federation/copies/routes.ts';
+import { listCopyViews } from './federation/copies/view.ts';
 import { type OpenFederation, openFederation } from './federation/federation.ts';
 import { FEDERATION_ENTITIES } from './federation/model.ts';
 import { federationRoutes } from './federation/routes.ts';
@@ -157,9 +159,10 @@ export async function openNode(
   const uploadsDir = join(dataDir, 'uploads');
   const receivingDir = join(uploadsDir, 'files');
   mkdirSync(receivingDir, { recursive: true });
-  const uploads = new Uploads(receivingDir, new Hashing(), {
-    allowPickle: config.allowPickle,
-    clamdSocket: config.clamdSocket,
+  const hashing = new Hashing();
+  const intake = { allowPickle: config.allowPickle, clamdSocket: config.clamdSocket };
+  const uploads = new Uploads(receivingDir, hashing, {
+    ...intake,
     maxUploadBytes: config.maxUploadBytes,
     minFreeBytes: config.minFreeBytes,
     defaultQuotaBytes: config.accountQuotaBytes,
@@ -181,7 +184,8 @@ export async function openNode(
   });
   const openWork = (viewer: Viewer | null): Work => ({ em: orm.em.fork(), viewer, jobs: queue.jobs, files, now });
   const federation = openFederation({
-    ...{ net, settings, limits, log, secretKey, uploadsDir },
+    ...{ net, settings, limits, log, secretKey, uploadsDir, hashing, intake },
+    maxCopyBytes: config.maxUploadBytes,
     publicUrl: config.publicUrl,
     mode: config.federation,
     version: VERSION,
@@ -286,6 +290,8 @@ export async function openNode(
   };
 }
 
+const ADMIN_LINKS = [...COPY_LINKS, ...OPERATOR_LINKS];
+
 /** Every address of the node: one line for each room. */
 function routersOf(parts: Parts): Router<State>[] {
   const { federation } = parts;
@@ -296,8 +302,13 @@ function routersOf(parts: Parts): Router<State>[] {
     catalogueRoutes(catalogueDeps(parts)),
     galleryRoutes(galleryDeps(parts)),
     computeRoutes(computeDeps(parts)),
-    operatorRoutes({ adminLinks: OPERATOR_LINKS, minFreeBytes: parts.config.minFreeBytes }),
-    discoveryRoutes({ limits: parts.limits, findPeer: federation.mode === 'off' ? null : findPeer }),
+    operatorRoutes({ adminLinks: ADMIN_LINKS, minFreeBytes: parts.config.minFreeBytes }),
+    copyRoutes(federation, { adminLinks: ADMIN_LINKS }),
+    discoveryRoutes({
+      limits: parts.limits,
+      findPeer: federation.mode === 'off' ? null : findPeer,
+      listCopies: federation.mode === 'off' ? null : (work, fileIds) => listCopyViews(work, federation, fileIds),
+    }),
   ];
 }
 
@@ -308,7 +319,7 @@ function accountDeps(parts: Parts): AccountDeps {
     publicUrl: config.publicUrl,
     maxImageBytes: config.maxImageBytes,
     defaultQuotaBytes: config.accountQuotaBytes,
-    adminLinks: OPERATOR_LINKS,
+    adminLinks: ADMIN_LINKS,
   };
 }
 

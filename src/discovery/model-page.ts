@@ -24,7 +24,7 @@ import { decide, RESTRICTION, type Subject } from '../safety/policy.ts';
 import { highestLevel, ratingLabel } from '../safety/ratings.ts';
 import { modelUrl, type TileView } from './cards.ts';
 import { listTiles } from './images.ts';
-import { FILE_COLUMNS, type FileRow, type FileView, fileView } from './model-files.ts';
+import { FILE_COLUMNS, type FileRow, type FileView, fileView, type ListCopies } from './model-files.ts';
 import { type LineageView, loadLineage } from './model-lineage.ts';
 import type { TabView } from './pages.ts';
 
@@ -133,6 +133,7 @@ export async function loadModelPage(
   work: Pick<Work, 'em' | 'viewer'>,
   modelId: number,
   { version: wanted }: z.output<typeof ModelQuery>,
+  listCopies: ListCopies | null = null,
 ): Promise<ModelPage> {
   const { em, viewer } = work;
   const [[model], policies, versionRows, tagRows, eyes] = await Promise.all([
@@ -197,7 +198,9 @@ export async function loadModelPage(
       : { items: [], action: '' },
   ]);
   const url = modelUrl(model.id, model.name);
-  const fileViews = files.map((row) => fileView(row, version.id));
+  const ofElsewhere = files.filter(({ remote_url: url }) => url !== null).map(({ id }) => id);
+  const copies = listCopies && ofElsewhere.length > 0 ? await listCopies(work, ofElsewhere) : null;
+  const fileViews = files.map((row) => fileView(row, version.id, copies?.get(row.id) ?? null));
   const stored = fileViews.filter(({ downloadUrl }) => downloadUrl !== null);
   const main = stored.find(({ isPrimary }) => isPrimary) ?? stored[0];
   const trained = fromJson<string[]>(version.trained_words) ?? [];

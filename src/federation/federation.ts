@@ -25,6 +25,9 @@ import { defineJob, type JobDefinition } from '../kit/queue/define.ts';
 import { readDocument } from './actors/load.ts';
 import { type Apex, openApex } from './apex.ts';
 import { apexStore } from './apex-store.ts';
+import { planCopies } from './copies/ask.ts';
+import { COPY_ATTEMPTS, copyFile } from './copies/copy-file.ts';
+import { reviewCopies } from './copies/drop.ts';
 import type { Federation, FederationSettings } from './deps.ts';
 import { processItem } from './inbox/process.ts';
 import { backfill } from './ingest/backfill.ts';
@@ -96,6 +99,13 @@ export function openFederation(settings: FederationSettings): OpenFederation {
         attempts: 8,
         run: (work, { postId }, { signal }) => fetchPictures(work, federation, postId, signal),
       }),
+      copyFile: defineJob({
+        name: 'federation.copy-file',
+        lane: 'media',
+        payload: z.object({ fileId: z.int() }),
+        attempts: COPY_ATTEMPTS,
+        run: (work, { fileId }, handle) => copyFile(work, federation, fileId, handle),
+      }),
       fetchFaces: defineJob({
         name: 'federation.fetch-faces',
         lane: 'media',
@@ -143,6 +153,13 @@ export function openFederation(settings: FederationSettings): OpenFederation {
       leaving: job('announce-leaving', accountId, (work, payload) =>
         announceLeaving(work, federation, payload.accountId),
       ),
+      planCopies: job('plan-copies', z.object({ modelId: z.int() }), (work, payload) =>
+        planCopies(work, federation, payload),
+      ),
+      planCopiesOf: job('plan-copies-of', z.object({ ownerId: z.int() }), (work, payload) =>
+        planCopies(work, federation, payload),
+      ),
+      reviewCopies: job('review-copies', z.object({}), (work) => reviewCopies(work, federation)),
       backfill: job(
         'backfill',
         z.object({ followerId: z.int(), targetId: z.int() }),
@@ -167,7 +184,10 @@ type LocalJobs = Readonly<
     | 'reject'
     | 'profile'
     | 'leaving'
-    | 'backfill',
+    | 'backfill'
+    | 'planCopies'
+    | 'planCopiesOf'
+    | 'reviewCopies',
     JobDefinition
   >
 >;
@@ -179,6 +199,10 @@ function wiringOf(local: LocalJobs): Wiring {
   return [
     ...[modelPublished, modelUpdated, modelUnpublished, modelDeleted].map((event) => on(event, local.model, model)),
     on(versionPublished, local.model, model),
+    ...[modelPublished, modelUpdated].map((event) => on(event, local.planCopies, model)),
+    on(versionPublished, local.planCopies, model),
+    on(followAccepted, local.planCopiesOf, ({ targetId }) => ({ ownerId: targetId })),
+    ...[modelUpdated, modelUnpublished, modelDeleted].map((event) => on(event, local.reviewCopies, () => ({}))),
     ...[postPublished, postUpdated, postUnpublished].map((event) => on(event, local.post, post)),
     on(postDeleted, local.post, post),
     on(imageRendered, local.image),

@@ -86,8 +86,10 @@ export type PictureDetails = z.output<typeof PictureDetails>;
 
 const reading =
   <Details>(schema: z.ZodType<Details>) =>
-  (object: ApObject): Details | null =>
-    jsonOf(object, 'details', schema);
+  (object: ApObject): { details?: Details } => {
+    const details = jsonOf(object, 'details', schema);
+    return details === null ? {} : { details };
+  };
 
 export const readNoteDetails = reading(NoteDetails);
 export const readModelDetails = reading(ModelDetails);

@@ -119,7 +119,7 @@ export interface RemoteModel extends RemoteNote {
   readonly licenseId: string | null;
   readonly permissions: Permissions;
   readonly versions: readonly VersionView[];
-  readonly details: ModelDetails | null;
+  readonly details?: ModelDetails;
 }
 
 /** Throws `malformed` when it is no model. Versions and files on other hosts than the model's are left out. */
@@ -135,7 +135,7 @@ export function parseModel(object: ApObject, options: ReadingOptions): RemoteMod
     rating: readRating(model) ?? note.rating,
     licenseId: textOf(model, 'licenseId', 80),
     permissions: jsonOf(model, 'permissions', Permissions) ?? {},
-    details: readModelDetails(model),
+    ...readModelDetails(model),
     versions: objectsOf(model, 'versions', MOST_VERSIONS).flatMap((one) => readVersion(one, note.uri, options) ?? []),
   };
 }
@@ -149,7 +149,7 @@ function readVersion(version: ApObject, modelUri: string, { ownOrigin, now }: Re
     trainedWords: stringsOf(version, 'trainedWords', 100, 200),
     publishedAt: timeOf(version, 'published', now),
     changelogHtml: htmlOf(version, 'content', 20_000),
-    details: readVersionDetails(version),
+    ...readVersionDetails(version),
     files: objectsOf(version, 'files', MOST_FILES).flatMap((one) => readFile(one, modelUri) ?? []),
   };
 }
@@ -166,7 +166,7 @@ function readFile(file: ApObject, modelUri: string): FileView | null {
     name,
     totalBytes: integerOf(file, 'size', 0, MOST_TOTAL_BYTES),
     hashes: sha256 === null ? hashes : { ...hashes, sha256 },
-    details: readFileDetails(file),
+    ...readFileDetails(file),
   };
 }
 

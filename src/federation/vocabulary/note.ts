@@ -137,7 +137,7 @@ export function parseNote(object: ApObject, { ownOrigin, now, authorFollowersUri
     inReplyToUri: uriOf(object, 'inReplyTo', ownOrigin),
     contextUri: uriOf(object, 'context', ownOrigin),
     pictures: readPictures(object, MOST_PICTURES, ownOrigin),
-    tagNames: readNoteDetails(object)?.tags ?? readTags(object),
+    tagNames: readNoteDetails(object).details?.tags ?? readTags(object),
     mentionUris: readMentionUris(object, ownOrigin),
     publishedAt: timeOf(object, 'published', now) ?? now,
     updatedAt: timeOf(object, 'updated', now),

@@ -152,13 +152,18 @@ function readPicture(attachment: ApObject, ownOrigin: string): PictureView | nul
     resources: objectsOf(attachment, 'resources', MOST_RESOURCES).map((resource) => ({
       versionUri: readId(uriOf(resource, 'model', ownOrigin), ownOrigin)?.href ?? null,
       name: textOf(resource, 'name', 200),
-      kind: textOf(resource, 'kind', 40),
+      ...kindOf(resource),
       weight: numberOf(resource, 'weight', -100, 100),
       hashes: jsonOf(resource, 'hashes', Hashes) ?? {},
     })),
-    details: readPictureDetails(attachment),
+    ...readPictureDetails(attachment),
   };
 }
+
+const kindOf = (resource: ApObject): { kind?: string } => {
+  const kind = textOf(resource, 'kind', 40);
+  return kind === null ? {} : { kind };
+};
 
 export function readDigest(object: ApObject): string | null {
   return fromDigestMultibase(textOf(object, 'digestMultibase', 128) ?? '');

@@ -13,6 +13,7 @@ alter table "block" add constraint "block_account_id_target_id_unique" unique ("
 create table "credential" ("id" uuid not null, "account_id" int not null, "kind" text check ("kind" in ('password', 'totp', 'passkey', 'recovery')) not null, "secret" text not null, "label" varchar(60) not null default '', "external_id" varchar(1400) null, "transports" jsonb not null, "counter" bigint not null default 0, "confirmed_at" timestamptz null, "used_at" timestamptz null, "created_at" timestamptz not null, constraint "credential_pkey" primary key ("id"));
 alter table "credential" add constraint "credential_external_id_unique" unique ("external_id");
 create index "credential_account_id_kind_index" on "credential" ("account_id", "kind");
+create table "file_copy" ("file_id" int not null, "digest" varchar(64) not null, "state" text check ("state" in ('waiting', 'fetching', 'kept', 'failed', 'refused')) not null default 'waiting', "reason" varchar(300) not null default '', "requested_by_id" int null, "job_id" uuid null, "created_at" timestamptz not null, "kept_at" timestamptz null, constraint "file_copy_pkey" primary key ("file_id"));
 create table "folder_model" ("sha256" varchar(64) not null, "path" varchar(500) not null, "base_model" varchar(60) not null, "total_bytes" bigint not null, "modified_at" timestamptz(3) not null, "seen_at" timestamptz not null, constraint "folder_model_pkey" primary key ("sha256"));
 alter table "folder_model" add constraint "folder_model_path_unique" unique ("path");
 create table "follow" ("id" uuid not null, "follower_id" int not null, "target_id" int not null, "state" text check ("state" in ('pending', 'accepted', 'rejected')) not null, "uri" varchar(2048) null, "created_at" timestamptz not null, constraint "follow_pkey" primary key ("id"));
@@ -60,7 +61,6 @@ create index "model_file_tensor_sha256_index" on "model_file" ("tensor_sha256");
 create index "model_file_blake3_index" on "model_file" ("blake3");
 create index "model_file_auto_v1_index" on "model_file" ("auto_v1");
 create index "model_file_crc32_index" on "model_file" ("crc32");
-create table "file_copy" ("file_id" int not null, "state" text check ("state" in ('waiting', 'fetching', 'kept', 'failed', 'refused')) not null default 'waiting', "reason" varchar(300) not null default '', "requested_by_id" int null, "job_id" uuid null, "created_at" timestamptz not null, "kept_at" timestamptz null, constraint "file_copy_pkey" primary key ("file_id"));
 create table "lineage" ("id" uuid not null, "child_id" int not null, "parent_id" int null, "parent_name" varchar(200) not null default '', "parent_hash" varchar(64) null, "parent_uri" varchar(2048) null, "kind" text check ("kind" in ('trained_on_base', 'merged_from', 'finetuned_from', 'converted_from')) not null, "weight" real null, constraint "lineage_pkey" primary key ("id"));
 create index "lineage_child_id_index" on "lineage" ("child_id");
 create index "lineage_parent_id_index" on "lineage" ("parent_id");
@@ -142,6 +142,7 @@ alter table "api_token" add constraint "api_token_account_id_foreign" foreign ke
 alter table "block" add constraint "block_account_id_foreign" foreign key ("account_id") references "account" ("id") on update cascade;
 alter table "block" add constraint "block_target_id_foreign" foreign key ("target_id") references "account" ("id") on update cascade;
 alter table "credential" add constraint "credential_account_id_foreign" foreign key ("account_id") references "account" ("id") on update cascade;
+alter table "file_copy" add constraint "file_copy_requested_by_id_foreign" foreign key ("requested_by_id") references "account" ("id") on update cascade on delete set null;
 alter table "follow" add constraint "follow_follower_id_foreign" foreign key ("follower_id") references "account" ("id") on update cascade;
 alter table "follow" add constraint "follow_target_id_foreign" foreign key ("target_id") references "account" ("id") on update cascade;
 alter table "generation" add constraint "generation_account_id_foreign" foreign key ("account_id") references "account" ("id") on update cascade;
@@ -152,8 +153,6 @@ alter table "login" add constraint "login_inviter_id_foreign" foreign key ("invi
 alter table "model" add constraint "model_owner_id_foreign" foreign key ("owner_id") references "account" ("id") on update cascade;
 alter table "model_version" add constraint "model_version_model_id_foreign" foreign key ("model_id") references "model" ("id") on update cascade;
 alter table "model_file" add constraint "model_file_version_id_foreign" foreign key ("version_id") references "model_version" ("id") on update cascade;
-alter table "file_copy" add constraint "file_copy_file_id_foreign" foreign key ("file_id") references "model_file" ("id") on update cascade on delete cascade;
-alter table "file_copy" add constraint "file_copy_requested_by_id_foreign" foreign key ("requested_by_id") references "account" ("id") on update cascade on delete set null;
 alter table "lineage" add constraint "lineage_child_id_foreign" foreign key ("child_id") references "model_version" ("id") on update cascade;
 alter table "lineage" add constraint "lineage_parent_id_foreign" foreign key ("parent_id") references "model_version" ("id") on update cascade on delete set null;
 alter table "download_mark" add constraint "download_mark_version_id_foreign" foreign key ("version_id") references "model_version" ("id") on update cascade;

@@ -16,6 +16,8 @@ create table `credential` (`id` text not null, `account_id` integer not null, `k
 create index `credential_account_id_index` on `credential` (`account_id`);
 create unique index `credential_external_id_unique` on `credential` (`external_id`);
 create index `credential_account_id_kind_index` on `credential` (`account_id`, `kind`);
+create table `file_copy` (`file_id` integer not null, `digest` text not null, `state` text check (`state` in ('waiting', 'fetching', 'kept', 'failed', 'refused')) not null default 'waiting', `reason` text not null default '', `requested_by_id` integer null, `job_id` text null, `created_at` datetime not null, `kept_at` datetime null, constraint `file_copy_requested_by_id_foreign` foreign key(`requested_by_id`) references `account`(`id`) on delete set null on update cascade, primary key (`file_id`));
+create index `file_copy_requested_by_id_index` on `file_copy` (`requested_by_id`);
 create table `folder_model` (`sha256` text not null, `path` text not null, `base_model` text not null, `total_bytes` bigint not null, `modified_at` datetime not null, `seen_at` datetime not null, primary key (`sha256`));
 create unique index `folder_model_path_unique` on `folder_model` (`path`);
 create table `follow` (`id` text not null, `follower_id` integer not null, `target_id` integer not null, `state` text check (`state` in ('pending', 'accepted', 'rejected')) not null, `uri` text null, `created_at` datetime not null, constraint `follow_follower_id_foreign` foreign key(`follower_id`) references `account`(`id`) on update cascade, constraint `follow_target_id_foreign` foreign key(`target_id`) references `account`(`id`) on update cascade, primary key (`id`));
@@ -72,8 +74,6 @@ create index `model_file_tensor_sha256_index` on `model_file` (`tensor_sha256`);
 create index `model_file_blake3_index` on `model_file` (`blake3`);
 create index `model_file_auto_v1_index` on `model_file` (`auto_v1`);
 create index `model_file_crc32_index` on `model_file` (`crc32`);
-create table `file_copy` (`file_id` integer not null, `state` text check (`state` in ('waiting', 'fetching', 'kept', 'failed', 'refused')) not null default 'waiting', `reason` text not null default '', `requested_by_id` integer null, `job_id` text null, `created_at` datetime not null, `kept_at` datetime null, constraint `file_copy_file_id_foreign` foreign key(`file_id`) references `model_file`(`id`) on delete cascade on update cascade, constraint `file_copy_requested_by_id_foreign` foreign key(`requested_by_id`) references `account`(`id`) on delete set null on update cascade, primary key (`file_id`));
-create index `file_copy_requested_by_id_index` on `file_copy` (`requested_by_id`);
 create table `lineage` (`id` text not null, `child_id` integer not null, `parent_id` integer null, `parent_name` text not null default '', `parent_hash` text null, `parent_uri` text null, `kind` text check (`kind` in ('trained_on_base', 'merged_from', 'finetuned_from', 'converted_from')) not null, `weight` real null, constraint `lineage_child_id_foreign` foreign key(`child_id`) references `model_version`(`id`) on update cascade, constraint `lineage_parent_id_foreign` foreign key(`parent_id`) references `model_version`(`id`) on delete set null on update cascade, primary key (`id`));
 create index `lineage_child_id_index` on `lineage` (`child_id`);
 create index `lineage_parent_id_index` on `lineage` (`parent_id`);
