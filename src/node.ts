@@ -34,10 +34,12 @@ import { FolderModel, Generation, GenerationImage } from './compute/model.ts';
 import { computeRoutes } from './compute/tool/routes.ts';
 import { discoveryRoutes } from './discovery/routes.ts';
 import { resolveAccount } from './federation/actors/resolve.ts';
+import { actorUri } from './federation/addresses.ts';
 import { COPY_LINKS, copyRoutes } from './federation/copies/routes.ts';
 import { listCopyViews } from './federation/copies/view.ts';
 import { type OpenFederation, openFederation } from './federation/federation.ts';
 import { FEDERATION_ENTITIES } from './federation/model.ts';
+import { findActorNow } from './federation/moving/find-actor.ts';
 import { federationRoutes } from './federation/routes.ts';
 import type { GalleryDeps } from './gallery/deps.ts';
 import { Comment, Image, ImageRaw, ImageSize, Post, PostTag, Reaction, ResourceUse } from './gallery/model.ts';
@@ -313,13 +315,18 @@ function routersOf(parts: Parts): Router<State>[] {
 }
 
 function accountDeps(parts: Parts): AccountDeps {
-  const { config, cookies, limits, settings, mailer, secretKey, uploadsDir } = parts;
+  const { config, cookies, limits, settings, mailer, secretKey, uploadsDir, federation } = parts;
   return {
     ...{ cookies, limits, settings, mailer, secretKey, uploadsDir },
     publicUrl: config.publicUrl,
     maxImageBytes: config.maxImageBytes,
     defaultQuotaBytes: config.accountQuotaBytes,
     adminLinks: ADMIN_LINKS,
+    moving: {
+      findActor:
+        federation.mode === 'off' ? null : (work: Work, handle: string) => findActorNow(work, federation, handle),
+      uriOf: (account) => actorUri(federation.origin, account),
+    },
   };
 }
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import {
   accountDeleted,
+  accountMoved,
   accountProfileChanged,
   followAccepted,
   followRejected,
@@ -33,6 +34,7 @@ import { processItem } from './inbox/process.ts';
 import { backfill } from './ingest/backfill.ts';
 import { fetchFaces } from './ingest/fetch-faces.ts';
 import { fetchPictures } from './ingest/fetch-pictures.ts';
+import { announceMove } from './moving/announce-move.ts';
 import { announceImage, announceModel, announcePost } from './outbox/announce-content.ts';
 import {
   announceLeaving,
@@ -150,6 +152,7 @@ export function openFederation(settings: FederationSettings): OpenFederation {
       profile: job('announce-profile', accountId, (work, payload) =>
         announceProfile(work, federation, payload.accountId),
       ),
+      move: job('announce-move', accountId, (work, payload) => announceMove(work, federation, payload.accountId)),
       leaving: job('announce-leaving', accountId, (work, payload) =>
         announceLeaving(work, federation, payload.accountId),
       ),
@@ -183,6 +186,7 @@ type LocalJobs = Readonly<
     | 'undoFollow'
     | 'reject'
     | 'profile'
+    | 'move'
     | 'leaving'
     | 'backfill'
     | 'planCopies'
@@ -215,6 +219,7 @@ function wiringOf(local: LocalJobs): Wiring {
     on(followUndone, local.undoFollow),
     on(followRejected, local.reject),
     on(accountProfileChanged, local.profile),
+    on(accountMoved, local.move, (payload) => ({ accountId: payload.accountId })),
     on(accountDeleted, local.leaving),
   ];
 }

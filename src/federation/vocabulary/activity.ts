@@ -79,6 +79,11 @@ export function buildUndo(act: Act, undone: Document): Document {
   return activity('Undo', act, { ...(to ? { to } : {}), ...(cc ? { cc } : {}), object: withoutContext(undone) });
 }
 
+/** FEP-7628: the account moves itself; `target` names it among its aliases. */
+export function buildMove(act: Act, targetUri: string, followersUri: string): Document {
+  return activity('Move', act, { to: [followersUri], object: act.actorUri, target: targetUri });
+}
+
 export function buildBlock(act: Act, targetUri: string): Document {
   return activity('Block', act, { to: [targetUri], object: targetUri });
 }
