@@ -48,11 +48,12 @@ export async function testNode(
   { env = {}, realTime = false, engineLimits }: TestNodeOptions = {},
 ): Promise<TestNode> {
   const dataDir = await mkdtemp(join(tmpdir(), 'tessera-test-'));
-  let time = NOW.getTime();
+  // of the real clock what was passed by hand, of the still one the time itself
+  let time = realTime ? 0 : NOW.getTime();
   const clock: TestClock = {
-    now: () => (realTime ? new Date() : new Date(time)),
+    now: () => new Date(realTime ? Date.now() + time : time),
     set: (date) => {
-      time = date.getTime();
+      time = date.getTime() - (realTime ? Date.now() : 0);
     },
     pass: (ms) => {
       time += ms;
