@@ -71,12 +71,17 @@ async function fetchContext(work: Task, federation: Federation, owner: Account, 
 }
 
 /** Reads an object at its own address and takes it in, for its owner. */
-export async function fetchNote(work: Task, federation: Federation, uri: string): Promise<string> {
+export async function fetchNote(
+  work: Task,
+  federation: Federation,
+  uri: string,
+  interest: Interest = 'asked for',
+): Promise<string> {
   const document = await readDocument(work, federation, uri);
   const ownerUri = document ? singleIdOf(document.object, 'attributedTo') : null;
   if (!document?.object.id || ownerUri === null) return 'not there';
   if (!isSameOrigin(document.object.id, ownerUri, federation.origin)) return 'of somebody else';
   const owner = await findActor(work, federation, ownerUri);
   if (owner?.state !== 'active') return 'its author is not there';
-  return ingestNote(work, federation, owner, { ...document, provenance: 'fetch' }, 'asked for');
+  return ingestNote(work, federation, owner, { ...document, provenance: 'fetch' }, interest);
 }

@@ -7,6 +7,7 @@ import { commentDocument, commentTarget, pageOf } from '../documents/objects.ts'
 import { findTarget } from '../ingest/target.ts';
 import { OutboxItem } from '../model.ts';
 import { buildCreate, buildDelete, buildLike, buildUndo, buildUpdate } from '../vocabulary/activity.ts';
+import { passOnAnswer } from './pass-on.ts';
 import { send } from './send.ts';
 
 type Task = Pick<Work, 'em' | 'jobs' | 'now'>;
@@ -14,7 +15,8 @@ type Task = Pick<Work, 'em' | 'jobs' | 'now'>;
 /** Tells of a comment of ours, whom it answers, and those who see the page it stands under. */
 export async function announceComment(work: Task, federation: Federation, commentId: string): Promise<void> {
   const { em, now } = work;
-  const comment = await em.findOne(Comment, { id: commentId, isLocal: true }, { refresh: true });
+  const comment = await em.findOne(Comment, commentId, { refresh: true });
+  if (comment && !comment.isLocal) return passOnAnswer(work, federation, comment);
   const author = comment && (await em.findOne(Account, comment.author.id));
   if (!comment || !author || !isLocal(author)) return;
   const { owner, pageOwner } = await commentTarget(federation.origin, em, comment);
