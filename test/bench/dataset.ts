@@ -27,10 +27,7 @@ const words = (n: string) =>
  * made anew when the schema or this file changes; the time that takes is never part of a figure.
  */
 export async function datasetFolder(size: Size): Promise<string> {
-  const schema = readFileSync(new URL('../../src/kit/database/schema.sqlite.sql', import.meta.url));
-  const self = readFileSync(new URL(import.meta.url));
-  const key = createHash('sha256').update(schema).update(self).update(JSON.stringify(size)).digest('hex').slice(0, 12);
-  const folder = join(tmpdir(), `tessera-bench-${key}`);
+  const folder = join(tmpdir(), `tessera-bench-${datasetKey(new URL(import.meta.url), size)}`);
   if (existsSync(folder)) return folder;
 
   const draft = `${folder}.draft`;
@@ -47,12 +44,26 @@ export async function datasetFolder(size: Size): Promise<string> {
   return folder;
 }
 
-async function fill(path: string, { models, images }: Size): Promise<void> {
+/** Changes with the schema, with the file that makes the data, and with its size. */
+export function datasetKey(maker: URL, size: unknown): string {
+  const schema = readFileSync(new URL('../../src/kit/database/schema.sqlite.sql', import.meta.url));
+  const hash = createHash('sha256').update(schema).update(readFileSync(maker)).update(JSON.stringify(size));
+  return hash.digest('hex').slice(0, 12);
+}
+
+/** A database file for SQL in bulk. */
+export async function openFile(path: string): Promise<{ run(sql: string): Promise<void>; close(): Promise<void> }> {
   const db = await new Promise<sqlite3.Database>((done, fail) => {
     const opened: sqlite3.Database = new sqlite3.Database(path, (error) => (error ? fail(error) : done(opened)));
   });
-  const run = (sql: string) =>
-    new Promise<void>((done, fail) => db.exec(sql, (error) => (error ? fail(error) : done())));
+  return {
+    run: (sql) => new Promise<void>((done, fail) => db.exec(sql, (error) => (error ? fail(error) : done()))),
+    close: () => new Promise<void>((done, fail) => db.close((error) => (error ? fail(error) : done()))),
+  };
+}
+
+async function fill(path: string, { models, images }: Size): Promise<void> {
+  const { run, close } = await openFile(path);
   const series = (count: number) =>
     `with recursive n(i) as (select 1 union all select i + 1 from n where i < ${count})`;
   const accounts = Math.ceil(models / 50);
@@ -90,5 +101,5 @@ async function fill(path: string, { models, images }: Size): Promise<void> {
     insert into search_image (rowid, name, words, body) select id, alt_text, '', json_extract(recipe, '$.prompt') from image;
     insert into search_account (rowid, name, words, body) select id, name || ' ' || display_name, '', '' from account`);
   await run('commit; analyze');
-  await new Promise<void>((done, fail) => db.close((error) => (error ? fail(error) : done())));
+  await close();
 }

@@ -1,4 +1,4 @@
-import { type ChildProcess, fork } from 'node:child_process';
+import { type ChildProcess, execFileSync, fork } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -19,6 +19,14 @@ export function fedifySkip(): string | false {
   const why = 'Fedify is not installed: npm run fedify:install';
   if (process.env.TESSERA_REQUIRE_FEDIFY) throw new Error(why);
   return why;
+}
+
+/** For benchmarks, which install it where it is missing: their figures are a comparison. */
+export function requireFedify(): { node: string; script: string } {
+  if (fedifyNode() === null) execFileSync('npm', ['run', 'fedify:install'], { stdio: 'inherit' });
+  const node = fedifyNode();
+  if (node === null) throw new Error('Fedify needs Node 22, and none could be installed for this machine.');
+  return { node, script: `${FOLDER}inbox-server.mjs` };
 }
 
 export type SignatureScheme = 'draft-cavage-http-signatures-12' | 'rfc9421';
