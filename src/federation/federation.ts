@@ -26,6 +26,7 @@ import { readDocument } from './actors/load.ts';
 import { type Apex, openApex } from './apex.ts';
 import { apexStore } from './apex-store.ts';
 import type { Federation, FederationSettings } from './deps.ts';
+import { Intake } from './inbox/intake.ts';
 import { processItem } from './inbox/process.ts';
 import { backfill } from './ingest/backfill.ts';
 import { fetchFaces } from './ingest/fetch-faces.ts';
@@ -54,13 +55,15 @@ const gone = ends.extend({ uri: z.string().nullable() });
 export function openFederation(settings: FederationSettings): OpenFederation {
   const { origin, host } = settings.publicUrl;
   let apex: Apex | null = null;
+  const jobs = peerJobs();
   const federation: Federation = {
     ...settings,
     origin,
     host,
-    jobs: peerJobs(),
+    jobs,
     apex: () => (apex ??= openParts()),
     keysUnderWay: new Map(),
+    intake: new Intake(settings.openWork, jobs.process),
   };
   const local = localJobs();
   const jobList = [...Object.values(federation.jobs), ...Object.values(local)] as readonly JobDefinition[];

@@ -64,6 +64,7 @@ export async function inboxBench(): Promise<void> {
   report('inbox-cpu-ms', median(empty.cpuMs), 'ms');
   report('inbox-processed-rps', median(drained), 'activities/s');
   report('inbox-fedify-rps', median(theirs.perSecond), 'requests/s');
+  report('inbox-fedify-cpu-ms', median(theirs.cpuMs), 'ms');
   report('inbox-fedify-ratio', median(empty.perSecond) / median(theirs.perSecond));
   report('inbox-full-rps', median(full.perSecond), 'requests/s');
   report('inbox-full-ratio', median(full.perSecond) / median(empty.perSecond));

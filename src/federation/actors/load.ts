@@ -1,10 +1,11 @@
 import { Account } from '../../accounts/model.ts';
+import { fromJson, rows } from '../../kit/database/sql.ts';
 import { AppError } from '../../kit/errors.ts';
 import type { Work } from '../../kit/work.ts';
 import { findActorKey } from '../actor-key.ts';
 import type { Federation } from '../deps.ts';
 import { type FetchedDocument, fetchDocument } from '../fetch-document.ts';
-import { NODE_ACTOR, RemoteActor } from '../model.ts';
+import { type KnownKey, NODE_ACTOR } from '../model.ts';
 import { ACTOR_TYPES, isOwnId } from '../origin.ts';
 import { isHostAllowed } from '../policy.ts';
 import type { ActorKey, LoadActorKey } from '../signatures/verify.ts';
@@ -102,16 +103,23 @@ async function fetchKey(
   }
 }
 
-async function findStoredKey(em: Work['em'], keyId: string, uri: string) {
-  // nearly all keys are a fragment of the actor; the others are found by the actor's origin and their own id
-  const account = await em.findOne(Account, { uri });
-  const actors = account
-    ? await em.find(RemoteActor, { account }, { populate: ['account'] })
-    : await em.find(RemoteActor, { account: { host: new URL(uri).host } }, { populate: ['account'], limit: 200 });
+/** Without the actors' documents, which are as large as their hosts like. */
+async function findStoredKey(em: Work['em'], keyId: string, uri: string): Promise<ActorKey | null> {
+  // nearly all keys are a fragment of the actor, some a path below it; the others are looked for on the actor's host
+  const [known] = await keysOf(em, 'a.uri = ?', uri);
+  const actors = known ? [known] : await keysOf(em, `a.host = ? limit ${MOST_OF_A_HOST}`, new URL(uri).host);
   for (const actor of actors) {
-    const key = actor.keys.find((one) => one.keyId === keyId);
-    const actorId = actor.account.$.uri;
-    if (key && actorId != null) return { keyId, actorId, publicKey: key.publicKey };
+    const key = fromJson<readonly KnownKey[]>(actor.keys)?.find((one) => one.keyId === keyId);
+    if (key) return { keyId, actorId: actor.uri, publicKey: key.publicKey };
   }
   return null;
 }
+
+const MOST_OF_A_HOST = 200;
+
+const keysOf = (em: Work['em'], where: string, value: string) =>
+  rows<{ uri: string; keys: unknown }>(
+    em,
+    `select a.uri, r.keys from account a join remote_actor r on r.account_id = a.id where ${where}`,
+    [value],
+  );

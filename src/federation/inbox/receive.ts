@@ -1,20 +1,14 @@
-import { createHash } from 'node:crypto';
 import { Account } from '../../accounts/model.ts';
-import { rows } from '../../kit/database/sql.ts';
 import { AppError } from '../../kit/errors.ts';
-import { newId } from '../../kit/ids.ts';
 import { readBody } from '../../kit/web/forms.ts';
 import type { Ctx } from '../../kit/web/state.ts';
-import type { Work } from '../../kit/work.ts';
 import { actorKeys } from '../actors/load.ts';
 import type { Federation } from '../deps.ts';
-import { admitActivity, MOST_BODY_BYTES, type ProvenActivity } from '../gate.ts';
+import { admitActivity, MOST_BODY_BYTES } from '../gate.ts';
 import { isActorBlocked } from '../policy.ts';
 
 /** Activities that one host may send in a while; a busy server of ten thousand people stays below it. */
 const FROM_HOST = { name: 'inbox-host', max: 1_200, perMs: 60_000 };
-/** Where work piles up, senders are asked to come back later. */
-const MOST_WAITING = 20_000;
 
 /** The door of `/inbox` and of each personal inbox: 202, or why not, within the request (DESIGN.md ruling 4). */
 export async function receive(ctx: Ctx, federation: Federation, recipientName: string | null): Promise<void> {
@@ -43,37 +37,9 @@ export async function receive(ctx: Ctx, federation: Federation, recipientName: s
   });
   if (proven) {
     federation.limits.takeFor(`${FROM_HOST.name} ${new URL(proven.actorId).host}`, FROM_HOST);
-    await keep(work, federation, proven);
+    await federation.intake.keep(proven);
   }
   answer(ctx, 202, null);
-}
-
-/** The row and its job in one transaction; the same id again is accepted and does nothing. */
-async function keep(
-  { em, jobs, now }: Pick<Work, 'em' | 'jobs' | 'now'>,
-  federation: Federation,
-  { id, type, actorId, raw }: ProvenActivity,
-): Promise<void> {
-  const [waiting] = await rows<{ n: unknown }>(
-    em,
-    `select count(*) as n from job where lane = 'inbox' and state = 'queued'`,
-  );
-  if (Number(waiting?.n) > MOST_WAITING) {
-    throw new AppError('unavailable', 'Too much is waiting here.', { retryAfterSeconds: 300 });
-  }
-  await em.transactional(async (inner) => {
-    const [fresh] = await rows<{ id: string }>(
-      inner,
-      `insert into inbox_item (id, uri, type, actor_uri, document, received_at, outcome) values (?, ?, ?, ?, ?, ?, '')
-       on conflict (uri) do nothing returning id`,
-      [newId(), id, type.slice(0, 60), actorId, JSON.stringify(raw), now()],
-    );
-    if (!fresh) return;
-    // one actor's words take effect in their order
-    const partition = createHash('sha256').update(actorId).digest('hex').slice(0, 40);
-    jobs.enqueue(inner, federation.jobs.process, { itemId: fresh.id }, { partition });
-    await inner.flush();
-  });
 }
 
 function answer(ctx: Ctx, status: number, error: string | null): void {
