@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 const FOLDER = fileURLToPath(new URL('.', import.meta.url));
 
 /** The Node that Fedify asks for: the one that is installed beside it, or the one that runs the tests. */
-export function fedifyNode(): string | null {
+function fedifyNode(): string | null {
   if (!existsSync(`${FOLDER}node_modules/@fedify/fedify`)) return null;
   const own = `${FOLDER}node_modules/node-linux-${process.arch}/bin/node`;
   if (process.platform === 'linux' && existsSync(own)) return own;
@@ -51,7 +51,7 @@ export interface FedifyReceived {
   readonly tags: readonly string[];
 }
 
-export interface FedifyNote {
+interface FedifyNote {
   readonly to: string;
   readonly id: string;
   readonly content: string;
