@@ -41,11 +41,16 @@ const BASE_MODELS: Readonly<Record<string, readonly string[]>> = {
   other: ['Other'],
 };
 
+const SEEDED: ReadonlySet<string> = new Set(Object.values(BASE_MODELS).flat());
+
+/** Whether every node has it; it comes back when it is removed, so it is hidden instead. */
+export const isSeeded = (name: string): boolean => SEEDED.has(name);
+
 /** Adds what is missing at each start; what the owner hid, moved or added stays as it is. */
 export async function seedBaseModels(em: EntityManager): Promise<void> {
   const list = Object.entries(BASE_MODELS).flatMap(([ecosystem, names]) => names.map((name) => ({ name, ecosystem })));
-  const [count] = await rows<{ n: unknown }>(em, 'select count(*) as n from base_model');
-  if (Number(count?.n ?? 0) >= list.length) return;
+  const known = new Set((await rows<{ name: string }>(em, 'select name from base_model')).map(({ name }) => name));
+  if (list.every(({ name }) => known.has(name))) return;
   const values = list.map(() => '(?, ?, ?, ?)').join(', ');
   await rows(
     em,

@@ -13,6 +13,7 @@ import {
   commentDeleted,
   commentEdited,
   imageRendered,
+  pinChanged,
   postDeleted,
   postPublished,
   postUnpublished,
@@ -40,6 +41,7 @@ import {
   sendReject,
   sendUndoFollow,
 } from './outbox/announce-follow.ts';
+import { announcePin } from './outbox/announce-pin.ts';
 import { announceComment, announceReaction, announceUnlike } from './outbox/announce-talk.ts';
 import { DELIVERY_ATTEMPTS, DELIVERY_BACK_OFF, deliver } from './outbox/deliver.ts';
 
@@ -146,6 +148,7 @@ export function openFederation(settings: FederationSettings): OpenFederation {
       leaving: job('announce-leaving', accountId, (work, payload) =>
         announceLeaving(work, federation, payload.accountId),
       ),
+      pin: job('announce-pin', pinChanged.payload, (work, payload) => announcePin(work, federation, payload)),
       backfill: job(
         'backfill',
         z.object({ followerId: z.int(), targetId: z.int() }),
@@ -170,6 +173,7 @@ type LocalJobs = Readonly<
     | 'reject'
     | 'profile'
     | 'leaving'
+    | 'pin'
     | 'backfill',
     JobDefinition
   >
@@ -195,5 +199,6 @@ function wiringOf(local: LocalJobs): Wiring {
     on(followRejected, local.reject),
     on(accountProfileChanged, local.profile),
     on(accountDeleted, local.leaving),
+    on(pinChanged, local.pin),
   ];
 }

@@ -2,19 +2,29 @@ import Router from '@koa/router';
 import { staffOnly } from '../accounts/access/guard.ts';
 import type { AdminLink } from '../accounts/deps.ts';
 import { adminPage } from '../accounts/staff/admin-page.ts';
+import {
+  addBaseModel,
+  BaseModelAct,
+  BaseModelForm,
+  type BaseModelRow,
+  changeBaseModel,
+  listBaseModels,
+} from '../catalogue/edit-base-models.ts';
 import { discardFailed, retryFailed } from '../kit/queue/failed.ts';
-import { uuidParam } from '../kit/web/forms.ts';
+import { type FormState, readForm, submitForm, uuidParam } from '../kit/web/forms.ts';
 import { t } from '../kit/web/messages.ts';
-import type { State } from '../kit/web/state.ts';
+import type { Ctx, State } from '../kit/web/state.ts';
 import { collectBlobsJob } from './collect.ts';
 import { type JobsNow, loadJobs, loadStorage, type StorageNow } from './queries.ts';
 
 export const OPERATOR_LINKS: readonly AdminLink[] = [
   { label: 'admin.jobs', href: '/admin/jobs', icon: 'history', permission: 'manageSettings' },
+  { label: 'admin.base-models', href: '/admin/base-models', icon: 'layers', permission: 'manageCatalogue' },
   { label: 'admin.storage', href: '/admin/storage', icon: 'hard-drive', permission: 'manageSettings' },
 ];
 
 const jobsPage = adminPage<JobsNow>('operator/jobs');
+const baseModelsPage = adminPage<{ readonly list: readonly BaseModelRow[] }>('operator/base-models');
 const storagePage = adminPage<StorageNow>('operator/storage');
 
 export interface OperatorDeps {
@@ -22,7 +32,7 @@ export interface OperatorDeps {
   readonly minFreeBytes: number;
 }
 
-/** `/admin/jobs` and `/admin/storage`. */
+/** `/admin/jobs`, `/admin/base-models` and `/admin/storage`. */
 export function operatorRoutes(deps: OperatorDeps): Router<State> {
   const routes = new Router<State>();
   const staff = staffOnly('manageSettings');
@@ -40,6 +50,32 @@ export function operatorRoutes(deps: OperatorDeps): Router<State> {
   routes.post('/admin/jobs/:id/delete', staff, async (ctx) => {
     await discardFailed(ctx.state.work.em, uuidParam(ctx));
     ctx.redirect('/admin/jobs?said=job-discarded');
+  });
+
+  const catalogueStaff = staffOnly('manageCatalogue');
+  const showBaseModels = async (ctx: Ctx, form?: FormState) => {
+    const list = await listBaseModels(ctx.state.work);
+    await baseModelsPage(ctx, deps, t('admin.base-models'), { list }, form);
+  };
+
+  routes.get('/admin/base-models', catalogueStaff, (ctx) => showBaseModels(ctx));
+
+  routes.post('/admin/base-models', catalogueStaff, async (ctx) => {
+    await submitForm(
+      ctx,
+      BaseModelForm,
+      async (form) => {
+        await addBaseModel(ctx.state.work, form);
+        ctx.redirect('/admin/base-models?said=base-model-added#end');
+      },
+      (form) => showBaseModels(ctx, form),
+    );
+  });
+
+  // the name is no part of the address: Civitai's spellings hold dots and spaces
+  routes.post('/admin/base-models/change', catalogueStaff, async (ctx) => {
+    await changeBaseModel(ctx.state.work, await readForm(ctx, BaseModelAct));
+    ctx.redirect('/admin/base-models');
   });
 
   routes.get('/admin/storage', staff, async (ctx) => {

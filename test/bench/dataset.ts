@@ -74,10 +74,10 @@ async function fill(path: string, { models, images }: Size): Promise<void> {
   await run(`${series(accounts)} insert into account (id, host, name, display_name, bio, links, permissions, created_at)
     select i, '', 'person' || i, 'Person ' || i, '', '[]', 7, 1700000000000 from n`);
   await run(`insert into tag (id, name) values ${WORDS.map((name, index) => `(${index + 1}, '${name}')`).join(', ')}`);
-  await run(`${series(models)} insert into model (id, owner_id, name, type, description, state, published_at, listed_at, is_local, level,
+  await run(`${series(models)} insert into model (id, owner_id, name, type, description, state, published_at, listed_at, shown_at, is_local, level,
       base_model, cover_image_id, allow_commercial_use, download_count, thumbs_up_count, image_count, created_at, updated_at)
     select i, 1 + i % ${accounts}, ${words('i')} || ' ' || i, case i % 5 when 0 then 'Checkpoint' else 'LORA' end,
-      'Trained on ' || ${words('i * 3')}, 'published', ${at('i', models)}, ${at('i', models)}, 1, case when i % 10 = 0 then 4 else 1 end,
+      'Trained on ' || ${words('i * 3')}, 'published', ${at('i', models)}, ${at('i', models)}, ${at('i', models)}, 1, case when i % 10 = 0 then 4 else 1 end,
       case i % 3 when 0 then 'SD 1.5' when 1 then 'SDXL 1.0' else 'Pony' end, i, '["Image"]', (i * 7919) % 100000, (i * 104729) % 5000,
       ${Math.round(images / models)}, ${at('i', models)}, ${at('i', models)} from n`);
   await run(`${series(models)} insert into model_version (id, model_id, name, base_model, trained_words, training_settings, state, published_at, created_at, updated_at)
@@ -87,14 +87,14 @@ async function fill(path: string, { models, images }: Size): Promise<void> {
     select i, i, 'model' || i || '.safetensors', 'SafeTensor', 1, 144000000, lower(hex(randomblob(32))), 'Success', ${at('i', models)} from n`);
   await run(`${series(models)} insert into model_tag (model_id, tag_id) select i, 1 + i % ${WORDS.length} from n`);
   // one post for each model with a tenth of the images each, so that both lists are long
-  await run(`${series(models)} insert into post (id, owner_id, version_id, title, state, published_at, listed_at, is_local, level, image_count, created_at, updated_at)
-    select i, 1 + i % ${accounts}, i, ${words('i * 5')}, 'published', ${at('i', models)} + 7000, ${at('i', models)} + 7000, 1,
+  await run(`${series(models)} insert into post (id, owner_id, version_id, title, state, published_at, listed_at, shown_at, is_local, level, image_count, created_at, updated_at)
+    select i, 1 + i % ${accounts}, i, ${words('i * 5')}, 'published', ${at('i', models)} + 7000, ${at('i', models)} + 7000, ${at('i', models)} + 7000, 1,
       case when i % 10 = 0 then 4 else 1 end, ${Math.round(images / models)}, ${at('i', models)}, ${at('i', models)} from n`);
   await run(`${series(images)} insert into image (id, post_id, owner_id, position, sha256, media_type, width, height, level, alt_text, placeholder, blur_hash,
-      listed_at, is_local, like_count, rendered_at, created_at, has_recipe, recipe)
+      listed_at, shown_at, is_local, like_count, rendered_at, created_at, has_recipe, recipe)
     select i, 1 + (i - 1) % ${models}, 1 + (1 + (i - 1) % ${models}) % ${accounts}, i / ${models}, lower(hex(randomblob(32))), 'image/png', 832, 1216,
       case when i % 10 = 0 then 4 else 1 end, ${words('i')}, ${placeholder}, 'UBL_:rOpGG-oBUNG,qRj2so|=eE1w^n4S5NH',
-      ${at('i', images)}, 1, (i * 7919) % 3000, 1767225600000, ${at('i', images)}, 1, '{"prompt":"' || ${words('i * 11')} || '"}' from n`);
+      ${at('i', images)}, ${at('i', images)}, 1, (i * 7919) % 3000, 1767225600000, ${at('i', images)}, 1, '{"prompt":"' || ${words('i * 11')} || '"}' from n`);
   await run(`${series(images)} insert into resource_use (id, image_id, position, kind, name, hash, version_id, model_id)
     select 'r' || i, i, 0, 'lora', 'style', null, 1 + (i - 1) % ${models}, 1 + (i - 1) % ${models} from n`);
   await run(`insert into search_model (rowid, name, words, body) select id, name, base_model, description from model;

@@ -57,6 +57,12 @@ test('a picture that is posted arrives, is fetched and resized, and stands in th
   const page = await bob.browser.get(`/posts/${post.id}`);
   assert.equal(page.status, 200);
   assert.match(page.text, /<strong>today<\/strong>/);
+  const there = await fetch(`${home.origin}/posts/${postId}`, { headers: { accept: 'application/activity+json' } });
+  const [sent] = ((await there.json()) as { attachment: { url: string; mediaType: string }[] }).attachment;
+  assert.match(sent?.url ?? '', /\/media\/full\/\d+\.jpg$/, 'as JPEG, which every server shows');
+  const bytes = await fetch(sent?.url ?? '');
+  assert.deepEqual([bytes.headers.get('content-type'), sent?.mediaType], ['image/jpeg', 'image/jpeg']);
+  assert.equal((await sharp(Buffer.from(await bytes.arrayBuffer())).metadata()).format, 'jpeg');
   const picture = await fetch(`${away.origin}/media/320/${image.id}.webp`);
   assert.equal(picture.status, 200);
   assert.equal(picture.headers.get('content-type'), 'image/webp');

@@ -4,11 +4,13 @@ import sharp from 'sharp';
 import { Follow } from '../../src/accounts/model.ts';
 import { Image, Post } from '../../src/gallery/model.ts';
 import { relistAfterPolicy } from '../../src/gallery/posts/relist.ts';
+import { hasHiddenText } from '../../src/gallery/recipe/stealth.ts';
 import { newId } from '../../src/kit/ids.ts';
 import { PolicyState, RESTRICTION } from '../../src/safety/policy.ts';
 import { Browser, textOf } from '../accounts/browser.ts';
 import { NOW } from '../factories/content.ts';
 import { A1111, bytesAt, generated, painter, picture, sendFiles } from './painter.ts';
+import { hide } from './recipe/carriers.ts';
 
 test('a draft, its bytes and its editor are its owner’s alone, and look like nothing to others', async (t) => {
   const { browser, visitor, other, post, ada } = await painter(t);
@@ -194,6 +196,39 @@ test('camera and place leave the original, generation data stays unless its auth
   assert.match(textOf(page.text), /keeps the recipe back/);
   assert.match((await browser.get(`/images/${madeId}`)).text, /a lighthouse at dusk/);
   assert.equal((await em.fork().findOneOrFail(Image, madeId ?? 0)).isRecipeHidden, true);
+});
+
+test('a hidden recipe leaves the pixels too: of the original, and of every size in either case', async (t) => {
+  const { browser, visitor, settle, post, ada } = await painter(t);
+  const raw = { raw: { width: 400, height: 300, channels: 4 } } as const;
+  const bytes = await sharp(hide('stealth_pnginfo', Buffer.from(A1111), 400, 300), raw)
+    .png()
+    .toBuffer();
+  const lossless = await sharp(hide('stealth_rgbinfo', Buffer.from(A1111), 400, 300), raw)
+    .webp({ lossless: true, exact: true })
+    .toBuffer();
+  const { imageIds } = await post(ada, [{ bytes }, { bytes: lossless }]);
+  for (const [id, extension] of [
+    [imageIds[0], 'png'],
+    [imageIds[1], 'webp'],
+  ] as const) {
+    const original = async () => (await bytesAt(visitor, `/media/original/${id}.${extension}`)).bytes;
+    assert.equal(await hasHiddenText(await original()), true, 'shown recipes travel as they came');
+    assert.equal(await hasHiddenText((await bytesAt(visitor, `/media/full/${id}.webp`)).bytes), false);
+
+    await browser.post(`/images/${id}/edit`, { rating: '1', hideRecipe: '1' });
+    await settle();
+    const clean = await original();
+    assert.equal(await hasHiddenText(clean), false);
+    const [before, after] = await Promise.all(
+      [extension === 'png' ? bytes : lossless, clean].map((file) => sharp(file).ensureAlpha().raw().toBuffer()),
+    );
+    assert.equal(after?.length, before?.length);
+    assert.ok(
+      after?.every((value, at) => Math.abs(value - (before?.[at] ?? 0)) <= 1),
+      'no eye sees the difference',
+    );
+  }
 });
 
 test('words in prompts, captions, names and tags are words and never markup', async (t) => {

@@ -91,3 +91,42 @@ test('every column that names bytes is known to the collection', async (t) => {
   ];
   for (const column of expected) assert.ok(named.includes(column), column);
 });
+
+test('who runs the node orders, hides, adds and removes base models, and the forms follow', async (t) => {
+  const { browser, em, ada, visitor, other } = await painter(t);
+  assert.equal((await visitor.get('/admin/base-models')).status, 302);
+  assert.equal((await (await other()).browser.get('/admin/base-models')).status, 403);
+  await makeOwner(em, ada.id);
+  const change = (name: string, act: string) => browser.post('/admin/base-models/change', { name, act });
+  const listed = async () =>
+    [...(await browser.get('/admin/base-models')).text.matchAll(/<strong>([^<]+)<\/strong>/g)].map(([, name]) => name);
+  const offered = async () =>
+    [...(await browser.get('/models')).text.matchAll(/<option value="([^"]+)"/g)].map(([, name]) => name);
+  assert.deepEqual((await listed()).slice(0, 2), ['SD 1.5', 'SD 1.4']);
+
+  await change('SD 1.4', 'up');
+  await change('SD 1.4', 'up'); // it is the first already
+  assert.deepEqual((await listed()).slice(0, 2), ['SD 1.4', 'SD 1.5']);
+  await change('Kolors', 'hide');
+  assert.equal((await offered()).includes('Kolors'), false);
+  await change('Kolors', 'show');
+  assert.equal((await offered()).includes('Kolors'), true);
+
+  const refused = await browser.post('/admin/base-models', { name: 'sd 1.5', ecosystem: 'sd1' });
+  assert.equal(refused.status, 422);
+  assert.match(refused.text, /value="sd 1\.5"/, 'the form comes back filled');
+  assert.equal((await browser.post('/admin/base-models', { name: '<b>', ecosystem: '' })).status, 422);
+  await browser.post('/admin/base-models', { name: 'Own Base', ecosystem: 'sdxl' });
+  assert.equal((await listed()).at(-1), 'Own Base');
+  assert.equal((await offered()).includes('Own Base'), true);
+
+  const version = givenVersion(em, { model: givenModel(em), baseModel: 'Own Base' });
+  await em.flush();
+  assert.equal((await change('Own Base', 'remove')).status, 409, 'a version names it');
+  version.baseModel = 'SD 1.5';
+  await em.flush();
+  assert.equal((await change('SD 2.0', 'remove')).status, 409, 'every node has it');
+  assert.equal((await change('Own Base', 'remove')).status, 302);
+  assert.equal((await listed()).includes('Own Base'), false);
+  assert.equal((await change('Own Base', 'hide')).status, 404);
+});

@@ -1,14 +1,20 @@
 import { Account } from '../../accounts/model.ts';
 import { AppError } from '../../kit/errors.ts';
+import { registrableDomain } from '../../kit/net/budget.ts';
 import { readBody } from '../../kit/web/forms.ts';
 import type { Ctx } from '../../kit/web/state.ts';
-import { actorKeys } from '../actors/load.ts';
+import { actorKeys, isActorGone } from '../actors/load.ts';
 import type { Federation } from '../deps.ts';
 import { admitActivity, MOST_BODY_BYTES } from '../gate.ts';
 import { isActorBlocked } from '../policy.ts';
+import { refuseHopeless } from './hopeless.ts';
 
-/** Activities that one host may send in a while; a busy server of ten thousand people stays below it. */
-const FROM_HOST = { name: 'inbox-host', max: 1_200, perMs: 60_000 };
+/**
+ * Activities that the hosts of one domain may send in a while; a busy server of ten thousand people stays below it, and
+ * a wildcard zone of a thousand names has no more (CVE-2022-46405).
+ */
+const FROM_DOMAIN = { name: 'inbox-domain', max: 1_200, perMs: 60_000 };
+const BODY_WITHIN_MS = 10_000;
 
 /** The door of `/inbox` and of each personal inbox: 202, or why not, within the request (DESIGN.md ruling 4). */
 export async function receive(ctx: Ctx, federation: Federation, recipientName: string | null): Promise<void> {
@@ -18,7 +24,7 @@ export async function receive(ctx: Ctx, federation: Federation, recipientName: s
     answer(ctx, 415, 'Send application/activity+json.');
     return;
   }
-  const body = await readBody(ctx, MOST_BODY_BYTES);
+  const body = await readPromptly(ctx);
   const message = {
     method: ctx.method,
     target: ctx.req.url ?? ctx.originalUrl,
@@ -34,12 +40,32 @@ export async function receive(ctx: Ctx, federation: Federation, recipientName: s
   const proven = await admitActivity(message, here, {
     loadActorKey: actorKeys(work, federation),
     isBlocked: (actorId) => isActorBlocked(federation, em, actorId),
+    isGone: (actorId) => isActorGone(work, federation, actorId),
   });
   if (proven) {
-    federation.limits.takeFor(`${FROM_HOST.name} ${new URL(proven.actorId).host}`, FROM_HOST);
+    const domain = registrableDomain(new URL(proven.actorId).hostname);
+    federation.limits.takeFor(`${FROM_DOMAIN.name} ${domain}`, FROM_DOMAIN);
+    await refuseHopeless(work, federation, proven);
     await federation.intake.keep(proven);
   }
   answer(ctx, 202, null);
+}
+
+/** A sender that lies about its length, drips, or never ends, loses the connection. */
+async function readPromptly(ctx: Ctx): Promise<Buffer> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_done, fail) => {
+    timer = setTimeout(() => fail(new AppError('malformed', 'The body took too long.')), BODY_WITHIN_MS);
+  });
+  try {
+    return await Promise.race([readBody(ctx, MOST_BODY_BYTES), late]);
+  } catch (cause) {
+    ctx.set('Connection', 'close');
+    if (cause instanceof AppError) throw cause;
+    throw new AppError('malformed', 'The body broke off.', { cause });
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 function answer(ctx: Ctx, status: number, error: string | null): void {

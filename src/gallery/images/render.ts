@@ -3,12 +3,13 @@ import { AppError } from '../../kit/errors.ts';
 import { record } from '../../kit/events/events.ts';
 import { defineJob } from '../../kit/queue/define.ts';
 import type { Files } from '../../kit/storage/files.ts';
-import { cleanCopy } from '../../kit/storage/images-clean.ts';
-import { renderSizes } from '../../kit/storage/images-render.ts';
+import { cleanCopy, evenLowestBits } from '../../kit/storage/images-clean.ts';
+import { renderJpeg, renderSizes } from '../../kit/storage/images-render.ts';
 import type { Work } from '../../kit/work.ts';
 import { imageRendered } from '../events.ts';
 import { Image, ImageSize } from '../model.ts';
 import { isGenerationData } from '../recipe/keep.ts';
+import { hasHiddenText } from '../recipe/stealth.ts';
 
 /** The widths of the addresses under `/media/`, one after the other: a kill keeps those before it. */
 const WIDTHS = [320, 640, 1280, 'full'] as const;
@@ -41,6 +42,13 @@ async function renderImage(
       done += 1;
       handle.progress(done, renditions.length);
     }
+    // a peer's picture is shown here and sent nowhere
+    const jpeg = image.isLocal ? await renderJpeg(original) : null;
+    if (jpeg) {
+      const { sha256, totalBytes } = await files.put(jpeg.bytes);
+      const { width, height } = jpeg;
+      await em.upsert(ImageSize, { image: imageId, targetWidth: 0, format: 'jpeg', sha256, totalBytes, width, height });
+    }
     await makeCleanCopy({ em, files }, imageId);
   } catch (error) {
     // a picture that does not decode will not do so next time; what the store refuses may
@@ -67,9 +75,10 @@ export async function makeCleanCopy(
   if (!image?.sha256) return null;
   const { isRecipeHidden } = image;
   const original = await readBlob(files, image.sha256);
-  const { sha256, totalBytes } = await files.put(
-    await cleanCopy(original, (text) => !isRecipeHidden && isGenerationData(text)),
-  );
+  const clean = await cleanCopy(original, (text) => !isRecipeHidden && isGenerationData(text));
+  // some tools write the recipe into the pixels as well
+  const isInPixels = isRecipeHidden && (await hasHiddenText(clean));
+  const { sha256, totalBytes } = await files.put(isInPixels ? await evenLowestBits(clean) : clean);
   // its author may have hidden the recipe in the meantime, and then these bytes must not be what is handed out
   const isStill = await em.nativeUpdate(
     Image,

@@ -1,5 +1,5 @@
 import { gunzipSync } from 'node:zlib';
-import { readPixels } from '../../kit/storage/images.ts';
+import { inspectImage, readPixels } from '../../kit/storage/images.ts';
 
 // Settings hidden in the lowest bits of the pixels, column by column, as NovelAI and an extension of A1111 do it: a
 // magic word, the length in bits (32, big-endian), then UTF-8 or gzip. They survive where text chunks are stripped.
@@ -46,6 +46,12 @@ export async function readHiddenText(
     }
   }
   return null;
+}
+
+/** Whether a still picture carries settings in its pixels. */
+export async function hasHiddenText(bytes: Uint8Array): Promise<boolean> {
+  const header = await inspectImage(bytes);
+  return header.frames === 1 && (await readHiddenText(bytes, header)) !== null;
 }
 
 async function bitsOf(

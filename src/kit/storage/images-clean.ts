@@ -1,6 +1,6 @@
 import { cleanExif, cleanXmp, type KeepText, rewriteWithout } from './carriers/clean.ts';
 import { tiffStart } from './carriers/exif.ts';
-import { inspectImage, openImage, readMetadataBlocks } from './images.ts';
+import { inspectImage, openImage, readablePng, readMetadataBlocks } from './images.ts';
 
 /**
  * The original as it is handed out: the same pixels, without data of camera and place, and with those texts that
@@ -39,4 +39,23 @@ function overwrite(file: Buffer, block: Uint8Array, made: Buffer | null, filler:
     hits += 1;
   }
   return hits > 0;
+}
+
+/**
+ * The same picture with the lowest bit of each value evened out, colours and alpha alike, without any text: what is
+ * written into these bits is gone, and no eye sees the difference. PNG stays PNG, and all else becomes lossless WebP,
+ * because a lossy format does not carry such bits.
+ */
+export async function evenLowestBits(original: Uint8Array): Promise<Buffer> {
+  const { format } = await inspectImage(original);
+  const { data, info } = await openImage(await readablePng(original, format), { ignoreIcc: true, pages: 1 })
+    .raw({ depth: 'uchar' })
+    .toBuffer({ resolveWithObject: true });
+  // upwards, so that what was opaque stays so
+  for (let at = 0; at < data.length; at += 1) data[at] = (data[at] ?? 0) | 1;
+  const { width, height, channels } = info;
+  const picture = openImage(data, { raw: { width, height, channels } });
+  return format === 'png'
+    ? picture.png({ compressionLevel: 9 }).toBuffer()
+    : picture.webp({ lossless: true }).toBuffer();
 }

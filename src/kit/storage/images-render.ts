@@ -56,20 +56,31 @@ function targetWidth({ width, height }: InspectedImage, widthName: RenditionWidt
 async function painter(input: ImageInput, image: InspectedImage): Promise<(width: number) => Sharp> {
   const isAnimated = image.frames > 1;
   if (isAnimated || image.width * image.height > MOST_SHARED_PIXELS) {
+    const isOpaque = !isAnimated && image.hasAlpha && (await isNearlyOpaque(openImage(input)));
     return (width) => {
       const source = openImage(input, { animated: isAnimated });
-      return (isAnimated ? source : source.autoOrient()).resize({ width }).toColourspace('srgb');
+      const picture = (isAnimated ? source : source.autoOrient()).resize({ width }).toColourspace('srgb');
+      return isOpaque ? picture.removeAlpha() : picture;
     };
   }
-  const { data, info } = await openImage(input)
-    .autoOrient()
-    .toColourspace('srgb')
-    .raw({ depth: 'uchar' })
-    .toBuffer({ resolveWithObject: true });
+  const upright = openImage(input).autoOrient().toColourspace('srgb');
+  const picture = image.hasAlpha && (await isNearlyOpaque(openImage(input))) ? upright.removeAlpha() : upright;
+  const { data, info } = await picture.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
   const { width: fullWidth, height, channels } = info;
   const raw = { raw: { width: fullWidth, height, channels } };
   return (width) => (width === fullWidth ? openImage(data, raw) : openImage(data, raw).resize({ width }));
 }
+
+/**
+ * Alpha that nobody sees is left out: it makes files larger, and tools hide settings in its lowest bit, which WebP keeps
+ * exactly and which their author may not want to show.
+ */
+async function isNearlyOpaque(picture: Sharp): Promise<boolean> {
+  const { channels } = await picture.stats();
+  const alpha = channels.length === 4 || channels.length === 2 ? channels.at(-1) : undefined;
+  return alpha !== undefined && alpha.min >= NEARLY_OPAQUE * (alpha.max > 255 ? 257 : 1);
+}
+const NEARLY_OPAQUE = 250;
 
 async function encodeAs(format: 'webp' | 'avif', picture: Sharp, isAnimated: boolean): Promise<Encoded> {
   const encoder =
@@ -78,6 +89,35 @@ async function encodeAs(format: 'webp' | 'avif', picture: Sharp, isAnimated: boo
       : picture.avif({ quality: 55, effort: 2, chromaSubsampling: '4:2:0' });
   const { data, info } = await encoder.toBuffer({ resolveWithObject: true });
   return { format, width: info.width, height: info.pageHeight ?? info.height, bytes: data };
+}
+
+/** At most 254 of 255 stands for what tools hide in the lowest bit of a picture that nobody can see through. */
+const LEAST_OPAQUE = 250;
+
+/**
+ * The whole picture as JPEG, for programs that show nothing newer. Null for what JPEG cannot hold: an animation, and a
+ * picture that one can see through. Throws as `renderSizes`.
+ */
+export async function renderJpeg(
+  input: ImageInput,
+): Promise<{ readonly width: number; readonly height: number; readonly bytes: Buffer } | null> {
+  const image = await inspectImage(input);
+  if (image.frames > 1) return null;
+  const readable = await readablePng(input, image.format);
+  try {
+    if (image.hasAlpha) {
+      const { channels } = await openImage(readable).stats();
+      if ((channels.at(-1)?.min ?? 0) < LEAST_OPAQUE) return null;
+    }
+    const draw = await painter(readable, image);
+    const encoder = draw(targetWidth(image, 'full'))
+      .flatten({ background: '#fff' })
+      .jpeg({ quality: 86, progressive: true });
+    const { data, info } = await encoder.toBuffer({ resolveWithObject: true });
+    return { width: info.width, height: info.height, bytes: data };
+  } catch (error) {
+    return refuseDamaged(error);
+  }
 }
 
 export interface Placeholder {
