@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { OutboxItem } from '../../src/federation/model.ts';
 import { Comment, Image, Post } from '../../src/gallery/model.ts';
 import { Job } from '../../src/kit/queue/job.ts';
 import { peerNode, settleAll } from './nodes.ts';
 import { followAccount, postPicture } from './people.ts';
+import { post, stranger } from './strangers.ts';
 
 test('of three nodes, an answer given on the third is seen on the second, and a deletion reaches both', async (t) => {
   const [a, b, c] = [await peerNode(t, '127.0.0.1'), await peerNode(t, '127.0.0.2'), await peerNode(t, '127.0.0.3')];
@@ -59,4 +61,30 @@ test('of three nodes, an answer given on the third is seen on the second, and a 
     assert.equal((await browser.get(`/posts/${id}`)).status, 410);
     assert.equal(await em.count(Job, { state: 'failed' }), 0);
   }
+});
+
+test('an answer for its author’s followers alone is not passed on', async (t) => {
+  const [a, b] = [await peerNode(t, '127.0.0.1'), await peerNode(t, '127.0.0.2')];
+  const [alice, bob] = [await a.member('alice'), await b.member('bob')];
+  await followAccount(b, bob.browser, a, 'alice', [a, b]);
+  const postId = await postPicture(alice.browser, [a, b], 'For all');
+  const v = await stranger(t, '127.0.0.3');
+  const vic = await v.actor('vic');
+  for (const [n, to] of ['https://www.w3.org/ns/activitystreams#Public', `${vic.id}/followers`].entries()) {
+    const note = {
+      ...{ id: `${v.origin}/notes/${n}`, type: 'Note', attributedTo: vic.id, to: [to], content: `<p>${n}</p>` },
+      ...{ inReplyTo: `${a.origin}/posts/${postId}`, published: a.clock.now().toISOString() },
+    };
+    v.documents.set(`/notes/${n}`, note);
+    assert.equal(await post(a, vic, { type: 'Create', to: [to], object: note }), 202);
+  }
+  await settleAll(a, b);
+  const em = a.node.orm.em.fork();
+  assert.equal(await em.count(Comment, { isLocal: false }), 2);
+  const told = await em.find(OutboxItem, { uri: { $like: '%#add-%' } });
+  assert.deepEqual(
+    told.map(({ document }) => (document as { object: string }).object),
+    [`${v.origin}/notes/0`],
+  );
+  assert.equal(await b.node.orm.em.fork().count(Comment, {}), 1);
 });

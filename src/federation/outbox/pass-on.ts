@@ -30,7 +30,8 @@ export async function passOnAnswer(
   const added = `${page.uri}#add-${comment.id}`;
   const about = [uri, `${page.uri}/replies`, followersUri(federation.origin, pageOwner.name)] as const;
   const changedAt = comment.editedAt ?? comment.createdAt;
-  if (comment.deletedAt != null || comment.withheldAt != null) {
+  // what is for fewer than see the page is not told of at all, and taken back where it became narrower
+  if (comment.deletedAt != null || comment.withheldAt != null || comment.audience !== 'page') {
     if ((await em.count(OutboxItem, { uri: { $like: `${added}-%` } })) === 0) return;
     const removed = buildRemove({ ...act, uri: `${page.uri}#remove-${comment.id}` }, ...about);
     await send(work, federation, pageOwner.id, removed, { followersOf: [pageOwner.id] });
