@@ -42,7 +42,7 @@ export interface ScriptedHost {
   site(hostname: string): Site;
 }
 
-export const PUBLIC = 'https://www.w3.org/ns/activitystreams#Public';
+const PUBLIC = 'https://www.w3.org/ns/activitystreams#Public';
 
 /** A server on a loopback address of its own that answers for many names, each with the authority's certificate. */
 export async function scriptedHost(

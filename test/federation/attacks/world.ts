@@ -51,7 +51,7 @@ export interface World extends Place, Pick<TestNode, 'node' | 'clock' | 'settle'
   nothing(mark: Mark, exceptions?: Exceptions): Promise<void>;
 }
 
-export interface Exceptions {
+interface Exceptions {
   /** URLs that N may ask for, in any order and number. */
   readonly asks?: readonly string[];
   /** Hosts whose actors may have become known. */
@@ -62,7 +62,7 @@ export interface Exceptions {
   readonly looksUp?: true;
 }
 
-export interface Mark {
+interface Mark {
   readonly rows: ReadonlyMap<string, string>;
   readonly attempts: number;
   readonly lookups: number;
