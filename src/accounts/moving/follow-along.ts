@@ -17,11 +17,7 @@ export const followAlongJob = defineJob({
  * People of this node who follow an account that moved follow the new one, and no longer the old. The caller has proven
  * the move: both accounts name each other. One after the other, so that a run that was cut off goes on.
  */
-export async function followAlong(
-  { em, now }: Pick<Work, 'em' | 'now'>,
-  accountId: number,
-  targetId: number,
-): Promise<void> {
+async function followAlong({ em, now }: Pick<Work, 'em' | 'now'>, accountId: number, targetId: number): Promise<void> {
   const target = await em.findOne(Account, { id: targetId, state: 'active' });
   if (!target || accountId === targetId) return;
   const old = { target: accountId, follower: { host: '', state: 'active' as const } };

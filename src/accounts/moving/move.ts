@@ -24,7 +24,7 @@ export interface FoundActor {
 }
 
 /** Given by the room above, because it asks the peer. Null when there is none, or when it does not answer. */
-export type FindActor = (work: Work, handle: string) => Promise<FoundActor | null>;
+type FindActor = (work: Work, handle: string) => Promise<FoundActor | null>;
 
 export interface MovingDeps {
   /** Null where the node does not federate. */

@@ -21,7 +21,7 @@ export interface ProfileHeader {
   readonly links: readonly ProfileLink[];
   readonly isBot: boolean;
   readonly isLocked: boolean;
-  /** Where this person went: a page here where that account is known, else its address. */
+  /** Where this person went: the page here of an account of elsewhere that is known, else its address. */
   readonly movedTo: { readonly label: string; readonly url: string } | null;
   readonly joinedAt: string;
   readonly followerCount: number;

@@ -13,7 +13,7 @@ export interface Wanted {
 }
 
 /** The bytes are not those that were promised. Nothing of them is left. */
-export class Mismatch extends AppError {
+class Mismatch extends AppError {
   constructor() {
     super('invalid', 'The bytes that came are not the ones that the peer had promised; they were thrown away.');
   }

@@ -78,7 +78,6 @@ const PictureDetails = z.object({
   raw: texts(40, MOST_RAW_CHARACTERS),
 });
 
-export type NoteDetails = z.output<typeof NoteDetails>;
 export type ModelDetails = z.output<typeof ModelDetails>;
 export type VersionDetails = z.output<typeof VersionDetails>;
 export type FileDetails = z.output<typeof FileDetails>;
