@@ -51,6 +51,7 @@ export async function admitActivity(
   if (await isBlocked(actorId)) return null;
 
   if (type === 'Delete' && singleIdOf(activity, 'object') === actorId) {
+    requireOwnWord(proven, here.origin);
     // Mastodon tells every server of every deleted account; whom we never knew is not asked about.
     const stored = await loadActorKey(claim.keyId, 'stored');
     if (!stored) return null;

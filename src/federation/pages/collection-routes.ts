@@ -11,6 +11,7 @@ import type { Ctx, State } from '../../kit/web/state.ts';
 import { actorUri, objectUri } from '../addresses.ts';
 import type { Federation } from '../deps.ts';
 import { isRendered, modelDocument, postDocument } from '../documents/objects.ts';
+import { findTarget } from '../ingest/target.ts';
 import { buildCreate } from '../vocabulary/activity.ts';
 import { emptyCollection } from '../vocabulary/collection.ts';
 import { type Document, withContext } from '../vocabulary/context.ts';
@@ -58,16 +59,24 @@ export function collectionRoutes(federation: Federation): Router<State> {
     routes.get(`/${folder}/:id/replies`, anyone, async (ctx) => {
       const id = kind === 'comment' ? uuidParam(ctx) : idParam(ctx);
       const uri = `${objectUri(origin, kind, { id })}/replies`;
+      await requirePublic(ctx, uri.slice(0, -'/replies'.length));
       sendActivity(ctx, withContext(await repliesOf(ctx.state.work.em, uri, kind, id)));
     });
     routes.get(`/${folder}/:id/likes`, anyone, async (ctx) => {
       const id = kind === 'comment' ? uuidParam(ctx) : idParam(ctx);
       const uri = `${objectUri(origin, kind, { id })}/likes`;
+      await requirePublic(ctx, uri.slice(0, -'/likes'.length));
       const totalItems = await ctx.state.work.em.count(Reaction, { [kind]: id });
       sendActivity(ctx, withContext({ id: uri, type: 'Collection', totalItems }));
     });
   }
   return routes;
+
+  /** What is said about a thing betrays it as the thing itself would (P02). */
+  async function requirePublic(ctx: Ctx, uri: string): Promise<void> {
+    const target = await findTarget(ctx.state.work.em, origin, uri);
+    if (!target?.isPublic) throw new AppError('not_found', 'There is no such object.');
+  }
 
   async function sendHead(ctx: Ctx, uri: string, totalItems: number): Promise<void> {
     const apex = federation.apex();

@@ -104,7 +104,7 @@ export async function loadImagePage(
      from image i join post p on p.id = i.post_id join account a on a.id = i.owner_id where i.id = ?`,
     [...accessParameters(viewer), viewer?.id ?? 0, imageId],
   );
-  if (!row) throw new AppError('not_found', 'There is no such picture.');
+  if (!row) throw new AppError('not_found', 'There is nothing at this address.');
   assertAllowed(imageVerdict(row, viewer));
   const eyes = await eyesOf(em, viewer);
   const isOwner = viewer?.id === row.owner_id;

@@ -79,7 +79,7 @@ export async function loadPostPage(
      where p.id = ?`,
     [...accessParameters(viewer), viewer?.id ?? 0, postId],
   );
-  if (!row) throw new AppError('not_found', 'There is no such post.');
+  if (!row) throw new AppError('not_found', 'There is nothing at this address.');
   assertAllowed(postVerdict(row, viewer));
   const eyes = await eyesOf(em, viewer);
   const isOwner = viewer?.id === row.owner_id;
