@@ -137,6 +137,11 @@ switch (command) {
     build();
     test(suite());
     break;
+  case 'soak':
+    install();
+    build();
+    run(process.execPath, ['--import', 'tsx', join(ROOT, 'test', 'soak', 'run.ts')]);
+    break;
   case 'bench': {
     install();
     build();

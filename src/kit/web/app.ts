@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type Router from '@koa/router';
-import Koa from 'koa';
+import Koa, { type Middleware } from 'koa';
 import { AppError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Viewer, Work } from '../work.ts';
@@ -48,6 +48,7 @@ export function makeApp(parts: AppParts): Koa<State> {
   app.use(logRequests(parts.log));
   app.use(securityHeaders(parts.isHttps));
   app.use(answerErrors(parts));
+  app.use(refuseNul);
   app.use(serveAssets as Koa.Middleware<State>);
   app.use(answerHealth(parts));
   app.use(refuseForeignRequests(parts.isCookieless));
@@ -68,6 +69,13 @@ export function makeApp(parts: AppParts): Koa<State> {
   for (const router of parts.routers) app.use(router.routes() as Koa.Middleware<State>);
   return app;
 }
+
+/** No address holds a NUL, and PostgreSQL cannot compare a text with one: better said here than in each query. */
+const refuseNul: Middleware<State> = (ctx, next) => {
+  if (!ctx.url.includes('%00')) return next();
+  const isPath = ctx.path.includes('%00');
+  throw new AppError(isPath ? 'not_found' : 'malformed', 'There is nothing at this address.');
+};
 
 function logRequests(log: Log): Koa.Middleware<State> {
   return async (ctx, next) => {
