@@ -231,6 +231,11 @@ test('R04 O11 the deletion of an actor whom we never knew ends without a fetch; 
   assert.deepEqual(await refused('unauthenticated', vics, { as: vicKey }), ['stored']);
 });
 
+test('O01 a deletion of oneself cannot take an id of another host either', async () => {
+  const goodbye = { id: `${VIC}/activities/9`, type: 'Delete', actor: MALLORY, object: MALLORY };
+  await refused('forbidden', goodbye);
+});
+
 test('R09 F12 other content types, encodings and bodies past the limit are refused before the signature is read', async () => {
   for (const contentType of ['text/plain', 'application/json', 'application/ld+json', 'multipart/form-data', '']) {
     assert.deepEqual(await refused('malformed', create(note()), { contentType }), []);

@@ -90,6 +90,17 @@ test('drafts, what is for followers, and what never was are the same 404 in JSON
   }
   assert.equal(await (await get(`/models/${draft.id}`)).text(), missing);
   assert.equal(await (await get(`/posts/${hidden.id}`)).text(), missing);
+  // what is said about a thing betrays no more than the thing itself
+  for (const end of ['replies', 'likes']) {
+    for (const thing of [`/posts/${hidden.id}`, `/models/${draft.id}`, '/posts/999', '/models/999']) {
+      const answer = await get(`${thing}/${end}`, MASTODON);
+      assert.equal(answer.status, 404, `${thing}/${end}`);
+      assert.equal(await answer.text(), missing);
+    }
+  }
+  for (const path of ['/users/a%00b', '/tags/a%00b', '/search?q=a%00b']) {
+    assert.ok([400, 404].includes((await get(path)).status), path);
+  }
   const gone = await get(`/posts/${deleted.id}`);
   assert.equal(gone.status, 410);
   const tombstone = await gone.text();
