@@ -92,7 +92,10 @@ export function openFederation(settings: FederationSettings): OpenFederation {
         lane: 'inbox',
         payload: z.object({ itemId: z.string() }),
         attempts: 8,
-        run: (work, { itemId }) => processItem(work, federation, itemId),
+        run: async (work, { itemId }) => {
+          await federation.intake.whenQuiet();
+          return processItem(work, federation, itemId);
+        },
       }),
       fetchPictures: defineJob({
         name: 'federation.fetch-pictures',

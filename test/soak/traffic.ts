@@ -92,14 +92,17 @@ const again: Act = async (place, person, postUri, ledger) => {
 const plain = { 'content-type': ACTIVITY_JSON };
 const nested = `{"a":${'['.repeat(20_000)}${']'.repeat(20_000)}}`;
 
-/** Each with the answers that may come. */
+/** Each with the answers that may come: who makes the node read a key anew too often is told to wait. */
 const HOSTILE: readonly (readonly [
   expected: readonly number[],
   attack: (place: Place, person: Person, postUri: string) => Promise<number>,
 ])[] = [
   [[401], (n, { actor }) => send(n, '/inbox', 'POST', plain, JSON.stringify({ type: 'Like', actor: actor.id }))],
   [[401], (n, { actor }, object) => post(n, actor, { type: 'Like', object }, { otherBody: '{"type":"Like"}' })],
-  [[401], (n, { actor }, object) => post(n, actor, { type: 'Like', object }, { signedPath: '/users/alice/inbox' })],
+  [
+    [401, 429],
+    (n, { actor }, object) => post(n, actor, { type: 'Like', object }, { signedPath: '/users/alice/inbox' }),
+  ],
   [[401], (n, { actor }, object) => post(n, actor, { type: 'Like', actor: 'http://127.0.9.99/users/a', object })],
   [[400, 401], (n) => send(n, '/inbox', 'POST', plain, nested)],
   [[400, 401], (n) => send(n, '/inbox', 'POST', plain, '{"id":1,"id":2,"__proto__":{}}')],

@@ -131,14 +131,9 @@ async function fetchKey(
 /** Without the actors' documents, which are as large as their hosts like. */
 async function findStoredKey(em: Work['em'], keyId: string, uri: string): Promise<ActorKey | null> {
   // nearly all keys are a fragment of the actor, some a path below it; the others are looked for on the actor's host
-  const known = (await em.count(Account, { uri })) > 0;
-  const actors = await rows<{ uri: string; keys: unknown }>(
-    em,
-    `select a.uri, r.keys from account a join remote_actor r on r.account_id = a.id
-     where ${known ? 'a.uri' : 'a.host'} = ?
-     order by case when substr(?, 1, length(a.uri)) = a.uri then 0 else 1 end limit ${MOST_OF_A_HOST}`,
-    [known ? uri : new URL(uri).host, uri],
-  );
+  const [known] = await keysOf(em, 'a.uri = ?', [uri]);
+  const nearest = `a.host = ? order by case when substr(?, 1, length(a.uri)) = a.uri then 0 else 1 end limit ${MOST_OF_A_HOST}`;
+  const actors = known ? [known] : await keysOf(em, nearest, [new URL(uri).host, uri]);
   for (const actor of actors) {
     const key = fromJson<readonly KnownKey[]>(actor.keys)?.find((one) => one.keyId === keyId);
     if (key) return { keyId, actorId: actor.uri, publicKey: key.publicKey };
@@ -147,3 +142,11 @@ async function findStoredKey(em: Work['em'], keyId: string, uri: string): Promis
 }
 
 const MOST_OF_A_HOST = 200;
+
+/** By a plain read: the ORM's would wait for the connection that writes, behind every commit. */
+const keysOf = (em: Work['em'], where: string, values: readonly string[]) =>
+  rows<{ uri: string; keys: unknown }>(
+    em,
+    `select a.uri, r.keys from account a join remote_actor r on r.account_id = a.id where ${where}`,
+    values,
+  );

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { setTimeout as wait } from 'node:timers/promises';
 import { rows } from '../../kit/database/sql.ts';
 import { AppError } from '../../kit/errors.ts';
 import { newId } from '../../kit/ids.ts';
@@ -11,6 +12,11 @@ const MOST_WAITING = 20_000;
 const COUNTED_FOR_MS = 1_000;
 /** One statement takes seven values for each, and PostgreSQL and SQLite both take thousands. */
 const MOST_AT_ONCE = 100;
+
+/** So many at once make a crowd at the door. */
+const CROWD = 8;
+const CROWD_LASTS_MS = 100;
+const LONGEST_STEP_BACK_MS = 250;
 
 interface Arrival {
   readonly proven: ProvenActivity;
@@ -29,6 +35,7 @@ export class Intake {
   readonly #process: Federation['jobs']['process'];
   readonly #arrivals: Arrival[] = [];
   #isWriting = false;
+  #crowdAt = Number.NEGATIVE_INFINITY;
   #waiting = { count: 0, at: Number.NEGATIVE_INFINITY };
 
   constructor(openWork: () => Task, process: Federation['jobs']['process']) {
@@ -44,6 +51,16 @@ export class Intake {
     });
   }
 
+  /**
+   * Before each activity is carried out: who stands at the door waits for an answer, and what is written down already
+   * does not. So the work steps back for a moment while a crowd arrives, never for longer.
+   */
+  async whenQuiet(): Promise<void> {
+    const startedAt = performance.now();
+    const isCrowded = () => performance.now() - this.#crowdAt < CROWD_LASTS_MS;
+    while (isCrowded() && performance.now() - startedAt < LONGEST_STEP_BACK_MS) await wait(CROWD_LASTS_MS / 2);
+  }
+
   async #writeAll(): Promise<void> {
     this.#isWriting = true;
     // what came in the same turn of the loop belongs to the first batch
@@ -53,6 +70,7 @@ export class Intake {
   }
 
   async #write(batch: readonly Arrival[]): Promise<void> {
+    if (batch.length >= CROWD) this.#crowdAt = performance.now();
     try {
       const work = this.#openWork();
       await this.#requireRoom(work);
