@@ -89,7 +89,7 @@ function testFiles(folder, wanted = () => true) {
 
 function test(files, env = {}) {
   if (files.length === 0) fail('There are no tests.');
-  run(process.execPath, ['--import', 'tsx', '--test', '--test-concurrency=4', '--test-timeout=300000', ...files], {
+  run(process.execPath, ['--import', 'tsx', '--test', '--test-concurrency=4', '--test-timeout=600000', ...files], {
     NODE_ENV: 'test',
     ...env,
   });
