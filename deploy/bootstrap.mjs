@@ -89,7 +89,7 @@ function testFiles(folder, wanted = () => true) {
 
 function test(files, env = {}) {
   if (files.length === 0) fail('There are no tests.');
-  run(process.execPath, ['--import', 'tsx', '--test', '--test-concurrency=4', '--test-timeout=300000', ...files], {
+  run(process.execPath, ['--import', 'tsx', '--test', '--test-concurrency=4', '--test-timeout=600000', ...files], {
     NODE_ENV: 'test',
     ...env,
   });
@@ -136,6 +136,11 @@ switch (command) {
     run('npx', ['knip']);
     build();
     test(suite());
+    break;
+  case 'soak':
+    install();
+    build();
+    run(process.execPath, ['--import', 'tsx', join(ROOT, 'test', 'soak', 'run.ts')]);
     break;
   case 'bench': {
     install();

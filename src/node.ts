@@ -8,7 +8,7 @@ import type { MikroORM } from '@mikro-orm/core';
 import type Koa from 'koa';
 import { identify } from './accounts/access/identify.ts';
 import { ApiToken, Credential, OneTimeToken, Session } from './accounts/access/model.ts';
-import type { AccountDeps } from './accounts/deps.ts';
+import type { AccountDeps, AdminLink } from './accounts/deps.ts';
 import { Invite } from './accounts/joining/model.ts';
 import { issueSetUpToken } from './accounts/joining/set-up.ts';
 import { Login } from './accounts/login.ts';
@@ -36,10 +36,24 @@ import { discoveryRoutes } from './discovery/routes.ts';
 import { resolveAccount } from './federation/actors/resolve.ts';
 import { type OpenFederation, openFederation } from './federation/federation.ts';
 import { FEDERATION_ENTITIES } from './federation/model.ts';
+import { READING_LINKS } from './federation/pages/reading-routes.ts';
 import { federationRoutes } from './federation/routes.ts';
 import type { GalleryDeps } from './gallery/deps.ts';
-import { Comment, Image, ImageRaw, ImageSize, Post, PostTag, Reaction, ResourceUse } from './gallery/model.ts';
+import {
+  Comment,
+  Image,
+  ImageMark,
+  ImageRaw,
+  ImageSize,
+  Mention,
+  Post,
+  PostTag,
+  Reaction,
+  ResourceUse,
+} from './gallery/model.ts';
+import { Pin } from './gallery/pins.ts';
 import { galleryRoutes } from './gallery/routes.ts';
+import { Share } from './gallery/shares.ts';
 import { scheduleGallerySweep } from './gallery/sweep.ts';
 import type { Config } from './kit/config.ts';
 import { migrate } from './kit/database/migrate.ts';
@@ -48,7 +62,7 @@ import { rows } from './kit/database/sql.ts';
 import { RecordedEvent } from './kit/events/model.ts';
 import { randomToken } from './kit/ids.ts';
 import { type Log, makeLog } from './kit/log.ts';
-import { makeNet, type Net } from './kit/net/net.ts';
+import { makeNet, type Net, type NetOptions } from './kit/net/net.ts';
 import type { MailTransport } from './kit/net/smtp.ts';
 import { nearbyReach, publicReach } from './kit/net/target.ts';
 import type { Lane } from './kit/queue/define.ts';
@@ -74,7 +88,7 @@ export const ENTITIES = [
   ...[Account, Follow, Block, Login, Credential, Session, ApiToken, OneTimeToken, Invite, OutboxMail],
   ...[PolicyState],
   ...[Model, ModelVersion, ModelFile, Tag, ModelTag, BaseModel, Lineage, DownloadMark, Upload],
-  ...[Post, Image, ImageRaw, ImageSize, ResourceUse, PostTag, Comment, Reaction],
+  ...[Post, Image, ImageMark, ImageRaw, ImageSize, ResourceUse, PostTag, Comment, Reaction, Mention, Pin, Share],
   ...[Generation, GenerationImage, FolderModel],
   ...FEDERATION_ENTITIES,
 ];
@@ -126,12 +140,14 @@ export interface NodeOptions {
   readonly log?: Log;
   readonly queueTimes?: Partial<QueueTimes>;
   readonly engineLimits?: Partial<EngineLimits>;
+  /** Resolver, socket policy and authority in place of the public internet's, for tests with peers of their own. */
+  readonly net?: Pick<NetOptions, 'reach' | 'resolve' | 'ca'>;
 }
 
 /** Makes all that lives as long as the process. The schema is up to date when it returns. */
 export async function openNode(
   config: Config,
-  { now = () => new Date(), log = makeLog(config.logLevel), queueTimes, engineLimits }: NodeOptions = {},
+  { now = () => new Date(), log = makeLog(config.logLevel), queueTimes, engineLimits, net: ways }: NodeOptions = {},
 ): Promise<Node> {
   const dataDir = resolve(config.dataDir);
   mkdirSync(dataDir, { recursive: true });
@@ -142,7 +158,7 @@ export async function openNode(
   const secretKey = config.secretKey ?? (await keptSecret(join(dataDir, 'secret.key')));
   const settings = new Settings();
   const reach = config.federationPrivateAddresses ? nearbyReach : publicReach;
-  const net = makeNet({ userAgent: `Tessera/${VERSION} (+${config.publicUrl.href})`, reach });
+  const net = makeNet({ userAgent: `Tessera/${VERSION} (+${config.publicUrl.href})`, reach, ...ways });
   const mailer = new Mailer(await openTransport(config), config.publicUrl);
   const limits = new RateLimits(now);
   const cookies = new Cookies(config.publicUrl.protocol === 'https:');
@@ -289,18 +305,29 @@ export async function openNode(
 /** Every address of the node: one line for each room. */
 function routersOf(parts: Parts): Router<State>[] {
   const { federation } = parts;
-  const findPeer = async (work: Work, handle: string) => (await resolveAccount(work, federation, handle))?.id ?? null;
+  const findPeer = peerFinder(federation);
   return [
-    ...federationRoutes(federation),
+    ...federationRoutes(federation, adminLinksOf(parts)),
     // the pages that everybody asks for, before the many that few do
-    discoveryRoutes({ limits: parts.limits, findPeer: federation.mode === 'off' ? null : findPeer }),
+    discoveryRoutes({ limits: parts.limits, findPeer }),
     ...accountRoutes(accountDeps(parts)),
     catalogueRoutes(catalogueDeps(parts)),
     galleryRoutes(galleryDeps(parts)),
     computeRoutes(computeDeps(parts)),
-    operatorRoutes({ adminLinks: OPERATOR_LINKS, minFreeBytes: parts.config.minFreeBytes }),
+    operatorRoutes({ adminLinks: adminLinksOf(parts), minFreeBytes: parts.config.minFreeBytes }),
   ];
 }
+
+/** Pages under `/admin` of the rooms above accounts. */
+const adminLinksOf = ({ federation }: Parts): readonly AdminLink[] => [
+  ...(federation.mode === 'off' ? [] : READING_LINKS),
+  ...OPERATOR_LINKS,
+];
+
+const peerFinder = (federation: OpenFederation) =>
+  federation.mode === 'off'
+    ? null
+    : async (work: Work, handle: string) => (await resolveAccount(work, federation, handle))?.id ?? null;
 
 function accountDeps(parts: Parts): AccountDeps {
   const { config, cookies, limits, settings, mailer, secretKey, uploadsDir } = parts;
@@ -309,7 +336,7 @@ function accountDeps(parts: Parts): AccountDeps {
     publicUrl: config.publicUrl,
     maxImageBytes: config.maxImageBytes,
     defaultQuotaBytes: config.accountQuotaBytes,
-    adminLinks: OPERATOR_LINKS,
+    adminLinks: adminLinksOf(parts),
   };
 }
 
@@ -321,9 +348,10 @@ function catalogueDeps(parts: Parts): CatalogueDeps {
   };
 }
 
-function galleryDeps({ config, limits, settings, uploadsDir }: Parts): GalleryDeps {
+function galleryDeps({ config, limits, settings, uploadsDir, federation }: Parts): GalleryDeps {
   const { publicUrl, maxImageBytes, minFreeBytes, accountQuotaBytes: defaultQuotaBytes } = config;
-  return { limits, settings, uploadsDir, publicUrl, maxImageBytes, minFreeBytes, defaultQuotaBytes };
+  const findPeer = peerFinder(federation);
+  return { limits, settings, uploadsDir, publicUrl, maxImageBytes, minFreeBytes, defaultQuotaBytes, findPeer };
 }
 
 function computeDeps({ config, generator, limits, settings }: Parts): ComputeDeps {

@@ -10,7 +10,7 @@ import type { EngineLimits } from '../src/compute/engine/watchdog.ts';
 import { readConfig } from '../src/kit/config.ts';
 import { makeLog } from '../src/kit/log.ts';
 import type { Work } from '../src/kit/work.ts';
-import { type Node, openNode, type Process } from '../src/node.ts';
+import { type Node, type NodeOptions, openNode, type Process } from '../src/node.ts';
 import { NOW } from './factories/content.ts';
 
 interface TestClock {
@@ -37,6 +37,7 @@ export interface TestNodeOptions {
   /** The real clock instead of the still one. */
   readonly realTime?: boolean;
   readonly engineLimits?: Partial<EngineLimits>;
+  readonly net?: NonNullable<NodeOptions['net']>;
 }
 
 /**
@@ -45,14 +46,15 @@ export interface TestNodeOptions {
  */
 export async function testNode(
   t: TestContext,
-  { env = {}, realTime = false, engineLimits }: TestNodeOptions = {},
+  { env = {}, realTime = false, engineLimits, net }: TestNodeOptions = {},
 ): Promise<TestNode> {
   const dataDir = await mkdtemp(join(tmpdir(), 'tessera-test-'));
-  let time = NOW.getTime();
+  // of the real clock what was passed by hand, of the still one the time itself
+  let time = realTime ? 0 : NOW.getTime();
   const clock: TestClock = {
-    now: () => (realTime ? new Date() : new Date(time)),
+    now: () => new Date(realTime ? Date.now() + time : time),
     set: (date) => {
-      time = date.getTime();
+      time = date.getTime() - (realTime ? Date.now() : 0);
     },
     pass: (ms) => {
       time += ms;
@@ -74,6 +76,7 @@ export async function testNode(
     log: makeLog(config.logLevel),
     queueTimes: { lookEveryMs: 50, graceMs: 2_000 },
     ...(engineLimits ? { engineLimits } : {}),
+    ...(net ? { net } : {}),
   });
   t.after(async () => {
     await node.close();
@@ -122,8 +125,9 @@ interface TestDatabase {
 let serial = 0;
 const free: string[] = [];
 const made: string[] = [];
-// at the end of the file, not of the test that was first
-after(() => onServer(process.env.TEST_DATABASE_URL ?? '', made.splice(0).map(dropping)));
+// at the end of the file, not of the test that was first; a benchmark that leans on this file is no test
+if (process.env.NODE_TEST_CONTEXT)
+  after(() => onServer(process.env.TEST_DATABASE_URL ?? '', made.splice(0).map(dropping)));
 
 async function testDatabase(): Promise<TestDatabase | null> {
   const server = process.env.TEST_DATABASE_URL;

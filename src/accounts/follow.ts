@@ -88,16 +88,33 @@ async function loadOwnRequest({ em, viewer }: Pick<Work, 'em' | 'viewer'>, follo
   return follow;
 }
 
-export async function listFollowRequests({ em, viewer }: Pick<Work, 'em' | 'viewer'>) {
+const MOST_SHOWN = 100;
+
+/** Whom somebody's follows are with, newest first. */
+async function listFollows(
+  { em, viewer }: Pick<Work, 'em' | 'viewer'>,
+  own: 'target' | 'follower',
+  state: 'pending' | 'accepted',
+) {
   if (!viewer) return [];
-  const where = { target: viewer.id, state: 'pending' as const };
-  const requests = await em.find(Follow, where, { populate: ['follower'], orderBy: { createdAt: 'desc' }, limit: 100 });
-  return requests.map(({ id, createdAt, follower }) => ({
-    id,
-    askedAt: createdAt.toISOString(),
-    account: follower.$,
+  const other = own === 'target' ? 'follower' : 'target';
+  const options = { populate: [other], orderBy: { createdAt: 'desc', id: 'desc' }, limit: MOST_SHOWN } as const;
+  const follows = await em.find(Follow, { [own]: viewer.id, state }, options);
+  return follows.map((follow) => ({
+    id: follow.id,
+    askedAt: follow.createdAt.toISOString(),
+    account: follow[other].$ as Account,
   }));
 }
+
+/** Who waits for the viewer's consent. */
+export const listFollowRequests = (work: Pick<Work, 'em' | 'viewer'>) => listFollows(work, 'target', 'pending');
+/** Whose consent the viewer waits for. */
+export const listOwnRequests = (work: Pick<Work, 'em' | 'viewer'>) => listFollows(work, 'follower', 'pending');
+export const listFollowers = (work: Pick<Work, 'em' | 'viewer'>) => listFollows(work, 'target', 'accepted');
+
+export const countFollowRequests = (em: Work['em'], accountId: number): Promise<number> =>
+  em.count(Follow, { target: accountId, state: 'pending' });
 
 const facts = (follow: Follow) => ({
   followId: follow.id,

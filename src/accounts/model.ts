@@ -36,6 +36,8 @@ export const Account = defineEntity({
     blurLevels: p.smallint().default(28),
     /** Follows wait for this person's consent. */
     isLocked: p.boolean().default(false),
+    /** Everybody may read who follows this person and whom they follow; else only how many. */
+    isNetworkShown: p.boolean().default(false),
     /** The actor id of a remote account. */
     uri: p.string().length(2048).nullable().unique(),
     /** The profile page of a remote account. */

@@ -2,6 +2,7 @@ import type { Settings } from '../kit/settings.ts';
 import type { Ctx } from '../kit/web/state.ts';
 import type { PageState } from '../kit/web/views.ts';
 import type { Viewer, Work } from '../kit/work.ts';
+import { countFollowRequests } from './follow.ts';
 import { Account } from './model.ts';
 import { nodeSettings } from './node-settings.ts';
 import { can } from './permissions.ts';
@@ -45,6 +46,8 @@ export async function loadPageState(
             name: viewer.name,
             displayName: account.displayName || account.name,
             avatarUrl: avatarUrl(account),
+            // nobody waits for those who let everybody in
+            ...(account.isLocked ? { waitingCount: await countFollowRequests(em, account.id) } : {}),
             can: {
               moderate: can(viewer, 'moderateContent'),
               administer: isAccountStaff(viewer) || can(viewer, 'manageSettings'),

@@ -6,13 +6,32 @@ import type { Ctx, State } from '../kit/web/state.ts';
 import { browserOnly, membersOnly, safeNext } from './access/guard.ts';
 import { blockAccount, listBlocks, unblockAccount } from './block.ts';
 import type { AccountDeps } from './deps.ts';
-import { acceptFollow, followAccount, listFollowRequests, rejectFollow, unfollowAccount } from './follow.ts';
+import {
+  acceptFollow,
+  followAccount,
+  listFollowers,
+  listFollowRequests,
+  listOwnRequests,
+  rejectFollow,
+  unfollowAccount,
+} from './follow.ts';
 import { Account, handle } from './model.ts';
 import { type AccountCard, accountCard } from './profile/header.ts';
 import { settingsPage } from './settings-page.ts';
 
+interface FollowRow {
+  readonly id: string;
+  readonly askedAt: string;
+  readonly account: AccountCard;
+}
+
 interface PeoplePage {
-  readonly requests: readonly { readonly id: string; readonly askedAt: string; readonly account: AccountCard }[];
+  /** Who waits for an answer. */
+  readonly requests: readonly FollowRow[];
+  /** Whose answer is waited for. */
+  readonly asked: readonly FollowRow[];
+  /** The newest hundred. */
+  readonly followers: readonly FollowRow[];
   readonly blocks: readonly { readonly kind: 'block' | 'mute'; readonly account: AccountCard }[];
 }
 const peoplePage = settingsPage<PeoplePage>('people');
@@ -52,10 +71,14 @@ export function peopleRoutes({ limits }: AccountDeps): Router<State> {
   }
 
   routes.get('/settings/people', browserOnly, async (ctx) => {
-    const requests = await listFollowRequests(ctx.state.work);
-    const blocks = await listBlocks(ctx.state.work);
+    const { work } = ctx.state;
+    const cards = (rows: Awaited<ReturnType<typeof listFollowRequests>>) =>
+      rows.map((one) => ({ ...one, account: accountCard(one.account) }));
+    const blocks = await listBlocks(work);
     peoplePage(ctx, {
-      requests: requests.map((one) => ({ ...one, account: accountCard(one.account) })),
+      requests: cards(await listFollowRequests(work)),
+      asked: cards(await listOwnRequests(work)),
+      followers: cards(await listFollowers(work)),
       blocks: blocks.map((one) => ({ ...one, account: accountCard(one.account) })),
     });
   });

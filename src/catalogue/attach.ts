@@ -105,7 +105,7 @@ async function prefill(
   const known = version.createdAt && (await em.count(Lineage, { child: version }));
   if (known) return;
   for (const { value } of lineage) {
-    const parent = value.hash ? await findByHash(em, value.hash) : null;
+    const parent = value.hash ? await findByHash(em, value.hash, model.owner.id) : null;
     em.create(
       Lineage,
       {
@@ -121,13 +121,16 @@ async function prefill(
   }
 }
 
-/** The public version that has this file, by any of its whole hashes or the short form of one. */
-export async function findByHash(em: Work['em'], hash: string): Promise<ModelVersion | null> {
+/** The version that has this file, by any of its whole hashes or the short form of one: an open one, or this person's. */
+export async function findByHash(em: Work['em'], hash: string, personId: number): Promise<ModelVersion | null> {
   const isShort = hash.length < 64;
   const matches = (column: string) => ({ [column]: isShort ? { $like: `${hash}%` } : hash });
   const file = await em.findOne(
     ModelFile,
-    { $or: [matches('sha256'), matches('tensorSha256')], version: { state: 'published' } },
+    {
+      $or: [matches('sha256'), matches('tensorSha256')],
+      version: { state: 'published', model: { $or: [{ visibility: { $ne: 'followers' } }, { owner: personId }] } },
+    },
     { orderBy: { id: 1 }, populate: ['version'] },
   );
   return file?.version.$ ?? null;

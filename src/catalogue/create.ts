@@ -1,4 +1,5 @@
 import { ref } from '@mikro-orm/core';
+import { rows } from '../kit/database/sql.ts';
 import { AppError } from '../kit/errors.ts';
 import { isId } from '../kit/ids.ts';
 import type { Work } from '../kit/work.ts';
@@ -17,17 +18,29 @@ export interface NewModel {
   readonly versionName?: string;
 }
 
-/** A draft with its first version; what is left open is filled in from the first file. */
+/** A draft with its first version; what is left open is filled in from the first file, and it is for whom the last was. */
 export async function createModel(
   { em, viewer, now }: Task,
   { name = '', type = 'Other', baseModel = '', description = '', versionName = 'v1.0' }: NewModel = {},
 ): Promise<ModelVersion> {
   const owner = publisher(viewer);
   const times = { createdAt: now(), updatedAt: now() };
-  const model = em.create(Model, { owner: owner.id, name, type, baseModel, description, ...times }, { persist: true });
+  const visibility = await lastVisibility(em, owner.id);
+  const words = { name, type, baseModel, description, visibility };
+  const model = em.create(Model, { owner: owner.id, ...words, ...times }, { persist: true });
   const version = em.create(ModelVersion, { model, name: versionName, baseModel, ...times }, { persist: true });
   await em.flush();
   return version;
+}
+
+/** What somebody chose last. */
+async function lastVisibility(em: Task['em'], ownerId: number): Promise<Model['visibility']> {
+  const [last] = await rows<Pick<Model, 'visibility'>>(
+    em,
+    `select visibility from model where owner_id = ? and shown_at is not null order by shown_at desc, id desc limit 1`,
+    [ownerId],
+  );
+  return last?.visibility ?? 'public';
 }
 
 /** A further version, newest first, with the words of the one before. Throws `not_found` for somebody else's model. */

@@ -31,8 +31,8 @@ export async function deleteModel(
 ): Promise<void> {
   const model = await loadOwnModel(em, viewer, modelId);
   if (model.state === 'deleted') return;
-  if (model.listedAt != null) record(em, modelUnpublished, { modelId });
-  Object.assign(model, { state: 'deleted', deletedAt: now(), listedAt: null });
+  if (model.state === 'published') record(em, modelUnpublished, { modelId });
+  Object.assign(model, { state: 'deleted', deletedAt: now(), listedAt: null, shownAt: null });
   jobs.enqueue(em, finishDeletionJob, { modelId, versionId: null }, { delayMs: UNDO_MS });
   await em.flush();
 }
@@ -42,7 +42,7 @@ export async function restoreModel({ em, viewer, now }: Task, modelId: number): 
   assertUndoable(model.deletedAt ?? null, now());
   model.deletedAt = null;
   await refresh(em, model);
-  if (model.listedAt != null) record(em, modelPublished, { modelId });
+  if (model.shownAt != null) record(em, modelPublished, { modelId });
   await em.flush();
 }
 

@@ -7,7 +7,7 @@ import { renameFiles, type VersionWithModel } from './attach.ts';
 import { parseParents, setParents } from './editing/lineage.ts';
 import { modelUpdated } from './events.ts';
 import { isLicense } from './licences.ts';
-import { ModelFile } from './model.ts';
+import { MODEL_VISIBILITIES, ModelFile } from './model.ts';
 import { loadOwnVersion } from './own.ts';
 import { refresh } from './publish.ts';
 import { parseTags, setModelTags } from './tags.ts';
@@ -56,6 +56,8 @@ export const VersionForm = z.object({
   clipSkip: optionalNumber(1, 12),
   recommendedWeight: optionalNumber(-10, 10),
   settings: line(20_000).transform(parseSettings),
+  /** Absent, or nonsense: as it was. */
+  visibility: z.enum(MODEL_VISIBILITIES).optional().catch(undefined),
   parentKind: list,
   parentText: list,
   parentWeight: list,
@@ -93,6 +95,7 @@ export async function saveVersion(
     model.isPoi = form.isPoi;
     model.isMinor = form.isMinor;
     model.isSfwOnly = form.isSfwOnly;
+    model.visibility = form.visibility ?? model.visibility;
     // with covers, the level is theirs: the gallery writes it
     if (model.coverImageId == null) model.level = form.level;
     model.updatedAt = now();

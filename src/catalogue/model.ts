@@ -1,20 +1,26 @@
 import { defineEntity, type InferEntity, p } from '@mikro-orm/core';
 import { Account } from '../accounts/model.ts';
 import type { Viewer } from '../kit/work.ts';
+import { VISIBILITIES } from '../safety/audience.ts';
 import { CONTENT_STATES, type CommercialUse, FILE_FORMATS, FILE_KINDS, MODEL_TYPES, SCAN_RESULTS } from './types.ts';
+
+/** A model is published, not sent: it has no circle of named people. */
+export const MODEL_VISIBILITIES = VISIBILITIES.filter((name) => name !== 'direct');
 
 /**
  * A model and what its lists sort by. `listedAt` is the one switch for public lists: the time of the newest public
- * version, null unless published, not deleted and not withheld.
+ * version, null unless published, public, not deleted and not withheld.
  */
 export const Model = defineEntity({
   name: 'Model',
   indexes: [
     { properties: ['listedAt', 'id'] },
+    { properties: ['shownAt', 'id'] },
     { properties: ['isLocal', 'listedAt', 'id'] },
     { properties: ['type', 'listedAt', 'id'] },
     { properties: ['baseModel', 'listedAt', 'id'] },
     { properties: ['owner', 'listedAt', 'id'] },
+    { properties: ['owner', 'shownAt', 'id'] },
     { properties: ['downloadCount', 'id'] },
     { properties: ['thumbsUpCount', 'id'] },
     { properties: ['state', 'publishAt'] },
@@ -27,10 +33,13 @@ export const Model = defineEntity({
     /** Markdown when local, unsanitised HTML when remote. */
     description: p.text().default(''),
     state: p.enum([...CONTENT_STATES]).default('draft'),
+    visibility: p.enum([...MODEL_VISIBILITIES]).default('public'),
     publishedAt: p.datetime().nullable(),
     /** When a scheduled model goes public. */
     publishAt: p.datetime().nullable(),
     listedAt: p.datetime().nullable(),
+    /** As `listedAt`, whomever it is for: what lists for those who may see it sort by. */
+    shownAt: p.datetime().nullable(),
     deletedAt: p.datetime().nullable(),
     /** When the time to undo its deletion was over; a tombstone is left. */
     purgedAt: p.datetime().nullable(),

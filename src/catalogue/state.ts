@@ -20,7 +20,8 @@ export function refreshModel(model: Model, versions: readonly VersionFacts[], is
   model.baseModel = (shown[0] ?? here[0])?.baseModel ?? '';
   const schedule = here.flatMap(({ state, publishAt }) => (state === 'scheduled' && publishAt ? [publishAt] : []));
   model.publishAt = schedule.sort((a, b) => a.getTime() - b.getTime())[0] ?? null;
-  const isListed = model.state === 'published' && !isWithheld;
-  model.listedAt = isListed ? new Date(Math.max(...times)) : null;
+  const isShown = model.state === 'published' && !isWithheld && shown.length > 0;
+  model.shownAt = isShown ? new Date(Math.max(...times)) : null;
+  model.listedAt = model.visibility === 'public' ? model.shownAt : null;
   if (shown.length > 0) model.publishedAt ??= new Date(Math.min(...times));
 }

@@ -1,4 +1,5 @@
 import type { EntityManager } from '@mikro-orm/core';
+import { MODEL_AUDIENCE, modelAudienceParameters } from '../catalogue/access.ts';
 import {
   type Eyes,
   OWNER_COLUMNS,
@@ -11,6 +12,7 @@ import {
   pictureView,
 } from '../gallery/views.ts';
 import { type Parameter, rows, toDate, toNumber } from '../kit/database/sql.ts';
+import type { Viewer } from '../kit/work.ts';
 
 export interface ModelCardView {
   readonly id: number;
@@ -59,7 +61,7 @@ export const COVER_JOIN = `left join image i on i.id = coalesce(
      order by v.position, q.id, c.position limit 1))`;
 
 const CARD_COLUMNS =
-  'm.id, m.name, m.type, m.base_model, m.download_count, m.thumbs_up_count, m.image_count, m.listed_at';
+  'm.id, m.name, m.type, m.base_model, m.download_count, m.thumbs_up_count, m.image_count, m.listed_at, m.shown_at';
 
 interface ModelCardRow extends OwnerRow, PictureRow {
   id: number;
@@ -70,6 +72,7 @@ interface ModelCardRow extends OwnerRow, PictureRow {
   thumbs_up_count: number;
   image_count: number;
   listed_at: unknown;
+  shown_at: unknown;
 }
 
 export type ModelSort = 'newest' | 'downloads' | 'likes';
@@ -90,6 +93,8 @@ export interface ModelFilter {
   /** Only models of accounts that this account follows. */
   readonly followedBy?: number | undefined;
   readonly ids?: readonly number[] | undefined;
+  /** Beside what is public, what is for this viewer; without it, what is public. */
+  readonly shownTo?: Viewer | null | undefined;
 }
 
 export interface Page<Item> {
@@ -115,13 +120,17 @@ export async function listModelCards(
   filter: ModelFilter,
   { sort = 'newest', cursor, limit = 40 }: { sort?: ModelSort; cursor?: string | undefined; limit?: number } = {},
 ): Promise<Page<ModelCardView>> {
-  const column = SORT_COLUMNS[sort];
-  const where = ['m.listed_at is not null', '(m.level & ?) <> 0'];
+  const isOfAll = filter.shownTo === undefined;
+  const column = sort === 'newest' && !isOfAll ? 'shown_at' : SORT_COLUMNS[sort];
+  const where = [isOfAll ? 'm.listed_at is not null' : 'm.shown_at is not null', '(m.level & ?) <> 0'];
   const values: Parameter[] = [eyes.levels];
   const add = (condition: string, ...given: Parameter[]) => {
     where.push(condition);
     values.push(...given);
   };
+  if (filter.shownTo !== undefined) {
+    add(`(m.listed_at is not null or ${MODEL_AUDIENCE})`, ...modelAudienceParameters(filter.shownTo));
+  }
   if (filter.type) add('m.type = ?', filter.type);
   if (filter.baseModel) add('m.base_model = ?', filter.baseModel);
   if (filter.onlyLocal) add('m.is_local = ?', true);

@@ -13,7 +13,8 @@ import { type Parameter, rows } from '../kit/database/sql.ts';
 import { count, ratioStep } from '../kit/web/filters.ts';
 import { COVER_JOIN, modelUrl, type Page, readCursor, writeCursor } from './cards.ts';
 
-export const FEED_SCOPES = ['following', 'here', 'known'] as const;
+/** `named` is what was sent to the viewer, and what they sent to people alone. */
+export const FEED_SCOPES = ['following', 'named', 'here', 'known'] as const;
 export type FeedScope = (typeof FEED_SCOPES)[number];
 
 /** One tile of the feed, as `feed-item.njk` draws it. */
@@ -40,6 +41,7 @@ export interface FeedItem {
 export interface FeedRow extends OwnerRow, PictureRow {
   kind: 'model' | 'post';
   id: number;
+  /** Or `shown_at`, in a feed of what is not for all. */
   listed_at: unknown;
   name: string;
   type: string;
@@ -82,8 +84,11 @@ export function feedQuery(
   { scope, viewerId, cursor, limit = PAGE_LENGTH }: FeedRequest,
 ): { sql: string; values: Parameter[] } {
   const place = readCursor(cursor);
+  // the feeds of everybody read what is public alone, and know nothing of who asks
+  const isPersonal = scope === 'following' || scope === 'named';
+  const at = isPersonal ? 'x.shown_at' : 'x.listed_at';
   const head = (kind: 'model' | 'post'): { sql: string; values: Parameter[] } => {
-    const where = ['x.listed_at is not null', '(x.level & ?) <> 0'];
+    const where = [`${at} is not null`, '(x.level & ?) <> 0'];
     const values: Parameter[] = [eyes.levels];
     if (scope === 'here') {
       where.push('x.is_local = ?');
@@ -91,19 +96,25 @@ export function feedQuery(
     }
     if (scope === 'following') {
       where.push(`(x.owner_id = ? or x.owner_id in (select f.target_id from follow f
-        where f.follower_id = ? and f.state = 'accepted'))`);
+        where f.follower_id = ? and f.state = 'accepted')) and x.visibility <> 'direct'`);
       values.push(viewerId ?? 0, viewerId ?? 0);
     }
+    if (scope === 'named' && kind === 'post') {
+      where.push(`(x.id in (select n.post_id from mention n where n.account_id = ?)
+        or (x.owner_id = ? and x.visibility = 'direct'))`);
+      values.push(viewerId ?? 0, viewerId ?? 0);
+    }
+    if (scope === 'named' && kind === 'model') where.push('1 = 0');
     if (place) {
       // a model and a post may share time and id; the model comes first
-      where.push(kind === 'post' ? '(x.listed_at, x.id) <= (?, ?)' : '(x.listed_at, x.id) < (?, ?)');
+      where.push(kind === 'post' ? `(${at}, x.id) <= (?, ?)` : `(${at}, x.id) < (?, ?)`);
       const id = Math.floor(place.id / 2);
       const passedModel = place.id % 2 === 0;
       values.push(new Date(place.value), kind === 'post' && !passedModel ? id - 1 : id);
     }
     return {
-      sql: `select * from (select '${kind}' as kind, x.id, x.listed_at from ${kind} x where ${where.join(' and ')}
-        order by x.listed_at desc, x.id desc limit ?) ${kind}_head`,
+      sql: `select * from (select '${kind}' as kind, x.id, ${at} as listed_at from ${kind} x where ${where.join(' and ')}
+        order by ${at} desc, x.id desc limit ?) ${kind}_head`,
       values: [...values, limit + 1],
     };
   };

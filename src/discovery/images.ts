@@ -1,4 +1,5 @@
 import type { EntityManager } from '@mikro-orm/core';
+import { accessParameters, POST_AUDIENCE } from '../gallery/access.ts';
 import {
   type Eyes,
   OWNER_COLUMNS,
@@ -9,6 +10,7 @@ import {
   pictureView,
 } from '../gallery/views.ts';
 import { type Parameter, rows } from '../kit/database/sql.ts';
+import type { Viewer } from '../kit/work.ts';
 import { type Page, readCursor, type TileView, writeCursor } from './cards.ts';
 
 export type ImageSort = 'newest' | 'likes';
@@ -25,11 +27,14 @@ export interface ImageFilter {
   readonly followedBy?: number | undefined;
   readonly baseModel?: string | undefined;
   readonly ids?: readonly number[] | undefined;
+  /** Beside what is public, what is for this viewer and not sent to named people alone; without it, what is public. */
+  readonly shownTo?: Viewer | null | undefined;
 }
 
 interface TileRow extends OwnerRow, PictureRow {
   like_count: number;
   listed_at: unknown;
+  shown_at: unknown;
 }
 
 /** Public pictures by one indexed query. */
@@ -39,13 +44,21 @@ export async function listTiles(
   filter: ImageFilter,
   { sort = 'newest', cursor, limit = 40 }: { sort?: ImageSort; cursor?: string | undefined; limit?: number } = {},
 ): Promise<Page<TileView>> {
-  const column = SORT_COLUMNS[sort];
-  const where = ['i.listed_at is not null', '(i.level & ?) <> 0'];
+  const isOfAll = filter.shownTo === undefined;
+  const column = sort === 'newest' && !isOfAll ? 'shown_at' : SORT_COLUMNS[sort];
+  const where = [isOfAll ? 'i.listed_at is not null' : 'i.shown_at is not null', '(i.level & ?) <> 0'];
   const values: Parameter[] = [eyes.levels];
   const add = (condition: string, ...given: Parameter[]) => {
     where.push(condition);
     values.push(...given);
   };
+  if (filter.shownTo !== undefined) {
+    add(
+      `(i.listed_at is not null or exists (select 1 from post p where p.id = i.post_id and p.visibility <> 'direct'
+        and ${POST_AUDIENCE}))`,
+      ...accessParameters(filter.shownTo),
+    );
+  }
   // "made with" starts from the index of resource_use, which has few rows for one model, not from the newest pictures
   if (filter.versionId) {
     add('i.id in (select r.image_id from resource_use r where r.version_id = ?)', filter.versionId);
@@ -77,7 +90,7 @@ export async function listTiles(
     em,
     `with page as (select i.id, i.${column} from image i where ${where.join(' and ')}
        order by i.${column} desc, i.id desc limit ?)
-     select ${PICTURE_COLUMNS}, i.like_count, i.listed_at, ${OWNER_COLUMNS}
+     select ${PICTURE_COLUMNS}, i.like_count, i.listed_at, i.shown_at, ${OWNER_COLUMNS}
      from page join image i on i.id = page.id join account a on a.id = i.owner_id
      order by page.${column} desc, page.id desc`,
     [...values, limit + 1],

@@ -1,6 +1,15 @@
 import { z } from 'zod';
 import { can } from '../accounts/permissions.ts';
+import {
+  assertModelAllowed,
+  MODEL_ACCESS,
+  type ModelAccessRow,
+  modelAudienceParameters,
+  modelVerdict,
+} from '../catalogue/access.ts';
 import { licenseName } from '../catalogue/licences.ts';
+import { accessParameters, POST_AUDIENCE } from '../gallery/access.ts';
+import { isPinned } from '../gallery/pins.ts';
 import { type Conversation, loadConversation } from '../gallery/talk/conversation.ts';
 import {
   type Eyes,
@@ -20,7 +29,8 @@ import { day } from '../kit/web/filters.ts';
 import { t } from '../kit/web/messages.ts';
 import type { PageHead } from '../kit/web/views.ts';
 import type { Work } from '../kit/work.ts';
-import { decide, RESTRICTION, type Subject } from '../safety/policy.ts';
+import { isOpen, type Visibility } from '../safety/audience.ts';
+import { RESTRICTION, type Subject } from '../safety/policy.ts';
 import { highestLevel, ratingLabel } from '../safety/ratings.ts';
 import { modelUrl, type TileView } from './cards.ts';
 import { listTiles } from './images.ts';
@@ -43,6 +53,7 @@ export interface ModelPage {
   readonly type: string;
   readonly baseModel: string;
   readonly rating: string;
+  readonly visibility: Visibility;
   readonly owner: OwnerView;
   readonly isRemote: boolean;
   readonly originalUrl: string | null;
@@ -51,6 +62,8 @@ export interface ModelPage {
   readonly stats: readonly { readonly label: string; readonly value: number; readonly icon: string }[];
   readonly liked: boolean;
   readonly likeCount: number;
+  /** Null for those who may not pin it. */
+  readonly pinned: boolean | null;
   readonly versions: readonly TabView[];
   readonly version: {
     readonly id: number;
@@ -78,7 +91,7 @@ export interface ModelPage {
   readonly page: PageHead;
 }
 
-interface ModelRow extends OwnerRow {
+interface ModelRow extends OwnerRow, ModelAccessRow {
   id: number;
   name: string;
   type: string;
@@ -102,6 +115,7 @@ interface ModelRow extends OwnerRow {
   uri: string | null;
   updated_at: unknown;
   cover_image_id: number | null;
+  listed_at: unknown;
 }
 
 interface VersionRow {
@@ -120,7 +134,7 @@ interface VersionRow {
 
 const MODEL_COLUMNS = `m.id, m.name, m.type, m.description, m.state, m.is_local, m.level, m.allow_no_credit,
   m.allow_commercial_use, m.allow_derivatives, m.allow_different_license, m.license_id, m.is_poi, m.is_minor, m.is_sfw_only,
-  m.download_count, m.thumbs_up_count, m.comment_count, m.image_count, m.url, m.uri, m.updated_at, m.cover_image_id`;
+  m.download_count, m.thumbs_up_count, m.comment_count, m.image_count, m.url, m.uri, m.updated_at, m.cover_image_id, m.listed_at`;
 const VERSION_COLUMNS = `v.id, v.name, v.base_model, v.changelog, v.trained_words, v.training_settings, v.clip_skip,
   v.recommended_weight, v.state, v.published_at, v.publish_at`;
 
@@ -137,8 +151,8 @@ export async function loadModelPage(
   const [[model], policies, versionRows, tagRows, eyes] = await Promise.all([
     rows<ModelRow>(
       em,
-      `select ${MODEL_COLUMNS}, ${OWNER_COLUMNS} from model m join account a on a.id = m.owner_id where m.id = ?`,
-      [modelId],
+      `select ${MODEL_COLUMNS}, ${OWNER_COLUMNS}, ${MODEL_ACCESS} from model m join account a on a.id = m.owner_id where m.id = ?`,
+      [...modelAudienceParameters(viewer), modelId],
     ),
     rows<{ target_kind: string; target_id: number; restrictions: unknown }>(
       em,
@@ -167,7 +181,7 @@ export async function loadModelPage(
   const restrictionsOf = (...kinds: string[]) =>
     policies.reduce((sum, row) => (kinds.includes(row.target_kind) ? sum | toNumber(row.restrictions) : sum), 0);
   const restrictions = restrictionsOf('model', 'account');
-  assertVisible({ ownerId: model.owner_id, state: model.state, restrictions }, work.viewer);
+  assertModelAllowed(modelVerdict(model, viewer));
 
   const isHidden = (id: number) =>
     policies.some(
@@ -208,6 +222,7 @@ export async function loadModelPage(
     type: model.type,
     baseModel: version.base_model,
     rating: ratingLabel(model.level),
+    visibility: model.access_visibility,
     owner: ownerView(model),
     isRemote: !toBoolean(model.is_local),
     originalUrl: model.url ?? model.uri,
@@ -220,6 +235,7 @@ export async function loadModelPage(
     ],
     liked,
     likeCount: model.thumbs_up_count,
+    pinned: mine && model.listed_at != null ? await isPinned(em, model.owner_id, { kind: 'model', id: modelId }) : null,
     versions: versions.map(({ id, name }) => ({
       label: name,
       href: `${url}?version=${id}`,
@@ -257,34 +273,29 @@ export async function loadModelPage(
 
 const CAN_GENERATE: ReadonlySet<string> = new Set(['Checkpoint', 'LORA', 'LoCon', 'DoRA']);
 
-function assertVisible(subject: Subject, viewer: Work['viewer']): void {
-  const verdict = decide('view', viewer, subject, can(viewer, 'moderateContent'));
-  if (verdict.allowed) return;
-  if (verdict.reason === 'gone') throw new AppError('gone', 'This model was deleted.');
-  if (verdict.reason === 'withheld') throw new AppError('withheld', 'A moderation decision keeps this model back.');
-  throw new AppError('not_found', 'There is no such model.');
-}
-
 const mayOf = (restrictions: number) => ({
   mayDownload: (restrictions & RESTRICTION.download) === 0,
   mayGenerate: (restrictions & RESTRICTION.generate) === 0,
 });
 
-/** Pictures that the owner posted to this version, in their order. */
+type Cover = PictureView & { readonly isPublic: boolean };
+
+/** Pictures that the owner posted to this version, in their order, as far as they are for this viewer. */
 async function listCovers(
-  { em }: Pick<Work, 'em'>,
+  { em, viewer }: Pick<Work, 'em' | 'viewer'>,
   model: ModelRow,
   versionId: number,
   eyes: Eyes,
-): Promise<PictureView[]> {
-  const found = await rows<PictureRow>(
+): Promise<Cover[]> {
+  const found = await rows<PictureRow & { listed_at: unknown }>(
     em,
-    `select ${PICTURE_COLUMNS} from post q join image i on i.post_id = q.id
-     where q.version_id = ? and q.owner_id = ? and q.listed_at is not null and i.listed_at is not null and (i.level & ?) <> 0
-     order by q.id, i.position limit ${MAX_COVERS}`,
-    [versionId, model.owner_id, eyes.levels],
+    `select ${PICTURE_COLUMNS}, i.listed_at from post p join image i on i.post_id = p.id
+     where p.version_id = ? and p.owner_id = ? and i.shown_at is not null and (i.level & ?) <> 0
+       and (i.listed_at is not null or ${POST_AUDIENCE})
+     order by p.id, i.position limit ${MAX_COVERS}`,
+    [versionId, model.owner_id, eyes.levels, ...accessParameters(viewer)],
   );
-  return found.map((row) => pictureView(row, eyes));
+  return found.map((row) => ({ ...pictureView(row, eyes), isPublic: row.listed_at != null }));
 }
 
 async function isLiked({ em, viewer }: Pick<Work, 'em' | 'viewer'>, modelId: number): Promise<boolean> {
@@ -333,7 +344,7 @@ function licenseView(id: string): { value: string; href?: string } {
     : { value, href: `https://spdx.org/licenses/${encodeURIComponent(id)}` };
 }
 
-function headOf(model: ModelRow, url: string, cover: PictureView | undefined): PageHead {
+function headOf(model: ModelRow, url: string, cover: Cover | undefined): PageHead {
   const description = model.description
     .replace(/<[^>]+>/g, ' ')
     .replace(/[#*_`>[\]]/g, '')
@@ -343,14 +354,26 @@ function headOf(model: ModelRow, url: string, cover: PictureView | undefined): P
     title: model.name,
     description: description || `${model.type} · ${model.owner_name}`,
     canonical: url,
-    ...(cover && !cover.sensitive ? { ogImage: `/media/1280/${cover.id}.webp` } : {}),
-    ...(model.state !== 'published' || highestLevel(model.level) > 2 ? { noindex: true } : {}),
+    ...(cover?.isPublic && !cover.sensitive && isOpen(model.access_visibility)
+      ? { ogImage: `/media/1280/${cover.id}.webp` }
+      : {}),
+    ...(model.state !== 'published' || model.access_visibility !== 'public' || highestLevel(model.level) > 2
+      ? { noindex: true }
+      : {}),
   };
 }
 
-/** Where a version is shown. Whether this viewer may see it is the page's to say. */
-export async function loadVersionUrl({ em }: Pick<Work, 'em'>, versionId: number): Promise<string> {
-  const [found] = await rows<{ model_id: number }>(em, 'select model_id from model_version where id = ?', [versionId]);
-  if (!found) throw new AppError('not_found', 'There is no such version.');
+/** Where a version is shown. Throws `not_found` also where its model is not for this viewer. */
+export async function loadVersionUrl({ em, viewer }: Pick<Work, 'em' | 'viewer'>, versionId: number): Promise<string> {
+  const [found] = await rows<ModelAccessRow & { model_id: number; state: Subject['state'] }>(
+    em,
+    `select v.model_id, v.state, ${MODEL_ACCESS} from model_version v join model m on m.id = v.model_id where v.id = ?`,
+    [...modelAudienceParameters(viewer), versionId],
+  );
+  const verdict = found && modelVerdict(found, viewer, 'view', { state: found.state });
+  // the page says of what is gone or withheld that it is
+  if (!found || (!verdict?.allowed && verdict?.reason === 'not_found')) {
+    throw new AppError('not_found', 'There is no such version.');
+  }
   return `/models/${found.model_id}?version=${versionId}`;
 }

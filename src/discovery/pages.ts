@@ -1,7 +1,9 @@
 import { z } from 'zod';
+import { assertSeesModel } from '../catalogue/access.ts';
 import { BaseModel, Tag } from '../catalogue/model.ts';
 import { MODEL_TYPES } from '../catalogue/types.ts';
 import { type Eyes, eyesOf } from '../gallery/views.ts';
+import { rows } from '../kit/database/sql.ts';
 import { AppError } from '../kit/errors.ts';
 import { t } from '../kit/web/messages.ts';
 import type { PageHead } from '../kit/web/views.ts';
@@ -182,8 +184,11 @@ export async function loadImagesPage(
   work: Pick<Work, 'em' | 'viewer' | 'now'>,
   query: z.output<typeof ImagesQuery>,
 ): Promise<ListPage<TileView>> {
-  const { em, now } = work;
-  const eyes = await eyesOf(work.em, work.viewer);
+  const { em, viewer, now } = work;
+  const eyes = await eyesOf(em, viewer);
+  const modelId = query.version ? await modelOfVersion(em, query.version) : query.model;
+  // that pictures were made with something is not told to whom it is not for
+  if (modelId !== undefined) await assertSeesModel(em, viewer, modelId);
   const { items, nextCursor } = await listTiles(
     em,
     narrowed(eyes, query.rating),
@@ -213,6 +218,11 @@ export async function loadImagesPage(
   };
 }
 
+async function modelOfVersion(em: Work['em'], versionId: number): Promise<number> {
+  const [found] = await rows<{ model_id: number }>(em, 'select model_id from model_version where id = ?', [versionId]);
+  return found?.model_id ?? 0;
+}
+
 export interface HomePage {
   readonly scopes: readonly TabView[];
   readonly items: readonly FeedItem[];
@@ -231,15 +241,16 @@ export async function loadHomePage(
 ): Promise<HomePage> {
   const { em, viewer } = work;
   const chosen: FeedScope = query.scope ?? (viewer ? 'following' : 'here');
-  const current = chosen === 'following' && !viewer ? 'here' : chosen;
+  const isPersonal = (name: FeedScope) => name === 'following' || name === 'named';
+  const current = isPersonal(chosen) && !viewer ? 'here' : chosen;
   const { items, nextCursor } = await listFeed(em, await eyesOf(work.em, work.viewer), {
     scope: current,
     viewerId: viewer?.id ?? null,
     cursor: query.cursor,
   });
-  const isFollowing = current === 'following';
+  const empty = isPersonal(current) ? current : 'here';
   return {
-    scopes: FEED_SCOPES.filter((name) => viewer || name !== 'following').map((name) => ({
+    scopes: FEED_SCOPES.filter((name) => viewer || !isPersonal(name)).map((name) => ({
       label: t(`feed.${name}`),
       href: `/?scope=${name}`,
       current: name === current,
@@ -247,10 +258,10 @@ export async function loadHomePage(
     items,
     moreUrl: moreUrlOf('/', { scope: current }, nextCursor),
     welcome: !viewer && !query.cursor,
-    emptyTitle: t(isFollowing ? 'feed.empty-following' : 'feed.empty-here'),
-    emptyText: t(isFollowing ? 'feed.empty-following-text' : 'feed.empty-here-text'),
-    emptyLabel: viewer ? t(isFollowing ? 'feed.find-people' : 'nav.upload') : '',
-    emptyHref: viewer ? (isFollowing ? '/search?kind=people' : '/upload') : '',
+    emptyTitle: t(`feed.empty-${empty}`),
+    emptyText: t(`feed.empty-${empty}-text`),
+    emptyLabel: viewer ? t(empty === 'here' ? 'nav.upload' : 'feed.find-people') : '',
+    emptyHref: viewer ? (empty === 'here' ? '/upload' : '/search?kind=people') : '',
   };
 }
 
@@ -265,14 +276,14 @@ export interface TagPage {
   readonly page: PageHead;
 }
 
-/** Throws `not_found` for a tag that nobody ever used. */
+/** Throws `not_found` for a tag that nothing public bears: what others call their private things is theirs. */
 export async function loadTagPage(
   work: Pick<Work, 'em' | 'viewer'>,
   name: string,
   { show, cursor: place }: z.output<typeof TagQuery>,
 ): Promise<TagPage> {
   const found = await work.em.findOne(Tag, { name: name.toLowerCase() });
-  if (!found) throw new AppError('not_found', 'There is no such tag.');
+  if (!found || !(await isTagKnown(work.em, found.id))) throw new AppError('not_found', 'There is no such tag.');
   const eyes = await eyesOf(work.em, work.viewer);
   const path = `/tags/${encodeURIComponent(found.name)}`;
   const models = show === 'models' ? await listModelCards(work.em, eyes, { tagId: found.id }, { cursor: place }) : null;
@@ -289,4 +300,16 @@ export async function loadTagPage(
     moreUrl: moreUrlOf(path, { show }, models?.nextCursor ?? images?.nextCursor ?? null),
     page: { title: `#${found.name}`, canonical: path },
   };
+}
+
+async function isTagKnown(em: Work['em'], tagId: number): Promise<boolean> {
+  const found = await rows(
+    em,
+    `select 1 as one where exists (select 1 from model_tag x join model m on m.id = x.model_id
+         where x.tag_id = ? and m.listed_at is not null)
+       or exists (select 1 from post_tag x join post p on p.id = x.post_id
+         where x.tag_id = ? and p.listed_at is not null)`,
+    [tagId, tagId],
+  );
+  return found.length > 0;
 }

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { loadProfileHeader, type ProfileHeader } from '../accounts/profile/header.ts';
-import { eyesOf } from '../gallery/views.ts';
+import { listPins } from '../gallery/pins.ts';
+import { type Eyes, eyesOf } from '../gallery/views.ts';
+import { inList, rows } from '../kit/database/sql.ts';
 import { t } from '../kit/web/messages.ts';
 import type { PageHead } from '../kit/web/views.ts';
 import type { Work } from '../kit/work.ts';
@@ -15,6 +17,10 @@ export const ProfileQuery = z.object({
 
 export interface ProfilePage {
   readonly profile: ProfileHeader;
+  /** Where visitors follow a person of this node from elsewhere; '' where nobody can. */
+  readonly remoteFollowUrl: string;
+  /** What the person keeps at the top; on the first page alone. */
+  readonly pinned: { readonly models: readonly ModelCardView[]; readonly posts: readonly TileView[] };
   readonly tabItems: readonly TabView[];
   readonly models: readonly ModelCardView[] | null;
   readonly images: readonly TileView[] | null;
@@ -27,11 +33,12 @@ export async function loadProfilePage(
   work: Pick<Work, 'em' | 'viewer'>,
   { name, host }: { name: string; host: string },
   { show, cursor }: z.output<typeof ProfileQuery>,
+  federates: boolean,
 ): Promise<ProfilePage> {
   const { em } = work;
   const profile = await loadProfileHeader(work, name, host);
   const eyes = await eyesOf(work.em, work.viewer);
-  const filter = { ownerId: profile.id };
+  const filter = { ownerId: profile.id, shownTo: work.viewer };
   let images = show === 'models' ? null : await listTiles(em, eyes, filter, { cursor });
   const models =
     show === 'models' || (!show && images?.items.length === 0)
@@ -42,6 +49,8 @@ export async function loadProfilePage(
   const nextCursor = (images ?? models)?.nextCursor;
   return {
     profile,
+    remoteFollowUrl: federates && profile.host === '' ? `/accounts/${profile.id}/remote-follow` : '',
+    pinned: show || cursor ? { models: [], posts: [] } : await loadPinned(em, eyes, profile.id),
     tabItems: (['images', 'models'] as const).map((kind) => ({
       label: t(`profile.${kind}`),
       href: addressOf(profile.url, { show: kind }),
@@ -52,6 +61,28 @@ export async function loadProfilePage(
     moreUrl: nextCursor ? addressOf(profile.url, { show: current, cursor: nextCursor }) : '',
     page: { title: `${profile.displayName} (${profile.handle})`, canonical: profile.url },
   };
+}
+
+async function loadPinned(em: Work['em'], eyes: Eyes, accountId: number): Promise<ProfilePage['pinned']> {
+  const pins = await listPins(em, accountId);
+  const idsOf = (kind: 'model' | 'post') => pins.filter((pin) => pin.kind === kind).map(({ id }) => id);
+  const modelIds = idsOf('model');
+  const postIds = idsOf('post');
+  const models = modelIds.length > 0 ? (await listModelCards(em, eyes, { ids: modelIds })).items : [];
+  const firsts = await rows<{ id: number; post_id: number; image_count: number }>(
+    em,
+    `select i.id, p.id as post_id, p.image_count from post p join image i on i.id = (select c.id from image c
+       where c.post_id = p.id and c.listed_at is not null and (c.level & ?) <> 0 order by c.position, c.id limit 1)
+     where p.id in (${inList(postIds)})`,
+    [eyes.levels, ...postIds],
+  );
+  const tiles = firsts.length > 0 ? (await listTiles(em, eyes, { ids: firsts.map(({ id }) => id) })).items : [];
+  const posts = postIds.flatMap((postId) => {
+    const first = firsts.find(({ post_id }) => post_id === postId);
+    const tile = tiles.find(({ id }) => id === first?.id);
+    return tile && first ? [{ ...tile, url: `/posts/${postId}`, imageCount: first.image_count }] : [];
+  });
+  return { models: modelIds.flatMap((id) => models.find((card) => card.id === id) ?? []), posts };
 }
 
 /** `@name` or `@name@host` of a path; null for anything else. */

@@ -66,7 +66,7 @@ export function discoveryRoutes({ limits, findPeer }: DiscoveryDeps): Router<Sta
   routes.get('/:handle', async (ctx, next) => {
     const handle = readHandle(ctx.params.handle ?? '');
     if (!handle) return next();
-    profilePage(ctx, await loadProfilePage(ctx.state.work, handle, readQuery(ctx, ProfileQuery)));
+    profilePage(ctx, await loadProfilePage(ctx.state.work, handle, readQuery(ctx, ProfileQuery), findPeer !== null));
   });
   return routes;
 }

@@ -7,7 +7,11 @@ export const actorUri = (
   account: Pick<Account, 'host' | 'name'> & { uri?: string | null | undefined },
 ): string => (account.host === '' ? `${origin}/users/${account.name}` : (account.uri ?? ''));
 
+/** The part before the host in the handle of the node itself: `@node.example@node.example`. */
+export const nodeActorName = (host: string): string => host.replace(/[^a-z0-9_.-]/gi, '_');
 export const nodeActorUri = (origin: string): string => `${origin}/actor`;
+/** What somebody keeps at the top of their profile. */
+export const featuredUri = (origin: string, name: string): string => `${origin}/users/${name}/featured`;
 export const followersUri = (origin: string, name: string): string => `${origin}/users/${name}/followers`;
 
 export type ObjectKind = 'model' | 'version' | 'post' | 'image' | 'comment';

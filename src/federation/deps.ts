@@ -8,6 +8,7 @@ import type { Settings } from '../kit/settings.ts';
 import type { RateLimits } from '../kit/web/rate-limit.ts';
 import type { Work } from '../kit/work.ts';
 import type { Apex } from './apex.ts';
+import type { Intake } from './inbox/intake.ts';
 import type { ActorKey } from './signatures/verify.ts';
 
 /** What federation leans on; made by the composition root. */
@@ -46,4 +47,5 @@ export interface Federation extends FederationSettings {
   readonly apex: () => Apex;
   /** Keys that are being fetched: a burst from a server that is new here asks it once. */
   readonly keysUnderWay: Map<string, Promise<ActorKey | null>>;
+  readonly intake: Intake;
 }

@@ -13,6 +13,7 @@ import {
   commentDeleted,
   commentEdited,
   imageRendered,
+  pinChanged,
   postDeleted,
   postPublished,
   postUnpublished,
@@ -26,6 +27,7 @@ import { readDocument } from './actors/load.ts';
 import { type Apex, openApex } from './apex.ts';
 import { apexStore } from './apex-store.ts';
 import type { Federation, FederationSettings } from './deps.ts';
+import { Intake } from './inbox/intake.ts';
 import { processItem } from './inbox/process.ts';
 import { backfill } from './ingest/backfill.ts';
 import { fetchFaces } from './ingest/fetch-faces.ts';
@@ -39,6 +41,7 @@ import {
   sendReject,
   sendUndoFollow,
 } from './outbox/announce-follow.ts';
+import { announcePin } from './outbox/announce-pin.ts';
 import { announceComment, announceReaction, announceUnlike } from './outbox/announce-talk.ts';
 import { DELIVERY_ATTEMPTS, DELIVERY_BACK_OFF, deliver } from './outbox/deliver.ts';
 
@@ -54,13 +57,15 @@ const gone = ends.extend({ uri: z.string().nullable() });
 export function openFederation(settings: FederationSettings): OpenFederation {
   const { origin, host } = settings.publicUrl;
   let apex: Apex | null = null;
+  const jobs = peerJobs();
   const federation: Federation = {
     ...settings,
     origin,
     host,
-    jobs: peerJobs(),
+    jobs,
     apex: () => (apex ??= openParts()),
     keysUnderWay: new Map(),
+    intake: new Intake(settings.openWork, jobs.process),
   };
   const local = localJobs();
   const jobList = [...Object.values(federation.jobs), ...Object.values(local)] as readonly JobDefinition[];
@@ -87,7 +92,10 @@ export function openFederation(settings: FederationSettings): OpenFederation {
         lane: 'inbox',
         payload: z.object({ itemId: z.string() }),
         attempts: 8,
-        run: (work, { itemId }) => processItem(work, federation, itemId),
+        run: async (work, { itemId }) => {
+          await federation.intake.whenQuiet();
+          return processItem(work, federation, itemId);
+        },
       }),
       fetchPictures: defineJob({
         name: 'federation.fetch-pictures',
@@ -143,6 +151,7 @@ export function openFederation(settings: FederationSettings): OpenFederation {
       leaving: job('announce-leaving', accountId, (work, payload) =>
         announceLeaving(work, federation, payload.accountId),
       ),
+      pin: job('announce-pin', pinChanged.payload, (work, payload) => announcePin(work, federation, payload)),
       backfill: job(
         'backfill',
         z.object({ followerId: z.int(), targetId: z.int() }),
@@ -167,6 +176,7 @@ type LocalJobs = Readonly<
     | 'reject'
     | 'profile'
     | 'leaving'
+    | 'pin'
     | 'backfill',
     JobDefinition
   >
@@ -192,5 +202,6 @@ function wiringOf(local: LocalJobs): Wiring {
     on(followRejected, local.reject),
     on(accountProfileChanged, local.profile),
     on(accountDeleted, local.leaving),
+    on(pinChanged, local.pin),
   ];
 }

@@ -1,6 +1,6 @@
 import { AppError } from '../kit/errors.ts';
 import { readMediaType } from '../kit/net/media-type.ts';
-import type { Net } from '../kit/net/net.ts';
+import type { Net, Reply } from '../kit/net/net.ts';
 import { type Json, parsePeerJson } from './json.ts';
 import { knock } from './knock.ts';
 import { type ApObject, normalise } from './normalise.ts';
@@ -42,10 +42,12 @@ export async function fetchDocument(fetcher: DocumentFetcher, id: string): Promi
   return second;
 }
 
-async function fetchOnce(
-  { net, ownOrigin, key, forgetFailureAfterMs }: DocumentFetcher,
-  id: string,
-): Promise<(FetchedDocument & { url: URL }) | null> {
+/** True when the object's own address answers 410. Throws as `fetchDocument` does. */
+export async function isGoneAtHome(fetcher: DocumentFetcher, id: string): Promise<boolean> {
+  return (await ask(fetcher, id)).status === 410;
+}
+
+async function ask({ net, ownOrigin, key, forgetFailureAfterMs }: DocumentFetcher, id: string): Promise<Reply> {
   const address = id.split('#')[0] ?? id;
   if (!readId(address, ownOrigin) || isOwnId(address, ownOrigin)) {
     throw new AppError('invalid', 'This is not the address of an object elsewhere.');
@@ -53,9 +55,13 @@ async function fetchOnce(
   const headers = { accept: `${ACTIVITY_JSON}, ${LD_JSON}` };
   const memory = forgetFailureAfterMs === undefined ? {} : { forgetFailureAfterMs };
   const signed = { url: address, method: 'GET', body: null, headers, first: 'cavage', now: () => new Date() } as const;
-  const reply = key
+  return key
     ? (await knock(net, { ...signed, key, ...memory })).reply
     : await net.peerFetch(address, { headers, ...memory });
+}
+
+async function fetchOnce(fetcher: DocumentFetcher, id: string): Promise<(FetchedDocument & { url: URL }) | null> {
+  const reply = await ask(fetcher, id);
   if (reply.status === 404 || reply.status === 410) return null;
   if (reply.status !== 200) throw new AppError('unavailable', `The peer answered ${reply.status}.`);
   if (!isActivityPub(reply.headers['content-type'])) {

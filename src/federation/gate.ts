@@ -23,6 +23,8 @@ export interface GateDependencies {
   readonly loadActorKey: LoadActorKey;
   /** Blocked actors and hosts end here, before anything is fetched for them. They are told nothing. */
   readonly isBlocked: (actorId: string) => Promise<boolean>;
+  /** True when the host of a known actor says itself that the actor is gone. Nobody is asked about unknown ones. */
+  readonly isGone: (actorId: string) => Promise<boolean>;
 }
 
 /**
@@ -33,7 +35,7 @@ export interface GateDependencies {
 export async function admitActivity(
   message: SignedMessage & { readonly contentType: string | undefined; readonly contentEncoding: string | undefined },
   here: Here,
-  { loadActorKey, isBlocked }: GateDependencies,
+  { loadActorKey, isBlocked, isGone }: GateDependencies,
 ): Promise<ProvenActivity | null> {
   if (message.body.length > MOST_BODY_BYTES)
     throw new AppError('too_large', 'An activity of this size is not accepted.');
@@ -54,8 +56,10 @@ export async function admitActivity(
     requireOwnWord(proven, here.origin);
     // Mastodon tells every server of every deleted account; whom we never knew is not asked about.
     const stored = await loadActorKey(claim.keyId, 'stored');
+    if (stored?.actorId === actorId && fits(claim, stored)) return proven;
+    // the key may have gone with its actor, or been rotated before: then its host's own word counts (O11)
+    if (await isGone(actorId)) return proven;
     if (!stored) return null;
-    if (stored.actorId === actorId && fits(claim, stored)) return proven;
     throw new AppError('unauthenticated', 'The signature does not fit the key of the actor.');
   }
 

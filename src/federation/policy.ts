@@ -1,6 +1,6 @@
 import type { EntityManager } from '@mikro-orm/core';
 import { z } from 'zod';
-import { Account } from '../accounts/model.ts';
+import { rows } from '../kit/database/sql.ts';
 import { defineSettings } from '../kit/settings.ts';
 import type { Federation } from './deps.ts';
 
@@ -34,5 +34,6 @@ export async function isActorBlocked(
   actorUri: string,
 ): Promise<boolean> {
   if (!(await isHostAllowed(federation, em, new URL(actorUri).host))) return true;
-  return (await em.count(Account, { uri: actorUri, state: 'suspended' })) > 0;
+  const [suspended] = await rows(em, `select 1 from account where uri = ? and state = 'suspended'`, [actorUri]);
+  return suspended !== undefined;
 }

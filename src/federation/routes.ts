@@ -1,20 +1,28 @@
 import Router from '@koa/router';
 import { anyone } from '../accounts/access/guard.ts';
+import type { AdminLink } from '../accounts/deps.ts';
 import { AppError } from '../kit/errors.ts';
 import { failureOf } from '../kit/web/errors.ts';
 import type { Ctx, State } from '../kit/web/state.ts';
 import type { Federation } from './deps.ts';
 import { receive } from './inbox/receive.ts';
+import { openDoor } from './pages/asker.ts';
 import { collectionRoutes } from './pages/collection-routes.ts';
 import { discoveryOfPeers } from './pages/discovery-routes.ts';
+import { fileRoutes } from './pages/file-routes.ts';
+import { interactionRoutes } from './pages/interaction-routes.ts';
 import { answerPeers } from './pages/negotiate.ts';
+import { nsRoutes } from './pages/ns-routes.ts';
 import { objectRoutes } from './pages/object-routes.ts';
+import { readingRoutes } from './pages/reading-routes.ts';
+import { threadRoutes } from './pages/thread-routes.ts';
 
 /** All that peers ask for. They stand before the pages, which share their addresses. */
-export function federationRoutes(federation: Federation): Router<State>[] {
-  if (federation.mode === 'off') return [];
+export function federationRoutes(federation: Federation, adminLinks: readonly AdminLink[]): Router<State>[] {
+  if (federation.mode === 'off') return [nsRoutes()];
   const all = new Router<State>();
-  all.get(/.*/, answerPeers);
+  const door = openDoor(federation);
+  all.get(/.*/, answerPeers(door));
 
   const inboxes = new Router<State>();
   const post = async (ctx: Ctx, name: string | null) => {
@@ -39,5 +47,16 @@ export function federationRoutes(federation: Federation): Router<State>[] {
   inboxes.all('/inbox', anyone, notHere);
   inboxes.all('/users/:name/inbox', anyone, notHere);
 
-  return [all, inboxes, discoveryOfPeers(federation), collectionRoutes(federation), objectRoutes(federation)];
+  return [
+    all,
+    inboxes,
+    discoveryOfPeers(federation),
+    collectionRoutes(federation, door),
+    threadRoutes(federation, door),
+    objectRoutes(federation, door),
+    fileRoutes(door),
+    interactionRoutes(federation),
+    nsRoutes(),
+    readingRoutes(federation, adminLinks),
+  ];
 }

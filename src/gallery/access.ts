@@ -1,10 +1,12 @@
+import type { EntityManager } from '@mikro-orm/core';
 import { can } from '../accounts/permissions.ts';
+import { MODEL_ACCESS, type ModelAccessRow, modelAudienceParameters, modelVerdict } from '../catalogue/access.ts';
 import type { ContentState } from '../catalogue/types.ts';
-import { type Parameter, toNumber } from '../kit/database/sql.ts';
+import { type Parameter, rows, toBoolean } from '../kit/database/sql.ts';
 import { AppError } from '../kit/errors.ts';
 import type { Viewer } from '../kit/work.ts';
+import { askerParameters, followsSql, isOpen, namedSql, type Visibility } from '../safety/audience.ts';
 import { type Act, decide, type Subject, type Verdict } from '../safety/policy.ts';
-import type { VISIBILITIES } from './model.ts';
 
 // Who may see what, for pages and bytes alike: one row of facts, read beside whatever else a query wants, then the one
 // decide() of safety. Ratings are not among them: they say what is listed and shown unasked, not what is secret.
@@ -12,25 +14,33 @@ import type { VISIBILITIES } from './model.ts';
 const restrictionsOf = (kind: string, id: string): string =>
   `coalesce((select s.restrictions from policy_state s where s.target_kind = '${kind}' and s.target_id = ${id}), 0)`;
 
-/** Columns for a query over `post p`; takes `accessParameters`. */
+/** Is the post `p` for the asker, apart from its state? Takes `accessParameters`. */
+export const POST_AUDIENCE = `(p.visibility in ('public', 'unlisted') or p.owner_id = ?
+  or (p.visibility = 'followers' and ${followsSql('p.owner_id')}) or ${namedSql('post', 'p.id')})`;
+/** What each of the conditions and columns of this file takes. */
+export const accessParameters = (viewer: Viewer | null): Parameter[] => [
+  viewer?.id ?? 0,
+  ...askerParameters(viewer),
+  ...askerParameters(viewer),
+];
+
+/** Columns for a query over `post p`. */
 export const POST_ACCESS = `p.owner_id as access_owner, p.state as access_state, p.visibility as access_visibility,
-  ${restrictionsOf('post', 'p.id')} as post_restrictions, ${restrictionsOf('account', 'p.owner_id')} as account_restrictions,
-  case when p.visibility = 'followers' then (select count(*) from follow f where f.follower_id = ?
-    and f.target_id = p.owner_id and f.state = 'accepted') else 0 end as is_follower`;
+  p.published_at as access_published_at, case when ${POST_AUDIENCE} then 1 else 0 end as is_audience,
+  ${restrictionsOf('post', 'p.id')} as post_restrictions, ${restrictionsOf('account', 'p.owner_id')} as account_restrictions`;
 
 /** Columns for a query over `image i` and its `post p`. */
 export const IMAGE_ACCESS = `${POST_ACCESS}, i.level as access_level, i.deleted_at as access_deleted_at,
   ${restrictionsOf('image', 'i.id')} as image_restrictions`;
 
-export const accessParameters = (viewer: Viewer | null): Parameter[] => [viewer?.id ?? 0];
-
 export interface PostAccessRow {
   access_owner: number;
   access_state: ContentState;
-  access_visibility: (typeof VISIBILITIES)[number];
+  access_visibility: Visibility;
+  access_published_at: unknown;
+  is_audience: unknown;
   post_restrictions: number;
   account_restrictions: number;
-  is_follower: unknown;
 }
 
 export interface ImageAccessRow extends PostAccessRow {
@@ -53,6 +63,10 @@ export function imageVerdict(row: ImageAccessRow, viewer: Viewer | null, act: Ac
   return verdictOf(row, viewer, act, state, restrictions);
 }
 
+/** Anybody may have it, so caches on the way may keep it. */
+export const isForEverybody = (row: ImageAccessRow): boolean =>
+  isOpen(row.access_visibility) && imageVerdict(row, null).allowed;
+
 function verdictOf(
   row: PostAccessRow,
   viewer: Viewer | null,
@@ -60,22 +74,10 @@ function verdictOf(
   state: Subject['state'],
   restrictions: number,
 ): Verdict {
-  const canModerate = can(viewer, 'moderateContent');
-  const verdict = decide(act, viewer, { ownerId: row.access_owner, state, restrictions }, canModerate);
-  if (!verdict.allowed || viewer?.id === row.access_owner || canModerate) return verdict;
-  return isAudience(row) ? verdict : { allowed: false, reason: 'not_found' };
-}
-
-function isAudience(row: PostAccessRow): boolean {
-  switch (row.access_visibility) {
-    case 'public':
-    case 'unlisted':
-      return true;
-    case 'followers':
-      return toNumber(row.is_follower) > 0;
-    case 'direct':
-      return false;
-  }
+  // that a draft was there, and is not any more, is nobody's business either
+  const isForViewer = toBoolean(row.is_audience) && (state !== 'deleted' || row.access_published_at != null);
+  const subject = { ownerId: row.access_owner, state, restrictions, isForViewer };
+  return decide(act, viewer, subject, can(viewer, 'moderateContent'));
 }
 
 /** Throws what a page answers: `not_found`, `gone` or `withheld`. */
@@ -84,5 +86,140 @@ export function assertAllowed(verdict: Verdict): void {
   if (verdict.reason === 'gone') throw new AppError('gone', 'This was deleted.');
   if (verdict.reason === 'withheld')
     throw new AppError('withheld', 'This was withheld by the moderators of this node.');
-  throw new AppError('not_found', 'There is nothing at this address.');
+  throw nothing();
+}
+
+/** The same for what is not there and for what is not for the viewer, so that nobody learns what exists. */
+export const nothing = () => new AppError('not_found', 'There is nothing at this address.');
+
+/** Is the comment `c` for the asker, who sees its page? A narrow one names whose page it is and whom it answers. */
+export const COMMENT_AUDIENCE = `(c.audience = 'page' or c.author_id = ?
+  or (c.audience = 'followers' and ${followsSql('c.author_id')}) or ${namedSql('comment', 'c.id')})`;
+
+/** What one may look at, talk about or like. */
+export type Target =
+  | { readonly kind: 'model' | 'post' | 'image'; readonly id: number }
+  | { readonly kind: 'comment'; readonly id: string };
+
+export interface Look {
+  readonly verdict: Verdict;
+  readonly ownerId: number;
+  readonly visibility: Visibility;
+  /** Of the row itself, not of what it stands under. */
+  readonly isLocal: boolean;
+}
+
+/**
+ * The one question of everybody who asks for a thing by its id: pages, likes, answers, and peers, whose verified actor
+ * is the viewer. Null, or the verdict `not_found`, for what is not for them, as if it did not exist.
+ */
+export async function lookAt(
+  em: EntityManager,
+  viewer: Viewer | null,
+  target: Target,
+  act: Act = 'view',
+): Promise<Look | null> {
+  const { kind, id } = target;
+  if (kind === 'comment') return lookAtComment(em, viewer, String(id), act);
+  if (kind === 'model') {
+    const [row] = await rows<ModelAccessRow & { is_local: unknown }>(
+      em,
+      `select ${MODEL_ACCESS}, m.is_local from model m where m.id = ?`,
+      [...modelAudienceParameters(viewer), id],
+    );
+    return row ? lookOf(row, modelVerdict(row, viewer, act)) : null;
+  }
+  const [row] = await rows<ImageAccessRow & { is_local: unknown }>(
+    em,
+    kind === 'post'
+      ? `select ${POST_ACCESS}, p.is_local from post p where p.id = ?`
+      : `select ${IMAGE_ACCESS}, i.is_local from image i join post p on p.id = i.post_id where i.id = ?`,
+    [...accessParameters(viewer), id],
+  );
+  if (!row) return kind === 'image' ? lookAtMark(em, viewer, id, act) : null;
+  return lookOf(row, kind === 'post' ? postVerdict(row, viewer, act) : imageVerdict(row, viewer, act));
+}
+
+/** A picture that is not there any more: gone, for those whom its post is or was for. */
+async function lookAtMark(em: EntityManager, viewer: Viewer | null, id: number, act: Act): Promise<Look | null> {
+  const [row] = await rows<PostAccessRow & { is_local: unknown }>(
+    em,
+    `select ${POST_ACCESS}, k.is_local from image_mark k join post p on p.id = k.post_id where k.id = ?`,
+    [...accessParameters(viewer), id],
+  );
+  if (!row) return null;
+  return lookOf(row, verdictOf(row, viewer, act, 'deleted', row.post_restrictions | row.account_restrictions));
+}
+
+/** Throws `gone` for a picture that was there for this viewer, else `not_found`. */
+export async function refuseImage(em: EntityManager, viewer: Viewer | null, id: number): Promise<never> {
+  const look = await lookAt(em, viewer, { kind: 'image', id });
+  if (look?.verdict.allowed === false && look.verdict.reason === 'gone')
+    throw new AppError('gone', 'This was deleted.');
+  throw nothing();
+}
+
+interface LookedAt {
+  readonly access_owner: number;
+  readonly access_visibility: Visibility;
+  readonly is_local: unknown;
+}
+
+const lookOf = (row: LookedAt, verdict: Verdict): Look => ({
+  verdict,
+  ownerId: row.access_owner,
+  visibility: row.access_visibility,
+  isLocal: toBoolean(row.is_local),
+});
+
+interface CommentRow {
+  author_id: number;
+  audience: 'page' | 'followers' | 'direct';
+  is_audience: unknown;
+  is_local: unknown;
+  model_id: number | null;
+  post_id: number | null;
+  image_id: number | null;
+  deleted_at: unknown;
+  withheld_at: unknown;
+}
+
+/** A comment is for those who see what it stands under, and among them for those whom it is meant for. */
+async function lookAtComment(em: EntityManager, viewer: Viewer | null, id: string, act: Act): Promise<Look | null> {
+  const [row] = await rows<CommentRow>(
+    em,
+    `select c.author_id, c.audience, c.is_local, c.model_id, c.post_id, c.image_id, c.deleted_at, c.withheld_at,
+       case when ${COMMENT_AUDIENCE} then 1 else 0 end as is_audience from comment c where c.id = ?`,
+    [...accessParameters(viewer), id],
+  );
+  const page = row && (await lookAt(em, viewer, pageOf(row), act));
+  if (!row || !page) return null;
+  const isFor = toBoolean(row.is_audience) || can(viewer, 'moderateContent');
+  const verdict: Verdict = !page.verdict.allowed
+    ? page.verdict
+    : !isFor || row.withheld_at != null
+      ? { allowed: false, reason: 'not_found' }
+      : row.deleted_at != null
+        ? { allowed: false, reason: 'gone' }
+        : page.verdict;
+  return {
+    verdict,
+    ownerId: row.author_id,
+    visibility: row.audience === 'page' ? page.visibility : row.audience,
+    isLocal: toBoolean(row.is_local),
+  };
+}
+
+function pageOf(row: CommentRow): Target {
+  if (row.model_id !== null) return { kind: 'model', id: row.model_id };
+  if (row.post_id !== null) return { kind: 'post', id: row.post_id };
+  return { kind: 'image', id: row.image_id ?? 0 };
+}
+
+/** Throws `not_found`, `gone` or `withheld` when this viewer may not see it. */
+export async function assertSees(em: EntityManager, viewer: Viewer | null, target: Target): Promise<Look> {
+  const look = await lookAt(em, viewer, target);
+  if (!look) throw nothing();
+  assertAllowed(look.verdict);
+  return look;
 }

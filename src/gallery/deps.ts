@@ -1,5 +1,6 @@
 import type { Settings } from '../kit/settings.ts';
 import type { RateLimits } from '../kit/web/rate-limit.ts';
+import type { Work } from '../kit/work.ts';
 
 /** What a picture must fit into before it is taken. */
 export interface ImageLimits {
@@ -17,4 +18,6 @@ export interface GalleryDeps extends ImageLimits {
   /** Where a picture lies while it comes in. */
   readonly uploadsDir: string;
   readonly publicUrl: URL;
+  /** Finds an account of elsewhere by `@name@host`, asking its server; null where the node does not federate. */
+  readonly findPeer: ((work: Work, handle: string) => Promise<number | null>) | null;
 }

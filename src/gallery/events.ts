@@ -36,3 +36,15 @@ export const reactionRemoved = defineEvent(
     uri,
   }),
 );
+
+/** Somebody put a thing of theirs at the top of their profile, or took it away from there. */
+export const pinChanged = defineEvent(
+  'pin.changed',
+  z.object({
+    pinId: z.string(),
+    accountId: z.int(),
+    kind: z.enum(['model', 'post']),
+    targetId: z.int(),
+    isPinned: z.boolean(),
+  }),
+);

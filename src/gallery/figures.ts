@@ -3,11 +3,12 @@ import { z } from 'zod';
 import { inList, rows } from '../kit/database/sql.ts';
 import { defineJob } from '../kit/queue/define.ts';
 import type { Work } from '../kit/work.ts';
+import { COMMENT_COUNT } from './talk/comment-count.ts';
 
 /**
  * Sets what models show of their pictures from the pictures themselves: how many were made with them, the cover, and the
  * rating. The cover is the first picture of the owner's earliest post in the gallery of the newest version that has
- * one; the rating is the OR of all of the owner's pictures there, and stays the author's own word while there are none.
+ * one, among the posts that all who see the model may see; the rating is the OR of all of the owner's pictures there, and stays the author's own word while there are none.
  */
 async function refreshModelFigures(em: EntityManager, modelIds: readonly number[]): Promise<void> {
   const ids = [...new Set(modelIds)];
@@ -20,7 +21,9 @@ async function refreshModelFigures(em: EntityManager, modelIds: readonly number[
     ids,
   );
   const ownPictures = `from model_version v join post p on p.version_id = v.id and p.owner_id = model.owner_id
-    join image i on i.post_id = p.id where v.model_id = model.id and i.listed_at is not null`;
+    join image i on i.post_id = p.id where v.model_id = model.id and i.shown_at is not null
+      and (i.listed_at is not null or p.visibility = model.visibility
+        or (p.visibility = 'unlisted' and model.visibility = 'followers'))`;
   // SQLite has no bit_or: one sum of distinct bits does the same
   await rows(
     em,
@@ -73,9 +76,6 @@ async function recountTalk(
 ): Promise<void> {
   const likes = table === 'model' ? 'thumbs_up_count' : 'like_count';
   const sets = [`${likes} = (select count(*) from reaction r where r.${table}_id = ${table}.id)`];
-  if (table !== 'comment') {
-    sets.push(`comment_count = (select count(*) from comment c where c.${table}_id = ${table}.id
-      and c.deleted_at is null and c.withheld_at is null)`);
-  }
+  if (table !== 'comment') sets.push(COMMENT_COUNT[table]);
   await rows(em, `update ${table} set ${sets.join(', ')} where id in (${inList(ids)}) returning id`, ids);
 }

@@ -2,17 +2,18 @@ import { defineEntity, type InferEntity, p } from '@mikro-orm/core';
 import { Account } from '../accounts/model.ts';
 import { Model, ModelVersion, Tag } from '../catalogue/model.ts';
 import { CONTENT_STATES } from '../catalogue/types.ts';
+import { VISIBILITIES } from '../safety/audience.ts';
 import type { Recipe } from './recipe/recipe.ts';
-
-export const VISIBILITIES = ['public', 'unlisted', 'followers', 'direct'] as const;
 
 /** One to twenty images with a caption. With `version` it belongs to the gallery of that version. */
 export const Post = defineEntity({
   name: 'Post',
   indexes: [
     { properties: ['listedAt', 'id'] },
+    { properties: ['shownAt', 'id'] },
     { properties: ['isLocal', 'listedAt', 'id'] },
     { properties: ['owner', 'listedAt', 'id'] },
+    { properties: ['owner', 'shownAt', 'id'] },
     { properties: ['version', 'listedAt', 'id'] },
     { properties: ['state', 'publishAt'] },
   ],
@@ -29,6 +30,8 @@ export const Post = defineEntity({
     publishAt: p.datetime().nullable(),
     /** Null unless published, public, rated, not deleted and not withheld. */
     listedAt: p.datetime().nullable(),
+    /** As `listedAt`, whomever it is for: what lists for those who may see it sort by. */
+    shownAt: p.datetime().nullable(),
     deletedAt: p.datetime().nullable(),
     /** What an undone deletion goes back to. */
     restoreState: p.enum([...CONTENT_STATES]).nullable(),
@@ -51,7 +54,7 @@ export const Image = defineEntity({
   indexes: [
     { properties: ['listedAt', 'id'] },
     { properties: ['isLocal', 'listedAt', 'id'] },
-    { properties: ['owner', 'listedAt', 'id'] },
+    { properties: ['owner', 'shownAt', 'id'] },
     { properties: ['likeCount', 'id'] },
     { properties: ['post', 'position'] },
   ],
@@ -86,8 +89,9 @@ export const Image = defineEntity({
     /** The original without camera and place, as it is handed out; null until it is made. */
     cleanSha256: p.string().length(64).nullable().index(),
     cleanBytes: p.bigint('number').default(0),
-    /** From `post`: the switch for public lists. */
+    /** From `post`: the switches for public lists, and for those of who may see it. */
     listedAt: p.datetime().nullable(),
+    shownAt: p.datetime().nullable(),
     isLocal: p.boolean().default(true),
     likeCount: p.integer().default(0),
     commentCount: p.integer().default(0),
@@ -122,7 +126,8 @@ export const ImageSize = defineEntity({
     image: () => p.manyToOne(Image).ref().primary().deleteRule('cascade'),
     /** 320, 640, 1280, or 0 for the full size. */
     targetWidth: p.smallint().primary(),
-    format: p.enum(['webp', 'avif']).primary(),
+    /** JPEG of the full size alone, for servers that show nothing newer. */
+    format: p.enum(['webp', 'avif', 'jpeg']).primary(),
     sha256: p.string().length(64).index(),
     totalBytes: p.integer(),
     width: p.integer(),
@@ -180,6 +185,8 @@ export const PostTag = defineEntity({
 });
 export interface PostTag extends InferEntity<typeof PostTag> {}
 
+const COMMENT_AUDIENCES = ['page', 'followers', 'direct'] as const;
+
 /** A comment stands under exactly one of model, post or image. */
 export const Comment = defineEntity({
   name: 'Comment',
@@ -195,6 +202,8 @@ export const Comment = defineEntity({
     post: () => p.manyToOne(Post).ref().nullable().deleteRule('cascade'),
     image: () => p.manyToOne(Image).ref().nullable().deleteRule('cascade'),
     parent: () => p.manyToOne(Comment).ref().nullable().deleteRule('cascade'),
+    /** Who of those that see the page sees it: all, its author's followers and who is named, or only who is named. */
+    audience: p.enum([...COMMENT_AUDIENCES]).default('page'),
     /** Markdown when local, unsanitised HTML when remote. */
     text: p.text(),
     isLocal: p.boolean().default(true),
@@ -236,3 +245,30 @@ export const Reaction = defineEntity({
   },
 });
 export interface Reaction extends InferEntity<typeof Reaction> {}
+
+/** Somebody whom a post or a comment names, exactly one of the two: they are told, and may see it whomever it is for. */
+export const Mention = defineEntity({
+  name: 'Mention',
+  uniques: [{ properties: ['post', 'account'] }, { properties: ['comment', 'account'] }],
+  indexes: [{ properties: ['account', 'post'] }],
+  properties: {
+    id: p.uuid().primary(),
+    account: () => p.manyToOne(Account).ref().deleteRule('cascade'),
+    post: () => p.manyToOne(Post).ref().nullable().deleteRule('cascade'),
+    comment: () => p.manyToOne(Comment).ref().nullable().deleteRule('cascade'),
+  },
+});
+export interface Mention extends InferEntity<typeof Mention> {}
+
+/** What stays of a picture of a post that had been published: that it was there, for those whom the post is for (P10). */
+export const ImageMark = defineEntity({
+  name: 'ImageMark',
+  properties: {
+    /** As the picture had it. */
+    id: p.integer().primary().autoincrement(false),
+    post: () => p.manyToOne(Post).ref().deleteRule('cascade'),
+    isLocal: p.boolean(),
+    deletedAt: p.datetime(),
+  },
+});
+export interface ImageMark extends InferEntity<typeof ImageMark> {}

@@ -3,6 +3,7 @@ import type { State } from '../kit/web/state.ts';
 import type { GalleryDeps } from './deps.ts';
 import { mediaRoutes } from './images/media-routes.ts';
 import { pageRoutes } from './pages/routes.ts';
+import { pinRoutes } from './pin-routes.ts';
 import { editRoutes } from './posts/edit-routes.ts';
 import { uploadRoutes } from './posts/upload-routes.ts';
 import { talkRoutes } from './talk/routes.ts';
@@ -15,5 +16,6 @@ export function galleryRoutes(deps: GalleryDeps): Router<State> {
   editRoutes(routes, deps);
   pageRoutes(routes, deps);
   talkRoutes(routes, deps);
+  pinRoutes(routes, deps);
   return routes;
 }

@@ -3,13 +3,13 @@ import { rows } from '../kit/database/sql.ts';
 import { defineJob } from '../kit/queue/define.ts';
 import { Job } from '../kit/queue/job.ts';
 import type { Work } from '../kit/work.ts';
+import type { Target } from './access.ts';
 import { repairFigures } from './figures.ts';
 import { Comment, Post } from './model.ts';
 import { removePost } from './posts/delete.ts';
 import { dropEmptyDraft } from './posts/draft.ts';
 import { deleteComment } from './talk/comments.ts';
 import { unlike } from './talk/likes.ts';
-import type { Target } from './talk/target.ts';
 
 const DAY_MS = 86_400_000;
 

@@ -12,6 +12,8 @@ export interface Viewer {
   readonly levels: number;
   /** What a token may do; null for a session, which may do all that the person may. */
   readonly scopes: ReadonlySet<string> | null;
+  /** The host whose people this asks for: another server's own actor. Absent for everybody else. */
+  readonly speaksFor?: string;
 }
 
 /** What a request, a job and a command have in common. A service names the parts that it uses. */

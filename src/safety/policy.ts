@@ -33,6 +33,8 @@ export interface PolicyState extends InferEntity<typeof PolicyState> {}
 export interface Subject {
   readonly ownerId: number;
   readonly state: 'draft' | 'scheduled' | 'published' | 'unpublished' | 'deleted';
+  /** It is for everybody, or for followers or named people and the viewer is one of them (audience.ts). */
+  readonly isForViewer: boolean;
   /** OR of the restrictions of the thing and of all that it belongs to (version, model, account). */
   readonly restrictions: number;
 }
@@ -44,7 +46,10 @@ export type Verdict =
       readonly reason: 'not_found' | 'gone' | 'withheld';
     };
 
-/** May this viewer do this with that? The owner sees drafts; nobody passes a restriction but those who moderate. */
+/**
+ * May this viewer do this with that? The owner sees drafts; nobody passes a restriction but those who moderate. Whom it
+ * is not for gets the answer of what does not exist, also when it was withheld or deleted.
+ */
 export function decide(
   act: Act,
   viewer: { readonly id: number; readonly permissions: number } | null,
@@ -52,6 +57,7 @@ export function decide(
   canModerate = false,
 ): Verdict {
   const mine = viewer !== null && viewer.id === subject.ownerId;
+  if (!subject.isForViewer && !mine && !canModerate) return { allowed: false, reason: 'not_found' };
   if (subject.state === 'deleted') return { allowed: false, reason: 'gone' };
   if ((subject.restrictions & RESTRICTION.removed) !== 0) return { allowed: false, reason: 'gone' };
   if ((subject.restrictions & (RESTRICTION.view | RESTRICTION[act])) !== 0 && !(act === 'view' && canModerate)) {

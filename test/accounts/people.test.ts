@@ -8,7 +8,7 @@ import { RecordedEvent } from '../../src/kit/events/model.ts';
 import { givenMember } from '../factories/accounts.ts';
 import { givenAccount } from '../factories/content.ts';
 import { testNode } from '../node.ts';
-import { Browser } from './browser.ts';
+import { Browser, textOf } from './browser.ts';
 
 type Context = Parameters<typeof testNode>[0];
 
@@ -167,4 +167,39 @@ test('the head of a profile says how the viewer stands to the person', async (t)
   assert.equal(remote.status, 200);
   assert.doesNotMatch(remote.text, /<script>alert/);
   assert.match(remote.text, /https:\/\/peer\.example\/@cleo/);
+});
+
+test('whoever decides about follows sees who waits in the menu and on a page, lets in, removes and withdraws', async (t) => {
+  const node = await testNode(t);
+  const address = await node.start('web');
+  const [ada, bob] = [await givenMember(node.em, 'ada'), await givenMember(node.em, 'bob')];
+  const em = node.node.orm.em.fork();
+  await em.nativeUpdate(Account, { id: { $in: [ada.id, bob.id] } }, { isLocked: true });
+  const remote = givenAccount(em, { name: 'cleo', host: 'peer.example', uri: 'https://peer.example/users/cleo' });
+  await em.flush();
+  const asked = await openFollow(
+    node.workAs(null),
+    remote,
+    await em.findOneOrFail(Account, ada.id),
+    'https://peer.example/f/1',
+  );
+  await followAccount(node.workAs(ada), bob.id);
+
+  const browser = new Browser(address);
+  await browser.signIn('ada');
+  assert.match(textOf((await browser.get('/models')).text), /Follow requests 1/);
+  const page = await browser.get('/settings/people');
+  assert.match(page.text, new RegExp(`action="/follows/${asked.id}/acceptance"`));
+  assert.match(page.text, /@peer\.example/);
+  assert.match(page.text, new RegExp(`action="/accounts/${bob.id}/follow\\?next=/settings/people"`));
+
+  await browser.post(`/follows/${asked.id}/acceptance`);
+  const after = (await browser.get('/settings/people')).text;
+  assert.doesNotMatch(textOf(after), /Follow requests 1/);
+  assert.match(after, new RegExp(`action="/follows/${asked.id}/rejection"`), 'a follower can be removed');
+  await browser.post(`/follows/${asked.id}/rejection`);
+  const answer = await browser.post(`/accounts/${bob.id}/follow?next=/settings/people`, { on: '0' });
+  assert.equal(answer.location, '/settings/people');
+  assert.equal(await node.node.orm.em.fork().count(Follow), 0);
+  assert.match((await browser.get('/settings/people')).text, /Nobody follows you yet/);
 });

@@ -1,4 +1,5 @@
 import { hashBench } from './hashing.ts';
+import { inboxBench } from './inbox.ts';
 import { feedBench, modelPageBench } from './pages.ts';
 import { searchBench } from './search.ts';
 import { idleBench, startBench } from './start.ts';
@@ -12,6 +13,7 @@ export const benches: Readonly<Record<string, () => Promise<void>>> = {
   'upload-hash': hashBench,
   'upload-rss': uploadBench,
   thumbnail: thumbnailBench,
+  inbox: inboxBench,
   start: startBench,
   idle: idleBench,
 };

@@ -27,10 +27,7 @@ const words = (n: string) =>
  * made anew when the schema or this file changes; the time that takes is never part of a figure.
  */
 export async function datasetFolder(size: Size): Promise<string> {
-  const schema = readFileSync(new URL('../../src/kit/database/schema.sqlite.sql', import.meta.url));
-  const self = readFileSync(new URL(import.meta.url));
-  const key = createHash('sha256').update(schema).update(self).update(JSON.stringify(size)).digest('hex').slice(0, 12);
-  const folder = join(tmpdir(), `tessera-bench-${key}`);
+  const folder = join(tmpdir(), `tessera-bench-${datasetKey(new URL(import.meta.url), size)}`);
   if (existsSync(folder)) return folder;
 
   const draft = `${folder}.draft`;
@@ -47,12 +44,26 @@ export async function datasetFolder(size: Size): Promise<string> {
   return folder;
 }
 
-async function fill(path: string, { models, images }: Size): Promise<void> {
+/** Changes with the schema, with the file that makes the data, and with its size. */
+export function datasetKey(maker: URL, size: unknown): string {
+  const schema = readFileSync(new URL('../../src/kit/database/schema.sqlite.sql', import.meta.url));
+  const hash = createHash('sha256').update(schema).update(readFileSync(maker)).update(JSON.stringify(size));
+  return hash.digest('hex').slice(0, 12);
+}
+
+/** A database file for SQL in bulk. */
+export async function openFile(path: string): Promise<{ run(sql: string): Promise<void>; close(): Promise<void> }> {
   const db = await new Promise<sqlite3.Database>((done, fail) => {
     const opened: sqlite3.Database = new sqlite3.Database(path, (error) => (error ? fail(error) : done(opened)));
   });
-  const run = (sql: string) =>
-    new Promise<void>((done, fail) => db.exec(sql, (error) => (error ? fail(error) : done())));
+  return {
+    run: (sql) => new Promise<void>((done, fail) => db.exec(sql, (error) => (error ? fail(error) : done()))),
+    close: () => new Promise<void>((done, fail) => db.close((error) => (error ? fail(error) : done()))),
+  };
+}
+
+async function fill(path: string, { models, images }: Size): Promise<void> {
+  const { run, close } = await openFile(path);
   const series = (count: number) =>
     `with recursive n(i) as (select 1 union all select i + 1 from n where i < ${count})`;
   const accounts = Math.ceil(models / 50);
@@ -63,10 +74,10 @@ async function fill(path: string, { models, images }: Size): Promise<void> {
   await run(`${series(accounts)} insert into account (id, host, name, display_name, bio, links, permissions, created_at)
     select i, '', 'person' || i, 'Person ' || i, '', '[]', 7, 1700000000000 from n`);
   await run(`insert into tag (id, name) values ${WORDS.map((name, index) => `(${index + 1}, '${name}')`).join(', ')}`);
-  await run(`${series(models)} insert into model (id, owner_id, name, type, description, state, published_at, listed_at, is_local, level,
+  await run(`${series(models)} insert into model (id, owner_id, name, type, description, state, published_at, listed_at, shown_at, is_local, level,
       base_model, cover_image_id, allow_commercial_use, download_count, thumbs_up_count, image_count, created_at, updated_at)
     select i, 1 + i % ${accounts}, ${words('i')} || ' ' || i, case i % 5 when 0 then 'Checkpoint' else 'LORA' end,
-      'Trained on ' || ${words('i * 3')}, 'published', ${at('i', models)}, ${at('i', models)}, 1, case when i % 10 = 0 then 4 else 1 end,
+      'Trained on ' || ${words('i * 3')}, 'published', ${at('i', models)}, ${at('i', models)}, ${at('i', models)}, 1, case when i % 10 = 0 then 4 else 1 end,
       case i % 3 when 0 then 'SD 1.5' when 1 then 'SDXL 1.0' else 'Pony' end, i, '["Image"]', (i * 7919) % 100000, (i * 104729) % 5000,
       ${Math.round(images / models)}, ${at('i', models)}, ${at('i', models)} from n`);
   await run(`${series(models)} insert into model_version (id, model_id, name, base_model, trained_words, training_settings, state, published_at, created_at, updated_at)
@@ -76,19 +87,19 @@ async function fill(path: string, { models, images }: Size): Promise<void> {
     select i, i, 'model' || i || '.safetensors', 'SafeTensor', 1, 144000000, lower(hex(randomblob(32))), 'Success', ${at('i', models)} from n`);
   await run(`${series(models)} insert into model_tag (model_id, tag_id) select i, 1 + i % ${WORDS.length} from n`);
   // one post for each model with a tenth of the images each, so that both lists are long
-  await run(`${series(models)} insert into post (id, owner_id, version_id, title, state, published_at, listed_at, is_local, level, image_count, created_at, updated_at)
-    select i, 1 + i % ${accounts}, i, ${words('i * 5')}, 'published', ${at('i', models)} + 7000, ${at('i', models)} + 7000, 1,
+  await run(`${series(models)} insert into post (id, owner_id, version_id, title, state, published_at, listed_at, shown_at, is_local, level, image_count, created_at, updated_at)
+    select i, 1 + i % ${accounts}, i, ${words('i * 5')}, 'published', ${at('i', models)} + 7000, ${at('i', models)} + 7000, ${at('i', models)} + 7000, 1,
       case when i % 10 = 0 then 4 else 1 end, ${Math.round(images / models)}, ${at('i', models)}, ${at('i', models)} from n`);
   await run(`${series(images)} insert into image (id, post_id, owner_id, position, sha256, media_type, width, height, level, alt_text, placeholder, blur_hash,
-      listed_at, is_local, like_count, rendered_at, created_at, has_recipe, recipe)
+      listed_at, shown_at, is_local, like_count, rendered_at, created_at, has_recipe, recipe)
     select i, 1 + (i - 1) % ${models}, 1 + (1 + (i - 1) % ${models}) % ${accounts}, i / ${models}, lower(hex(randomblob(32))), 'image/png', 832, 1216,
       case when i % 10 = 0 then 4 else 1 end, ${words('i')}, ${placeholder}, 'UBL_:rOpGG-oBUNG,qRj2so|=eE1w^n4S5NH',
-      ${at('i', images)}, 1, (i * 7919) % 3000, 1767225600000, ${at('i', images)}, 1, '{"prompt":"' || ${words('i * 11')} || '"}' from n`);
+      ${at('i', images)}, ${at('i', images)}, 1, (i * 7919) % 3000, 1767225600000, ${at('i', images)}, 1, '{"prompt":"' || ${words('i * 11')} || '"}' from n`);
   await run(`${series(images)} insert into resource_use (id, image_id, position, kind, name, hash, version_id, model_id)
     select 'r' || i, i, 0, 'lora', 'style', null, 1 + (i - 1) % ${models}, 1 + (i - 1) % ${models} from n`);
   await run(`insert into search_model (rowid, name, words, body) select id, name, base_model, description from model;
     insert into search_image (rowid, name, words, body) select id, alt_text, '', json_extract(recipe, '$.prompt') from image;
     insert into search_account (rowid, name, words, body) select id, name || ' ' || display_name, '', '' from account`);
   await run('commit; analyze');
-  await new Promise<void>((done, fail) => db.close((error) => (error ? fail(error) : done())));
+  await close();
 }

@@ -31,11 +31,11 @@ const pinned = cpus().length > 1 && spawnSync('taskset', ['--version']).status =
 export async function startServer(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
-  path = '/healthz',
+  { path = '/healthz', program: own = process.execPath }: { path?: string; program?: string } = {},
 ): Promise<Server> {
   const port = await freePort();
   const startedAt = performance.now();
-  const [program, rest] = pinned ? ['taskset', ['-c', '0', process.execPath, ...args]] : [process.execPath, args];
+  const [program, rest] = pinned ? ['taskset', ['-c', '0', own, ...args]] : [own, args];
   const child = spawn(program as string, rest as string[], {
     cwd: ROOT,
     env: { ...process.env, LOG_LEVEL: 'silent', ENGINE: 'none', TRUSTED_PROXIES: '1', ...env, PORT: String(port) },
@@ -132,7 +132,7 @@ export async function duel(
 }
 
 /** User and system time of a process so far; the kernel counts it in hundredths of a second. */
-function cpuMsOf(pid: number | undefined): number {
+export function cpuMsOf(pid: number | undefined): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   // the name in brackets may hold spaces; utime and stime are fields 14 and 15
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');

@@ -32,6 +32,7 @@ async function deliver(
   const proven = await admitActivity({ ...message, contentType, contentEncoding }, here, {
     loadActorKey,
     isBlocked,
+    isGone: async () => false,
   }).catch((error: unknown) => {
     assert.ok(error instanceof AppError, String(error));
     return error.kind;
@@ -94,6 +95,7 @@ test('S01 F11 an unsigned post with foreign contexts is refused, and nobody is a
         return null;
       },
       isBlocked: async () => false,
+      isGone: async () => false,
     }),
     (error) => error instanceof AppError && error.kind === 'unauthenticated',
   );

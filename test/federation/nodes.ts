@@ -4,7 +4,7 @@ import type { TestContext } from 'node:test';
 import type { Account } from '../../src/accounts/model.ts';
 import { Browser } from '../accounts/browser.ts';
 import { givenMember } from '../factories/accounts.ts';
-import { type TestNode, testNode } from '../node.ts';
+import { type TestNode, type TestNodeOptions, testNode } from '../node.ts';
 
 export interface Peer extends TestNode {
   readonly origin: string;
@@ -19,10 +19,12 @@ export async function peerNode(
   t: TestContext,
   address: string,
   env: Readonly<Record<string, string>> = {},
+  options: Pick<TestNodeOptions, 'realTime'> = {},
 ): Promise<Peer> {
   const port = await freePort(address);
   const origin = `http://${address}:${port}`;
   const node = await testNode(t, {
+    ...options,
     env: { HOST: address, PORT: String(port), PUBLIC_URL: origin, FEDERATION_PRIVATE_ADDRESSES: 'true', ...env },
   });
   await node.start('web', 'worker');

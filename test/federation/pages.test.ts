@@ -2,10 +2,12 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { Account } from '../../src/accounts/model.ts';
 import { wantsActivity } from '../../src/federation/pages/negotiate.ts';
+import { listTerms } from '../../src/federation/pages/ns-routes.ts';
 import { Comment } from '../../src/gallery/model.ts';
 import { newId } from '../../src/kit/ids.ts';
+import { hasMessage } from '../../src/kit/web/messages.ts';
 import { givenMember } from '../factories/accounts.ts';
-import { givenFile, givenImage, givenModel, givenPost, givenVersion, NOW } from '../factories/content.ts';
+import { givenAccount, givenFile, givenImage, givenModel, givenPost, givenVersion, NOW } from '../factories/content.ts';
 import { peerNode } from './nodes.ts';
 
 const AP = 'application/activity+json';
@@ -123,23 +125,138 @@ test('a version leads to its model; the outbox holds what is public, newest firs
   assert.equal((await get('/users/alice/outbox?page=abc')).status, 400);
 });
 
-test('WebFinger names people by handle and address, NodeInfo the program', async (t) => {
+test('WebFinger names people and the node by every form of their handle and address, in any case', async (t) => {
   const { n, get } = await given(t);
-  for (const resource of [`acct:alice@${n.host}`, `${n.origin}/users/alice`, `${n.origin}/@alice`]) {
-    const answer = await get(`/.well-known/webfinger?resource=${encodeURIComponent(resource)}`, 'application/jrd+json');
+  const ask = (resource: string, more = '') =>
+    get(`/.well-known/webfinger?resource=${encodeURIComponent(resource)}${more}`, 'application/jrd+json');
+  interface Jrd {
+    subject: string;
+    aliases: string[];
+    links: { rel: string; href?: string; type?: string; template?: string }[];
+  }
+  const forms = [
+    ...[`acct:alice@${n.host}`, `acct:ALICE@${n.host.toUpperCase()}`, `@alice@${n.host}`, `alice@${n.host}`],
+    ...[`${n.origin}/users/alice`, `${n.origin}/@alice`, `${n.origin}/@Alice/`, `${n.origin}/@alice@${n.host}`],
+  ];
+  for (const resource of forms) {
+    const answer = await ask(resource);
     assert.equal(answer.status, 200, resource);
     assert.match(answer.headers.get('content-type') ?? '', /^application\/jrd\+json/);
-    const { subject, links } = (await answer.json()) as { subject: string; links: { rel: string; href?: string }[] };
-    assert.equal(subject, `acct:alice@${n.host}`);
-    assert.equal(links.find(({ rel }) => rel === 'self')?.href, `${n.origin}/users/alice`);
+    assert.equal(answer.headers.get('access-control-allow-origin'), '*');
+    const { subject, aliases, links } = (await answer.json()) as Jrd;
+    assert.equal(subject, `acct:alice@${n.host}`, 'canonical, whatever was asked');
+    assert.deepEqual(aliases, [`${n.origin}/@alice`, `${n.origin}/users/alice`]);
+    const link = (rel: string) => links.find((one) => one.rel === rel);
+    assert.deepEqual([link('self')?.href, link('self')?.type], [`${n.origin}/users/alice`, AP]);
+    assert.equal(link('http://webfinger.net/rel/profile-page')?.href, `${n.origin}/@alice`);
+    const { template } = link('http://ostatus.org/schema/1.0/subscribe') ?? {};
+    assert.equal(template, `${n.origin}/authorize_interaction?uri={uri}`);
   }
-  assert.equal((await get('/.well-known/webfinger?resource=acct:alice@elsewhere.example')).status, 404);
+  const nodeName = n.host.replace(':', '_');
+  for (const resource of [`acct:${nodeName}@${n.host}`, `${n.origin}/actor`, n.origin, `${n.origin}/`]) {
+    const { subject, links } = (await (await ask(resource)).json()) as Jrd;
+    assert.equal(subject, `acct:${nodeName}@${n.host}`, resource);
+    assert.equal(links.find(({ rel }) => rel === 'self')?.href, `${n.origin}/actor`);
+  }
+  const actor = (await (await get('/actor')).json()) as { preferredUsername: string };
+  assert.equal(actor.preferredUsername, nodeName, 'the way back leads to the same handle');
+
+  const filtered = (await (await ask(`acct:alice@${n.host}`, '&rel=self')).json()) as Jrd;
+  assert.deepEqual(
+    filtered.links.map(({ rel }) => rel),
+    ['self'],
+  );
+  for (const resource of [
+    ...['acct:alice@elsewhere.example', `acct:nobody@${n.host}`, 'https://elsewhere.example/users/alice'],
+    ...[`${n.origin}/@alice@elsewhere.example`, `${n.origin}/models/1`, `${n.origin}/users/alice?x=1`],
+  ]) {
+    assert.equal((await ask(resource)).status, 404, resource);
+  }
+  for (const resource of ['alice', 'javascript:1', `acct:al\0ice@${n.host}`, 'x'.repeat(3_000)]) {
+    assert.equal((await ask(resource)).status, 400, resource.slice(0, 30));
+  }
   assert.equal((await get('/.well-known/webfinger')).status, 400);
-  const links = (await (await get('/.well-known/nodeinfo', 'application/json')).json()) as {
-    links: { href: string }[];
+  assert.equal((await get('/.well-known/webfinger?resource=a&resource=b')).status, 400);
+});
+
+test('somebody who left is 410 by handle; host-meta leads to WebFinger', async (t) => {
+  const { n, get } = await given(t);
+  await n.node.orm.em.fork().nativeUpdate(Account, { name: 'alice' }, { state: 'deleted' });
+  const resource = encodeURIComponent(`acct:alice@${n.host}`);
+  assert.equal((await get(`/.well-known/webfinger?resource=${resource}`, 'application/jrd+json')).status, 410);
+
+  const xml = await get('/.well-known/host-meta', 'application/xrd+xml');
+  assert.match(xml.headers.get('content-type') ?? '', /^application\/xrd\+xml/);
+  assert.match(await xml.text(), new RegExp(`template="${n.origin}/.well-known/webfinger\\?resource=\\{uri\\}"`));
+  const json = (await (await get('/.well-known/host-meta.json', 'application/json')).json()) as {
+    links: { rel: string; template: string }[];
   };
-  for (const { href } of links.links) {
-    const info = (await (await fetch(href)).json()) as { software: { name: string }; protocols: string[] };
+  assert.equal(json.links[0]?.template, `${n.origin}/.well-known/webfinger?resource={uri}`);
+});
+
+test('NodeInfo 2.0 and 2.1 say the program and how busy it is, by typed links', async (t) => {
+  const { get } = await given(t);
+  const links = (await (await get('/.well-known/nodeinfo', 'application/json')).json()) as {
+    links: { href: string; rel: string }[];
+  };
+  assert.equal(links.links.length, 2);
+  for (const { href, rel } of links.links) {
+    const answer = await fetch(href);
+    assert.equal(answer.headers.get('content-type'), `application/json; profile="${rel}#"; charset=utf-8`);
+    const info = (await answer.json()) as Record<string, unknown> & {
+      usage: { users: Record<string, number>; localPosts: number; localComments: number };
+      software: { name: string };
+    };
     assert.deepEqual([info.software.name, info.protocols], ['tessera', ['activitypub']]);
+    assert.deepEqual(info.usage.users, { total: 1, activeMonth: 1, activeHalfyear: 1 });
+    assert.deepEqual([info.usage.localPosts, info.usage.localComments], [2, 1]);
+  }
+  assert.equal((await get('/nodeinfo/3.0', 'application/json')).status, 404);
+});
+
+test('pages name the object that they show, at its home where that is elsewhere, and nothing that strangers cannot read', async (t) => {
+  const { n, get, model, post, draft, hidden } = await given(t);
+  const em = n.node.orm.em.fork();
+  const vic = givenAccount(em, { name: 'vic', host: 'v.example', uri: 'https://v.example/users/vic' });
+  const away = givenPost(em, { owner: vic, isLocal: false, uri: 'https://v.example/notes/1' });
+  const picture = givenImage(em, {
+    post: away,
+    owner: vic,
+    isLocal: false,
+    uri: 'https://v.example/notes/1#picture-1',
+  });
+  await em.flush();
+  const { browser } = await n.member('olga');
+  const page = async (path: string) => {
+    const answer = await get(path, BROWSER);
+    const text = await answer.text();
+    const [, element = null] =
+      /<link rel="alternate" type="application\/activity\+json" href="([^"]+)">/.exec(text) ?? [];
+    const header = answer.headers.get('link');
+    assert.equal(header, element === null ? null : `<${element}>; rel="alternate"; type="${AP}"`, path);
+    return element;
+  };
+  assert.equal(await page(`/models/${model.id}`), `${n.origin}/models/${model.id}`);
+  assert.equal(await page(`/posts/${post.id}`), `${n.origin}/posts/${post.id}`);
+  assert.equal(await page('/@alice'), `${n.origin}/users/alice`);
+  assert.equal(await page(`/posts/${away.id}`), 'https://v.example/notes/1');
+  assert.equal(await page(`/images/${picture.id}`), null, 'it has no address of its own');
+  assert.equal(await page('/@vic@v.example'), 'https://v.example/users/vic');
+  assert.equal(await page('/models'), null);
+  for (const path of [`/models/${draft.id}`, `/posts/${hidden.id}`]) {
+    assert.doesNotMatch((await browser.get(path)).text, /activity\+json/, path);
+  }
+});
+
+test('every term of our vocabulary is explained on a page', async (t) => {
+  const { get } = await given(t);
+  const answer = await get('/ns', BROWSER);
+  assert.equal(answer.status, 200);
+  const text = await answer.text();
+  const terms = listTerms();
+  assert.ok(terms.length >= 15);
+  for (const { name, iri } of terms) {
+    assert.ok(hasMessage(`ns.${name}`), `${name} has no explanation`);
+    assert.ok(text.includes(`id="term-${name}"`) && text.includes(iri), name);
   }
 });

@@ -28,7 +28,10 @@ export interface StrangeActor {
   readonly document: Record<string, unknown>;
 }
 
-export async function stranger(t: TestContext, address: string): Promise<Stranger> {
+/** What runs it and says when it ends: a test, or a program. */
+type Ending = Pick<TestContext, 'after'> | { after(end: () => unknown): void };
+
+export async function stranger(t: Ending, address: string): Promise<Stranger> {
   const documents = new Map<string, object>();
   const hanging = new Set<string>();
   const asked: string[] = [];

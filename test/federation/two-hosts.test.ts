@@ -78,7 +78,8 @@ async function node({ net, host }: Awaited<ReturnType<typeof world>>) {
       ...{ method: request.method ?? '', target: request.url ?? '', rawHeaders: request.rawHeaders, body },
       ...{ contentType: request.headers['content-type'], contentEncoding: request.headers['content-encoding'] },
     };
-    await admitActivity(message, { origin, now: now() }, { loadActorKey, isBlocked: async () => false }).then(
+    const never = async () => false;
+    await admitActivity(message, { origin, now: now() }, { loadActorKey, isBlocked: never, isGone: never }).then(
       (proven) => {
         if (proven) admitted.push(`${proven.type} ${proven.actorId}`);
         response.writeHead(202).end();

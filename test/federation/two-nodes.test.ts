@@ -1,16 +1,14 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import sharp from 'sharp';
-import { Account, Follow } from '../../src/accounts/model.ts';
+import { Follow } from '../../src/accounts/model.ts';
 import { Model, ModelFile, ModelVersion } from '../../src/catalogue/model.ts';
 import { Comment, Image, ImageSize, Post, Reaction, ResourceUse } from '../../src/gallery/model.ts';
 import { Job } from '../../src/kit/queue/job.ts';
 import type { Browser } from '../accounts/browser.ts';
 import { kohyaLoraSd1 } from '../factories/safetensors.ts';
 import { type Peer, peerNode, settleAll } from './nodes.ts';
-
-const INFOTEXT =
-  'misty valley, ink wash\nNegative prompt: text\nSteps: 20, Sampler: Euler a, CFG scale: 7, Seed: 42, Size: 64x48';
+import { followAccount, postPicture } from './people.ts';
 
 /** Alice publishes on one node, Bob reads on the other. */
 async function given(t: TestContext) {
@@ -20,56 +18,8 @@ async function given(t: TestContext) {
   return { home, away, alice, bob };
 }
 
-async function follow(away: Peer, browser: Browser, home: Peer, name: string): Promise<Account> {
-  const handle = `@${name}@${home.host}`;
-  const found = await browser.get(`/search?q=${encodeURIComponent(handle)}`);
-  assert.match(found.text, new RegExp(`/@${name}@${home.host}`), 'the search page finds the account of the other node');
-  const account = await away.node.orm.em.fork().findOneOrFail(Account, { host: home.host, name });
-  const answer = await browser.post(`/accounts/${account.id}/follow`, { on: '1' });
-  assert.equal(answer.status, 302);
-  await settleAll(home, away);
-  return account;
-}
-
-async function postPicture(browser: Browser, peers: readonly Peer[], caption: string): Promise<number> {
-  const bytes = await sharp({ create: { width: 64, height: 48, channels: 3, background: '#a04020' } })
-    .png()
-    .withExif({ IFD0: { ImageDescription: caption } })
-    .toBuffer();
-  const form = new FormData();
-  form.append('files', new Blob([new Uint8Array(withText(bytes))]), 'valley.png');
-  const uploaded = await browser.postForm('/upload/images', form);
-  const [, id] = /\/posts\/(\d+)\/edit/.exec(uploaded.location) ?? [];
-  assert.ok(id, `the picture was taken: ${uploaded.status} ${uploaded.text.slice(0, 300)}`);
-  const page = await browser.get(`/posts/${id}/edit`);
-  const [, imageId] = /name="rating-(\d+)"/.exec(page.text) ?? [];
-  const published = await browser.post(`/posts/${id}/publication`, {
-    ...{ title: 'Valley', caption, tags: 'landscape', visibility: 'public' },
-    ...{ [`rating-${imageId}`]: '1', [`alt-${imageId}`]: 'A misty valley' },
-  });
-  assert.equal(published.status, 302, published.text.slice(0, 2000));
-  await settleAll(...peers);
-  return Number(id);
-}
-
-/** The generation data as A1111 writes it, in a tEXt chunk after the header. */
-function withText(png: Buffer): Buffer {
-  const data = Buffer.from(`tEXtparameters\0${INFOTEXT}`, 'latin1');
-  const chunk = Buffer.alloc(data.length + 8);
-  chunk.writeUInt32BE(data.length - 4, 0);
-  data.copy(chunk, 4);
-  chunk.writeUInt32BE(crc32(data), data.length + 4);
-  return Buffer.concat([png.subarray(0, 33), chunk, png.subarray(33)]);
-}
-
-function crc32(bytes: Buffer): number {
-  let crc = ~0;
-  for (const byte of bytes) {
-    crc ^= byte;
-    for (let bit = 0; bit < 8; bit += 1) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
-  }
-  return ~crc >>> 0;
-}
+const follow = (away: Peer, browser: Browser, home: Peer, name: string) =>
+  followAccount(away, browser, home, name, [home, away]);
 
 test('a person follows another on the other node, and is accepted', async (t) => {
   const { home, away, alice, bob } = await given(t);
@@ -107,6 +57,12 @@ test('a picture that is posted arrives, is fetched and resized, and stands in th
   const page = await bob.browser.get(`/posts/${post.id}`);
   assert.equal(page.status, 200);
   assert.match(page.text, /<strong>today<\/strong>/);
+  const there = await fetch(`${home.origin}/posts/${postId}`, { headers: { accept: 'application/activity+json' } });
+  const [sent] = ((await there.json()) as { attachment: { url: string; mediaType: string }[] }).attachment;
+  assert.match(sent?.url ?? '', /\/media\/full\/\d+\.jpg$/, 'as JPEG, which every server shows');
+  const bytes = await fetch(sent?.url ?? '');
+  assert.deepEqual([bytes.headers.get('content-type'), sent?.mediaType], ['image/jpeg', 'image/jpeg']);
+  assert.equal((await sharp(Buffer.from(await bytes.arrayBuffer())).metadata()).format, 'jpeg');
   const picture = await fetch(`${away.origin}/media/320/${image.id}.webp`);
   assert.equal(picture.status, 200);
   assert.equal(picture.headers.get('content-type'), 'image/webp');

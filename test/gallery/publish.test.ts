@@ -260,7 +260,7 @@ test('a deleted post can be taken back for a while, then it is gone with its pic
   const { postId, imageIds } = await post(ada, [{}]);
   await browser.post(`/posts/${postId}/removal`);
   assert.equal((await visitor.get(`/posts/${postId}`)).status, 410);
-  assert.equal((await bytesAt(visitor, `/media/320/${imageIds[0]}.webp`)).status, 404);
+  assert.equal((await bytesAt(visitor, `/media/320/${imageIds[0]}.webp`)).status, 410);
   await browser.post(`/posts/${postId}/restoration`);
   assert.equal((await visitor.get(`/posts/${postId}`)).status, 200);
   clock.pass(20_000);
@@ -271,7 +271,7 @@ test('a deleted post can be taken back for a while, then it is gone with its pic
   clock.pass(20_000);
   await settle();
   assert.equal((await browser.post(`/posts/${postId}/restoration`)).status, 410);
-  assert.equal((await visitor.get(`/images/${imageIds[0]}`)).status, 404);
+  assert.equal((await visitor.get(`/images/${imageIds[0]}`)).status, 410);
   assert.deepEqual([await em.count(Image), await em.count(ImageSize), await em.count(ResourceUse)], [0, 0, 0]);
   const [event] = await em.find(RecordedEvent, { name: 'post.deleted' });
   assert.deepEqual(event?.payload, { postId, ownerId: ada.id, uri: null });

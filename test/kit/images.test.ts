@@ -8,7 +8,7 @@ import sharp from 'sharp';
 import { AppError, type ErrorKind } from '../../src/kit/errors.ts';
 import { inspectImage } from '../../src/kit/storage/images.ts';
 import { cleanCopy } from '../../src/kit/storage/images-clean.ts';
-import { makePlaceholder, renderSizes } from '../../src/kit/storage/images-render.ts';
+import { makePlaceholder, renderJpeg, renderSizes } from '../../src/kit/storage/images-render.ts';
 import { png, pngOfSize, textChunk, zTextChunk } from '../gallery/recipe/carriers.ts';
 
 const isKind =
@@ -127,6 +127,20 @@ test('an animation keeps its frames and comes as WebP', async () => {
     ],
   );
   for (const { bytes } of sizes) assert.equal((await sharp(bytes, { animated: true }).metadata()).pages, 3);
+});
+
+test('as JPEG there is every picture that JPEG can hold: upright, whole, without a word of the camera', async () => {
+  const original = await noise(1000, 700).withExif(CAMERA).withMetadata({ orientation: 6 }).webp().toBuffer();
+  const jpeg = await renderJpeg(original);
+  const header = await sharp(jpeg?.bytes).metadata();
+  assert.deepEqual([header.format, header.width, header.height, header.exif], ['jpeg', 700, 1000, undefined]);
+  assert.deepEqual([jpeg?.width, jpeg?.height], [700, 1000]);
+
+  const alpha = (value: number) => noise(40, 30).ensureAlpha(value).png().toBuffer();
+  assert.equal(await renderJpeg(await alpha(0.5)), null, 'it can be seen through');
+  assert.ok(await renderJpeg(await alpha(254 / 255)), 'what a tool hides in the lowest bit is no transparency');
+  assert.equal(await renderJpeg(await animation().gif().toBuffer()), null);
+  await assert.rejects(renderJpeg((await noise(64, 64).webp().toBuffer()).subarray(0, 60)), isKind('invalid'));
 });
 
 test('a picture that ends early is drawn as far as it goes, and one that cannot be decoded is refused', async () => {

@@ -18,6 +18,7 @@ export const ProfileForm = Links.extend({
   displayName: z.string().trim().max(80, 'At most 80 characters, please.').default(''),
   bio: z.string().trim().max(2_000, 'At most 2,000 characters, please.').default(''),
   isLocked: z.literal('1').optional(),
+  isNetworkShown: z.literal('1').optional(),
 }).transform((form, ctx) => {
   const links: ProfileLink[] = [];
   for (const [index, text] of form.linkUrl.entries()) {
@@ -38,7 +39,8 @@ export const ProfileForm = Links.extend({
     ctx.addIssue({ code: 'custom', path: ['linkUrl'], message: `At most ${MAX_LINKS} links, please.` });
     return z.NEVER;
   }
-  return { displayName: form.displayName, bio: form.bio, isLocked: form.isLocked === '1', links };
+  const { displayName, bio } = form;
+  return { displayName, bio, isLocked: form.isLocked === '1', isNetworkShown: form.isNetworkShown === '1', links };
 });
 
 export async function loadOwnAccount({ em, viewer }: Pick<Work, 'em' | 'viewer'>): Promise<Account> {
@@ -50,10 +52,10 @@ export async function loadOwnAccount({ em, viewer }: Pick<Work, 'em' | 'viewer'>
 /** The viewer's own profile. */
 export async function editProfile(
   work: Pick<Work, 'em' | 'viewer'>,
-  { displayName, bio, isLocked, links }: z.output<typeof ProfileForm>,
+  form: z.output<typeof ProfileForm>,
 ): Promise<void> {
   const account = await loadOwnAccount(work);
-  Object.assign(account, { displayName, bio, isLocked, links });
+  Object.assign(account, form);
   record(work.em, accountProfileChanged, { accountId: account.id });
   await work.em.flush();
 }

@@ -17,6 +17,7 @@ import { accountCard, avatarUrl, type ProfileHeader } from './header.ts';
 import { loadPicture, PICTURES, type PictureKind, removePicture, setPicture } from './pictures.ts';
 
 interface ProfilePage extends Pick<ProfileHeader, 'name' | 'displayName' | 'bio' | 'links' | 'isLocked' | 'avatarUrl'> {
+  readonly isNetworkShown: boolean;
   /** Rows of the form: those in use and two more. */
   readonly linkRows: number;
   readonly hasBanner: boolean;
@@ -46,6 +47,7 @@ export function profileRoutes(deps: AccountDeps): Router<State> {
     links: account.links,
     linkRows: Math.min(MAX_LINKS, account.links.length + 2),
     isLocked: account.isLocked,
+    isNetworkShown: account.isNetworkShown,
     avatarUrl: avatarUrl(account),
     hasBanner: account.bannerSha256 != null,
     maxMegabytes: Math.floor(maxFileBytes / 1_000_000),

@@ -1,11 +1,11 @@
 import { createHmac } from 'node:crypto';
 import { z } from 'zod';
-import { can } from '../../accounts/permissions.ts';
 import { rows, toNumber } from '../../kit/database/sql.ts';
 import { AppError } from '../../kit/errors.ts';
 import type { Work } from '../../kit/work.ts';
-import { decide, type Subject } from '../../safety/policy.ts';
-import { loadRestrictions } from '../publish.ts';
+import { isOpen } from '../../safety/audience.ts';
+import { MODEL_ACCESS, type ModelAccessRow, modelAudienceParameters, modelVerdict } from '../access.ts';
+import type { ContentState } from '../types.ts';
 
 const word = z.string().max(60).optional();
 
@@ -31,12 +31,13 @@ export interface DownloadFile {
   readonly sha256: string;
   readonly totalBytes: number;
   readonly createdAt: Date;
+  /** Everybody may have it. */
+  readonly isOpen: boolean;
 }
 
-interface Row {
+interface Row extends ModelAccessRow {
   file_id: number;
   model_id: number;
-  owner_id: number;
   name: string;
   kind: string;
   format: string;
@@ -45,13 +46,15 @@ interface Row {
   is_primary: unknown;
   sha256: string;
   total_bytes: unknown;
-  state: Subject['state'];
-  model_state: Subject['state'];
+  state: ContentState;
+  version_restrictions: number;
   created_at: number | string;
 }
 
-const COLUMNS = `f.id as file_id, m.id as model_id, m.owner_id, f.name, f.kind, f.format, f.precision, f.is_pruned,
-  f.is_primary, f.sha256, f.total_bytes, v.state, m.state as model_state, f.created_at`;
+const COLUMNS = `f.id as file_id, m.id as model_id, f.name, f.kind, f.format, f.precision, f.is_pruned,
+  f.is_primary, f.sha256, f.total_bytes, v.state, f.created_at, ${MODEL_ACCESS},
+  coalesce((select s.restrictions from policy_state s where s.target_kind = 'version' and s.target_id = v.id), 0)
+    as version_restrictions`;
 
 /** Throws `not_found` (none fits), `gone` or `withheld`. */
 export async function loadDownload(
@@ -63,19 +66,13 @@ export async function loadDownload(
     em,
     `select ${COLUMNS} from model_version v join model m on m.id = v.model_id
      join model_file f on f.version_id = v.id and f.is_stored = ? where v.id = ? order by f.id`,
-    [true, versionId],
+    [...modelAudienceParameters(viewer), true, versionId],
   );
   const [first] = found;
-  if (!first) throw await missing(em, versionId);
-  const state =
-    first.model_state === 'deleted' || first.model_state === 'unpublished' ? first.model_state : first.state;
-  const restrictions = await loadRestrictions(em, first.owner_id, first.model_id, versionId);
-  const verdict = decide(
-    'download',
-    viewer,
-    { ownerId: first.owner_id, state, restrictions },
-    can(viewer, 'moderateContent'),
-  );
+  if (!first) throw await missing({ em, viewer }, versionId);
+  const { access_state: modelState, version_restrictions: restrictions } = first;
+  const state = modelState === 'deleted' || modelState === 'unpublished' ? modelState : first.state;
+  const verdict = modelVerdict(first, viewer, 'download', { state, restrictions });
   if (!verdict.allowed) {
     if (verdict.reason === 'gone') throw new AppError('gone', 'This model was deleted.');
     if (verdict.reason === 'withheld') throw new AppError('withheld', 'A moderation decision keeps this file back.');
@@ -87,21 +84,24 @@ export async function loadDownload(
     fileId: chosen.file_id,
     versionId,
     modelId: chosen.model_id,
-    ownerId: chosen.owner_id,
+    ownerId: chosen.access_owner,
     name: chosen.name,
     sha256: chosen.sha256,
     totalBytes: toNumber(chosen.total_bytes),
     createdAt: new Date(chosen.created_at),
+    isOpen: isOpen(chosen.access_visibility),
   };
 }
 
-async function missing(em: Work['em'], versionId: number): Promise<AppError> {
-  const [version] = await rows<{ state: string; model_state: string }>(
+async function missing({ em, viewer }: Pick<Work, 'em' | 'viewer'>, versionId: number): Promise<AppError> {
+  const [version] = await rows<ModelAccessRow & { state: ContentState }>(
     em,
-    'select v.state, m.state as model_state from model_version v join model m on m.id = v.model_id where v.id = ?',
-    [versionId],
+    `select v.state, ${MODEL_ACCESS} from model_version v join model m on m.id = v.model_id where v.id = ?`,
+    [...modelAudienceParameters(viewer), versionId],
   );
-  const isGone = version?.state === 'deleted' || version?.model_state === 'deleted';
+  const state = version?.access_state === 'deleted' ? 'deleted' : (version?.state ?? 'draft');
+  const verdict = version && modelVerdict(version, viewer, 'download', { state });
+  const isGone = verdict?.allowed === false && verdict.reason === 'gone';
   return isGone ? new AppError('gone', 'This model was deleted.') : new AppError('not_found', 'There is no such file.');
 }
 

@@ -19,7 +19,7 @@ export function downloadRoutes(routes: Router<State>, { secretKey }: CatalogueDe
       fileName: file.name,
       disposition: 'attachment',
       lastModified: file.createdAt,
-      cacheControl: 'private, no-cache',
+      cacheControl: file.isOpen ? 'private, no-cache' : 'private, no-store',
     });
     // programs on other sites read models from here, as from Civitai; nothing private rides on a cookie of theirs
     ctx.set('Access-Control-Allow-Origin', '*');

@@ -9,7 +9,7 @@ import { RATINGS, ratingLabel } from '../../safety/ratings.ts';
 import { settingsText } from '../edit.ts';
 import { type Detection, familyOf, isAdapter } from '../files/detect.ts';
 import { LICENSES } from '../licences.ts';
-import { BaseModel, LINEAGE_KINDS, Lineage, ModelFile, type ModelVersion } from '../model.ts';
+import { BaseModel, LINEAGE_KINDS, Lineage, MODEL_VISIBILITIES, ModelFile, type ModelVersion } from '../model.ts';
 import { loadOwnVersion } from '../own.ts';
 import { listModelTags } from '../tags.ts';
 import { COMMERCIAL_USES, FILE_KINDS, MODEL_TYPES } from '../types.ts';
@@ -66,7 +66,10 @@ export interface EditorPage {
   readonly parents: readonly { readonly kind: string; readonly text: string; readonly weight: string }[];
   readonly hasCover: boolean;
   readonly options: Readonly<
-    Record<'type' | 'baseModel' | 'licenseId' | 'level' | 'use' | 'parentKind' | 'fileKind', readonly Option[]>
+    Record<
+      'type' | 'baseModel' | 'licenseId' | 'level' | 'visibility' | 'use' | 'parentKind' | 'fileKind',
+      readonly Option[]
+    >
   >;
   readonly errors: Readonly<Record<string, string>>;
   readonly message: string | null;
@@ -114,6 +117,7 @@ export async function loadEditor(
     isMinor: model.isMinor,
     isSfwOnly: model.isSfwOnly,
     level: String(model.level),
+    visibility: model.visibility,
     versionName: version.name,
     baseModel: version.baseModel,
     trainedWords: version.trainedWords.join('\n'),
@@ -167,6 +171,7 @@ export async function loadEditor(
         ...LICENSES.map(([value, label]) => ({ value, label })),
       ],
       level: RATINGS.map((level) => ({ value: String(level), label: `${ratingLabel(level)}: ${t(`level.${level}`)}` })),
+      visibility: MODEL_VISIBILITIES.map((value) => ({ value, label: t(`visibility.model.${value}`) })),
       use: COMMERCIAL_USES.filter((use) => use !== 'None').map((use) => ({ value: use, label: t(`use.${use}`) })),
       parentKind: LINEAGE_KINDS.map((kind) => ({ value: kind, label: t(`lineage.${kind}`) })),
       fileKind: plain(FILE_KINDS),

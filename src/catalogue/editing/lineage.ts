@@ -2,6 +2,7 @@ import type { EntityManager } from '@mikro-orm/core';
 import { AppError } from '../../kit/errors.ts';
 import { newId } from '../../kit/ids.ts';
 import type { Viewer } from '../../kit/work.ts';
+import { seesModel } from '../access.ts';
 import { findByHash } from '../attach.ts';
 import { isOwner, LINEAGE_KINDS, Lineage, ModelVersion } from '../model.ts';
 
@@ -68,7 +69,7 @@ export async function setParents(
 
 /** Null when it is only a name. Throws `invalid` for an address that leads nowhere this person may look. */
 async function resolveParent(em: EntityManager, viewer: Viewer | null, text: string): Promise<ModelVersion | null> {
-  if (/^[0-9a-f]{8,64}$/i.test(text)) return findByHash(em, text.toLowerCase());
+  if (/^[0-9a-f]{8,64}$/i.test(text)) return findByHash(em, text.toLowerCase(), viewer?.id ?? 0);
   const path = /^(?:https?:\/\/[^/]+)?\/(versions|models)\/(\d{1,10})(?:[/?#]|$)/.exec(text);
   if (!path) return null;
   const versionId = path[1] === 'versions' ? path[2] : /[?&]version=(\d{1,10})/.exec(text)?.[1];
@@ -77,7 +78,8 @@ async function resolveParent(em: EntityManager, viewer: Viewer | null, text: str
     versionId ? { id: Number(versionId) } : { model: Number(path[2]), state: 'published' },
     { populate: ['model'], orderBy: { position: 1 } },
   );
-  if (!found || (found.state !== 'published' && !isOwner(found.model.$, viewer))) {
+  const isKnown = found && (found.state === 'published' || isOwner(found.model.$, viewer));
+  if (!isKnown || !(await seesModel(em, viewer, found.model.id))) {
     const message = `There is no model at ${text}.`;
     throw new AppError('invalid', message, { fields: { parentText: message } });
   }

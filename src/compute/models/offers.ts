@@ -1,7 +1,13 @@
 import type { EntityManager } from '@mikro-orm/core';
+import {
+  MODEL_ACCESS,
+  MODEL_AUDIENCE,
+  type ModelAccessRow,
+  modelAudienceParameters,
+  modelVerdict,
+} from '../../catalogue/access.ts';
 import { fromJson, inList, type Parameter, rows } from '../../kit/database/sql.ts';
 import type { Viewer } from '../../kit/work.ts';
-import { decide } from '../../safety/policy.ts';
 import { isSensitive } from '../../safety/ratings.ts';
 import type { GenerationFile } from '../model.ts';
 import type { Families } from './families.ts';
@@ -26,7 +32,7 @@ export const CHECKPOINT_TYPES = ['Checkpoint'];
 export const LORA_TYPES = ['LORA', 'LoCon'];
 const MOST_OFFERS = 60;
 
-interface OfferRow {
+interface OfferRow extends ModelAccessRow {
   file_id: number;
   sha256: string;
   file_name: string;
@@ -38,20 +44,16 @@ interface OfferRow {
   recommended_weight: number | null;
   model_id: number;
   model_name: string;
-  owner_id: number;
-  restrictions: number;
+  version_restrictions: number;
   cover_id: number | null;
   cover_level: number | null;
 }
 
-const restrictionsOf = (kind: string, id: string): string =>
-  `coalesce((select s.restrictions from policy_state s where s.target_kind = '${kind}' and s.target_id = ${id}), 0)`;
-
 /** A version offers one file: the primary one, if the engine can read it. */
 const OFFERS = `select f.id as file_id, f.sha256, f.name as file_name, v.id as version_id, v.name as version_name,
-    v.base_model, v.trained_words, v.clip_skip, v.recommended_weight, m.id as model_id, m.name as model_name, m.owner_id,
-    ${restrictionsOf('model', 'm.id')} | ${restrictionsOf('version', 'v.id')} | ${restrictionsOf('account', 'm.owner_id')}
-      as restrictions, i.id as cover_id, i.level as cover_level
+    v.base_model, v.trained_words, v.clip_skip, v.recommended_weight, m.id as model_id, m.name as model_name, ${MODEL_ACCESS},
+    coalesce((select s.restrictions from policy_state s where s.target_kind = 'version' and s.target_id = v.id), 0)
+      as version_restrictions, i.id as cover_id, i.level as cover_level
   from model_version v join model m on m.id = v.model_id
   join model_file f on f.id = (select b.id from model_file b where b.version_id = v.id and b.is_stored = ?
     and b.format = 'SafeTensor' and b.kind in ('Model', 'Pruned Model') and b.virus_scan_result <> 'Danger'
@@ -66,7 +68,7 @@ interface OfferFilter {
   readonly search?: string;
 }
 
-/** The newest first. Who may see less gets less: ratings and restrictions apply as everywhere. */
+/** The newest first. Who may see less gets less: audience, ratings and restrictions apply as everywhere. */
 export async function listOffers(
   em: EntityManager,
   viewer: Viewer,
@@ -76,10 +78,13 @@ export async function listOffers(
   const found = await findOffers(
     em,
     viewer,
-    `and (m.level & ?) <> 0 and m.type in (${inList(types)}) and v.base_model in (${inList(baseModels)})
+    // what is unlisted is found by whoever has its address, or follows its owner
+    `and (m.level & ?) <> 0 and (m.listed_at is not null or m.visibility = 'followers' or m.owner_id = ?
+       or exists (select 1 from follow o where o.follower_id = ? and o.target_id = m.owner_id and o.state = 'accepted'))
+     and m.type in (${inList(types)}) and v.base_model in (${inList(baseModels)})
      and (lower(m.name) like ? or lower(v.name) like ?)
-     order by m.listed_at desc, m.id desc, v.position limit ${MOST_OFFERS}`,
-    [viewer.levels, ...types, ...baseModels, like, like],
+     order by m.shown_at desc, m.id desc, v.position limit ${MOST_OFFERS}`,
+    [viewer.levels, viewer.id, viewer.id, ...types, ...baseModels, like, like],
   );
   return found;
 }
@@ -127,10 +132,16 @@ async function findOffers(
   condition: string,
   parameters: readonly Parameter[],
 ): Promise<Offer[]> {
-  const found = await rows<OfferRow>(em, `${OFFERS} ${condition}`, [true, ...parameters]);
+  const audience = modelAudienceParameters(viewer);
+  const found = await rows<OfferRow>(em, `${OFFERS} and ${MODEL_AUDIENCE} ${condition}`, [
+    ...audience,
+    true,
+    ...audience,
+    ...parameters,
+  ]);
   return found.flatMap((row) => {
-    const { owner_id: ownerId, restrictions } = row;
-    return decide('generate', viewer, { ownerId, restrictions, state: 'published' }).allowed ? [offerOf(row)] : [];
+    const { version_restrictions: restrictions } = row;
+    return modelVerdict(row, viewer, 'generate', { restrictions }).allowed ? [offerOf(row)] : [];
   });
 }
 

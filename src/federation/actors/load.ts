@@ -1,10 +1,12 @@
 import { Account } from '../../accounts/model.ts';
+import { fromJson, rows } from '../../kit/database/sql.ts';
 import { AppError } from '../../kit/errors.ts';
+import { registrableDomain } from '../../kit/net/budget.ts';
 import type { Work } from '../../kit/work.ts';
 import { findActorKey } from '../actor-key.ts';
 import type { Federation } from '../deps.ts';
-import { type FetchedDocument, fetchDocument } from '../fetch-document.ts';
-import { NODE_ACTOR, RemoteActor } from '../model.ts';
+import { type DocumentFetcher, type FetchedDocument, fetchDocument, isGoneAtHome } from '../fetch-document.ts';
+import { type KnownKey, NODE_ACTOR } from '../model.ts';
 import { ACTOR_TYPES, isOwnId } from '../origin.ts';
 import { isHostAllowed } from '../policy.ts';
 import type { ActorKey, LoadActorKey } from '../signatures/verify.ts';
@@ -14,9 +16,10 @@ import { rememberActor } from './remember.ts';
 type Task = Pick<Work, 'em' | 'jobs' | 'now'>;
 
 const FORGET_FAILURE_MS = 5 * 60_000;
-/** Requests that one key id, and one host, may cause in a while. */
+/** Requests that one key id, one host, and the hosts of one domain may cause in a while (CVE-2022-46405). */
 const KEY_FETCHES = { name: 'key-fetch', max: 6, perMs: 600_000 };
 const HOST_FETCHES = { name: 'host-key-fetch', max: 120, perMs: 600_000 };
+const DOMAIN_FETCHES = { name: 'domain-key-fetch', max: 240, perMs: 600_000 };
 
 /** Reads a peer's document at its own address, signed by the node. Null when it is not there. */
 export async function readDocument(
@@ -25,12 +28,33 @@ export async function readDocument(
   uri: string,
   forgetFailureAfterMs = FORGET_FAILURE_MS,
 ): Promise<FetchedDocument | null> {
+  return fetchDocument(await fetcherFor({ em }, federation, uri, forgetFailureAfterMs), uri);
+}
+
+async function fetcherFor(
+  { em }: Pick<Work, 'em'>,
+  federation: Federation,
+  uri: string,
+  forgetFailureAfterMs: number,
+): Promise<DocumentFetcher> {
   const { net, origin } = federation;
   if (!URL.canParse(uri) || !(await isHostAllowed(federation, em, new URL(uri).host))) {
     throw new AppError('invalid', 'This node does not speak with that host.');
   }
   const key = await loadSigningKey(federation, em, NODE_ACTOR);
-  return fetchDocument({ net, ownOrigin: origin, key, forgetFailureAfterMs }, uri);
+  return { net, ownOrigin: origin, key, forgetFailureAfterMs };
+}
+
+/** Whether the host of an actor whom we know says that it is gone. False when that host does not answer. */
+export async function isActorGone(work: Task, federation: Federation, uri: string): Promise<boolean> {
+  if ((await work.em.count(Account, { uri, state: { $ne: 'deleted' } })) === 0) return false;
+  federation.limits.takeFor(`${KEY_FETCHES.name} ${uri}`, KEY_FETCHES);
+  try {
+    return await isGoneAtHome(await fetcherFor(work, federation, uri, 30_000), uri);
+  } catch (error) {
+    if (error instanceof AppError) return false;
+    throw error;
+  }
 }
 
 /** The account of an actor, from the table or else from its own address. Null when it is not there. */
@@ -80,7 +104,9 @@ async function fetchKey(
   how: 'fetch' | 'refetch',
 ): Promise<ActorKey | null> {
   federation.limits.takeFor(`${KEY_FETCHES.name} ${keyId}`, KEY_FETCHES);
-  federation.limits.takeFor(`${HOST_FETCHES.name} ${new URL(keyId).host}`, HOST_FETCHES);
+  const { host, hostname } = new URL(keyId);
+  federation.limits.takeFor(`${HOST_FETCHES.name} ${host}`, HOST_FETCHES);
+  federation.limits.takeFor(`${DOMAIN_FETCHES.name} ${registrableDomain(hostname)}`, DOMAIN_FETCHES);
   const read = new Map<string, FetchedDocument>();
   // a key was rotated a moment ago: what failed before may be right now
   const memoryMs = how === 'refetch' ? 30_000 : FORGET_FAILURE_MS;
@@ -102,16 +128,25 @@ async function fetchKey(
   }
 }
 
-async function findStoredKey(em: Work['em'], keyId: string, uri: string) {
-  // nearly all keys are a fragment of the actor; the others are found by the actor's origin and their own id
-  const account = await em.findOne(Account, { uri });
-  const actors = account
-    ? await em.find(RemoteActor, { account }, { populate: ['account'] })
-    : await em.find(RemoteActor, { account: { host: new URL(uri).host } }, { populate: ['account'], limit: 200 });
+/** Without the actors' documents, which are as large as their hosts like. */
+async function findStoredKey(em: Work['em'], keyId: string, uri: string): Promise<ActorKey | null> {
+  // nearly all keys are a fragment of the actor, some a path below it; the others are looked for on the actor's host
+  const [known] = await keysOf(em, 'a.uri = ?', [uri]);
+  const nearest = `a.host = ? order by case when substr(?, 1, length(a.uri)) = a.uri then 0 else 1 end limit ${MOST_OF_A_HOST}`;
+  const actors = known ? [known] : await keysOf(em, nearest, [new URL(uri).host, uri]);
   for (const actor of actors) {
-    const key = actor.keys.find((one) => one.keyId === keyId);
-    const actorId = actor.account.$.uri;
-    if (key && actorId != null) return { keyId, actorId, publicKey: key.publicKey };
+    const key = fromJson<readonly KnownKey[]>(actor.keys)?.find((one) => one.keyId === keyId);
+    if (key) return { keyId, actorId: actor.uri, publicKey: key.publicKey };
   }
   return null;
 }
+
+const MOST_OF_A_HOST = 200;
+
+/** By a plain read: the ORM's would wait for the connection that writes, behind every commit. */
+const keysOf = (em: Work['em'], where: string, values: readonly string[]) =>
+  rows<{ uri: string; keys: unknown }>(
+    em,
+    `select a.uri, r.keys from account a join remote_actor r on r.account_id = a.id where ${where}`,
+    values,
+  );

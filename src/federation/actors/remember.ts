@@ -62,6 +62,10 @@ export async function rememberActor(
   });
 }
 
+/** They are read for every activity that comes, so a peer cannot make them heavy. */
+const MOST_KEYS = 10;
+const LONGEST_KEY = 4_096;
+
 /** Names may pass from one actor of a host to another; the row of the former one keeps its posts. */
 async function freeName(em: EntityManager, host: string, name: string, uri: string): Promise<void> {
   await rows(
@@ -72,12 +76,14 @@ async function freeName(em: EntityManager, host: string, name: string, uri: stri
 }
 
 function keysOf(actor: ApObject, uri: string): KnownKey[] {
-  return [...valuesOf(actor, 'publicKey'), ...valuesOf(actor, 'assertionMethod')].flatMap((value) => {
+  const told = [...valuesOf(actor, 'publicKey'), ...valuesOf(actor, 'assertionMethod')];
+  return told.slice(0, MOST_KEYS).flatMap((value) => {
     if (typeof value !== 'object' || value.id === undefined) return [];
     const one = (key: string) => valuesOf(value, key)[0];
     const publicKey = one('publicKeyPem') ?? one('publicKeyMultibase');
     const isOwn = (one('owner') ?? one('controller')) === uri;
-    return isOwn && typeof publicKey === 'string' ? [{ keyId: value.id, publicKey }] : [];
+    const isUsable = isOwn && typeof publicKey === 'string' && publicKey.length <= LONGEST_KEY;
+    return isUsable ? [{ keyId: value.id, publicKey }] : [];
   });
 }
 

@@ -5,7 +5,7 @@ import { avatarUrl } from '../../accounts/profile/header.ts';
 import { escapeHtml } from '../../kit/web/filters.ts';
 import { renderMarkdown } from '../../kit/web/markdown.ts';
 import { loadKeyPair } from '../actors/keys.ts';
-import { actorUri, nodeActorUri } from '../addresses.ts';
+import { actorUri, nodeActorName, nodeActorUri } from '../addresses.ts';
 import type { Federation } from '../deps.ts';
 import { NODE_ACTOR } from '../model.ts';
 import { type AccountView, buildAccount } from '../vocabulary/account.ts';
@@ -32,7 +32,7 @@ export async function accountDocument(federation: Federation, em: EntityManager,
     followersUri: `${uri}/followers`,
     followingUri: `${uri}/following`,
     sharedInboxUri: `${origin}/inbox`,
-    featuredUri: null,
+    featuredUri: `${uri}/featured`,
     icon: picture(avatar),
     banner: picture(banner),
     fields: account.links.map(({ label, url }) => ({
@@ -60,7 +60,7 @@ export async function nodeDocument(federation: Federation, em: EntityManager): P
   return buildAccount({
     uri,
     type: 'Application',
-    name: host.replace(/[^a-z0-9_.-]/gi, '_'),
+    name: nodeActorName(host),
     displayName: name,
     summaryHtml: description === '' ? '' : renderMarkdown(description),
     url: `${origin}/about`,

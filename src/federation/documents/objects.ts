@@ -1,29 +1,26 @@
 import type { EntityManager } from '@mikro-orm/core';
-import { Account, isLocal } from '../../accounts/model.ts';
+import { Account } from '../../accounts/model.ts';
 import { Model, ModelFile, ModelVersion } from '../../catalogue/model.ts';
 import { listModelTags } from '../../catalogue/tags.ts';
 import { Comment, Image, Post } from '../../gallery/model.ts';
 import { listPostTags } from '../../gallery/posts/tags.ts';
+import { countShares } from '../../gallery/shares.ts';
 import { rows } from '../../kit/database/sql.ts';
 import { escapeHtml } from '../../kit/web/filters.ts';
 import { renderMarkdown } from '../../kit/web/markdown.ts';
-import { actorUri, followersUri, objectUri } from '../addresses.ts';
+import { isNarrower } from '../../safety/audience.ts';
+import { actorUri, objectUri } from '../addresses.ts';
 import type { Federation } from '../deps.ts';
-import type { Audience } from '../vocabulary/audience.ts';
-import { emptyCollection } from '../vocabulary/collection.ts';
+import { talkFields } from '../vocabulary/collection.ts';
 import { type Document, withContext } from '../vocabulary/context.ts';
 import { buildModel, type VersionView } from '../vocabulary/model.ts';
 import { buildComment, buildPost } from '../vocabulary/note.ts';
-import type { Mention, TagLink } from '../vocabulary/tags.ts';
+import type { TagLink } from '../vocabulary/tags.ts';
+import { circleOfComment, circleOfModel, circleOfPost } from './circle.ts';
 import { listPictures, listPreviews } from './pictures.ts';
+import { countReplies } from './replies.ts';
 
 type Site = Pick<Federation, 'origin' | 'host'>;
-
-const publicOf = (origin: string, owner: Account, mentions: readonly Mention[] = []): Audience => ({
-  visibility: 'public',
-  followersUri: followersUri(origin, owner.name),
-  mentionUris: mentions.map(({ uri }) => uri),
-});
 
 const tagLinks = (origin: string, names: readonly string[]): TagLink[] =>
   names.map((name) => ({ name: name.replaceAll(' ', '_'), url: `${origin}/tags/${encodeURIComponent(name)}` }));
@@ -33,8 +30,8 @@ const hashtags = (tags: readonly TagLink[]): string =>
     .map(({ name, url }) => `<a href="${escapeHtml(url)}" class="mention hashtag" rel="tag">#${escapeHtml(name)}</a>`)
     .join(' ');
 
-/** A public model of ours, with its public versions and their files. */
-export async function modelDocument({ origin }: Site, em: EntityManager, model: Model): Promise<Document> {
+/** A published model of ours, with its published versions and their files. */
+export async function modelDocument({ origin, host }: Site, em: EntityManager, model: Model): Promise<Document> {
   const owner = await em.findOneOrFail(Account, model.owner.id);
   const uri = objectUri(origin, 'model', model);
   const tags = tagLinks(origin, await listModelTags(em, model.id));
@@ -51,12 +48,14 @@ export async function modelDocument({ origin }: Site, em: EntityManager, model: 
       publishedAt: model.publishedAt ?? model.createdAt,
       updatedAt: model.updatedAt,
       contentHtml: `${head}${renderMarkdown(model.description)}${foot}`,
-      audience: publicOf(origin, owner),
+      audience: (await circleOfModel({ origin, host }, em, model)).audience,
       tags,
       mentions: [],
       rating: model.level,
       warning: null,
       likeCount: model.thumbsUpCount,
+      replyCount: await countReplies(em, 'model', model.id),
+      shareCount: await countShares(em, { kind: 'model', id: model.id }),
       title: model.name,
       previews,
       modelType: model.type,
@@ -84,7 +83,9 @@ async function previewIds(em: EntityManager, model: Model): Promise<number[]> {
   const found = await rows<{ id: number }>(
     em,
     `select i.id from image i join post p on p.id = i.post_id join model_version v on v.id = p.version_id
-     where v.model_id = ? and p.owner_id = ? and i.listed_at is not null order by v.position, p.id, i.position limit 4`,
+       join model m on m.id = v.model_id
+     where v.model_id = ? and p.owner_id = ? and i.shown_at is not null and (i.listed_at is not null
+       or p.visibility = m.visibility or (p.visibility = 'unlisted' and m.visibility = 'followers')) order by v.position, p.id, i.position limit 4`,
     [model.id, model.owner.id],
   );
   const ids = found.map(({ id }) => id);
@@ -118,11 +119,12 @@ function versionView(origin: string, version: ModelVersion, files: readonly Mode
 }
 
 /** A post of ours. Its pictures must be rendered: see `isRendered`. */
-export async function postDocument({ origin }: Site, em: EntityManager, post: Post): Promise<Document> {
+export async function postDocument({ origin, host }: Site, em: EntityManager, post: Post): Promise<Document> {
   const owner = await em.findOneOrFail(Account, post.owner.id);
   const version = post.version && (await em.findOne(ModelVersion, post.version.id, { populate: ['model'] }));
   const tags = tagLinks(origin, await listPostTags(em, post.id));
   const uri = objectUri(origin, 'post', post);
+  const { audience, mentions } = await circleOfPost({ origin, host }, em, post);
   const document = buildPost({
     uri,
     ownerUri: actorUri(origin, owner),
@@ -134,17 +136,21 @@ export async function postDocument({ origin }: Site, em: EntityManager, post: Po
       post.caption === '' ? '' : renderMarkdown(post.caption),
       tags.length === 0 ? '' : `<p>${hashtags(tags)}</p>`,
     ].join(''),
-    audience: { ...publicOf(origin, owner), visibility: post.visibility },
+    audience,
     tags,
-    mentions: [],
+    mentions,
     rating: post.level || 2,
     warning: null,
     likeCount: post.likeCount,
+    replyCount: await countReplies(em, 'post', post.id),
+    shareCount: await countShares(em, { kind: 'post', id: post.id }),
     title: post.title === '' ? null : post.title,
     pictures: await listPictures({ origin }, em, post.id),
   });
-  const isPublic = version?.state === 'published' && version.model.$.state === 'published';
-  const context = version && isPublic ? objectUri(origin, 'version', version) : null;
+  const model = version?.model.$;
+  // a gallery that fewer people see than the post is not named
+  const isSeen = model?.state === 'published' && !isNarrower(model.visibility, post.visibility);
+  const context = version?.state === 'published' && isSeen ? objectUri(origin, 'version', version) : null;
   return withContext({
     ...document,
     ...(context === null ? {} : { context }),
@@ -161,8 +167,11 @@ export async function imageDocument(site: Site, em: EntityManager, image: Image)
   return {
     ...whole,
     ...{ id: uri, url: uri, attachment, context: whole.id, rating: image.level },
-    replies: emptyCollection(`${uri}/replies`),
-    likes: { id: `${uri}/likes`, type: 'Collection', totalItems: image.likeCount },
+    ...talkFields(uri, {
+      replyCount: await countReplies(em, 'image', image.id),
+      likeCount: image.likeCount,
+      shareCount: await countShares(em, { kind: 'image', id: image.id }),
+    }),
   };
 }
 
@@ -172,12 +181,12 @@ export async function isRendered(em: EntityManager, postId: number): Promise<boo
 }
 
 /** A comment of ours: what it answers, and whose that is. */
-export async function commentDocument({ origin, host }: Site, em: EntityManager, comment: Comment): Promise<Document> {
+export async function commentDocument(site: Site, em: EntityManager, comment: Comment): Promise<Document> {
+  const { origin } = site;
   const author = await em.findOneOrFail(Account, comment.author.id);
-  const { uri: inReplyToUri, owner } = await commentTarget(origin, em, comment);
+  const target = await commentTarget(origin, em, comment);
+  const { audience, mentions } = await circleOfComment(site, em, comment, target);
   const uri = objectUri(origin, 'comment', comment);
-  const name = isLocal(owner) ? `@${owner.name}@${host}` : `@${owner.name}@${owner.host}`;
-  const mentions = owner.id === author.id ? [] : [{ name, uri: actorUri(origin, owner) }];
   return withContext(
     buildComment({
       uri,
@@ -186,13 +195,15 @@ export async function commentDocument({ origin, host }: Site, em: EntityManager,
       publishedAt: comment.createdAt,
       updatedAt: comment.editedAt ?? null,
       contentHtml: renderMarkdown(comment.text),
-      audience: publicOf(origin, author, mentions),
+      audience,
       tags: [],
       mentions,
       rating: 1,
       warning: null,
       likeCount: comment.likeCount,
-      inReplyToUri,
+      replyCount: await countReplies(em, 'comment', comment.id),
+      shareCount: await countShares(em, { kind: 'comment', id: comment.id }),
+      inReplyToUri: target.uri,
     }),
   );
 }

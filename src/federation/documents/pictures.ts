@@ -1,4 +1,4 @@
-import type { EntityManager } from '@mikro-orm/core';
+import type { EntityManager, Loaded } from '@mikro-orm/core';
 import { ModelVersion } from '../../catalogue/model.ts';
 import { Image, ImageSize, ResourceUse } from '../../gallery/model.ts';
 import { isShown } from '../../gallery/posts/relist.ts';
@@ -23,17 +23,28 @@ export async function listPreviews(
   em: EntityManager,
   imageIds: readonly number[],
 ): Promise<PictureView[]> {
-  const images = await em.find(Image, { id: { $in: [...imageIds] }, listedAt: { $ne: null } }, { orderBy: { id: 1 } });
+  const images = await em.find(Image, { id: { $in: [...imageIds] }, shownAt: { $ne: null } }, { orderBy: { id: 1 } });
   return describe(origin, em, images);
 }
 
 async function describe(origin: string, em: EntityManager, images: readonly Image[]): Promise<PictureView[]> {
   const ids = images.map(({ id }) => id);
-  const sizes = await em.find(ImageSize, { image: { $in: ids }, targetWidth: 0, format: 'webp' });
+  // Pixelfed takes no WebP unless its operator says so, and drops the whole post (config/pixelfed.php, media_types)
+  const sizes = await em.find(
+    ImageSize,
+    { image: { $in: ids }, targetWidth: 0, format: { $in: ['jpeg', 'webp'] } },
+    { orderBy: { format: 'asc' } },
+  );
   const uses = await em.find(ResourceUse, { image: { $in: ids } }, { orderBy: { position: 1 } });
   const versionIds = uses.flatMap(({ version }) => version?.id ?? []);
-  // a draft, or what its owner took back, is not named (P11)
-  const versions = await em.find(ModelVersion, { id: { $in: versionIds }, state: 'published' });
+  const versions = await em.find(
+    ModelVersion,
+    { id: { $in: versionIds }, state: 'published', model: { state: 'published', visibility: { $ne: 'followers' } } },
+    { populate: ['model'] },
+  );
+  // a draft, what its owner took back, or what is for their followers, is neither named nor told by its hash (P11)
+  const isSecret = (use: ResourceUse) =>
+    use.version == null ? use.isManual : !versions.some(({ id }) => id === use.version?.id);
   return images.flatMap((image) => {
     const size = sizes.find((one) => one.image.id === image.id);
     if (!size) return [];
@@ -41,8 +52,8 @@ async function describe(origin: string, em: EntityManager, images: readonly Imag
     return [
       {
         uri: objectUri(origin, 'image', image),
-        url: `${origin}/media/full/${image.id}.webp`,
-        mediaType: 'image/webp',
+        url: `${origin}/media/full/${image.id}.${size.format === 'jpeg' ? 'jpg' : size.format}`,
+        mediaType: `image/${size.format}`,
         alt: image.altText,
         widthPx: size.width,
         heightPx: size.height,
@@ -51,15 +62,17 @@ async function describe(origin: string, em: EntityManager, images: readonly Imag
         rating: image.level,
         generation: isOpen && image.recipe ? generationOf(image.recipe) : null,
         resources: isOpen
-          ? uses.filter((use) => use.image.id === image.id).map((use) => resourceOf(origin, use, versions))
+          ? uses
+              .filter((use) => use.image.id === image.id && !isSecret(use))
+              .map((use) => resourceOf(origin, use, versions))
           : [],
       },
     ];
   });
 }
 
-function resourceOf(origin: string, use: ResourceUse, versions: readonly ModelVersion[]) {
-  const version = versions.find(({ id }) => id === use.version?.id);
+function resourceOf(origin: string, use: ResourceUse, versions: readonly Loaded<ModelVersion, 'model'>[]) {
+  const version = versions.find(({ id, model }) => id === use.version?.id && model.$.visibility === 'public');
   const versionUri = version ? objectUri(origin, 'version', version) : (use.uri ?? null);
   return {
     versionUri,

@@ -1,7 +1,7 @@
 import { Account, Follow } from '../../accounts/model.ts';
 import { Model } from '../../catalogue/model.ts';
 import { Comment, Image, Post, Reaction } from '../../gallery/model.ts';
-import { removePost } from '../../gallery/posts/delete.ts';
+import { markImages, removePost } from '../../gallery/posts/delete.ts';
 import { removeComment } from '../ingest/ingest-comment.ts';
 import { removeModel } from '../ingest/ingest-model.ts';
 import { findTarget } from '../ingest/target.ts';
@@ -36,7 +36,10 @@ export const deleteObject: Handler = async (work, federation, { activity, actorI
   if (target.kind === 'post') await removePost({ ...work, viewer: null }, Number(target.id));
   if (target.kind === 'model') await removeModel(work, Number(target.id));
   if (target.kind === 'comment') await removeComment(work, String(target.id));
-  if (target.kind === 'image') await em.nativeDelete(Image, { id: Number(target.id) });
+  if (target.kind === 'image') {
+    await markImages(work, { id: Number(target.id) });
+    await em.nativeDelete(Image, { id: Number(target.id) });
+  }
   return 'done';
 };
 

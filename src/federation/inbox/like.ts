@@ -3,7 +3,7 @@ import { reactionCreated } from '../../gallery/events.ts';
 import { Reaction } from '../../gallery/model.ts';
 import { record } from '../../kit/events/events.ts';
 import { newId } from '../../kit/ids.ts';
-import { findTarget, recount, type Target } from '../ingest/target.ts';
+import { findTarget, isFor, recount, type Target } from '../ingest/target.ts';
 import { singleIdOf } from '../origin.ts';
 import type { Handler, InboxWork } from './act.ts';
 
@@ -13,7 +13,8 @@ export const like: Handler = async (work, federation, { id, activity, actor }) =
   const uri = singleIdOf(activity, 'object');
   const target = uri === null ? null : await findTarget(em, federation.origin, uri);
   // the same answer as for what does not exist (O20, P08)
-  if (!target?.isPublic || (await isBlockedEither({ em }, actor.id, target.ownerId))) return 'likes nothing here';
+  if (!target || !(await isFor(em, actor, target)) || (await isBlockedEither({ em }, actor.id, target.ownerId)))
+    return 'likes nothing here';
   await em.transactional(async (inner) => {
     const where = { account: actor.id, [target.kind]: target.id };
     if ((await inner.count(Reaction, where)) > 0 || (await inner.count(Reaction, { uri: id })) > 0) return;

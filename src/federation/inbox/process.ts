@@ -13,6 +13,7 @@ import { create } from './create.ts';
 import { deleteObject } from './delete.ts';
 import { follow } from './follow.ts';
 import { like } from './like.ts';
+import { addAnswer, removeAnswer } from './told-answer.ts';
 import { undo } from './undo.ts';
 import { update } from './update.ts';
 
@@ -28,6 +29,8 @@ const HANDLERS: ReadonlyMap<string, Handler> = new Map([
   ['EmojiReact', like],
   ['Announce', announce],
   ['Block', block],
+  ['Add', addAnswer],
+  ['Remove', removeAnswer],
 ]);
 
 /** Carries out an admitted activity once: a second run finds it processed, and one that was cut off begins again. */

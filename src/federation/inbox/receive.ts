@@ -1,20 +1,20 @@
-import { createHash } from 'node:crypto';
 import { Account } from '../../accounts/model.ts';
-import { rows } from '../../kit/database/sql.ts';
 import { AppError } from '../../kit/errors.ts';
-import { newId } from '../../kit/ids.ts';
+import { registrableDomain } from '../../kit/net/budget.ts';
 import { readBody } from '../../kit/web/forms.ts';
 import type { Ctx } from '../../kit/web/state.ts';
-import type { Work } from '../../kit/work.ts';
-import { actorKeys } from '../actors/load.ts';
+import { actorKeys, isActorGone } from '../actors/load.ts';
 import type { Federation } from '../deps.ts';
-import { admitActivity, MOST_BODY_BYTES, type ProvenActivity } from '../gate.ts';
+import { admitActivity, MOST_BODY_BYTES } from '../gate.ts';
 import { isActorBlocked } from '../policy.ts';
+import { refuseHopeless } from './hopeless.ts';
 
-/** Activities that one host may send in a while; a busy server of ten thousand people stays below it. */
-const FROM_HOST = { name: 'inbox-host', max: 1_200, perMs: 60_000 };
-/** Where work piles up, senders are asked to come back later. */
-const MOST_WAITING = 20_000;
+/**
+ * Activities that the hosts of one domain may send in a while; a busy server of ten thousand people stays below it, and
+ * a wildcard zone of a thousand names has no more (CVE-2022-46405).
+ */
+const FROM_DOMAIN = { name: 'inbox-domain', max: 1_200, perMs: 60_000 };
+const BODY_WITHIN_MS = 10_000;
 
 /** The door of `/inbox` and of each personal inbox: 202, or why not, within the request (DESIGN.md ruling 4). */
 export async function receive(ctx: Ctx, federation: Federation, recipientName: string | null): Promise<void> {
@@ -24,7 +24,7 @@ export async function receive(ctx: Ctx, federation: Federation, recipientName: s
     answer(ctx, 415, 'Send application/activity+json.');
     return;
   }
-  const body = await readBody(ctx, MOST_BODY_BYTES);
+  const body = await readPromptly(ctx);
   const message = {
     method: ctx.method,
     target: ctx.req.url ?? ctx.originalUrl,
@@ -40,40 +40,32 @@ export async function receive(ctx: Ctx, federation: Federation, recipientName: s
   const proven = await admitActivity(message, here, {
     loadActorKey: actorKeys(work, federation),
     isBlocked: (actorId) => isActorBlocked(federation, em, actorId),
+    isGone: (actorId) => isActorGone(work, federation, actorId),
   });
   if (proven) {
-    federation.limits.takeFor(`${FROM_HOST.name} ${new URL(proven.actorId).host}`, FROM_HOST);
-    await keep(work, federation, proven);
+    const domain = registrableDomain(new URL(proven.actorId).hostname);
+    federation.limits.takeFor(`${FROM_DOMAIN.name} ${domain}`, FROM_DOMAIN);
+    await refuseHopeless(work, federation, proven);
+    await federation.intake.keep(proven);
   }
   answer(ctx, 202, null);
 }
 
-/** The row and its job in one transaction; the same id again is accepted and does nothing. */
-async function keep(
-  { em, jobs, now }: Pick<Work, 'em' | 'jobs' | 'now'>,
-  federation: Federation,
-  { id, type, actorId, raw }: ProvenActivity,
-): Promise<void> {
-  const [waiting] = await rows<{ n: unknown }>(
-    em,
-    `select count(*) as n from job where lane = 'inbox' and state = 'queued'`,
-  );
-  if (Number(waiting?.n) > MOST_WAITING) {
-    throw new AppError('unavailable', 'Too much is waiting here.', { retryAfterSeconds: 300 });
-  }
-  await em.transactional(async (inner) => {
-    const [fresh] = await rows<{ id: string }>(
-      inner,
-      `insert into inbox_item (id, uri, type, actor_uri, document, received_at, outcome) values (?, ?, ?, ?, ?, ?, '')
-       on conflict (uri) do nothing returning id`,
-      [newId(), id, type.slice(0, 60), actorId, JSON.stringify(raw), now()],
-    );
-    if (!fresh) return;
-    // one actor's words take effect in their order
-    const partition = createHash('sha256').update(actorId).digest('hex').slice(0, 40);
-    jobs.enqueue(inner, federation.jobs.process, { itemId: fresh.id }, { partition });
-    await inner.flush();
+/** A sender that lies about its length, drips, or never ends, loses the connection. */
+async function readPromptly(ctx: Ctx): Promise<Buffer> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_done, fail) => {
+    timer = setTimeout(() => fail(new AppError('malformed', 'The body took too long.')), BODY_WITHIN_MS);
   });
+  try {
+    return await Promise.race([readBody(ctx, MOST_BODY_BYTES), late]);
+  } catch (cause) {
+    ctx.set('Connection', 'close');
+    if (cause instanceof AppError) throw cause;
+    throw new AppError('malformed', 'The body broke off.', { cause });
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 function answer(ctx: Ctx, status: number, error: string | null): void {

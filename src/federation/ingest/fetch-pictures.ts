@@ -1,20 +1,24 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Follow } from '../../accounts/model.ts';
 import { ModelVersion } from '../../catalogue/model.ts';
 import { addImage } from '../../gallery/images/add.ts';
 import { addVersionUse, kindOfModel } from '../../gallery/images/made-with.ts';
-import { Image, Post, ResourceUse } from '../../gallery/model.ts';
+import { Image, Mention, Post, ResourceUse } from '../../gallery/model.ts';
 import { relistPost } from '../../gallery/posts/relist.ts';
 import type { Resource } from '../../gallery/recipe/recipe.ts';
 import { AppError } from '../../kit/errors.ts';
 import { newId } from '../../kit/ids.ts';
 import { hasMediaType } from '../../kit/net/media-type.ts';
 import type { Work } from '../../kit/work.ts';
+import { isOpen } from '../../safety/audience.ts';
+import { loadSigningKey } from '../actors/keys.ts';
 import { objectUri, readOwnUri } from '../addresses.ts';
 import type { Federation } from '../deps.ts';
 import { recipeOf } from '../documents/pictures.ts';
 import { ApObject as StoredObject } from '../model.ts';
 import { normalise } from '../normalise.ts';
+import { signCavage } from '../signatures/sign.ts';
 import { parseNote, type RemoteNote } from '../vocabulary/note.ts';
 import type { PictureView } from '../vocabulary/picture.ts';
 import { pictureLevel, pictureUri } from './ingest-post.ts';
@@ -72,8 +76,12 @@ async function fetchPicture(
 ): Promise<void> {
   const path = join(federation.uploadsDir, `peer-${newId()}`);
   try {
+    const key = await findReader(work.em, federation, postId, view.url);
+    const headers = { accept: 'image/webp, image/png, image/jpeg, image/avif, image/gif' };
     const reply = await federation.net.peerFetch(view.url, {
-      headers: { accept: 'image/webp, image/png, image/jpeg, image/avif, image/gif' },
+      headers: key
+        ? (hop) => ({ ...headers, ...signCavage({ method: 'GET', url: hop, body: null, now: work.now() }, key) })
+        : headers,
       maxBytes: federation.maxImageBytes,
       timeoutMs: PICTURE_TIMEOUT_MS,
       saveTo: path,
@@ -94,6 +102,26 @@ async function fetchPicture(
   } finally {
     await rm(path, { force: true });
   }
+}
+
+/**
+ * What is not for everybody is asked for by somebody here whom it is for, in their name; null where nobody has to sign,
+ * or where the picture lies with others than the post.
+ */
+async function findReader(em: Work['em'], federation: Federation, postId: number, url: string) {
+  const post = await em.findOneOrFail(Post, postId);
+  if (isOpen(post.visibility) || new URL(url).origin !== new URL(post.uri ?? '').origin) return null;
+  const named = await em.findOne(Mention, { post: postId, account: { host: '', state: 'active' } });
+  const follow =
+    named || post.visibility !== 'followers'
+      ? null
+      : await em.findOne(Follow, {
+          target: post.owner.id,
+          state: 'accepted',
+          follower: { host: '', state: 'active' },
+        });
+  const readerId = named?.account.id ?? follow?.follower.id;
+  return readerId === undefined ? null : loadSigningKey(federation, em, readerId);
 }
 
 /** Puts the picture in its place and the post into the lists. */

@@ -1,24 +1,33 @@
+import { ref } from '@mikro-orm/core';
 import { isBlockedEither } from '../../accounts/block.ts';
-import type { Account } from '../../accounts/model.ts';
+import { Account } from '../../accounts/model.ts';
+import { Model } from '../../catalogue/model.ts';
 import { commentCreated, commentDeleted, commentEdited } from '../../gallery/events.ts';
-import { Comment } from '../../gallery/model.ts';
+import { Comment, Image, Post } from '../../gallery/model.ts';
+import { setMentions } from '../../gallery/posts/mentions.ts';
 import { record } from '../../kit/events/events.ts';
 import { newId } from '../../kit/ids.ts';
 import type { Work } from '../../kit/work.ts';
+import { isOpen } from '../../safety/audience.ts';
+import { readOwnUri } from '../addresses.ts';
+import type { Federation } from '../deps.ts';
+import { followersUriOf, pageOf } from '../documents/circle.ts';
 import type { RemoteNote } from '../vocabulary/note.ts';
 import { type ProvenObject, storeObject } from './store.ts';
-import { recount, type Target } from './target.ts';
+import { isFor, recount, type Target } from './target.ts';
 
 /** Writes a peer's answer to something that is here. Returns what came of it. Again is harmless. */
 export async function ingestComment(
   { em, now }: Pick<Work, 'em' | 'now'>,
+  site: Pick<Federation, 'origin' | 'host'>,
   author: Account,
   target: Target,
   told: RemoteNote,
   proven: ProvenObject,
 ): Promise<string> {
   // the same answer as for what does not exist (O20)
-  if (!target.isPublic || (await isBlockedEither({ em }, author.id, target.ownerId))) return 'answers nothing here';
+  if (!(await isFor(em, author, target)) || (await isBlockedEither({ em }, author.id, target.ownerId)))
+    return 'answers nothing here';
   return em.transactional(async (inner) => {
     if (!(await storeObject({ em: inner, now }, proven))) return 'older than what is known';
     const known = await inner.findOne(Comment, { uri: told.uri });
@@ -32,10 +41,12 @@ export async function ingestComment(
     const parent = target.kind === 'comment' ? await inner.findOneOrFail(Comment, String(target.id)) : null;
     const page = parent
       ? { model: parent.model ?? null, post: parent.post ?? null, image: parent.image ?? null }
-      : { [target.kind]: target.id };
+      : placeOf(inner, target);
+    const circle = await narrownessOf(site, inner, page, parent, told);
     const comment = inner.create(
       Comment,
       {
+        audience: circle.audience,
         ...{ id: newId(), author, parent, text: told.contentHtml, isLocal: false, uri: told.uri },
         createdAt: told.publishedAt,
         ...page,
@@ -44,9 +55,57 @@ export async function ingestComment(
     );
     record(inner, commentCreated, { commentId: comment.id });
     await inner.flush();
+    if (circle.audience !== 'page') await setMentions(inner, { comment: comment.id }, author.id, circle.named);
     await recountPage({ em: inner }, comment);
     return 'done';
   });
+}
+
+/**
+ * Who of those that see the page sees the comment. All do when it is as open as the page, or addressed to those whom the
+ * page is for; else its author's followers, or only who is addressed, and always whose page it is and whom it answers.
+ */
+async function narrownessOf(
+  site: Pick<Federation, 'origin' | 'host'>,
+  em: Work['em'],
+  place: Pick<Comment, 'model' | 'post' | 'image'>,
+  parent: Comment | null,
+  { visibility, addressees, mentionUris }: RemoteNote,
+): Promise<{ readonly audience: Comment['audience']; readonly named: readonly number[] }> {
+  const owner = await ownerOf(em, place);
+  const page = await pageOf(em, place);
+  const collectionUri = await followersUriOf(site, em, owner);
+  const isForPage =
+    isOpen(visibility) ||
+    (page.visibility === 'followers' && collectionUri !== null && addressees.includes(collectionUri)) ||
+    // to whom the page was sent, and whoever answers there answers them
+    page.visibility === 'direct';
+  const isNarrowThread = parent !== null && parent.audience !== 'page';
+  if (isForPage && !isNarrowThread) return { audience: 'page', named: [] };
+  const uris = [...addressees, ...mentionUris];
+  const locals = uris.flatMap((uri) => {
+    const own = readOwnUri(site.origin, uri);
+    return own?.kind === 'account' ? [own.name] : [];
+  });
+  const found = await em.find(
+    Account,
+    { $or: [{ uri: { $in: uris } }, { host: '', name: { $in: locals } }] },
+    { fields: ['id'] },
+  );
+  const named = [owner.id, ...(parent ? [parent.author.id] : []), ...found.map(({ id }) => id)];
+  return {
+    audience: visibility === 'followers' && !isNarrowThread ? 'followers' : 'direct',
+    named: [...new Set(named)],
+  };
+}
+
+async function ownerOf(em: Work['em'], { model, post, image }: Pick<Comment, 'model' | 'post' | 'image'>) {
+  const page = model
+    ? await em.findOneOrFail(Model, model.id)
+    : image
+      ? await em.findOneOrFail(Image, image.id)
+      : await em.findOneOrFail(Post, post?.id ?? 0);
+  return em.findOneOrFail(Account, page.owner.id);
 }
 
 /** Its author, or their host, took it back. */
@@ -65,4 +124,12 @@ async function recountPage({ em }: Pick<Work, 'em'>, { model, post, image }: Com
   if (model) await recount(em, { kind: 'model', id: model.id });
   if (post) await recount(em, { kind: 'post', id: post.id });
   if (image) await recount(em, { kind: 'image', id: image.id });
+}
+
+function placeOf(em: Work['em'], { kind, id }: Target): Pick<Comment, 'model' | 'post' | 'image'> {
+  return {
+    model: kind === 'model' ? ref(em.getReference(Model, Number(id))) : null,
+    post: kind === 'post' ? ref(em.getReference(Post, Number(id))) : null,
+    image: kind === 'image' ? ref(em.getReference(Image, Number(id))) : null,
+  };
 }

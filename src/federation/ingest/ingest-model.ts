@@ -21,14 +21,17 @@ export async function ingestModel(
   { origin }: Pick<Federation, 'origin'>,
   owner: Account,
   proven: ProvenObject,
+  authorFollowersUri: string | null,
 ): Promise<void> {
-  const told = parseModel(proven.object, { ownOrigin: origin, now: now(), authorFollowersUri: null });
-  if (told.visibility !== 'public' && told.visibility !== 'unlisted') return;
+  const told = parseModel(proven.object, { ownOrigin: origin, now: now(), authorFollowersUri });
+  const { visibility } = told;
+  // a model has no circle of named people
+  if (visibility === 'direct') return;
   await em.transactional(async (inner) => {
     if (!(await storeObject({ em: inner, now }, proven))) return;
     const known = await inner.findOne(Model, { uri: told.uri });
     if (known && known.owner.id !== owner.id) return;
-    const facts = factsOf(told, sourceOf(proven.object), now());
+    const facts = { ...factsOf(told, sourceOf(proven.object), now()), visibility };
     const model =
       known ??
       inner.create(
@@ -48,7 +51,8 @@ export async function ingestModel(
     // a model whose versions cannot be read is listed all the same: it is a post of its author
     model.state = 'published';
     model.publishedAt = told.publishedAt;
-    model.listedAt ??= told.visibility === 'public' ? told.publishedAt : null;
+    model.shownAt ??= told.publishedAt;
+    model.listedAt = visibility === 'public' ? model.shownAt : null;
     record(inner, known ? modelUpdated : modelPublished, { modelId: model.id });
     for (const version of fresh) {
       if (known) record(inner, versionPublished, { modelId: model.id, versionId: version.id });
@@ -166,6 +170,7 @@ export async function removeModel({ em, now }: Pick<Work, 'em' | 'now'>, modelId
       deletedAt: now(),
       purgedAt: now(),
       listedAt: null,
+      shownAt: null,
       description: '',
       coverImageId: null,
     };

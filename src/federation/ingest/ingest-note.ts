@@ -1,15 +1,19 @@
-import { type Account, Follow } from '../../accounts/model.ts';
-import { ModelVersion } from '../../catalogue/model.ts';
+import { Account, Follow } from '../../accounts/model.ts';
+import { Model, ModelVersion } from '../../catalogue/model.ts';
+import { Post } from '../../gallery/model.ts';
+import { removePost } from '../../gallery/posts/delete.ts';
 import { AppError } from '../../kit/errors.ts';
 import type { Work } from '../../kit/work.ts';
+import { isOpen } from '../../safety/audience.ts';
 import { findActor, readDocument } from '../actors/load.ts';
+import { readOwnUri } from '../addresses.ts';
 import type { Federation } from '../deps.ts';
-import { RemoteActor } from '../model.ts';
+import { RemoteActor, ApObject as StoredObject } from '../model.ts';
 import { isOwnId, isSameOrigin, singleIdOf } from '../origin.ts';
 import { isModel, parseModel } from '../vocabulary/model.ts';
 import { parseNote, type RemoteNote } from '../vocabulary/note.ts';
 import { ingestComment } from './ingest-comment.ts';
-import { ingestModel } from './ingest-model.ts';
+import { ingestModel, removeModel } from './ingest-model.ts';
 import { ingestPost } from './ingest-post.ts';
 import type { ProvenObject } from './store.ts';
 import { findTarget } from './target.ts';
@@ -35,19 +39,50 @@ export async function ingestNote(
   if (told.ownerUri !== owner.uri || !isSameOrigin(told.uri, owner.uri, federation.origin)) return 'of somebody else';
   if (told.inReplyToUri !== null) {
     const target = await findTarget(em, federation.origin, told.inReplyToUri);
-    return target ? ingestComment(work, owner, target, told, proven) : 'answers nothing here';
+    return target ? ingestComment(work, federation, owner, target, told, proven) : 'answers nothing here';
   }
-  if (interest === 'if followed' && !(await isFollowed(em, owner))) return 'nobody here follows its author';
+  const named = await findNamed(em, federation.origin, told);
+  if (told.visibility === 'direct' && named.length === 0) return dropObject(work, owner, told);
+  // what is sent to somebody here is theirs to see; that a stranger names them puts nothing before everybody
+  const isSentHere = !isOpen(told.visibility) && named.length > 0;
+  const isWanted = interest === 'asked for' || isSentHere || (await isKnown(em, told)) || (await isFollowed(em, owner));
+  if (!isWanted) return 'nobody here follows its author';
   if (isModel(proven.object)) {
-    await ingestModel(work, federation, owner, proven);
+    await ingestModel(work, federation, owner, proven, authorFollowersUri);
     return 'done';
   }
   // a new version is told by the model's own Update; this note is for servers that know no models
   if (told.kind === 'ModelVersion') return 'told elsewhere';
   if (told.pictures.length === 0) return 'no pictures';
   await fetchContext(work, federation, owner, told);
-  await ingestPost(work, federation, owner, proven, authorFollowersUri);
+  await ingestPost(work, federation, owner, proven, { authorFollowersUri, named });
   return 'done';
+}
+
+/** The people here whom it is addressed to, or names. */
+async function findNamed(em: Work['em'], origin: string, told: RemoteNote): Promise<number[]> {
+  const names = [...told.addressees, ...told.mentionUris].flatMap((uri) => {
+    const own = readOwnUri(origin, uri);
+    return own?.kind === 'account' ? [own.name] : [];
+  });
+  if (names.length === 0) return [];
+  const found = await em.find(Account, { host: '', name: { $in: names }, state: 'active' }, { fields: ['id'] });
+  return found.map(({ id }) => id);
+}
+
+/** What lies here follows its author's word, also when nobody here follows them any more. */
+const isKnown = async (em: Work['em'], { uri }: RemoteNote): Promise<boolean> =>
+  (await em.count(Post, { uri, deletedAt: null })) + (await em.count(Model, { uri, deletedAt: null })) > 0;
+
+/** What was for people here, and by its author's own word is for nobody here any more. */
+async function dropObject(work: Task, owner: Account, { uri, updatedAt, publishedAt }: RemoteNote): Promise<string> {
+  const stored = await work.em.findOne(StoredObject, { uri });
+  if (stored && stored.changedAt > (updatedAt ?? publishedAt)) return 'older than what is known';
+  const post = await work.em.findOne(Post, { uri, owner });
+  if (post) await removePost({ ...work, viewer: null }, post.id);
+  const model = await work.em.findOne(Model, { uri, owner });
+  if (model) await removeModel(work, model.id);
+  return 'for nobody here';
 }
 
 export async function isFollowed(em: Work['em'], account: Account): Promise<boolean> {
@@ -63,7 +98,9 @@ async function fetchContext(work: Task, federation: Federation, owner: Account, 
   try {
     const document = await readDocument(work, federation, contextUri);
     if (!document || !isModel(document.object) || singleIdOf(document.object, 'attributedTo') !== owner.uri) return;
-    await ingestModel(work, federation, owner, { ...document, provenance: 'fetch' });
+    const actor = await work.em.findOne(RemoteActor, { account: owner });
+    const followers = actor?.followersUri ?? null;
+    await ingestModel(work, federation, owner, { ...document, provenance: 'fetch' }, followers);
   } catch (error) {
     // the post stands without its model
     if (!(error instanceof AppError)) throw error;
@@ -71,12 +108,17 @@ async function fetchContext(work: Task, federation: Federation, owner: Account, 
 }
 
 /** Reads an object at its own address and takes it in, for its owner. */
-export async function fetchNote(work: Task, federation: Federation, uri: string): Promise<string> {
+export async function fetchNote(
+  work: Task,
+  federation: Federation,
+  uri: string,
+  interest: Interest = 'asked for',
+): Promise<string> {
   const document = await readDocument(work, federation, uri);
   const ownerUri = document ? singleIdOf(document.object, 'attributedTo') : null;
   if (!document?.object.id || ownerUri === null) return 'not there';
   if (!isSameOrigin(document.object.id, ownerUri, federation.origin)) return 'of somebody else';
   const owner = await findActor(work, federation, ownerUri);
   if (owner?.state !== 'active') return 'its author is not there';
-  return ingestNote(work, federation, owner, { ...document, provenance: 'fetch' }, 'asked for');
+  return ingestNote(work, federation, owner, { ...document, provenance: 'fetch' }, interest);
 }

@@ -2,6 +2,7 @@ import type { Account } from '../../accounts/model.ts';
 import { ModelVersion } from '../../catalogue/model.ts';
 import { postUpdated } from '../../gallery/events.ts';
 import { Image, Post } from '../../gallery/model.ts';
+import { setMentions } from '../../gallery/posts/mentions.ts';
 import { relistPost } from '../../gallery/posts/relist.ts';
 import { setPostTags } from '../../gallery/posts/tags.ts';
 import { record } from '../../kit/events/events.ts';
@@ -22,7 +23,7 @@ export async function ingestPost(
   federation: Pick<Federation, 'origin' | 'jobs'>,
   owner: Account,
   proven: ProvenObject,
-  authorFollowersUri: string | null,
+  { authorFollowersUri, named }: { readonly authorFollowersUri: string | null; readonly named: readonly number[] },
 ): Promise<void> {
   const { origin } = federation;
   const told = parseNote(proven.object, { ownOrigin: origin, now: now(), authorFollowersUri });
@@ -55,6 +56,7 @@ export async function ingestPost(
       post.id,
       told.tagNames.slice(0, 20).map((name) => name.slice(0, 60)),
     );
+    await setMentions(inner, { post: post.id }, owner.id, named);
     await rewritePictures(inner, post, told);
     await relistPost({ em: inner, jobs }, post);
     if (known) record(inner, postUpdated, { postId: post.id });

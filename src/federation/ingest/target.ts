@@ -1,6 +1,10 @@
 import type { EntityManager } from '@mikro-orm/core';
+import type { Account } from '../../accounts/model.ts';
 import { Model, ModelVersion } from '../../catalogue/model.ts';
+import { lookAt } from '../../gallery/access.ts';
 import { Comment, Image, Post } from '../../gallery/model.ts';
+import { COMMENT_COUNT } from '../../gallery/talk/comment-count.ts';
+import { isSeenBy } from '../../gallery/talk/target.ts';
 import { rows } from '../../kit/database/sql.ts';
 import { readOwnUri } from '../addresses.ts';
 
@@ -10,24 +14,43 @@ export interface Target {
   readonly id: number | string;
   readonly ownerId: number;
   readonly isLocal: boolean;
-  /** Everybody may see it: only then is anything taken from strangers about it (O20). */
+  /** Everybody may see it. About the rest, only those whom it is for are heard: see `isFor`. */
   readonly isPublic: boolean;
 }
 
 /** The row that an id names, ours or a peer's; null when there is none. A version stands for its model. */
 export async function findTarget(em: EntityManager, origin: string, uri: string): Promise<Target | null> {
+  const named = await findNamed(em, origin, uri);
+  if (!named) return null;
+  const { kind, id } = named;
+  const look = await lookAt(em, null, kind === 'comment' ? { kind, id: String(id) } : { kind, id: Number(id) });
+  return { ...named, isPublic: look?.verdict.allowed ?? false };
+}
+
+/** May this account say something about it? Strangers learn nothing of what is not for them (O20). */
+export const isFor = async (em: EntityManager, account: Account, { kind, id, isPublic }: Target): Promise<boolean> =>
+  isPublic ||
+  isSeenBy(
+    em,
+    { id: account.id, permissions: 0 },
+    kind === 'comment' ? { kind, id: String(id) } : { kind, id: Number(id) },
+  );
+
+type Named = Omit<Target, 'isPublic'>;
+
+async function findNamed(em: EntityManager, origin: string, uri: string): Promise<Named | null> {
   const own = readOwnUri(origin, uri);
   if (own?.kind === 'account') return null;
   if (own) return own.kind === 'comment' ? findComment(em, { id: own.id }) : findNumbered(em, own.kind, Number(own.id));
   const where = { uri };
   const model = await em.findOne(Model, where);
-  if (model) return modelTarget(model);
+  if (model) return namedOf('model', model);
   const version = await em.findOne(ModelVersion, where, { populate: ['model'] });
-  if (version) return modelTarget(version.model.$);
+  if (version) return namedOf('model', version.model.$);
   const post = await em.findOne(Post, where);
-  if (post) return postTarget(post);
-  const image = await em.findOne(Image, where, { populate: ['post'] });
-  if (image) return imageTarget(image, image.post.$);
+  if (post) return namedOf('post', post);
+  const image = await em.findOne(Image, where);
+  if (image) return namedOf('image', image);
   return findComment(em, where);
 }
 
@@ -35,58 +58,36 @@ async function findNumbered(
   em: EntityManager,
   kind: 'model' | 'version' | 'post' | 'image',
   id: number,
-): Promise<Target | null> {
+): Promise<Named | null> {
   const local = { id, isLocal: true };
-  if (kind === 'model') {
-    const model = await em.findOne(Model, local);
-    return model && modelTarget(model);
-  }
   if (kind === 'version') {
     const version = await em.findOne(ModelVersion, { id, uri: null }, { populate: ['model'] });
-    return version && modelTarget(version.model.$);
+    return version && namedOf('model', version.model.$);
   }
-  if (kind === 'post') {
-    const post = await em.findOne(Post, local);
-    return post && postTarget(post);
-  }
-  const image = await em.findOne(Image, local, { populate: ['post'] });
-  return image && imageTarget(image, image.post.$);
+  if (kind === 'model') return namedOf(kind, await em.findOne(Model, local));
+  if (kind === 'post') return namedOf(kind, await em.findOne(Post, local));
+  return namedOf(kind, await em.findOne(Image, local));
 }
 
-const modelTarget = (model: Model): Target => ({
-  ...{ kind: 'model', id: model.id, ownerId: model.owner.id, isLocal: model.isLocal },
-  isPublic: model.state === 'published' && model.listedAt != null,
-});
+interface Owned {
+  readonly id: number;
+  readonly owner: { readonly id: number };
+  readonly isLocal: boolean;
+}
 
-const isOpen = (post: Post): boolean =>
-  post.state === 'published' && (post.visibility === 'public' || post.visibility === 'unlisted');
+function namedOf(kind: 'model' | 'post' | 'image', row: Owned | null): Named | null {
+  return row && { kind, id: row.id, ownerId: row.owner.id, isLocal: row.isLocal };
+}
 
-const postTarget = (post: Post): Target => ({
-  ...{ kind: 'post', id: post.id, ownerId: post.owner.id, isLocal: post.isLocal },
-  isPublic: isOpen(post),
-});
-
-const imageTarget = (image: Image, post: Post): Target => ({
-  ...{ kind: 'image', id: image.id, ownerId: image.owner.id, isLocal: image.isLocal },
-  isPublic: isOpen(post) && image.deletedAt == null && image.level > 0,
-});
-
-async function findComment(em: EntityManager, where: { id: string } | { uri: string }): Promise<Target | null> {
+async function findComment(em: EntityManager, where: { id: string } | { uri: string }): Promise<Named | null> {
   const comment = await em.findOne(Comment, where);
-  if (!comment) return null;
-  return {
-    ...{ kind: 'comment', id: comment.id, ownerId: comment.author.id, isLocal: comment.isLocal },
-    isPublic: comment.deletedAt == null && comment.withheldAt == null,
-  };
+  return comment && { kind: 'comment', id: comment.id, ownerId: comment.author.id, isLocal: comment.isLocal };
 }
 
 /** Counts the likes and comments of a row anew, so that running anything twice harms nothing. */
 export async function recount(em: EntityManager, { kind, id }: Pick<Target, 'kind' | 'id'>): Promise<void> {
   const likes = kind === 'model' ? 'thumbs_up_count' : 'like_count';
   const sets = [`${likes} = (select count(*) from reaction r where r.${kind}_id = ${kind}.id)`];
-  if (kind !== 'comment') {
-    sets.push(`comment_count = (select count(*) from comment c where c.${kind}_id = ${kind}.id
-      and c.deleted_at is null and c.withheld_at is null)`);
-  }
+  if (kind !== 'comment') sets.push(COMMENT_COUNT[kind]);
   await rows(em, `update ${kind} set ${sets.join(', ')} where id = ? returning id`, [id]);
 }

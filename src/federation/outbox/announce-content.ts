@@ -3,12 +3,16 @@ import { Model } from '../../catalogue/model.ts';
 import { loadRestrictions } from '../../catalogue/publish.ts';
 import { Image, Post } from '../../gallery/model.ts';
 import type { Work } from '../../kit/work.ts';
+import { isOpen, type Visibility } from '../../safety/audience.ts';
 import { RESTRICTION } from '../../safety/policy.ts';
-import { actorUri, objectUri } from '../addresses.ts';
+import { actorUri, followersUri, objectUri } from '../addresses.ts';
 import type { Federation } from '../deps.ts';
+import { type Circle, circleOfModel, circleOfPost } from '../documents/circle.ts';
 import { isRendered, modelDocument, postDocument } from '../documents/objects.ts';
 import { OutboxItem } from '../model.ts';
+import { normalise } from '../normalise.ts';
 import { buildCreate, buildDelete, buildUpdate } from '../vocabulary/activity.ts';
+import { readVisibility } from '../vocabulary/audience.ts';
 import type { Document } from '../vocabulary/context.ts';
 import { send } from './send.ts';
 
@@ -16,7 +20,7 @@ type Task = Pick<Work, 'em' | 'jobs' | 'now'>;
 
 const FORBIDDEN = RESTRICTION.view | RESTRICTION.federate | RESTRICTION.removed;
 
-/** Tells followers what a model is now: new, changed, or gone. The model's row decides, not the event that came. */
+/** Tells whom it is for what a model is now: new, changed, or gone. The model's row decides, not the event that came. */
 export async function announceModel(work: Task, federation: Federation, modelId: number): Promise<void> {
   const { em } = work;
   const model = await em.findOne(Model, { id: modelId, isLocal: true }, { refresh: true });
@@ -29,7 +33,7 @@ export async function announceModel(work: Task, federation: Federation, modelId:
     return;
   }
   const document = await modelDocument(federation, em, model);
-  await announceObject(work, federation, owner, document, model.updatedAt);
+  await announceObject(work, federation, owner, document, await circleOfModel(federation, em, model), model.updatedAt);
 }
 
 /** As `announceModel`. A post whose pictures are not rendered yet waits: each rendering ends with another call. */
@@ -39,13 +43,13 @@ export async function announcePost(work: Task, federation: Federation, postId: n
   const owner = post && (await findLocal(em, post.owner.id));
   if (!post || !owner) return;
   const uri = objectUri(federation.origin, 'post', post);
-  const isWithheld = post.visibility === 'public' && post.listedAt == null;
-  if (post.state !== 'published' || isWithheld) {
+  if (post.state !== 'published' || post.shownAt == null) {
     await announceEnd(work, federation, owner, uri, 'Note');
     return;
   }
-  if (post.visibility === 'direct' || !(await isRendered(em, postId))) return;
-  await announceObject(work, federation, owner, await postDocument(federation, em, post), post.updatedAt);
+  if (!(await isRendered(em, postId))) return;
+  const document = await postDocument(federation, em, post);
+  await announceObject(work, federation, owner, document, await circleOfPost(federation, em, post), post.updatedAt);
 }
 
 export async function announceImage(work: Task, federation: Federation, imageId: number): Promise<void> {
@@ -64,33 +68,89 @@ async function announceObject(
   federation: Federation,
   owner: Account,
   document: Document,
+  circle: Circle,
   changedAt: Date,
 ): Promise<void> {
   const { em } = work;
   const uri = String(document.id);
   const act = { actorUri: actorUri(federation.origin, owner) };
-  const to = { followersOf: [owner.id] };
+  const to = { followersOf: circle.followersOf, accountIds: circle.accountIds };
+  const at = changedAt.getTime();
   const created = await em.findOne(OutboxItem, { uri: `${uri}#create` });
-  const ended =
-    created &&
-    (await em.count(OutboxItem, { uri: { $like: `${uri}#delete-%` }, createdAt: { $gte: created.createdAt } }));
   if (!created) {
     await send(work, federation, owner.id, buildCreate({ ...act, uri: `${uri}#create` }, document), to);
     return;
   }
-  const { object } = created.document as { object: Document };
-  if (!ended && object.updated === changedAt.toISOString()) return;
-  // who deleted it at our word takes only a new Create
-  if (ended) {
-    const again = buildCreate({ ...act, uri: `${uri}#create-${changedAt.getTime()}` }, document);
-    await send(work, federation, owner.id, again, to);
-  } else {
-    const updated = buildUpdate({ ...act, uri: `${uri}#update-${changedAt.getTime()}` }, document, changedAt);
-    await send(work, federation, owner.id, updated, to);
+  const last = await lastSaid(em, uri);
+  const ended =
+    (await em.count(OutboxItem, { uri: { $like: `${uri}#delete-%` }, createdAt: { $gte: created.createdAt } })) > 0;
+  if (!ended && last && objectOf(last).updated === changedAt.toISOString()) return;
+  const before = last && (await toldBy(em, federation.origin, owner, last));
+  const isNewTo =
+    before && (isWider(before, circle) || circle.accountIds.some((id) => !before.accountIds.includes(id)));
+  if (before && !ended) await announceNarrowing(work, federation, owner, uri, before, circle, at);
+  // who deleted it at our word takes only a new Create, and so does who never had it
+  if (ended || isNewTo) {
+    await send(work, federation, owner.id, buildCreate({ ...act, uri: `${uri}#create-${at}` }, document), to);
+    return;
   }
+  const updated = buildUpdate({ ...act, uri: `${uri}#update-${at}` }, document, changedAt);
+  await send(work, federation, owner.id, updated, to);
 }
 
-/** Only what was said can be taken back. */
+/** Whom an activity of ours went to. */
+interface Told {
+  readonly visibility: Visibility;
+  readonly followersOf: readonly number[];
+  readonly accountIds: readonly number[];
+}
+
+/** The newest Create or Update of an object. */
+function lastSaid(em: Work['em'], uri: string): Promise<OutboxItem | null> {
+  const ids = ['#create-%', '#update-%'].map((end) => ({ uri: { $like: `${uri}${end}` } }));
+  return em.findOne(OutboxItem, { $or: [{ uri: `${uri}#create` }, ...ids] }, { orderBy: { createdAt: -1, id: -1 } });
+}
+
+const objectOf = (item: OutboxItem): Document => (item.document as { object: Document }).object;
+
+async function toldBy(em: Work['em'], origin: string, owner: Account, item: OutboxItem): Promise<Told> {
+  const { to = [], cc = [] } = item.document as { to?: string[]; cc?: string[] };
+  const visibility = readVisibility(normalise({ to, cc }), followersUri(origin, owner.name));
+  const named = await em.find(Account, { uri: { $in: [...to, ...cc] } }, { fields: ['id'] });
+  return {
+    visibility,
+    followersOf: visibility === 'direct' ? [] : [owner.id],
+    accountIds: named.map(({ id }) => id),
+  };
+}
+
+const isWider = (before: Told, { audience }: Circle): boolean =>
+  before.visibility === 'direct' && audience.visibility !== 'direct';
+
+/**
+ * Whom a thing is no longer for is told that it is gone. Other software than ours takes an Update for a change of words
+ * and leaves what was public public, so there it goes too when it is shut.
+ */
+async function announceNarrowing(
+  work: Task,
+  federation: Federation,
+  owner: Account,
+  uri: string,
+  before: Told,
+  { audience: { visibility }, followersOf, accountIds }: Circle,
+  at: number,
+): Promise<void> {
+  if (isOpen(visibility)) return;
+  const act = { uri: `${uri}#gone-${at}`, actorUri: actorUri(federation.origin, owner) };
+  const tombstone = { uri, formerType: 'Note', deletedAt: new Date(at - 1), takedown: null };
+  await send(work, federation, owner.id, buildDelete(act, tombstone), {
+    followersOf: before.followersOf,
+    accountIds: before.accountIds,
+    except: { followersOf, accountIds, ofOurKind: isOpen(before.visibility) },
+  });
+}
+
+/** Only what was said can be taken back, and from whom it was said to. */
 async function announceEnd(
   work: Task,
   federation: Federation,
@@ -104,8 +164,10 @@ async function announceEnd(
     { $or: [{ uri: `${uri}#create` }, { uri: { $like: `${uri}#create-%` } }] },
     { orderBy: { createdAt: 'desc' } },
   );
-  if (!last) return;
+  const newest = await lastSaid(em, uri);
+  if (!last || !newest) return;
+  const { followersOf, accountIds } = await toldBy(em, federation.origin, owner, newest);
   const act = { uri: `${uri}#delete-${last.createdAt.getTime()}`, actorUri: actorUri(federation.origin, owner) };
   const tombstone = { uri, formerType, deletedAt: now(), takedown: null };
-  await send(work, federation, owner.id, buildDelete(act, tombstone), { followersOf: [owner.id] });
+  await send(work, federation, owner.id, buildDelete(act, tombstone), { followersOf, accountIds });
 }

@@ -3,10 +3,12 @@ import { Comment, Reaction } from '../../gallery/model.ts';
 import type { Work } from '../../kit/work.ts';
 import { actorUri, objectUri } from '../addresses.ts';
 import type { Federation } from '../deps.ts';
+import { circleOfComment } from '../documents/circle.ts';
 import { commentDocument, commentTarget, pageOf } from '../documents/objects.ts';
 import { findTarget } from '../ingest/target.ts';
 import { OutboxItem } from '../model.ts';
 import { buildCreate, buildDelete, buildLike, buildUndo, buildUpdate } from '../vocabulary/activity.ts';
+import { passOnAnswer } from './pass-on.ts';
 import { send } from './send.ts';
 
 type Task = Pick<Work, 'em' | 'jobs' | 'now'>;
@@ -14,14 +16,13 @@ type Task = Pick<Work, 'em' | 'jobs' | 'now'>;
 /** Tells of a comment of ours, whom it answers, and those who see the page it stands under. */
 export async function announceComment(work: Task, federation: Federation, commentId: string): Promise<void> {
   const { em, now } = work;
-  const comment = await em.findOne(Comment, { id: commentId, isLocal: true }, { refresh: true });
+  const comment = await em.findOne(Comment, commentId, { refresh: true });
+  if (comment && !comment.isLocal) return passOnAnswer(work, federation, comment);
   const author = comment && (await em.findOne(Account, comment.author.id));
   if (!comment || !author || !isLocal(author)) return;
-  const { owner, pageOwner } = await commentTarget(federation.origin, em, comment);
-  const recipients = {
-    accountIds: [owner.id, pageOwner.id],
-    followersOf: isLocal(pageOwner) ? [author.id, pageOwner.id] : [author.id],
-  };
+  const target = await commentTarget(federation.origin, em, comment);
+  const { followersOf, accountIds } = await circleOfComment(federation, em, comment, target);
+  const recipients = { followersOf, accountIds };
   const uri = objectUri(federation.origin, 'comment', comment);
   const act = { actorUri: actorUri(federation.origin, author) };
   const wasSaid = (await em.count(OutboxItem, { uri: `${uri}#create` })) > 0;

@@ -11,6 +11,13 @@ export interface Recipients {
   /** Accounts whose followers get it. */
   readonly followersOf?: readonly number[];
   readonly accountIds?: readonly number[];
+  /** Servers of these are left out. */
+  readonly except?: {
+    readonly followersOf: readonly number[];
+    readonly accountIds: readonly number[];
+    /** Only those that speak our vocabulary are left out. */
+    readonly ofOurKind: boolean;
+  };
 }
 
 /**
@@ -44,18 +51,27 @@ export async function send(
   });
 }
 
+/** Our namespace stands in the context of every document of our kind, actors too. */
+const SPEAKS_OURS = `and cast(r.document as text) like '%urn:tessera:ns:%'`;
+
 /** Each inbox once; many followers on one server share one. */
 async function listInboxes(
   em: EntityManager,
   federation: Federation,
-  { followersOf = [], accountIds = [] }: Recipients,
+  { followersOf = [], accountIds = [], except }: Recipients,
 ): Promise<string[]> {
-  const found = await rows<{ inbox: string }>(
-    em,
-    `select distinct coalesce(r.shared_inbox_uri, r.inbox_uri) as inbox from remote_actor r join account a on a.id = r.account_id
-     where a.state = 'active' and (a.id in (${inList(accountIds)})
-       or a.id in (select f.follower_id from follow f where f.state = 'accepted' and f.target_id in (${inList(followersOf)})))`,
-    [...accountIds, ...followersOf],
+  const find = (one: { followersOf: readonly number[]; accountIds: readonly number[] }, condition = '') =>
+    rows<{ inbox: string }>(
+      em,
+      `select distinct coalesce(r.shared_inbox_uri, r.inbox_uri) as inbox from remote_actor r join account a on a.id = r.account_id
+       where a.state = 'active' and (a.id in (${inList(one.accountIds)})
+         or a.id in (select f.follower_id from follow f where f.state = 'accepted'
+           and f.target_id in (${inList(one.followersOf)}))) ${condition}`,
+      [...one.accountIds, ...one.followersOf],
+    );
+  const kept = except ? await find(except, except.ofOurKind ? SPEAKS_OURS : '') : [];
+  const found = (await find({ followersOf, accountIds })).filter(
+    ({ inbox }) => !kept.some((one) => one.inbox === inbox),
   );
   const allowed: string[] = [];
   for (const { inbox } of found) {

@@ -9,9 +9,11 @@ import { rows, toNumber } from '../../kit/database/sql.ts';
 import { AppError } from '../../kit/errors.ts';
 import type { State } from '../../kit/web/state.ts';
 import type { Work } from '../../kit/work.ts';
-import { actorUri, nodeActorUri, readOwnUri } from '../addresses.ts';
+import { actorUri, nodeActorName, nodeActorUri } from '../addresses.ts';
 import type { Federation } from '../deps.ts';
 import {
+  buildHostMeta,
+  buildHostMetaJson,
   buildNodeInfo,
   buildNodeInfoLinks,
   buildWebFinger,
@@ -19,6 +21,7 @@ import {
   nodeInfoType,
   readResource,
 } from '../vocabulary/discovery.ts';
+import { findLocalAccount } from './local-account.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -29,23 +32,36 @@ export function discoveryOfPeers(federation: Federation): Router<State> {
 
   routes.get('/.well-known/webfinger', anyone, async (ctx) => {
     ctx.set('Access-Control-Allow-Origin', '*');
-    const { resource } = ctx.query;
+    const { resource, rel = [] } = ctx.query;
     if (typeof resource !== 'string') throw new AppError('malformed', 'Say which resource.');
     const account = await findSubject(ctx.state.work.em, resource);
     if (!account) throw new AppError('not_found', 'There is no such account here.');
     const isNode = account === 'node';
     const avatar = isNode ? null : avatarUrl(account);
     const subject = isNode
-      ? { name: host.replace(/[^a-z0-9_.-]/gi, '_'), actorUri: nodeActorUri(origin), profileUrl: `${origin}/about` }
+      ? { name: nodeActorName(host), actorUri: nodeActorUri(origin), profileUrl: `${origin}/about` }
       : { name: account.name, actorUri: actorUri(origin, account), profileUrl: `${origin}/@${account.name}` };
-    ctx.body = JSON.stringify(
-      buildWebFinger({
-        ...subject,
-        host,
-        avatar: avatar === null ? null : { url: `${origin}${avatar}`, mediaType: 'image/webp' },
-        subscribeTemplate: `${origin}/search?q={uri}`,
-      }),
-    );
+    const view = {
+      ...subject,
+      host,
+      avatar: avatar === null ? null : { url: `${origin}${avatar}`, mediaType: 'image/webp' },
+      subscribeTemplate: `${origin}/authorize_interaction?uri={uri}`,
+    };
+    ctx.set('Cache-Control', 'public, max-age=3600');
+    ctx.body = JSON.stringify(buildWebFinger(view, [rel].flat()));
+    ctx.type = 'application/jrd+json; charset=utf-8';
+  });
+
+  routes.get('/.well-known/host-meta', anyone, (ctx) => {
+    ctx.set('Access-Control-Allow-Origin', '*');
+    ctx.set('Cache-Control', 'public, max-age=86400');
+    ctx.body = buildHostMeta(origin);
+    ctx.type = 'application/xrd+xml; charset=utf-8';
+  });
+
+  routes.get('/.well-known/host-meta.json', anyone, (ctx) => {
+    ctx.set('Access-Control-Allow-Origin', '*');
+    ctx.body = JSON.stringify(buildHostMetaJson(origin));
     ctx.type = 'application/jrd+json; charset=utf-8';
   });
 
@@ -58,6 +74,8 @@ export function discoveryOfPeers(federation: Federation): Router<State> {
     const asked = ctx.params.version as NodeInfoVersion;
     if (asked !== '2.0' && asked !== '2.1') throw new AppError('not_found', 'There is no such version.');
     const { em, now } = ctx.state.work;
+    // a number tells nothing of what is for few (P03)
+    const listed = { listedAt: { $ne: null } };
     const { name, description, signUpMode } = await settings.read(em, nodeSettings);
     ctx.set('Access-Control-Allow-Origin', '*');
     ctx.set('Cache-Control', 'public, max-age=1800');
@@ -74,9 +92,11 @@ export function discoveryOfPeers(federation: Federation): Router<State> {
           activeHalfyear: await countActive(em, new Date(now().getTime() - 182 * DAY_MS)),
         },
         localPosts:
-          (await em.count(Post, { isLocal: true, listedAt: { $ne: null } })) +
-          (await em.count(Model, { isLocal: true, listedAt: { $ne: null } })),
-        localComments: await em.count(Comment, { isLocal: true, deletedAt: null }),
+          (await em.count(Post, { isLocal: true, ...listed })) + (await em.count(Model, { isLocal: true, ...listed })),
+        localComments: await em.count(Comment, {
+          ...{ isLocal: true, deletedAt: null, audience: 'page' },
+          $or: [{ model: listed }, { post: listed }, { image: listed }],
+        }),
       }),
     );
     ctx.type = nodeInfoType(asked);
@@ -84,23 +104,37 @@ export function discoveryOfPeers(federation: Federation): Router<State> {
 
   return routes;
 
+  /** Every form in which somebody may ask for one of ours: handle, profile page and actor, in any case. */
   async function findSubject(em: Work['em'], text: string): Promise<Account | 'node' | null> {
     const resource = readResource(text);
     if (!resource) throw new AppError('malformed', 'This is neither a handle nor an address.');
-    if ('acct' in resource) {
-      const { name } = resource.acct;
-      if (resource.acct.host !== host) return null;
-      if (name.toLowerCase() === host) return 'node';
-      return em.findOne(Account, { host: '', name: name.toLowerCase(), state: 'active' });
-    }
-    const { url } = resource;
-    if (url === nodeActorUri(origin)) return 'node';
-    const named = readOwnUri(origin, url);
-    const [, handle] = url.startsWith(`${origin}/@`) ? [null, url.slice(origin.length + 2)] : [];
-    const name = named?.kind === 'account' ? named.name : handle;
-    return name === undefined ? null : em.findOne(Account, { host: '', name: name.toLowerCase(), state: 'active' });
+    const name = 'acct' in resource ? nameOfHandle(resource.acct) : nameOfAddress(resource.url);
+    if (name === null) return null;
+    if (name === NODE) return 'node';
+    const account = await findLocalAccount(em, name);
+    if (account?.state === 'deleted') throw new AppError('gone', 'This account was deleted.');
+    return account?.state === 'active' ? account : null;
+  }
+
+  function nameOfHandle({ name, host: asked }: { name: string; host: string }): string | typeof NODE | null {
+    const { protocol } = new URL(origin);
+    // as a URL, so that `:443` and international names are read as everybody reads them
+    const address = `${protocol}//${asked}`;
+    if (!URL.canParse(address) || new URL(address).host !== host) return null;
+    const isNode = name.toLowerCase() === nodeActorName(host) || name.toLowerCase() === host;
+    return isNode ? NODE : name;
+  }
+
+  function nameOfAddress(address: string): string | typeof NODE | null {
+    const url = new URL(address);
+    if (url.origin !== origin || url.search !== '') return null;
+    if (url.pathname === '/' || url.pathname === '/actor') return NODE;
+    const [, name, asked] = /^\/(?:@|users\/)([\w.-]{1,64})(?:@([^/@]{1,255}))?\/?$/.exec(url.pathname) ?? [];
+    return name === undefined || (asked !== undefined && asked.toLowerCase() !== host) ? null : name;
   }
 }
+
+const NODE = Symbol('the node itself');
 
 /** Who published or said something since. */
 async function countActive(em: Work['em'], since: Date): Promise<number> {

@@ -18,8 +18,24 @@ const MOST_MODULUS_BITS = 8192;
 const LARGEST_EXPONENT = 2n ** 32n;
 const PUBLIC_PEM = /^-----BEGIN (RSA )?PUBLIC KEY-----\r?\n[A-Za-z0-9+/=\r\n]+-----END \1?PUBLIC KEY-----\s*$/;
 
-/** Reads `publicKeyPem` or a Multikey's `publicKeyMultibase`. Throws `unauthenticated` on keys that are not used. */
+const MOST_KEYS = 2_000;
+const newest = new Map<string, VerificationKey>();
+
+/**
+ * Reads `publicKeyPem` or a Multikey's `publicKeyMultibase`. Throws `unauthenticated` on keys that are not used. The
+ * newest are remembered: reading a key takes longer than checking a signature with it.
+ */
 export function readPublicKey(text: string): VerificationKey {
+  const known = newest.get(text);
+  if (known) return known;
+  const read = parsePublicKey(text);
+  newest.set(text, read);
+  const [oldest] = newest.keys();
+  if (newest.size > MOST_KEYS && oldest !== undefined) newest.delete(oldest);
+  return read;
+}
+
+function parsePublicKey(text: string): VerificationKey {
   const raw = fromEd25519Multikey(text);
   if (raw) {
     const jwk = { kty: 'OKP', crv: 'Ed25519', x: raw.toString('base64url') };

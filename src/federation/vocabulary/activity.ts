@@ -79,6 +79,15 @@ export function buildUndo(act: Act, undone: Document): Document {
   return activity('Undo', act, { ...(to ? { to } : {}), ...(cc ? { cc } : {}), object: withoutContext(undone) });
 }
 
+/** Something of the actor's own at the top of their profile, as Mastodon tells it. */
+export function buildAdd(act: Act, objectUri: string, targetUri: string, followersUri: string): Document {
+  return activity('Add', act, { to: [AS_PUBLIC], cc: [followersUri], object: objectUri, target: targetUri });
+}
+
+export function buildRemove(act: Act, objectUri: string, targetUri: string, followersUri: string): Document {
+  return activity('Remove', act, { to: [AS_PUBLIC], cc: [followersUri], object: objectUri, target: targetUri });
+}
+
 export function buildBlock(act: Act, targetUri: string): Document {
   return activity('Block', act, { to: [targetUri], object: targetUri });
 }

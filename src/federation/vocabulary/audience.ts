@@ -1,9 +1,7 @@
+import type { Visibility } from '../../safety/audience.ts';
 import { type ApObject, PUBLIC } from '../normalise.ts';
 import { idOf, valuesOf } from '../origin.ts';
 import { AS_PUBLIC } from './context.ts';
-
-/** As Mastodon tells them apart: Public in `to`, Public in `cc`, only followers, only those who are named. */
-export type Visibility = 'public' | 'unlisted' | 'followers' | 'direct';
 
 export interface Audience {
   readonly visibility: Visibility;
@@ -13,7 +11,7 @@ export interface Audience {
   readonly mentionUris: readonly string[];
 }
 
-/** Always lists: Lemmy and Pixelfed refuse a single string. */
+/** As Mastodon tells levels apart: Public in `to`, Public in `cc`, only followers, only those who are named. Always lists: Lemmy and Pixelfed refuse a single string. */
 export function audienceFields({ visibility, followersUri, mentionUris }: Audience): { to: string[]; cc: string[] } {
   if (visibility === 'public') return { to: [AS_PUBLIC], cc: [followersUri, ...mentionUris] };
   if (visibility === 'unlisted') return { to: [followersUri], cc: [AS_PUBLIC, ...mentionUris] };
@@ -28,6 +26,11 @@ export function readVisibility(object: ApObject, authorFollowersUri: string | nu
   if (cc.includes(PUBLIC)) return 'unlisted';
   return authorFollowersUri !== null && [...to, ...cc].includes(authorFollowersUri) ? 'followers' : 'direct';
 }
+
+/** Everybody and every collection that an object is addressed to, once each. */
+export const addresseesOf = (object: ApObject): string[] => [
+  ...new Set([...addressesOf(object, 'to'), ...addressesOf(object, 'cc')]),
+];
 
 function addressesOf(object: ApObject, key: 'to' | 'cc'): string[] {
   return valuesOf(object, key).flatMap((value) => idOf(value) ?? []);

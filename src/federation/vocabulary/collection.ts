@@ -1,8 +1,29 @@
 import { type Document, withContext } from './context.ts';
 
-/** A short Collection inside another object: said in full, so that nobody has to ask. */
-export function emptyCollection(uri: string): Document {
-  return { id: uri, type: 'Collection', totalItems: 0, first: { type: 'CollectionPage', partOf: uri, items: [] } };
+/** A Collection of which only the number is told: who likes and boosts a thing is theirs to say. */
+export function countedCollection(uri: string, totalItems: number): Document {
+  return { id: uri, type: 'Collection', totalItems };
+}
+
+/**
+ * The answers to an object as they stand inside it: Hollo reads `replies` while it stores a note, so there must be nothing
+ * that could fail. The items are one request further, as Mastodon has them.
+ */
+export function repliesCollection(uri: string, totalItems: number): Document {
+  const next = totalItems === 0 ? {} : { next: `${uri}?page=true` };
+  return { ...countedCollection(uri, totalItems), first: { type: 'CollectionPage', partOf: uri, ...next, items: [] } };
+}
+
+/** What every object has beside its body, each at an address that answers. */
+export function talkFields(
+  uri: string,
+  counts: { readonly replyCount: number; readonly likeCount: number; readonly shareCount: number },
+): Document {
+  return {
+    replies: repliesCollection(`${uri}/replies`, counts.replyCount),
+    likes: countedCollection(`${uri}/likes`, counts.likeCount),
+    shares: countedCollection(`${uri}/shares`, counts.shareCount),
+  };
 }
 
 export interface CollectionView {

@@ -14,25 +14,44 @@ export interface WebFingerView {
   readonly subscribeTemplate: string;
 }
 
-/** RFC 7033. The subject is canonical, whatever was asked for. */
-export function buildWebFinger(view: WebFingerView): Document {
+const SUBSCRIBE = 'http://ostatus.org/schema/1.0/subscribe';
+
+/** RFC 7033. The subject is canonical, whatever was asked for; with `rels`, only links of those kinds (4.3). */
+export function buildWebFinger(view: WebFingerView, rels: readonly string[] = []): Document {
+  const links = linksOf(view);
   return {
     subject: `acct:${view.name}@${view.host}`,
     aliases: [view.profileUrl, view.actorUri],
-    links: [
-      { rel: 'self', type: 'application/activity+json', href: view.actorUri },
-      { rel: 'http://webfinger.net/rel/profile-page', type: 'text/html', href: view.profileUrl },
-      ...(view.avatar === null
-        ? []
-        : [{ rel: 'http://webfinger.net/rel/avatar', type: view.avatar.mediaType, href: view.avatar.url }]),
-      { rel: 'http://ostatus.org/schema/1.0/subscribe', template: view.subscribeTemplate },
-    ],
+    links: rels.length === 0 ? links : links.filter(({ rel }) => rels.includes(String(rel))),
   };
+}
+
+function linksOf(view: WebFingerView): Document[] {
+  return [
+    { rel: 'self', type: 'application/activity+json', href: view.actorUri },
+    { rel: 'http://webfinger.net/rel/profile-page', type: 'text/html', href: view.profileUrl },
+    ...(view.avatar === null
+      ? []
+      : [{ rel: 'http://webfinger.net/rel/avatar', type: view.avatar.mediaType, href: view.avatar.url }]),
+    { rel: SUBSCRIBE, template: view.subscribeTemplate },
+  ];
+}
+
+/** RFC 6415, for the few that look there first: where WebFinger is. */
+export function buildHostMeta(origin: string): string {
+  const template = `${origin}/.well-known/webfinger?resource={uri}`;
+  return `<?xml version="1.0" encoding="UTF-8"?>
+<XRD xmlns="http://docs.oasis-open.org/ns/xri/xrd-1.0"><Link rel="lrdd" template="${template}"/></XRD>
+`;
+}
+
+export function buildHostMetaJson(origin: string): Document {
+  return { links: [{ rel: 'lrdd', template: `${origin}/.well-known/webfinger?resource={uri}` }] };
 }
 
 /** `acct:name@host`, or the URL of an actor or profile; null when it is neither. */
 export function readResource(resource: string): { acct: { name: string; host: string } } | { url: string } | null {
-  if (resource.length > 2048) return null;
+  if (resource.length > 2048 || /\p{Cc}/u.test(resource)) return null;
   const [, name, host] = /^(?:acct:)?@?([^@/\s:]{1,64})@([^@/\s]{1,255})$/i.exec(resource) ?? [];
   if (name !== undefined && host !== undefined) return { acct: { name, host: host.toLowerCase() } };
   return /^https?:\/\//.test(resource) && URL.canParse(resource) ? { url: resource } : null;
@@ -64,6 +83,26 @@ export function parseWebFinger(jrd: unknown, ownOrigin: string): FoundHandle | n
     const self = SelfLink.safeParse(link);
     if (!self.success || !ACTOR_TYPES.has(self.data.type.toLowerCase())) continue;
     if (readId(self.data.href, ownOrigin)) return { ...subject.acct, actorUri: self.data.href };
+  }
+  return null;
+}
+
+const SubscribeLink = z.object({ rel: z.literal(SUBSCRIBE), template: z.string().max(2048) });
+
+/**
+ * The page of a peer on which its people follow somebody of elsewhere, for this `subject`; null when the peer names none, or
+ * one that is no web address.
+ */
+export function readSubscribeUrl(jrd: unknown, subject: string, ownOrigin: string): URL | null {
+  const parsed = z.object({ links: z.array(z.unknown()).max(100) }).safeParse(jrd);
+  for (const link of parsed.success ? parsed.data.links : []) {
+    const found = SubscribeLink.safeParse(link);
+    if (!found.success || !found.data.template.includes('{uri}')) continue;
+    const filled = found.data.template.replaceAll('{uri}', encodeURIComponent(subject));
+    if (!URL.canParse(filled)) continue;
+    const url = new URL(filled);
+    const isPlain = ownOrigin.startsWith('http:') && url.protocol === 'http:';
+    if ((url.protocol === 'https:' || isPlain) && url.username === '' && url.password === '') return url;
   }
   return null;
 }

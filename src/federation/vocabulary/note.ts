@@ -1,8 +1,9 @@
 import { AppError } from '../../kit/errors.ts';
+import type { Visibility } from '../../safety/audience.ts';
 import type { ApObject } from '../normalise.ts';
 import { readId, singleIdOf } from '../origin.ts';
-import { type Audience, audienceFields, readVisibility, type Visibility } from './audience.ts';
-import { emptyCollection } from './collection.ts';
+import { type Audience, addresseesOf, audienceFields, readVisibility } from './audience.ts';
+import { talkFields } from './collection.ts';
 import type { Document } from './context.ts';
 import { buildPicture, type PictureView, readPictures, readRating } from './picture.ts';
 import { booleanOf, htmlOf, linkOf, textOf, timeOf, uriOf } from './read.ts';
@@ -26,6 +27,9 @@ export interface NoteView {
   /** Said in place of the content until it is opened; null takes the wording of the rating. */
   readonly warning: string | null;
   readonly likeCount: number;
+  /** Answers that are shown under it; 0 when not given. */
+  readonly replyCount?: number;
+  readonly shareCount?: number;
 }
 
 const PG_13 = 2;
@@ -53,9 +57,7 @@ export function noteFields(view: NoteView, kind: string | null): Document {
     content: view.contentHtml,
     ...audienceFields(view.audience),
     tag: tagField(view.tags, view.mentions),
-    // Hollo reads `replies` while it stores the note: inlined, there is nothing that could fail.
-    replies: emptyCollection(`${uri}/replies`),
-    likes: { id: `${uri}/likes`, type: 'Collection', totalItems: view.likeCount },
+    ...talkFields(uri, { replyCount: 0, shareCount: 0, ...view }),
   };
 }
 
@@ -100,6 +102,8 @@ export interface RemoteNote {
   readonly pictures: readonly PictureView[];
   readonly tagNames: readonly string[];
   readonly mentionUris: readonly string[];
+  /** Ids of accounts and collections in `to` and `cc`. */
+  readonly addressees: readonly string[];
   readonly publishedAt: Date;
   readonly updatedAt: Date | null;
 }
@@ -111,6 +115,7 @@ export interface ReadingOptions {
 }
 
 const MOST_PICTURES = 20;
+const MOST_ADDRESSEES = 100;
 const NOTE_TYPES: ReadonlySet<string> = new Set(['Note', 'Article', 'Page', 'Image', 'Question', 'Document']);
 
 /** Throws `malformed` when it is nothing that can be shown as a post. Who may say so is for the gate. */
@@ -138,6 +143,7 @@ export function parseNote(object: ApObject, { ownOrigin, now, authorFollowersUri
     pictures: readPictures(object, MOST_PICTURES, ownOrigin),
     tagNames: readTags(object),
     mentionUris: readMentionUris(object, ownOrigin),
+    addressees: addresseesOf(object).slice(0, MOST_ADDRESSEES),
     publishedAt: timeOf(object, 'published', now) ?? now,
     updatedAt: timeOf(object, 'updated', now),
   };

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { seesModel } from '../../catalogue/access.ts';
 import { rows } from '../../kit/database/sql.ts';
 import { AppError } from '../../kit/errors.ts';
 import { record } from '../../kit/events/events.ts';
@@ -53,13 +54,14 @@ export async function addResource(
   versionId: number,
   weight: number | null,
 ): Promise<void> {
-  const [version] = await rows<{ id: number }>(
+  const [version] = await rows<{ model_id: number }>(
     em,
-    `select v.id from model_version v join model m on m.id = v.model_id
+    `select v.model_id from model_version v join model m on m.id = v.model_id
      where v.id = ? and v.state = 'published' and m.state = 'published'`,
     [versionId],
   );
-  if (!version) throw new AppError('not_found', 'There is no such version.');
+  if (!version || !(await seesModel(em, viewer, version.model_id)))
+    throw new AppError('not_found', 'There is no such version.');
   await em.transactional(async (tx) => {
     const { image, post } = await loadOwnImage({ em: tx, viewer }, imageId);
     await addVersionUse(tx, versionId, [image], weight);

@@ -5,6 +5,11 @@ import { sendBytes } from '../../kit/web/bytes.ts';
 import type { Ctx, State } from '../../kit/web/state.ts';
 import { loadOriginal, loadSize, type ServedImage, SIZE_NAMES, type SizeFormat, type SizeName } from './serve.ts';
 
+const FORMATS: ReadonlyMap<string, SizeFormat> = new Map([
+  ['webp', 'webp'],
+  ['avif', 'avif'],
+  ['jpg', 'jpeg'],
+]);
 const MOST_ID = 2_147_483_647;
 
 /** The bytes of pictures. Each request is judged anew, so that what was taken down is gone at once. */
@@ -18,8 +23,10 @@ export function mediaRoutes(routes: Router<State>): void {
     // other rooms have folders under /media too
     if (!size) return next();
     const { id, ending } = fileParam(ctx);
-    if (ending !== 'webp' && ending !== 'avif') throw nothing();
-    await sendSize(ctx, id, size, ending);
+    const format = FORMATS.get(ending);
+    // only other servers ask for JPEG, and they want the picture whole
+    if (!format || (format === 'jpeg' && size !== 'full')) throw nothing();
+    await sendSize(ctx, id, size, format);
   });
 }
 

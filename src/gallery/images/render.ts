@@ -4,7 +4,7 @@ import { record } from '../../kit/events/events.ts';
 import { defineJob } from '../../kit/queue/define.ts';
 import type { Files } from '../../kit/storage/files.ts';
 import { cleanCopy, evenLowestBits } from '../../kit/storage/images-clean.ts';
-import { renderSizes } from '../../kit/storage/images-render.ts';
+import { renderJpeg, renderSizes } from '../../kit/storage/images-render.ts';
 import type { Work } from '../../kit/work.ts';
 import { imageRendered } from '../events.ts';
 import { Image, ImageSize } from '../model.ts';
@@ -41,6 +41,13 @@ async function renderImage(
       await em.upsert(ImageSize, { image: imageId, targetWidth, format, sha256, totalBytes, width, height });
       done += 1;
       handle.progress(done, renditions.length);
+    }
+    // a peer's picture is shown here and sent nowhere
+    const jpeg = image.isLocal ? await renderJpeg(original) : null;
+    if (jpeg) {
+      const { sha256, totalBytes } = await files.put(jpeg.bytes);
+      const { width, height } = jpeg;
+      await em.upsert(ImageSize, { image: imageId, targetWidth: 0, format: 'jpeg', sha256, totalBytes, width, height });
     }
     await makeCleanCopy({ em, files }, imageId);
   } catch (error) {

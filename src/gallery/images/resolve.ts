@@ -23,7 +23,10 @@ const SHORT_DIGITS = 8;
 
 const isHash = (hash: string): boolean => new RegExp(`^[0-9a-f]{${LEAST_DIGITS},64}$`).test(hash);
 
-/** The published versions here that have a file with one of these hashes; of several, the one that was public first. */
+/**
+ * The published versions here that have a file with one of these hashes; of several, an open one, and the one that was
+ * there first. Who may see it is for who shows it.
+ */
 export async function findVersionsByHash(
   em: EntityManager,
   hashes: readonly string[],
@@ -54,7 +57,7 @@ async function findVersionByHash(em: EntityManager, hash: string): Promise<Known
        join model_version v on v.id = f.version_id join model m on m.id = v.model_id
      where f.id in (${where.map((condition) => `select f.id from model_file f where ${condition}`).join(' union ')})
        and v.state = 'published' and m.state = 'published'
-     order by v.published_at, v.id limit 1`,
+     order by case when m.visibility = 'followers' then 1 else 0 end, v.published_at, v.id limit 1`,
     values,
   );
   return row ? { versionId: row.version_id, modelId: row.model_id } : null;

@@ -1,13 +1,20 @@
 import { rows, toBoolean, toNumber } from '../../kit/database/sql.ts';
 import { AppError } from '../../kit/errors.ts';
 import type { Viewer, Work } from '../../kit/work.ts';
-import { accessParameters, IMAGE_ACCESS, type ImageAccessRow, imageVerdict } from '../access.ts';
+import {
+  accessParameters,
+  IMAGE_ACCESS,
+  type ImageAccessRow,
+  imageVerdict,
+  isForEverybody,
+  refuseImage,
+} from '../access.ts';
 import { extensionOf } from './read-file.ts';
 import { makeCleanCopy } from './render.ts';
 
 export const SIZE_NAMES = ['320', '640', '1280', 'full'] as const;
 export type SizeName = (typeof SIZE_NAMES)[number];
-export type SizeFormat = 'webp' | 'avif';
+export type SizeFormat = 'webp' | 'avif' | 'jpeg';
 
 export interface ServedImage {
   readonly sha256: string;
@@ -18,14 +25,12 @@ export interface ServedImage {
 }
 
 interface SizeRow extends ImageAccessRow {
-  listed_at: unknown;
   placeholder: string;
   sha256: string | null;
   total_bytes: unknown;
   format: SizeFormat | null;
 }
 
-/** The same for all that a viewer may not have, so that nobody learns what exists. */
 const nothing = () => new AppError('not_found', 'There is no such picture.');
 
 /**
@@ -40,24 +45,23 @@ export async function loadSize(
 ): Promise<ServedImage | { readonly placeholder: string }> {
   const [row] = await rows<SizeRow>(
     em,
-    `select i.listed_at, i.placeholder, z.sha256, z.total_bytes, z.format, ${IMAGE_ACCESS}
+    `select i.placeholder, z.sha256, z.total_bytes, z.format, ${IMAGE_ACCESS}
      from image i join post p on p.id = i.post_id
        left join image_size z on z.image_id = i.id and z.target_width = ?
      where i.id = ? order by case when z.format = ? then 0 else 1 end limit 1`,
     [...accessParameters(viewer), size === 'full' ? 0 : Number(size), imageId, format],
   );
-  if (!row || !imageVerdict(row, viewer).allowed) throw nothing();
+  if (!row || !imageVerdict(row, viewer).allowed) return refuseImage(em, viewer, imageId);
   if (!row.sha256 || !row.format) return { placeholder: row.placeholder };
   return {
     sha256: row.sha256,
     totalBytes: toNumber(row.total_bytes),
     mediaType: `image/${row.format}`,
-    isPublic: row.listed_at != null,
+    isPublic: isForEverybody(row),
   };
 }
 
 interface OriginalRow extends ImageAccessRow {
-  listed_at: unknown;
   sha256: string | null;
   media_type: string;
   clean_sha256: string | null;
@@ -73,18 +77,18 @@ export async function loadOriginal(
 ): Promise<ServedImage> {
   const [row] = await rows<OriginalRow>(
     em,
-    `select i.listed_at, i.sha256, i.media_type, i.clean_sha256, i.clean_bytes, i.is_recipe_hidden, ${IMAGE_ACCESS}
+    `select i.sha256, i.media_type, i.clean_sha256, i.clean_bytes, i.is_recipe_hidden, ${IMAGE_ACCESS}
      from image i join post p on p.id = i.post_id where i.id = ?`,
     [...accessParameters(viewer), imageId],
   );
-  if (!row?.sha256 || extension !== extensionOf(row.media_type)) throw nothing();
-  if (!imageVerdict(row, viewer, 'download').allowed) throw nothing();
+  if (!row || !imageVerdict(row, viewer, 'download').allowed) return refuseImage(em, viewer, imageId);
+  if (!row.sha256 || extension !== extensionOf(row.media_type)) throw nothing();
   const clean = row.clean_sha256
     ? { sha256: row.clean_sha256, totalBytes: toNumber(row.clean_bytes) }
     : await makeCleanCopy({ em, files }, imageId);
   if (!clean) throw new AppError('unavailable', 'This file is being made; try again in a moment.');
   // hiding a recipe must reach those who look again
-  return { ...clean, mediaType: row.media_type, isPublic: row.listed_at != null && !toBoolean(row.is_recipe_hidden) };
+  return { ...clean, mediaType: row.media_type, isPublic: isForEverybody(row) && !toBoolean(row.is_recipe_hidden) };
 }
 
 interface WorkflowRow extends ImageAccessRow {
@@ -103,7 +107,7 @@ export async function loadRawBlocks(
        join image_raw r on r.image_id = i.id where i.id = ?`,
     [...accessParameters(viewer), imageId],
   );
-  if (!row || !imageVerdict(row, viewer).allowed) throw nothing();
+  if (!row || !imageVerdict(row, viewer).allowed) return refuseImage(em, viewer, imageId);
   if (toBoolean(row.is_recipe_hidden) && viewer?.id !== row.access_owner) throw nothing();
   const blocks = typeof row.blocks === 'string' ? JSON.parse(row.blocks) : row.blocks;
   return blocks as Record<string, string>;

@@ -1,12 +1,19 @@
 import { can } from '../../accounts/permissions.ts';
 import { fromJson, rows, toBoolean, toDate, toDateOrNull, toNumber } from '../../kit/database/sql.ts';
-import { AppError } from '../../kit/errors.ts';
 import { renderMarkdown, renderRemoteHtml } from '../../kit/web/markdown.ts';
 import { t } from '../../kit/web/messages.ts';
 import type { PageHead } from '../../kit/web/views.ts';
 import type { Work } from '../../kit/work.ts';
+import type { Visibility } from '../../safety/audience.ts';
 import { isSensitive, RATINGS, ratingLabel } from '../../safety/ratings.ts';
-import { accessParameters, assertAllowed, IMAGE_ACCESS, type ImageAccessRow, imageVerdict } from '../access.ts';
+import {
+  accessParameters,
+  assertAllowed,
+  IMAGE_ACCESS,
+  type ImageAccessRow,
+  imageVerdict,
+  refuseImage,
+} from '../access.ts';
 import { extensionOf } from '../images/read-file.ts';
 import type { Recipe } from '../recipe/recipe.ts';
 import { type Conversation, loadConversation } from '../talk/conversation.ts';
@@ -46,6 +53,7 @@ export interface ImagePage {
   readonly postUrl: string;
   readonly postTitle: string;
   readonly state: string;
+  readonly visibility: Visibility;
   readonly captionHtml: string;
   readonly recipe: RecipeView | null;
   readonly isRecipeHidden: boolean;
@@ -104,7 +112,7 @@ export async function loadImagePage(
      from image i join post p on p.id = i.post_id join account a on a.id = i.owner_id where i.id = ?`,
     [...accessParameters(viewer), viewer?.id ?? 0, imageId],
   );
-  if (!row) throw new AppError('not_found', 'There is nothing at this address.');
+  if (!row) return refuseImage(em, viewer, imageId);
   assertAllowed(imageVerdict(row, viewer));
   const eyes = await eyesOf(em, viewer);
   const isOwner = viewer?.id === row.owner_id;
@@ -114,7 +122,7 @@ export async function loadImagePage(
   const siblings = await listSiblings(em, row.post_id, isOwner ? { ...eyes, levels: 63 } : eyes, imageId, isOwner);
   const image = pictureView(row, isOwner ? { ...eyes, blurLevels: 0 } : eyes);
   const isHidden = toBoolean(row.is_recipe_hidden);
-  const uses = isHidden && !isOwner ? [] : await listUses(em, imageId, eyes);
+  const uses = isHidden && !isOwner ? [] : await listUses({ em, viewer }, imageId, eyes);
   const recipe = isHidden && !isOwner ? null : fromJson<Recipe>(row.recipe);
   const { previousUrl, nextUrl } = await neighboursOf(em, row, siblings, eyes);
   return {
@@ -126,6 +134,7 @@ export async function loadImagePage(
     postUrl: `/posts/${row.post_id}`,
     postTitle: row.title,
     state: row.access_state,
+    visibility: row.access_visibility,
     captionHtml: row.caption === '' ? '' : htmlOf(row.caption, toBoolean(row.is_local)),
     recipe:
       recipe || uses.length > 0

@@ -1,11 +1,14 @@
 import { can } from '../../accounts/permissions.ts';
+import { MODEL_AUDIENCE, modelAudienceParameters } from '../../catalogue/access.ts';
 import { rows, toBoolean, toDate, toNumber } from '../../kit/database/sql.ts';
-import { AppError } from '../../kit/errors.ts';
 import { t } from '../../kit/web/messages.ts';
 import type { PageHead } from '../../kit/web/views.ts';
 import type { Work } from '../../kit/work.ts';
+import type { Visibility } from '../../safety/audience.ts';
 import { isSensitive } from '../../safety/ratings.ts';
-import { accessParameters, assertAllowed, POST_ACCESS, type PostAccessRow, postVerdict } from '../access.ts';
+import { accessParameters, assertAllowed, nothing, POST_ACCESS, type PostAccessRow, postVerdict } from '../access.ts';
+import { isPinned } from '../pins.ts';
+import { listNamed } from '../posts/mentions.ts';
 import { type Conversation, loadConversation } from '../talk/conversation.ts';
 import {
   eyesOf,
@@ -27,6 +30,9 @@ export interface PostPage {
   readonly title: string;
   readonly html: string;
   readonly state: string;
+  readonly visibility: Visibility;
+  /** Whom it names: who else sees it, where it is for them alone. */
+  readonly named: readonly OwnerView[];
   readonly owner: OwnerView;
   readonly postedAt: string;
   readonly images: readonly PictureView[];
@@ -39,6 +45,8 @@ export interface PostPage {
   readonly liked: boolean;
   readonly conversation: Conversation;
   readonly isOwner: boolean;
+  /** Null for those who may not pin it. */
+  readonly pinned: boolean | null;
   readonly remoteUrl: string;
   readonly page: PageHead;
 }
@@ -75,11 +83,12 @@ export async function loadPostPage(
        (select count(*) from reaction r where r.account_id = ? and r.post_id = p.id) as liked
      from post p join account a on a.id = p.owner_id
        left join model_version v on v.id = p.version_id and v.state = 'published'
-       left join model m on m.id = v.model_id and m.listed_at is not null
+       left join model m on m.id = v.model_id and m.shown_at is not null
+         and (m.visibility <> 'unlisted' or p.visibility <> 'public') and ${MODEL_AUDIENCE}
      where p.id = ?`,
-    [...accessParameters(viewer), viewer?.id ?? 0, postId],
+    [...accessParameters(viewer), viewer?.id ?? 0, ...modelAudienceParameters(viewer), postId],
   );
-  if (!row) throw new AppError('not_found', 'There is nothing at this address.');
+  if (!row) throw nothing();
   assertAllowed(postVerdict(row, viewer));
   const eyes = await eyesOf(em, viewer);
   const isOwner = viewer?.id === row.owner_id;
@@ -98,6 +107,8 @@ export async function loadPostPage(
   return {
     ...{ gate: false, id: postId, title: row.title, state: row.access_state, isOwner },
     html: row.caption === '' ? '' : htmlOf(row.caption, toBoolean(row.is_local)),
+    visibility: row.access_visibility,
+    named: await listNamed(em, postId),
     owner: ownerView(row),
     postedAt: toDate(row.published_at ?? row.created_at).toISOString(),
     images: seen.map((image) => pictureView(image, isOwner ? { ...eyes, blurLevels: 0 } : eyes)),
@@ -108,6 +119,7 @@ export async function loadPostPage(
     likeCount: row.like_count,
     liked: toNumber(row.liked) > 0,
     conversation: await loadConversation({ em, viewer }, { kind: 'post', id: postId }, row.owner_id),
+    pinned: isOwner && row.listed_at != null ? await isPinned(em, row.owner_id, { kind: 'post', id: postId }) : null,
     remoteUrl: toBoolean(row.is_local) ? '' : (row.url ?? row.uri ?? ''),
     page: {
       title: row.title || t('post.by', { name }),

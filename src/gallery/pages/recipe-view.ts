@@ -1,4 +1,5 @@
-import { rows } from '../../kit/database/sql.ts';
+import { MODEL_AUDIENCE, modelAudienceParameters } from '../../catalogue/access.ts';
+import { rows, toBoolean } from '../../kit/database/sql.ts';
 import { t } from '../../kit/web/messages.ts';
 import type { Work } from '../../kit/work.ts';
 import type { RESOURCE_KINDS } from '../model.ts';
@@ -45,36 +46,58 @@ interface UseRow {
   model_name: string | null;
   model_type: string | null;
   cover_id: number | null;
+  /** The version that it is linked with, whoever may see that. */
+  linked_id: number | null;
+  is_manual: unknown;
+  is_unlisted: unknown;
 }
 
 const ORDER = ['checkpoint', 'lora', 'locon', 'embedding', 'vae'];
 
-/** What a picture was made with; a version that is not public links nowhere. One query. */
-export async function listUses(em: Work['em'], imageId: number, eyes: Eyes): Promise<UseRow[]> {
+/**
+ * What a picture was made with. A model that this viewer may not see is neither named nor told by its hash (P11); one
+ * that is unlisted is named as the file names it, and links nowhere. One query.
+ */
+export async function listUses(
+  { em, viewer }: Pick<Work, 'em' | 'viewer'>,
+  imageId: number,
+  eyes: Eyes,
+): Promise<UseRow[]> {
   const found = await rows<UseRow>(
     em,
     `select r.id, r.kind, r.name, r.hash, r.weight, r.uri, v.id as version_id, m.id as model_id, v.name as version_name,
-       m.name as model_name, m.type as model_type, c.id as cover_id
+       m.name as model_name, m.type as model_type, c.id as cover_id, r.version_id as linked_id, r.is_manual,
+       case when m.visibility = 'unlisted' and m.owner_id <> ? then 1 else 0 end as is_unlisted
      from resource_use r
-       left join model_version v on v.id = r.version_id and v.state = 'published'
-       left join model m on m.id = v.model_id and m.state = 'published' and m.listed_at is not null
+       left join model_version v on v.id = r.version_id
+       left join model m on m.id = v.model_id and (m.owner_id = ?
+         or (v.state = 'published' and m.shown_at is not null and ${MODEL_AUDIENCE}))
        left join image c on c.id = m.cover_image_id and (c.level & ?) <> 0 and (c.level & ?) = 0
      where r.image_id = ? order by r.position, r.id limit 200`,
-    [eyes.levels, eyes.blurLevels, imageId],
+    [viewer?.id ?? 0, viewer?.id ?? 0, ...modelAudienceParameters(viewer), eyes.levels, eyes.blurLevels, imageId],
   );
   const place = ({ kind }: UseRow) => (ORDER.indexOf(kind) + ORDER.length + 1) % (ORDER.length + 1);
-  return found.sort((a, b) => place(a) - place(b));
+  return found.map(withoutSecrets).sort((a, b) => place(a) - place(b));
 }
+
+/** One that was named by hand, and whose model was taken back, has that model's name and no word of the file. */
+const isSecret = (row: Pick<UseRow, 'linked_id' | 'model_id' | 'is_manual'>): boolean =>
+  row.linked_id === null ? toBoolean(row.is_manual) : row.model_id === null;
+
+const withoutSecrets = (row: UseRow): UseRow =>
+  isSecret(row) ? { ...row, name: t('recipe.private'), hash: null, uri: null } : row;
+
+const isLinked = (row: UseRow): boolean => row.model_id !== null && !toBoolean(row.is_unlisted);
 
 const resourceView = (row: UseRow): ResourceView => ({
   useId: row.id,
-  name: row.model_id === null ? row.name || t('recipe.unnamed') : (row.model_name ?? ''),
-  version: row.model_id === null ? '' : (row.version_name ?? ''),
+  name: isLinked(row) ? (row.model_name ?? '') : row.name || t('recipe.unnamed'),
+  version: isLinked(row) ? (row.version_name ?? '') : '',
   type: row.model_type ?? t(`resource.${row.kind}`),
   weight: row.weight,
-  url: row.model_id === null ? null : `/models/${row.model_id}?version=${row.version_id}`,
+  url: isLinked(row) ? `/models/${row.model_id}?version=${row.version_id}` : null,
   hash: row.hash ?? '',
-  image: row.cover_id === null ? null : { id: row.cover_id },
+  image: row.cover_id !== null && isLinked(row) ? { id: row.cover_id } : null,
 });
 
 /** Some tools write whole graphs among their settings; a table is no place for them. */
@@ -86,21 +109,24 @@ export function recipeView(
   { imageId, hasWorkflow, canRemix }: { imageId: number; hasWorkflow: boolean; canRemix: boolean },
 ): RecipeView {
   const others = Object.entries(recipe?.others ?? {});
+  const said = recipe && uses.some((use) => use.kind === 'checkpoint' && isSecret(use)) ? unnamed(recipe) : recipe;
   return {
     prompt: recipe?.prompt ?? '',
     negativePrompt: recipe?.negativePrompt ?? '',
-    parameters: recipe ? parametersOf(recipe, uses) : [],
+    parameters: said ? parametersOf(said, uses) : [],
     others: others
       .filter(([, value]) => value.length <= LONGEST_OTHER)
       .slice(0, 60)
       .map(([label, value]) => ({ label, value })),
     resources: uses.map(resourceView),
-    copyText: recipe ? writeInfotext(recipe, uses.map(resourceOf)) : '',
+    copyText: said ? writeInfotext(said, uses.filter((use) => !isSecret(use)).map(resourceOf)) : '',
     workflowUrl: hasWorkflow ? `/images/${imageId}/workflow.json` : '',
     remixUrl: recipe && canRemix ? `/generate?remix=${imageId}` : '',
     tool: recipe?.tool ?? '',
   };
 }
+
+const unnamed = ({ modelName: _name, modelHash: _hash, ...recipe }: Recipe): Recipe => recipe;
 
 const resourceOf = ({ kind, name, hash, weight, uri }: UseRow): Resource => ({
   // infotext has no other word for what it does not know

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { can } from '../../accounts/permissions.ts';
+import { dialectOf, rows } from '../../kit/database/sql.ts';
 import { AppError } from '../../kit/errors.ts';
 import { record } from '../../kit/events/events.ts';
 import { defineJob } from '../../kit/queue/define.ts';
@@ -106,20 +107,25 @@ async function purgeImage({ em, jobs, now }: Pick<Work, 'em' | 'jobs' | 'now'>, 
       post.updatedAt = now();
     }
     if (modelIds.length > 0) jobs.enqueue(tx, refreshModelsJob, { modelIds });
+    await markImages({ em: tx, now }, { id: imageId });
     await tx.remove(image).flush();
   });
 }
 
-async function purgePost({ em, jobs }: Pick<Work, 'em' | 'jobs'>, postId: number, olderThan: Date): Promise<void> {
+async function purgePost(
+  { em, jobs, now }: Pick<Work, 'em' | 'jobs' | 'now'>,
+  postId: number,
+  olderThan: Date,
+): Promise<void> {
   await em.transactional(async (tx) => {
     const post = await tx.findOne(Post, { id: postId, state: 'deleted', deletedAt: { $lte: olderThan } });
     if (!post || (post.restoreState == null && post.isLocal)) return;
-    await emptyPost({ em: tx, jobs }, post);
+    await emptyPost({ em: tx, jobs, now }, post);
   });
 }
 
 /** What remains is the mark that something was here. Within the caller's transaction; flushes. */
-async function emptyPost({ em, jobs }: Pick<Work, 'em' | 'jobs'>, post: Post): Promise<void> {
+async function emptyPost({ em, jobs, now }: Pick<Work, 'em' | 'jobs' | 'now'>, post: Post): Promise<void> {
   const modelIds = await modelsOf(em, post.id);
   if (modelIds.length > 0) jobs.enqueue(em, refreshModelsJob, { modelIds });
   if (post.publishedAt != null) {
@@ -130,7 +136,24 @@ async function emptyPost({ em, jobs }: Pick<Work, 'em' | 'jobs'>, post: Post): P
   await em.nativeDelete(Comment, { post: post.id });
   await em.nativeDelete(Reaction, { post: post.id });
   await em.nativeDelete(PostTag, { post: post.id });
+  await markImages({ em, now }, { post: post.id });
   await em.nativeDelete(Image, { post: post.id });
+}
+
+/** Of what nobody but its author ever saw no mark stays. */
+export async function markImages(
+  { em, now }: Pick<Work, 'em' | 'now'>,
+  where: { readonly id: number } | { readonly post: number },
+): Promise<void> {
+  const [column, id] = 'id' in where ? ['i.id', where.id] : ['i.post_id', where.post];
+  await rows(
+    em,
+    `insert into image_mark (id, post_id, is_local, deleted_at)
+     select i.id, i.post_id, i.is_local, cast(? as ${dialectOf(em) === 'sqlite' ? 'integer' : 'timestamptz'}) from image i
+       join post p on p.id = i.post_id where ${column} = ? and p.published_at is not null and i.level > 0
+     on conflict (id) do nothing returning id`,
+    [now(), id],
+  );
 }
 
 /** At once and for good: what a peer deleted, what an account that leaves had, what a moderator decided. */
@@ -141,6 +164,6 @@ export async function removePost({ em, viewer, jobs, now }: Deleting, postId: nu
     if (!post) return;
     Object.assign(post, { state: 'deleted', deletedAt: now() });
     await relistPost({ em: tx, jobs }, post);
-    await emptyPost({ em: tx, jobs }, post);
+    await emptyPost({ em: tx, jobs, now }, post);
   });
 }

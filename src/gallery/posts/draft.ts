@@ -2,14 +2,18 @@ import { type EntityManager, ref } from '@mikro-orm/core';
 import { z } from 'zod';
 import { Account } from '../../accounts/model.ts';
 import { can } from '../../accounts/permissions.ts';
+import { seesModel } from '../../catalogue/access.ts';
 import { ModelVersion } from '../../catalogue/model.ts';
+import { rows } from '../../kit/database/sql.ts';
 import { AppError } from '../../kit/errors.ts';
 import { record } from '../../kit/events/events.ts';
-import type { Work } from '../../kit/work.ts';
+import type { Viewer, Work } from '../../kit/work.ts';
+import { VISIBILITIES, type Visibility } from '../../safety/audience.ts';
 import { RATINGS, ratingLabel } from '../../safety/ratings.ts';
 import { postUpdated } from '../events.ts';
 import { addVersionUse } from '../images/made-with.ts';
-import { Image, Post, VISIBILITIES } from '../model.ts';
+import { Image, Post } from '../model.ts';
+import { assertNamed, type FindPerson, findKnown, resolveMentions, setMentions } from './mentions.ts';
 import { relistPost } from './relist.ts';
 import { readTags, setPostTags } from './tags.ts';
 
@@ -30,7 +34,8 @@ export const PostForm = z
     caption: z.string().max(20_000, 'A text has at most 20,000 characters.').default(''),
     tags: z.string().max(2_000, 'These are too many tags.').default(''),
     version: z.coerce.number().int().nonnegative().catch(0).default(0),
-    visibility: z.enum(VISIBILITIES).catch('public').default('public'),
+    /** Absent, or nonsense: as it was. */
+    visibility: z.enum(VISIBILITIES).optional().catch(undefined),
   })
   .transform((form, ctx) => {
     const { title, caption, tags, version, visibility } = form;
@@ -73,22 +78,34 @@ export function assertMayPost(viewer: Work['viewer']): asserts viewer is NonNull
   if (!can(viewer, 'publish')) throw new AppError('forbidden', 'Your account may not publish on this node.');
 }
 
-/** An empty post that only its owner sees. */
+/** An empty post that only its owner sees; it is for whom their last one was for. */
 export async function createDraft(
   { em, viewer, now }: Pick<Work, 'em' | 'viewer' | 'now'>,
   { versionId = 0, title = '' }: { versionId?: number; title?: string } = {},
 ): Promise<Post> {
   assertMayPost(viewer);
-  const version = await findVersion(em, viewer.id, versionId);
+  const version = await findVersion(em, viewer, versionId);
   const post = em.create(Post, {
     owner: em.getReference(Account, viewer.id),
     version: version && em.getReference(ModelVersion, version.id),
     title,
+    visibility: await lastVisibility(em, viewer.id),
     createdAt: now(),
     updatedAt: now(),
   });
   await em.persist(post).flush();
   return post;
+}
+
+/** What somebody chose last, apart from what they sent to named people alone. */
+async function lastVisibility(em: EntityManager, ownerId: number): Promise<Visibility> {
+  const [last] = await rows<{ visibility: Visibility }>(
+    em,
+    `select visibility from post where owner_id = ? and shown_at is not null and visibility <> 'direct'
+     order by shown_at desc, id desc limit 1`,
+    [ownerId],
+  );
+  return last?.visibility ?? 'public';
 }
 
 /** A draft into which no picture came; anything else stays. */
@@ -98,13 +115,14 @@ export async function dropEmptyDraft({ em }: Pick<Work, 'em'>, postId: number): 
   });
 }
 
-/** A version in whose gallery this person may post: any that is public, and their own drafts. */
-async function findVersion(em: EntityManager, viewerId: number, versionId: number): Promise<ModelVersion | null> {
+/** A version in whose gallery this person may post: any that they see, and their own drafts. */
+async function findVersion(em: EntityManager, viewer: Viewer, versionId: number): Promise<ModelVersion | null> {
   if (versionId === 0) return null;
   const version = await em.findOne(ModelVersion, versionId, { populate: ['model'] });
-  const isOwn = version?.model.$.owner.id === viewerId;
-  const isPublic = version?.state === 'published' && version.model.$.state === 'published';
-  return version && (isOwn || isPublic) && version.state !== 'deleted' ? version : null;
+  if (!version || version.state === 'deleted') return null;
+  if (version.model.$.owner.id === viewer.id) return version;
+  const isPublished = version.state === 'published' && version.model.$.state === 'published';
+  return isPublished && (await seesModel(em, viewer, version.model.id)) ? version : null;
 }
 
 /** Throws `not_found` for what is not the viewer's own or was deleted. */
@@ -114,22 +132,29 @@ export async function loadOwnPost({ em, viewer }: Pick<Work, 'em' | 'viewer'>, p
   return post;
 }
 
-/** Keeps what was typed, also half done; a published post shows it at once. `allowedLevels` is the node's ceiling. */
+/**
+ * Keeps what was typed, also half done; a published post shows it at once, and whom it is no longer for loses it.
+ * `allowedLevels` is the node's ceiling; `find` finds whom the text names.
+ */
 export async function savePost(
   work: Pick<Work, 'em' | 'viewer' | 'jobs' | 'now'>,
   postId: number,
   form: PostFields,
   allowedLevels: number,
+  find: FindPerson = findKnown(work.em),
 ): Promise<Post> {
-  await loadOwnPost(work, postId);
+  const before = await loadOwnPost(work, postId);
+  // before the transaction: their server may have to be asked
+  const named = await resolveMentions(form.caption, find);
+  const visibility = form.visibility ?? before.visibility;
+  if (before.state === 'published') assertNamed(visibility, named);
   return work.em.transactional(async (em) => {
     const { viewer, jobs, now } = work;
     const post = await loadOwnPost({ em, viewer }, postId);
     const isPublished = post.state === 'published';
-    const { title, caption, visibility } = form;
-    // a published post keeps its audience: peers were told already
-    Object.assign(post, { title, caption, updatedAt: now() }, isPublished ? {} : { visibility });
-    const version = await findVersion(em, post.owner.id, form.versionId);
+    const { title, caption } = form;
+    Object.assign(post, { title, caption, visibility, updatedAt: now() });
+    const version = viewer && (await findVersion(em, viewer, form.versionId));
     const hadVersionId = post.version?.id;
     post.version = version && ref(version);
     const images = await em.find(Image, { post, deletedAt: null }, { orderBy: { position: 'asc', id: 'asc' } });
@@ -145,6 +170,7 @@ export async function savePost(
       });
     await em.flush();
     await setPostTags(em, post.id, form.tags);
+    await setMentions(em, { post: post.id }, post.owner.id, named.accountIds);
     if (version && version.id !== hadVersionId) await addVersionUse(em, version.id, images);
     await relistPost({ em, jobs }, post);
     if (isPublished) record(em, postUpdated, { postId });

@@ -11,6 +11,7 @@ import type { GalleryDeps } from '../deps.ts';
 import { deletePost, removeImage, restoreImage, restorePost, UNDO_MS } from './delete.ts';
 import { loadOwnPost, type PostFields, PostForm, savePost } from './draft.ts';
 import { type EditorPage, loadEditor, type Said } from './editor.ts';
+import { type FindPerson, findKnown } from './mentions.ts';
 import { publishPost, ScheduleForm, schedulePost, unpublishPost } from './publish.ts';
 
 const editorPage = view<EditorPage>('gallery/editor');
@@ -32,6 +33,17 @@ export async function showEditor(ctx: Ctx, deps: GalleryDeps, postId: number, mo
   editorPage(ctx, await loadEditor(ctx.state.work, postId, { allowedLevels, maxBytes: deps.maxImageBytes }, more));
 }
 
+/** What saves itself while somebody types asks no other server. */
+function finderOf(ctx: Ctx, { findPeer }: GalleryDeps): FindPerson {
+  const { work } = ctx.state;
+  const known = findKnown(work.em);
+  return async (handle) => {
+    const found = await known(handle);
+    if (found !== null || !findPeer || wantsJson(ctx) || !handle.includes('@')) return found;
+    return findPeer(work, `@${handle}`);
+  };
+}
+
 /** The editor of a post, and what its buttons do; every button of the form saves what was typed first. */
 export function editRoutes(routes: Router<State>, deps: GalleryDeps): void {
   const saveFirst = async (ctx: IdCtx, then: (postId: number, raw: unknown) => Promise<void>) => {
@@ -48,7 +60,7 @@ export function editRoutes(routes: Router<State>, deps: GalleryDeps): void {
       ctx,
       schema.pipe(both),
       async (form: PostFields) => {
-        await savePost(ctx.state.work, postId, form, allowedLevels);
+        await savePost(ctx.state.work, postId, form, allowedLevels, finderOf(ctx, deps));
         await then(postId, raw);
       },
       (form) => showEditor(ctx, deps, postId, { form }),

@@ -4,10 +4,10 @@ import { EMPTY_FORM, type FormState } from '../../kit/web/forms.ts';
 import { t } from '../../kit/web/messages.ts';
 import type { PageHead } from '../../kit/web/views.ts';
 import type { Work } from '../../kit/work.ts';
+import { VISIBILITIES, type Visibility } from '../../safety/audience.ts';
 import { RATINGS, ratingLabel } from '../../safety/ratings.ts';
 import { MOST_IMAGES } from '../images/add.ts';
 import { extensionOf } from '../images/read-file.ts';
-import { VISIBILITIES } from '../model.ts';
 import { loadOwnPost } from './draft.ts';
 import { listPostTags } from './tags.ts';
 
@@ -52,6 +52,7 @@ export interface EditorPage {
   readonly removedId: number | null;
   readonly ratings: readonly Option[];
   readonly versions: readonly Option[];
+  readonly visibility: Visibility;
   readonly visibilities: readonly Option[];
   readonly roomLeft: number;
   readonly mostImages: number;
@@ -122,10 +123,8 @@ export async function loadEditor(
       label: ratingLabel(level),
     })),
     versions: await versionOptions(em, post.owner.id, post.version?.id ?? 0),
-    visibilities: VISIBILITIES.filter((name) => name !== 'direct').map((value) => ({
-      value,
-      label: t(`post.visibility.${value}`),
-    })),
+    visibility: post.visibility,
+    visibilities: VISIBILITIES.map((value) => ({ value, label: t(`visibility.${value}.long`) })),
     roomLeft: MOST_IMAGES - images.length,
     mostImages: MOST_IMAGES,
     maxBytes,

@@ -4,8 +4,9 @@ import { record } from '../../kit/events/events.ts';
 import { defineJob } from '../../kit/queue/define.ts';
 import type { Work } from '../../kit/work.ts';
 import { postPublished, postUnpublished } from '../events.ts';
-import { Image, Post } from '../model.ts';
+import { Image, Mention, Post } from '../model.ts';
 import { assertMayPost, loadOwnPost } from './draft.ts';
+import { assertNamed, findKnown, resolveMentions } from './mentions.ts';
 import { relistPost } from './relist.ts';
 
 const MOST_DAYS_AHEAD = 365;
@@ -39,6 +40,9 @@ async function openPost({ em, jobs, now }: Pick<Work, 'em' | 'jobs' | 'now'>, po
 async function assertReady(em: Work['em'], post: Post): Promise<void> {
   const images = await em.find(Image, { post, deletedAt: null });
   if (images.length === 0) throw new AppError('invalid', 'Add a picture first.');
+  const { unknown } = await resolveMentions(post.caption, findKnown(em));
+  const named = await em.find(Mention, { post }, { fields: ['account'] });
+  assertNamed(post.visibility, { accountIds: named.map(({ account }) => account.id), unknown });
   const unrated = images.filter(({ level }) => level === 0);
   if (unrated.length === 0) return;
   const fields = Object.fromEntries(unrated.map(({ id }) => [`rating-${id}`, 'Choose a rating for this picture.']));

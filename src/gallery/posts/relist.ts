@@ -13,15 +13,18 @@ import { Image, Post } from '../model.ts';
 export async function relistPost({ em, jobs }: { em: EntityManager; jobs: Jobs }, post: Post): Promise<void> {
   const images = await em.find(Image, { post }, { orderBy: { position: 'asc', id: 'asc' } });
   const withheld = await withheldOf(em, post, images);
-  const isListed = post.state === 'published' && post.visibility === 'public' && !withheld.post;
+  const isShownAtAll = post.state === 'published' && !withheld.post;
+  const isListed = post.visibility === 'public';
   const shown = images.filter(isShown);
   for (const image of images) {
-    const isOpen = isListed && isShown(image) && !withheld.images.has(image.id);
-    image.listedAt = isOpen ? (post.publishedAt ?? null) : null;
+    const isOpen = isShownAtAll && isShown(image) && !withheld.images.has(image.id);
+    image.shownAt = isOpen ? (post.publishedAt ?? null) : null;
+    image.listedAt = isListed ? image.shownAt : null;
   }
   post.level = shown.reduce((levels, { level }) => levels | level, 0);
   post.imageCount = shown.length;
-  post.listedAt = isListed && images.some(({ listedAt }) => listedAt != null) ? (post.publishedAt ?? null) : null;
+  post.shownAt = images.some(({ shownAt }) => shownAt != null) ? (post.publishedAt ?? null) : null;
+  post.listedAt = isListed ? post.shownAt : null;
   await em.flush();
   const modelIds = await modelsOf(em, post.id);
   if (modelIds.length > 0) jobs.enqueue(em, refreshModelsJob, { modelIds }, { dedupeKey: `models:${modelIds}` });

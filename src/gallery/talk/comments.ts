@@ -9,8 +9,10 @@ import { record } from '../../kit/events/events.ts';
 import { newId } from '../../kit/ids.ts';
 import type { Work } from '../../kit/work.ts';
 import { commentCreated, commentDeleted, commentEdited } from '../events.ts';
-import { Comment, Image, Post } from '../model.ts';
-import { assertNoBlock, loadSubject, type Speaker, type Subject } from './target.ts';
+import { Comment, Image, Mention, Post } from '../model.ts';
+import { setMentions } from '../posts/mentions.ts';
+import { COMMENT_COUNT } from './comment-count.ts';
+import { assertNoBlock, isSeenBy, loadSubject, type Speaker, type Subject } from './target.ts';
 
 const MOST_CHARACTERS = 10_000;
 /** HTML of a peer may be longer than what it says. */
@@ -46,7 +48,7 @@ export async function addComment(
   { text, parentId, remote }: NewComment,
 ): Promise<string> {
   const { ownerId } = await loadSubject(em, speaker, subject);
-  const parent = parentId ? await loadParent(em, parentId, subject) : null;
+  const parent = parentId ? await loadParent(em, speaker, parentId, subject) : null;
   await assertNoBlock(em, speaker.id, parent ? [ownerId, parent.author.id] : [ownerId]);
   return em.transactional(async (tx) => {
     const known = remote && (await tx.findOne(Comment, { uri: remote.uri }));
@@ -58,6 +60,8 @@ export async function addComment(
         author: tx.getReference(Account, speaker.id),
         ...subjectColumns(tx, subject),
         parent: parent && tx.getReference(Comment, parent.id),
+        // who answers what only they and few others read answers those
+        audience: parent && parent.audience !== 'page' ? 'direct' : 'page',
         text: text.replaceAll('\u0000', '').slice(0, remote ? MOST_REMOTE_CHARACTERS : MOST_CHARACTERS),
         isLocal: !remote,
         uri: remote?.uri ?? null,
@@ -67,7 +71,8 @@ export async function addComment(
     );
     record(tx, commentCreated, { commentId: comment.id });
     await tx.flush();
-    await countComments(tx, subject, 1);
+    if (parent && comment.audience !== 'page') await nameThoseOf(tx, comment, parent, ownerId);
+    await countComments(tx, comment);
     return comment.id;
   });
 }
@@ -80,20 +85,30 @@ function subjectColumns(em: EntityManager, { kind, id }: Subject) {
   };
 }
 
-async function loadParent(em: EntityManager, parentId: string, subject: Subject): Promise<Comment> {
+/** An answer to a narrow comment is for its author, whom that names, and whose page it is. */
+async function nameThoseOf(em: EntityManager, comment: Comment, parent: Comment, pageOwnerId: number): Promise<void> {
+  const named = await em.find(Mention, { comment: parent.id }, { fields: ['account'] });
+  const accountIds = [parent.author.id, pageOwnerId, ...named.map(({ account }) => account.id)];
+  await setMentions(em, { comment: comment.id }, comment.author.id, accountIds);
+}
+
+async function loadParent(em: EntityManager, speaker: Speaker, parentId: string, subject: Subject): Promise<Comment> {
   const parent = await em.findOne(Comment, {
     id: parentId,
     [subject.kind]: subject.id,
     deletedAt: null,
     withheldAt: null,
   });
-  if (!parent) throw new AppError('invalid', 'What you answer to is not there any more.');
+  const isSeen =
+    parent?.audience === 'page' || (parent && (await isSeenBy(em, speaker, { kind: 'comment', id: parentId })));
+  if (!parent || !isSeen) throw new AppError('invalid', 'What you answer to is not there any more.');
   return parent;
 }
 
 /** In the transaction of the change, so that the number and the rows never disagree. */
-async function countComments(em: EntityManager, { kind, id }: Subject, by: 1 | -1): Promise<void> {
-  await rows(em, `update ${kind} set comment_count = comment_count + ? where id = ? returning id`, [by, id]);
+async function countComments(em: EntityManager, comment: Comment): Promise<void> {
+  const { kind, id } = subjectOf(comment);
+  await rows(em, `update ${kind} set ${COMMENT_COUNT[kind]} where id = ? returning id`, [id]);
 }
 
 export const subjectOf = (comment: Comment): Subject => {
@@ -146,7 +161,7 @@ export async function deleteComment(
     if (count === 0) return;
     record(tx, commentDeleted, { commentId });
     await tx.flush();
-    await countComments(tx, subject, -1);
+    await countComments(tx, comment);
   });
   return subject;
 }
@@ -159,6 +174,6 @@ export async function restoreComment({ em }: Pick<Work, 'em'>, commentId: string
     comment.withheldAt = null;
     record(tx, commentEdited, { commentId });
     await tx.flush();
-    await countComments(tx, subjectOf(comment), 1);
+    await countComments(tx, comment);
   });
 }

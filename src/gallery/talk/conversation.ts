@@ -3,6 +3,7 @@ import { rows, toBoolean, toDate, toNumber } from '../../kit/database/sql.ts';
 import { renderMarkdown, renderRemoteHtml } from '../../kit/web/markdown.ts';
 import { t } from '../../kit/web/messages.ts';
 import type { Work } from '../../kit/work.ts';
+import { accessParameters, COMMENT_AUDIENCE } from '../access.ts';
 import { OWNER_COLUMNS, type OwnerRow, type OwnerView, ownerView } from '../views.ts';
 import type { Subject } from './target.ts';
 
@@ -22,6 +23,8 @@ interface CommentView {
   readonly liked: boolean;
   readonly likeCount: number;
   readonly replyable: boolean;
+  /** Not everybody who sees the page sees it. */
+  readonly isNarrow: boolean;
 }
 
 export interface Conversation {
@@ -38,6 +41,7 @@ interface CommentRow extends OwnerRow {
   id: string;
   parent_id: string | null;
   text: string;
+  audience: 'page' | 'followers' | 'direct';
   is_local: unknown;
   like_count: number;
   created_at: unknown;
@@ -56,13 +60,17 @@ export async function loadConversation(
   const viewerId = viewer?.id ?? 0;
   const found = await rows<CommentRow>(
     em,
-    `select c.id, c.parent_id, c.text, c.is_local, c.like_count, c.created_at, c.edited_at, c.deleted_at, c.withheld_at,
+    `select c.id, c.parent_id, c.text, c.audience, c.is_local, c.like_count, c.created_at, c.edited_at, c.deleted_at, c.withheld_at,
        ${OWNER_COLUMNS}, (select count(*) from reaction r where r.account_id = ? and r.comment_id = c.id) as liked
      from comment c join account a on a.id = c.author_id
      where c.${subject.kind}_id = ? and not exists (select 1 from block b where b.account_id = ? and b.target_id = c.author_id)
        and not exists (select 1 from block b where b.target_id = ? and b.account_id = c.author_id and b.kind = 'block')
+       and (c.audience = 'page' or ? or ${COMMENT_AUDIENCE})
      order by c.created_at, c.id limit ?`,
-    [viewerId, subject.id, viewerId, viewerId, MOST_COMMENTS],
+    [
+      ...[viewerId, subject.id, viewerId, viewerId, can(viewer, 'moderateContent')],
+      ...[...accessParameters(viewer), MOST_COMMENTS],
+    ],
   );
   const childrenOf = new Map<string, CommentRow[]>();
   const ids = new Set(found.map(({ id }) => id));
@@ -113,5 +121,6 @@ function commentView(row: CommentRow, depth: number, viewer: Work['viewer'], own
     liked: toNumber(row.liked) > 0,
     likeCount: row.like_count,
     replyable: !gone,
+    isNarrow: row.audience !== 'page',
   };
 }

@@ -3,9 +3,9 @@ import { rows, toNumber } from '../../kit/database/sql.ts';
 import { record } from '../../kit/events/events.ts';
 import { newId } from '../../kit/ids.ts';
 import type { Work } from '../../kit/work.ts';
+import type { Target } from '../access.ts';
 import { reactionCreated, reactionRemoved } from '../events.ts';
-import { loadComment, subjectOf } from './comments.ts';
-import { assertNoBlock, loadSubject, type Speaker, type Target } from './target.ts';
+import { assertNoBlock, loadSubject, type Speaker } from './target.ts';
 
 /**
  * Likes something; again is the same. `uri` is that of a peer's activity. Throws `not_found` for what the speaker may not
@@ -17,7 +17,7 @@ export async function like(
   target: Target,
   uri: string | null = null,
 ): Promise<void> {
-  await assertNoBlock(em, speaker.id, [await ownerOf(em, speaker, target)]);
+  await assertNoBlock(em, speaker.id, [(await loadSubject(em, speaker, target)).ownerId]);
   await em.transactional(async (tx) => {
     const id = newId();
     const [made] = await rows<{ id: string }>(
@@ -52,13 +52,6 @@ export async function unlike({ em }: Pick<Work, 'em'>, speaker: Pick<Speaker, 'i
     await tx.flush();
     await countLikes(tx, target, -1);
   });
-}
-
-async function ownerOf(em: EntityManager, speaker: Speaker, target: Target): Promise<number> {
-  if (target.kind !== 'comment') return (await loadSubject(em, speaker, target)).ownerId;
-  const comment = await loadComment(em, target.id);
-  await loadSubject(em, speaker, subjectOf(comment));
-  return comment.author.id;
 }
 
 const columnOf = (target: Target): string => (target.kind === 'model' ? 'thumbs_up_count' : 'like_count');

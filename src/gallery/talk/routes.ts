@@ -15,10 +15,11 @@ import { t } from '../../kit/web/messages.ts';
 import type { Limit } from '../../kit/web/rate-limit.ts';
 import type { Ctx, State } from '../../kit/web/state.ts';
 import { view } from '../../kit/web/views.ts';
+import type { Target } from '../access.ts';
 import type { GalleryDeps } from '../deps.ts';
 import { addComment, CommentForm, deleteComment, editComment, loadComment, subjectOf } from './comments.ts';
 import { like, loadLikes, unlike } from './likes.ts';
-import { loadSubject, type Target, urlOf } from './target.ts';
+import { loadSubject, urlOf } from './target.ts';
 
 const COMMENT: Limit = { name: 'comment', max: 30, perMs: 600_000 };
 const LIKE: Limit = { name: 'like', max: 300, perMs: 3_600_000 };
@@ -53,10 +54,9 @@ export function talkRoutes(routes: Router<State>, { limits }: GalleryDeps): void
 
   routes.get('/comments/:id', anyone, async (ctx) => {
     const { em, viewer } = ctx.state.work;
-    const comment = await loadComment(em, uuidParam(ctx));
-    const subject = subjectOf(comment);
-    await loadSubject(em, viewer, subject);
-    ctx.redirect(`${urlOf(subject)}#comment-${comment.id}`);
+    const id = uuidParam(ctx);
+    await loadSubject(em, viewer, { kind: 'comment', id });
+    ctx.redirect(`${urlOf(subjectOf(await loadComment(em, id)))}#comment-${id}`);
   });
 
   const showEdit = async (ctx: ParamCtx, form?: FormState) => {

@@ -34,7 +34,7 @@ interface FetchOptions {
 }
 
 interface PeerFetchOptions extends FetchOptions {
-  /** When set, what fails is not tried again for this long: the host when it did not answer, the URL on 4xx. */
+  /** When set, what fails is not tried again for this long: the host when it did not answer, the URL on 4xx but 401. */
   readonly forgetFailureAfterMs?: number;
 }
 
@@ -114,8 +114,10 @@ export function makeNet(options: NetOptions): Net {
         const leave = await budget.enter(hostnameOf(url), signal);
         try {
           const reply = await follow(url, request, signal);
-          if (forgetFailureAfterMs !== undefined && reply.status >= 400)
+          // 401 is about how this request was signed: the next one may be signed otherwise
+          if (forgetFailureAfterMs !== undefined && reply.status >= 400 && reply.status !== 401) {
             failures.remember(url.href, forgetFailureAfterMs);
+          }
           return reply;
         } catch (cause) {
           if (forgetFailureAfterMs !== undefined && !request.signal?.aborted) {

@@ -91,6 +91,35 @@ async function encodeAs(format: 'webp' | 'avif', picture: Sharp, isAnimated: boo
   return { format, width: info.width, height: info.pageHeight ?? info.height, bytes: data };
 }
 
+/** At most 254 of 255 stands for what tools hide in the lowest bit of a picture that nobody can see through. */
+const LEAST_OPAQUE = 250;
+
+/**
+ * The whole picture as JPEG, for programs that show nothing newer. Null for what JPEG cannot hold: an animation, and a
+ * picture that one can see through. Throws as `renderSizes`.
+ */
+export async function renderJpeg(
+  input: ImageInput,
+): Promise<{ readonly width: number; readonly height: number; readonly bytes: Buffer } | null> {
+  const image = await inspectImage(input);
+  if (image.frames > 1) return null;
+  const readable = await readablePng(input, image.format);
+  try {
+    if (image.hasAlpha) {
+      const { channels } = await openImage(readable).stats();
+      if ((channels.at(-1)?.min ?? 0) < LEAST_OPAQUE) return null;
+    }
+    const draw = await painter(readable, image);
+    const encoder = draw(targetWidth(image, 'full'))
+      .flatten({ background: '#fff' })
+      .jpeg({ quality: 86, progressive: true });
+    const { data, info } = await encoder.toBuffer({ resolveWithObject: true });
+    return { width: info.width, height: info.height, bytes: data };
+  } catch (error) {
+    return refuseDamaged(error);
+  }
+}
+
 export interface Placeholder {
   readonly blurHash: string;
   /** A picture of at most 16 pixels as `data:image/webp;base64,…`. */

@@ -1,11 +1,11 @@
 import type { DefaultState, ParameterizedContext } from 'koa';
 import type { Work } from '../work.ts';
-import type { PageState } from './views.ts';
+import type { PageHead, PageState } from './views.ts';
 
 /** What the app puts on each request before a route sees it. */
 export interface State extends DefaultState {
   work: Work;
-  page: PageState;
+  page: PageState & Pick<PageHead, 'alternate'>;
   /** Shown in the log and to the person when something of ours failed. */
   requestId: string;
   /** The session that the cookie names, when one does. */

@@ -21,6 +21,8 @@ export interface PageState {
       publish: boolean;
     };
     unreadCount?: number;
+    /** People who wait for this person's answer. */
+    waitingCount?: number;
   };
   path: string;
   theme: 'system' | 'dark' | 'light';

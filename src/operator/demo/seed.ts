@@ -48,7 +48,7 @@ export async function settle(ground: Ground, town: Town, password: string): Prom
     const form = NewAccount.parse({ name: person.name, email: `${person.name}@example.org`, password });
     const account = await createAccount(ground.openWork(null), form, n === 0 ? 'owner' : 'member');
     const { displayName, bio } = person;
-    await editProfile(workOf(ground, account), { displayName, bio, isLocked: false, links: [] });
+    await editProfile(workOf(ground, account), { displayName, bio, isLocked: false, isNetworkShown: false, links: [] });
     settlers.push({ name: form.name, email: form.email, password, account });
   }
   const { em, now } = ground.openWork(null);

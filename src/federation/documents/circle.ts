@@ -1,0 +1,98 @@
+import type { EntityManager } from '@mikro-orm/core';
+import { Account, isLocal } from '../../accounts/model.ts';
+import { Model } from '../../catalogue/model.ts';
+import { type Comment, Image, Mention, Post } from '../../gallery/model.ts';
+import { isOpen, type Visibility } from '../../safety/audience.ts';
+import { actorUri, followersUri } from '../addresses.ts';
+import type { Federation } from '../deps.ts';
+import { RemoteActor } from '../model.ts';
+import type { Audience } from '../vocabulary/audience.ts';
+import type { Mention as MentionTag } from '../vocabulary/tags.ts';
+
+type Site = Pick<Federation, 'origin' | 'host'>;
+
+/** Whom an object of ours is addressed to, and who gets it. */
+export interface Circle {
+  readonly audience: Audience;
+  readonly mentions: readonly MentionTag[];
+  /** Accounts whose followers get it. */
+  readonly followersOf: readonly number[];
+  readonly accountIds: readonly number[];
+}
+
+const mentionOf = ({ origin, host }: Site, account: Account): MentionTag => ({
+  name: isLocal(account) ? `@${account.name}@${host}` : `@${account.name}@${account.host}`,
+  uri: actorUri(origin, account),
+});
+
+function circle(
+  site: Site,
+  visibility: Visibility,
+  owner: Account,
+  named: readonly Account[],
+  collectionUri = followersUri(site.origin, owner.name),
+): Circle {
+  const mentions = named.map((account) => mentionOf(site, account));
+  return {
+    audience: { visibility, followersUri: collectionUri, mentionUris: mentions.map(({ uri }) => uri) },
+    mentions,
+    followersOf: visibility === 'direct' ? [] : [owner.id],
+    accountIds: named.map(({ id }) => id),
+  };
+}
+
+export const circleOfModel = async (site: Site, em: EntityManager, model: Model): Promise<Circle> =>
+  circle(site, model.visibility, await em.findOneOrFail(Account, model.owner.id), []);
+
+export async function circleOfPost(site: Site, em: EntityManager, post: Post): Promise<Circle> {
+  const owner = await em.findOneOrFail(Account, post.owner.id);
+  return circle(site, post.visibility, owner, await namedBy(em, { post: post.id }));
+}
+
+async function namedBy(em: EntityManager, where: { post: number } | { comment: string }): Promise<Account[]> {
+  const found = await em.find(Mention, where, { populate: ['account'], orderBy: { id: 1 } });
+  return found.map(({ account }) => account.$).filter(({ state }) => state === 'active');
+}
+
+/**
+ * A comment is for those who see what it stands under: on an open page as its author's own posts are, on another one
+ * for the followers of whose page it is, or for those whom the page names. `answered` is whom it answers.
+ */
+export async function circleOfComment(
+  site: Site,
+  em: EntityManager,
+  comment: Comment,
+  { owner: answered, pageOwner }: { readonly owner: Account; readonly pageOwner: Account },
+): Promise<Circle> {
+  const author = await em.findOneOrFail(Account, comment.author.id);
+  const others = (accounts: readonly Account[]) =>
+    accounts.filter((one, n) => one.id !== author.id && accounts.findIndex(({ id }) => id === one.id) === n);
+  if (comment.audience !== 'page') return circle(site, 'direct', author, await namedBy(em, { comment: comment.id }));
+  const { visibility, postId } = await pageOf(em, comment);
+  if (isOpen(visibility)) {
+    const all = circle(site, visibility, author, others([answered]));
+    const ids = isLocal(pageOwner) ? [author.id, pageOwner.id] : [author.id];
+    return { ...all, followersOf: ids, accountIds: others([answered, pageOwner]).map(({ id }) => id) };
+  }
+  const named = others([answered, pageOwner, ...(postId === null ? [] : await namedBy(em, { post: postId }))]);
+  const collectionUri = visibility === 'followers' ? await followersUriOf(site, em, pageOwner) : null;
+  // a page of elsewhere: its owner's server tells the others
+  if (collectionUri === null) return circle(site, 'direct', author, named);
+  const followersOf = isLocal(pageOwner) ? [pageOwner.id] : [];
+  return { ...circle(site, 'followers', author, named, collectionUri), followersOf };
+}
+
+export async function followersUriOf({ origin }: Site, em: EntityManager, account: Account): Promise<string | null> {
+  if (isLocal(account)) return followersUri(origin, account.name);
+  return (await em.findOne(RemoteActor, { account }))?.followersUri ?? null;
+}
+
+/** For whom the page is that something stands under. */
+export async function pageOf(
+  em: EntityManager,
+  { model, post, image }: Pick<Comment, 'model' | 'post' | 'image'>,
+): Promise<{ readonly visibility: Visibility; readonly postId: number | null }> {
+  if (model) return { visibility: (await em.findOneOrFail(Model, model.id)).visibility, postId: null };
+  const postId = image ? (await em.findOneOrFail(Image, image.id)).post.id : (post?.id ?? 0);
+  return { visibility: (await em.findOneOrFail(Post, postId)).visibility, postId };
+}

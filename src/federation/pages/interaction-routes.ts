@@ -1,0 +1,75 @@
+import Router from '@koa/router';
+import { z } from 'zod';
+import { anyone, membersOnly } from '../../accounts/access/guard.ts';
+import type { AccountCard } from '../../accounts/profile/header.ts';
+import { EMPTY_FORM, type FormState, idParam, readQuery, submitForm } from '../../kit/web/forms.ts';
+import { t } from '../../kit/web/messages.ts';
+import type { Limit } from '../../kit/web/rate-limit.ts';
+import type { Ctx, State } from '../../kit/web/state.ts';
+import { view } from '../../kit/web/views.ts';
+import type { Federation } from '../deps.ts';
+import { type Interaction, loadInteraction } from './interaction.ts';
+import { type FollowElsewhere, findFollowPage, loadFollowable, RemoteFollowForm } from './remote-follow.ts';
+
+interface InteractionPage {
+  readonly uri: string;
+  /** Null before anything was asked for. */
+  readonly interaction: Exclude<Interaction, { found: 'own' }> | null;
+}
+const interactionPage = view<InteractionPage>('federation/interaction');
+
+interface RemoteFollowPage {
+  readonly account: AccountCard;
+  /** As people write it elsewhere. */
+  readonly handle: string;
+  readonly form: FormState;
+  readonly target: FollowElsewhere | null;
+}
+const remoteFollowPage = view<RemoteFollowPage>('federation/remote-follow');
+
+const InteractionQuery = z.object({ uri: z.string().trim().max(2048).catch('') });
+const REMOTE_FOLLOW: Limit = { name: 'remote-follow', max: 10, perMs: 600_000 };
+
+/**
+ * Following across servers by hand. `/authorize_interaction?uri=` is where other servers send our members;
+ * `/accounts/:id/remote-follow` sends their members, who are visitors here, the other way.
+ */
+export function interactionRoutes(federation: Federation): Router<State> {
+  const routes = new Router<State>();
+
+  routes.get('/authorize_interaction', membersOnly, async (ctx) => {
+    ctx.set('Cache-Control', 'no-store');
+    const { uri } = readQuery(ctx, InteractionQuery);
+    const interaction = uri === '' ? null : await loadInteraction(ctx.state.work, federation, uri);
+    if (interaction?.found === 'own') return ctx.redirect(interaction.path);
+    interactionPage(ctx, { uri, interaction, page: { title: t('interaction.title'), noindex: true } });
+  });
+
+  const show = async (ctx: Ctx, id: number, form: FormState = EMPTY_FORM, target: FollowElsewhere | null = null) => {
+    ctx.set('Cache-Control', 'no-store');
+    const account = await loadFollowable(ctx.state.work, id);
+    const handle = `@${account.name}@${federation.host}`;
+    const title = t('remote-follow.title', { name: account.displayName || account.name });
+    remoteFollowPage(ctx, { account, handle, form, target, page: { title, noindex: true } });
+  };
+
+  routes.get('/accounts/:id/remote-follow', anyone, (ctx) => show(ctx, idParam(ctx)));
+
+  routes.post('/accounts/:id/remote-follow', anyone, async (ctx) => {
+    const id = idParam(ctx);
+    federation.limits.take(ctx, REMOTE_FOLLOW);
+    await submitForm(
+      ctx,
+      RemoteFollowForm,
+      async ({ handle }) => {
+        const { name } = await loadFollowable(ctx.state.work, id);
+        const target = await findFollowPage(ctx.state.work, federation, name, handle);
+        // a link and no redirect: `form-action` of our own policy ends at this node, and the visitor sees where it leads
+        await show(ctx, id, EMPTY_FORM, target);
+      },
+      (form) => show(ctx, id, form),
+    );
+  });
+
+  return routes;
+}

@@ -1,0 +1,97 @@
+import Router from '@koa/router';
+import type { EntityManager } from '@mikro-orm/core';
+import { anyone } from '../../accounts/access/guard.ts';
+import { Comment, Reaction } from '../../gallery/model.ts';
+import { countShares } from '../../gallery/shares.ts';
+import { AppError } from '../../kit/errors.ts';
+import { idParam, uuidParam } from '../../kit/web/forms.ts';
+import type { Ctx, State } from '../../kit/web/state.ts';
+import { objectUri } from '../addresses.ts';
+import type { Federation } from '../deps.ts';
+import { countReplies, repliesTo } from '../documents/replies.ts';
+import { countedCollection } from '../vocabulary/collection.ts';
+import { type Document, withContext } from '../vocabulary/context.ts';
+import type { Door } from './asker.ts';
+import { readCursor, writeCursor } from './cursor.ts';
+import type { ReadableKind, Reading } from './may-read.ts';
+import { sendActivity, sendPrivately } from './negotiate.ts';
+import { readingFor, sendTombstone } from './object-routes.ts';
+
+const KINDS = { models: 'model', posts: 'post', images: 'image', comments: 'comment' } as const;
+const PER_PAGE = 40;
+const PLACE = /^(\d{1,14}) ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;
+
+/**
+ * `replies`, `likes` and `shares` of every object, for whoever may read the object itself (P02). They answer whenever
+ * the object does, because Hollo drops a post whose `replies` do not (spec/federation.md, section 5).
+ */
+export function threadRoutes({ origin }: Federation, door: Door): Router<State> {
+  const routes = new Router<State>();
+  for (const [folder, kind] of Object.entries(KINDS)) {
+    const collection = (
+      name: string,
+      load: (em: EntityManager, uri: string, id: number | string, page: unknown) => Promise<Document>,
+    ) =>
+      routes.get(`/${folder}/:id/${name}`, anyone, async (ctx) => {
+        await door.admit(ctx);
+        const id = kind === 'comment' ? uuidParam(ctx) : idParam(ctx);
+        const uri = `${objectUri(origin, kind, { id })}/${name}`;
+        const reading = await readingFor(ctx, door, kind, id);
+        if (reading === 'gone') return sendTombstone(ctx, uri, 'Collection', null);
+        send(ctx, reading, withContext(await load(ctx.state.work.em, uri, id, ctx.query.page)));
+      });
+    collection('replies', (em, uri, id, page) => loadReplies(em, uri, kind, id, page));
+    collection('likes', async (em, uri, id) => countedCollection(uri, await em.count(Reaction, { [kind]: id })));
+    collection('shares', async (em, uri, id) => countedCollection(uri, await countShares(em, { kind, id })));
+  }
+  return routes;
+
+  async function loadReplies(
+    em: EntityManager,
+    uri: string,
+    kind: ReadableKind,
+    id: number | string,
+    page: unknown,
+  ): Promise<Document> {
+    if (page === undefined) {
+      const totalItems = await countReplies(em, kind, id);
+      return { id: uri, type: 'Collection', totalItems, first: await replyPage(em, uri, kind, id, null) };
+    }
+    const place = readCursor(page, PLACE);
+    return { id: `${uri}?page=${String(page)}`, ...(await replyPage(em, uri, kind, id, place)) };
+  }
+
+  /** Oldest first, as a conversation is read. */
+  async function replyPage(
+    em: EntityManager,
+    uri: string,
+    kind: ReadableKind,
+    id: number | string,
+    place: readonly string[] | null,
+  ): Promise<Document> {
+    const [time, lastId = ''] = place ?? [];
+    const createdAt = new Date(Number(time));
+    const after = place && { $or: [{ createdAt: { $gt: createdAt } }, { createdAt, id: { $gt: lastId } }] };
+    const comments = await em.find(
+      Comment,
+      {
+        ...repliesTo(kind, id),
+        ...(after ?? {}),
+      },
+      { orderBy: { createdAt: 'asc', id: 'asc' }, limit: PER_PAGE },
+    );
+    const last = comments.length === PER_PAGE ? comments.at(-1) : undefined;
+    return {
+      type: 'CollectionPage',
+      partOf: uri,
+      ...(last ? { next: `${uri}?page=${writeCursor(last.createdAt.getTime(), last.id)}` } : {}),
+      items: comments.map((comment) => objectUri(origin, 'comment', comment)),
+    };
+  }
+}
+
+function send(ctx: Ctx, reading: Reading, document: Document): void {
+  if (reading === 'nothing') throw new AppError('not_found', 'There is no such object.');
+  if (reading === 'private') sendPrivately(ctx, document);
+  else sendActivity(ctx, document);
+}
