@@ -34,6 +34,10 @@ interface FederationJobs {
   readonly process: JobDefinition<z.ZodObject<{ itemId: z.ZodString }>>;
   readonly fetchPictures: JobDefinition<z.ZodObject<{ postId: z.ZodInt }>>;
   readonly fetchFaces: JobDefinition<z.ZodObject<{ accountId: z.ZodInt }>>;
+  readonly fetchShared: JobDefinition<z.ZodObject<{ itemId: z.ZodString }>>;
+  readonly carryFollowers: JobDefinition<z.ZodObject<{ fromId: z.ZodInt; toId: z.ZodInt }>>;
+  readonly backfill: JobDefinition<z.ZodObject<{ accountId: z.ZodInt }>>;
+  readonly refetchPicture: JobDefinition<z.ZodObject<{ imageId: z.ZodInt }>>;
 }
 
 /** Handed down to every act of this room. */

@@ -11,9 +11,11 @@ import { collectionRoutes } from './pages/collection-routes.ts';
 import { discoveryOfPeers } from './pages/discovery-routes.ts';
 import { fileRoutes } from './pages/file-routes.ts';
 import { interactionRoutes } from './pages/interaction-routes.ts';
+import { mediaRoutes } from './pages/media-routes.ts';
 import { answerPeers } from './pages/negotiate.ts';
 import { nsRoutes } from './pages/ns-routes.ts';
 import { objectRoutes } from './pages/object-routes.ts';
+import { quoteRoutes } from './pages/quote-routes.ts';
 import { readingRoutes } from './pages/reading-routes.ts';
 import { threadRoutes } from './pages/thread-routes.ts';
 
@@ -58,5 +60,7 @@ export function federationRoutes(federation: Federation, adminLinks: readonly Ad
     interactionRoutes(federation),
     nsRoutes(),
     readingRoutes(federation, adminLinks),
+    quoteRoutes(federation),
+    mediaRoutes(federation),
   ];
 }
