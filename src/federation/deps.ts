@@ -7,6 +7,7 @@ import type { JobDefinition } from '../kit/queue/define.ts';
 import type { Settings } from '../kit/settings.ts';
 import type { RateLimits } from '../kit/web/rate-limit.ts';
 import type { Work } from '../kit/work.ts';
+import type { KeyBudget } from './actors/key-budget.ts';
 import type { Apex } from './apex.ts';
 import type { Intake } from './inbox/intake.ts';
 import type { ActorKey } from './signatures/verify.ts';
@@ -51,5 +52,6 @@ export interface Federation extends FederationSettings {
   readonly apex: () => Apex;
   /** Keys that are being fetched: a burst from a server that is new here asks it once. */
   readonly keysUnderWay: Map<string, Promise<ActorKey | null>>;
+  readonly keyBudget: KeyBudget;
   readonly intake: Intake;
 }

@@ -27,6 +27,7 @@ import {
 import { on, type Wiring } from '../kit/events/wiring.ts';
 import { defineJob, type JobDefinition } from '../kit/queue/define.ts';
 import type { Work } from '../kit/work.ts';
+import { KeyBudget } from './actors/key-budget.ts';
 import { readDocument } from './actors/load.ts';
 import { type Apex, openApex } from './apex.ts';
 import { apexStore } from './apex-store.ts';
@@ -77,6 +78,7 @@ export function openFederation(settings: FederationSettings): OpenFederation {
     jobs,
     apex: () => (apex ??= openParts()),
     keysUnderWay: new Map(),
+    keyBudget: new KeyBudget(settings.limits),
     intake: new Intake(settings.openWork, jobs.process),
   };
   const local = localJobs();
