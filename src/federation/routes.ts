@@ -18,6 +18,7 @@ import { objectRoutes } from './pages/object-routes.ts';
 import { quoteRoutes } from './pages/quote-routes.ts';
 import { readingRoutes } from './pages/reading-routes.ts';
 import { threadRoutes } from './pages/thread-routes.ts';
+import { visitRoutes } from './pages/visit-routes.ts';
 
 /** All that peers ask for. They stand before the pages, which share their addresses. */
 export function federationRoutes(federation: Federation, adminLinks: readonly AdminLink[]): Router<State>[] {
@@ -62,5 +63,6 @@ export function federationRoutes(federation: Federation, adminLinks: readonly Ad
     readingRoutes(federation, adminLinks),
     quoteRoutes(federation),
     mediaRoutes(federation),
+    visitRoutes(federation),
   ];
 }

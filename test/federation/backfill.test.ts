@@ -48,7 +48,7 @@ async function creator(t: Parameters<typeof world>[0]) {
   };
 }
 
-test('following somebody brings their pinned and newest things and the answers to them, once in a while', async (t) => {
+test('opening the page of somebody of elsewhere brings their pinned and newest things and the answers to them, once in a while', async (t) => {
   const { n, v, e, vic, em, serve } = await creator(t);
   serve(4);
   const bob = await n.member('bob');
@@ -56,7 +56,10 @@ test('following somebody brings their pinned and newest things and the answers t
   const found = await bob.browser.get(`/search?q=${encodeURIComponent(handle.slice(1))}`);
   assert.equal(found.status, 200);
   await n.settle();
-  assert.equal(await em().count(Post, { isLocal: false }), 6, 'looking for somebody is enough');
+  assert.equal(await em().count(Post, { isLocal: false }), 0, 'who looks for somebody asks for the actor alone (F17)');
+  assert.equal((await bob.browser.get(handle)).status, 200);
+  await n.settle();
+  assert.equal(await em().count(Post, { isLocal: false }), 6, 'who opens their page wants to see what they made');
   const pinned = await em().find(Pin, {}, { orderBy: { createdAt: 'desc' }, populate: ['post'] });
   assert.deepEqual(
     pinned.map(({ post }) => post?.$.uri),
@@ -78,6 +81,7 @@ test('F14 a full outbox costs at most twenty requests', async (t) => {
   serve(40);
   const bob = await n.member('bob');
   await bob.browser.get(`/search?q=${encodeURIComponent(`@vic@${new URL(vic.id).host}`)}`);
+  await bob.browser.get(`/@vic@${new URL(vic.id).host}`);
   await n.settle();
   // the web finger and the actor are the search's; pictures are not objects
   const own = v.asked.filter((path) => path.startsWith('/notes/') || /outbox|featured/.test(path));

@@ -2,7 +2,6 @@ import { Account } from '../../accounts/model.ts';
 import { AppError } from '../../kit/errors.ts';
 import type { Work } from '../../kit/work.ts';
 import type { Federation } from '../deps.ts';
-import { askBackfill } from '../ingest/backfill.ts';
 import { parsePeerJson } from '../json.ts';
 import { isHostAllowed } from '../policy.ts';
 import { type FoundHandle, parseWebFinger, readResource } from '../vocabulary/discovery.ts';
@@ -39,14 +38,9 @@ export async function resolveAccount(work: Task, federation: Federation, handle:
   if (!work.viewer) return null;
   federation.limits.takeFor(`${RESOLVES.name} a${work.viewer.id}`, RESOLVES);
   try {
-    const uri =
-      'url' in resource
-        ? resource.url
-        : (await askWebFinger(work, federation, resource.acct.name, resource.acct.host))?.actorUri;
-    const account = uri === undefined ? null : await findActor(work, federation, uri);
-    // whom somebody looks for, they want to see
-    if (account) await askBackfill(work, federation, account.id);
-    return account;
+    if ('url' in resource) return await findActor(work, federation, resource.url);
+    const found = await askWebFinger(work, federation, resource.acct.name, resource.acct.host);
+    return found && (await findActor(work, federation, found.actorUri));
   } catch (error) {
     if (error instanceof AppError && error.kind !== 'rate_limited') return null;
     throw error;
