@@ -272,6 +272,7 @@ export async function openNode(
         await scheduleAccountSweep(openWork(null));
         await scheduleCollection(openWork(null));
         await scheduleGallerySweep(openWork(null));
+        await federation.schedule(openWork(null));
       }
       if (processes.includes('gpu')) await engines.serve();
       await queue.start({ jobs: jobsOf(parts), wiring: wiringOf(parts), lanes: lanesOf(processes) });

@@ -65,6 +65,9 @@ export const Model = defineEntity({
     commentCount: p.integer().default(0),
     /** Public images made with it. */
     imageCount: p.integer().default(0),
+    /** What its home says; shown as its claim, and never added to ours. Null for ours. */
+    claimedDownloadCount: p.bigint('number').nullable(),
+    claimedLikeCount: p.integer().nullable(),
     uri: p.string().length(2048).nullable().unique(),
     url: p.string().length(2048).nullable(),
     createdAt: p.datetime(),

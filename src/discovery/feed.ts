@@ -36,6 +36,9 @@ export interface FeedItem {
   readonly host: string;
   /** Downloads of a model, likes of a post, as text; '' for none. */
   readonly figure: string;
+  /** Who passed it on, where it is here for that; '' else. */
+  readonly sharerName: string;
+  readonly sharerUrl: string;
 }
 
 export interface FeedRow extends OwnerRow, PictureRow {
@@ -50,6 +53,9 @@ export interface FeedRow extends OwnerRow, PictureRow {
   thumbs_up_count: number;
   image_count: number;
   title: string;
+  sharer_name?: string | null;
+  sharer_display_name?: string | null;
+  sharer_host?: string | null;
 }
 
 /**
@@ -119,6 +125,7 @@ export function feedQuery(
     };
   };
   const [models, posts] = [head('model'), head('post')];
+  if (scope === 'following') return followingQuery([models, posts, shareHead(eyes, viewerId ?? 0, place)], eyes, limit);
   return {
     sql: `with page as (select * from (${models.sql} union all ${posts.sql}) heads
        order by listed_at desc, id desc, kind limit ?)
@@ -132,6 +139,73 @@ export function feedQuery(
        ${FEED_PICTURE_JOIN}
      order by page.listed_at desc, page.id desc, page.kind`,
     values: [...models.values, ...posts.values, limit + 1, eyes.levels, eyes.levels, eyes.levels],
+  };
+}
+
+interface Head {
+  readonly sql: string;
+  readonly values: Parameter[];
+}
+
+const FOLLOWED = `select f.target_id from follow f where f.follower_id = ? and f.state = 'accepted'`;
+
+/**
+ * What those whom one follows passed on: each thing once, by whoever did so last, and not what is in the feed anyway or
+ * is by somebody across a block or a mute.
+ */
+function shareHead(eyes: Eyes, viewerId: number, place: ReturnType<typeof readCursor>): Head {
+  const where = [
+    `b.account_id in (${FOLLOWED})`,
+    'o.listed_at is not null and (o.level & ?) <> 0',
+    `o.owner_id <> ? and o.owner_id not in (${FOLLOWED})`,
+    `not exists (select 1 from block k where k.account_id = ? and k.target_id in (o.owner_id, b.account_id))`,
+    `not exists (select 1 from block k where k.account_id = o.owner_id and k.target_id = ? and k.kind = 'block')`,
+  ];
+  const values: Parameter[] = [viewerId, eyes.levels, viewerId, viewerId, viewerId, viewerId];
+  const one = (kind: 'model' | 'post'): Head => {
+    const conditions = [
+      ...where,
+      `not exists (select 1 from share n where n.${kind}_id = b.${kind}_id and n.account_id in (${FOLLOWED})
+        and (n.created_at, n.id) > (b.created_at, b.id))`,
+    ];
+    const given = [...values, viewerId];
+    if (place) {
+      conditions.push('(b.created_at, o.id) < (?, ?)');
+      given.push(new Date(place.value), Math.floor(place.id / 2));
+    }
+    return {
+      sql: `select '${kind}' as kind, o.id, b.created_at as listed_at, b.account_id as sharer_id
+        from share b join ${kind} o on o.id = b.${kind}_id
+          join account s on s.id = b.account_id and s.state = 'active' where ${conditions.join(' and ')}`,
+      values: given,
+    };
+  };
+  const [models, posts] = [one('model'), one('post')];
+  return { sql: `${models.sql} union all ${posts.sql}`, values: [...models.values, ...posts.values] };
+}
+
+/** As the feed of all, with the shares among it. */
+function followingQuery([models, posts, shares]: readonly [Head, Head, Head], eyes: Eyes, limit: number): Head {
+  return {
+    sql: `with page as (select * from (
+       select own.*, cast(null as integer) as sharer_id from (${models.sql} union all ${posts.sql}) own
+       union all ${shares.sql}) heads
+       order by listed_at desc, id desc, kind limit ?)
+     select page.kind, page.id, page.listed_at, m.name, m.type, m.base_model, m.download_count,
+       coalesce(m.thumbs_up_count, p.like_count) as thumbs_up_count,
+       coalesce(m.image_count, p.image_count) as image_count, p.title, ${OWNER_COLUMNS}, ${PICTURE_COLUMNS},
+       w.name as sharer_name, w.display_name as sharer_display_name, w.host as sharer_host
+     from page
+       left join model m on page.kind = 'model' and m.id = page.id
+       left join post p on page.kind = 'post' and p.id = page.id
+       join account a on a.id = coalesce(m.owner_id, p.owner_id)
+       left join account w on w.id = page.sharer_id
+       ${FEED_PICTURE_JOIN}
+     order by page.listed_at desc, page.id desc, page.kind`,
+    values: [
+      ...[...models.values, ...posts.values, ...shares.values, limit + 1],
+      ...[eyes.levels, eyes.levels, eyes.levels],
+    ],
   };
 }
 
@@ -168,5 +242,7 @@ function feedItem(row: FeedRow, eyes: Eyes): FeedItem {
     ownerName: owner.displayName || owner.name,
     host: owner.host,
     figure: figure > 0 ? count(figure) : '',
+    sharerName: row.sharer_display_name || row.sharer_name || '',
+    sharerUrl: row.sharer_name ? `/@${row.sharer_name}${row.sharer_host ? `@${row.sharer_host}` : ''}` : '',
   };
 }

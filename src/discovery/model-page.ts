@@ -10,6 +10,7 @@ import {
 import { licenseName } from '../catalogue/licences.ts';
 import { accessParameters, POST_AUDIENCE } from '../gallery/access.ts';
 import { isPinned } from '../gallery/pins.ts';
+import { loadShares } from '../gallery/shares.ts';
 import { type Conversation, loadConversation } from '../gallery/talk/conversation.ts';
 import {
   type Eyes,
@@ -61,6 +62,11 @@ export interface ModelPage {
   readonly tags: readonly { readonly label: string; readonly href: string }[];
   readonly stats: readonly { readonly label: string; readonly value: number; readonly icon: string }[];
   readonly liked: boolean;
+  /** Of a model of elsewhere: what its home says. Null for ours. */
+  readonly claims: { readonly downloads: number; readonly likes: number } | null;
+  readonly shareCount: number;
+  readonly shared: boolean;
+  readonly canShare: boolean;
   readonly likeCount: number;
   /** Null for those who may not pin it. */
   readonly pinned: boolean | null;
@@ -116,6 +122,8 @@ interface ModelRow extends OwnerRow, ModelAccessRow {
   updated_at: unknown;
   cover_image_id: number | null;
   listed_at: unknown;
+  claimed_download_count: unknown;
+  claimed_like_count: number | null;
 }
 
 interface VersionRow {
@@ -134,7 +142,8 @@ interface VersionRow {
 
 const MODEL_COLUMNS = `m.id, m.name, m.type, m.description, m.state, m.is_local, m.level, m.allow_no_credit,
   m.allow_commercial_use, m.allow_derivatives, m.allow_different_license, m.license_id, m.is_poi, m.is_minor, m.is_sfw_only,
-  m.download_count, m.thumbs_up_count, m.comment_count, m.image_count, m.url, m.uri, m.updated_at, m.cover_image_id, m.listed_at`;
+  m.download_count, m.thumbs_up_count, m.comment_count, m.image_count, m.url, m.uri, m.updated_at, m.cover_image_id, m.listed_at,
+  m.claimed_download_count, m.claimed_like_count`;
 const VERSION_COLUMNS = `v.id, v.name, v.base_model, v.changelog, v.trained_words, v.training_settings, v.clip_skip,
   v.recommended_weight, v.state, v.published_at, v.publish_at`;
 
@@ -234,6 +243,11 @@ export async function loadModelPage(
       { label: t('model.figure-pictures'), value: model.image_count, icon: 'image' },
     ],
     liked,
+    claims: toBoolean(model.is_local)
+      ? null
+      : { downloads: toNumber(model.claimed_download_count), likes: toNumber(model.claimed_like_count) },
+    ...(await loadShares(em, work.viewer?.id ?? 0, { kind: 'model', id: model.id })),
+    canShare: model.state === 'published' && isOpen(model.access_visibility),
     likeCount: model.thumbs_up_count,
     pinned: mine && model.listed_at != null ? await isPinned(em, model.owner_id, { kind: 'model', id: modelId }) : null,
     versions: versions.map(({ id, name }) => ({

@@ -7,6 +7,7 @@ import type { JobDefinition } from '../kit/queue/define.ts';
 import type { Settings } from '../kit/settings.ts';
 import type { RateLimits } from '../kit/web/rate-limit.ts';
 import type { Work } from '../kit/work.ts';
+import type { KeyBudget } from './actors/key-budget.ts';
 import type { Apex } from './apex.ts';
 import type { Intake } from './inbox/intake.ts';
 import type { ActorKey } from './signatures/verify.ts';
@@ -34,6 +35,10 @@ interface FederationJobs {
   readonly process: JobDefinition<z.ZodObject<{ itemId: z.ZodString }>>;
   readonly fetchPictures: JobDefinition<z.ZodObject<{ postId: z.ZodInt }>>;
   readonly fetchFaces: JobDefinition<z.ZodObject<{ accountId: z.ZodInt }>>;
+  readonly fetchShared: JobDefinition<z.ZodObject<{ itemId: z.ZodString }>>;
+  readonly carryFollowers: JobDefinition<z.ZodObject<{ fromId: z.ZodInt; toId: z.ZodInt }>>;
+  readonly backfill: JobDefinition<z.ZodObject<{ accountId: z.ZodInt }>>;
+  readonly refetchPicture: JobDefinition<z.ZodObject<{ imageId: z.ZodInt }>>;
 }
 
 /** Handed down to every act of this room. */
@@ -47,5 +52,6 @@ export interface Federation extends FederationSettings {
   readonly apex: () => Apex;
   /** Keys that are being fetched: a burst from a server that is new here asks it once. */
   readonly keysUnderWay: Map<string, Promise<ActorKey | null>>;
+  readonly keyBudget: KeyBudget;
   readonly intake: Intake;
 }

@@ -7,6 +7,7 @@ import {
   followRequested,
   followUndone,
 } from '../accounts/events.ts';
+import { Account } from '../accounts/model.ts';
 import { modelDeleted, modelPublished, modelUnpublished, modelUpdated, versionPublished } from '../catalogue/events.ts';
 import {
   commentCreated,
@@ -20,18 +21,27 @@ import {
   postUpdated,
   reactionCreated,
   reactionRemoved,
+  shareCreated,
+  shareRemoved,
 } from '../gallery/events.ts';
 import { on, type Wiring } from '../kit/events/wiring.ts';
 import { defineJob, type JobDefinition } from '../kit/queue/define.ts';
+import type { Work } from '../kit/work.ts';
+import { KeyBudget } from './actors/key-budget.ts';
 import { readDocument } from './actors/load.ts';
 import { type Apex, openApex } from './apex.ts';
 import { apexStore } from './apex-store.ts';
+import { boundFetches } from './bound-fetches.ts';
 import type { Federation, FederationSettings } from './deps.ts';
+import { fetchShared } from './inbox/announce.ts';
 import { Intake } from './inbox/intake.ts';
-import { processItem } from './inbox/process.ts';
-import { backfill } from './ingest/backfill.ts';
+import { CarryFollowers, carryFollowers } from './inbox/move.ts';
+import { PROCESS_ATTEMPTS, processItem } from './inbox/process.ts';
+import { askBackfill, backfill } from './ingest/backfill.ts';
+import { evictMedia, scheduleEviction } from './ingest/evict-media.ts';
 import { fetchFaces } from './ingest/fetch-faces.ts';
 import { fetchPictures } from './ingest/fetch-pictures.ts';
+import { refetchPicture } from './ingest/refetch-picture.ts';
 import { announceImage, announceModel, announcePost } from './outbox/announce-content.ts';
 import {
   announceLeaving,
@@ -42,12 +52,15 @@ import {
   sendUndoFollow,
 } from './outbox/announce-follow.ts';
 import { announcePin } from './outbox/announce-pin.ts';
+import { announceShare, announceUnshare } from './outbox/announce-share.ts';
 import { announceComment, announceReaction, announceUnlike } from './outbox/announce-talk.ts';
 import { DELIVERY_ATTEMPTS, DELIVERY_BACK_OFF, deliver } from './outbox/deliver.ts';
 
 export interface OpenFederation extends Federation {
   readonly jobList: readonly JobDefinition[];
   readonly wiring: Wiring;
+  /** What the clock of this room does from now on. */
+  readonly schedule: (work: Pick<Work, 'em' | 'jobs'>) => Promise<void>;
 }
 
 const ends = z.object({ followId: z.string(), followerId: z.int(), targetId: z.int() });
@@ -65,11 +78,17 @@ export function openFederation(settings: FederationSettings): OpenFederation {
     jobs,
     apex: () => (apex ??= openParts()),
     keysUnderWay: new Map(),
+    keyBudget: new KeyBudget(settings.limits),
     intake: new Intake(settings.openWork, jobs.process),
   };
   const local = localJobs();
   const jobList = [...Object.values(federation.jobs), ...Object.values(local)] as readonly JobDefinition[];
-  return { ...federation, jobList, wiring: settings.mode === 'off' ? [] : wiringOf(local) };
+  return {
+    ...federation,
+    jobList,
+    wiring: settings.mode === 'off' ? [] : wiringOf(local),
+    schedule: (work) => scheduleEviction(work, local.evict),
+  };
 
   function openParts(): Apex {
     const requestObject = async (uri: string) =>
@@ -91,11 +110,39 @@ export function openFederation(settings: FederationSettings): OpenFederation {
         name: 'federation.process-activity',
         lane: 'inbox',
         payload: z.object({ itemId: z.string() }),
-        attempts: 8,
-        run: async (work, { itemId }) => {
+        attempts: PROCESS_ATTEMPTS,
+        run: async (work, { itemId }, handle) => {
           await federation.intake.whenQuiet();
-          return processItem(work, federation, itemId);
+          return processItem(work, federation, itemId, handle);
         },
+      }),
+      fetchShared: defineJob({
+        name: 'federation.fetch-shared',
+        lane: 'inbox',
+        payload: z.object({ itemId: z.string() }),
+        attempts: 4,
+        run: (work, { itemId }) => fetchShared(work, boundFetches(federation, MOST_FETCHES), itemId),
+      }),
+      carryFollowers: defineJob({
+        name: 'federation.carry-followers',
+        lane: 'inbox',
+        payload: CarryFollowers,
+        attempts: 10,
+        run: (work, ends) => carryFollowers(work, federation, ends),
+      }),
+      backfill: defineJob({
+        name: 'federation.backfill',
+        lane: 'inbox',
+        payload: z.object({ accountId: z.int() }),
+        attempts: 3,
+        run: (work, payload, { signal }) => backfill(work, federation, payload, signal),
+      }),
+      refetchPicture: defineJob({
+        name: 'federation.refetch-picture',
+        lane: 'media',
+        payload: z.object({ imageId: z.int() }),
+        attempts: 3,
+        run: (work, { imageId }, { signal }) => refetchPicture(work, federation, imageId, signal),
       }),
       fetchPictures: defineJob({
         name: 'federation.fetch-pictures',
@@ -112,6 +159,20 @@ export function openFederation(settings: FederationSettings): OpenFederation {
         run: (work, { accountId }) => fetchFaces(work, federation, accountId),
       }),
     };
+  }
+
+  function evictJob() {
+    const evict: JobDefinition = defineJob({
+      name: 'federation.evict-media',
+      lane: 'clock',
+      payload: z.object({}),
+      attempts: 3,
+      async run(work, _payload, { signal }) {
+        await evictMedia(work, federation, signal);
+        await scheduleEviction(work, evict);
+      },
+    });
+    return evict;
   }
 
   function localJobs() {
@@ -152,15 +213,30 @@ export function openFederation(settings: FederationSettings): OpenFederation {
         announceLeaving(work, federation, payload.accountId),
       ),
       pin: job('announce-pin', pinChanged.payload, (work, payload) => announcePin(work, federation, payload)),
-      backfill: job(
-        'backfill',
+      share: job('announce-share', z.object({ shareId: z.string() }), (work, { shareId }) =>
+        announceShare(work, federation, shareId),
+      ),
+      unshare: job('announce-unshare', z.object({ shareId: z.string(), accountId: z.int() }), (work, payload) =>
+        announceUnshare(work, federation, payload),
+      ),
+      askBackfill: job(
+        'ask-backfill',
         z.object({ followerId: z.int(), targetId: z.int() }),
-        (work, payload, { signal }) => backfill(work, federation, payload, signal),
+        async (work, { followerId, targetId }) => {
+          if (await isLocalFollower(work.em, followerId)) await askBackfill(work, federation, targetId);
+        },
         'inbox',
       ),
+      evict: evictJob(),
     };
   }
 }
+
+/** Reading what a boost names costs at most this many requests. */
+const MOST_FETCHES = 20;
+
+const isLocalFollower = async (em: Work['em'], accountId: number): Promise<boolean> =>
+  (await em.count(Account, { id: accountId, host: '' })) > 0;
 
 type LocalJobs = Readonly<
   Record<
@@ -177,7 +253,9 @@ type LocalJobs = Readonly<
     | 'profile'
     | 'leaving'
     | 'pin'
-    | 'backfill',
+    | 'share'
+    | 'unshare'
+    | 'askBackfill',
     JobDefinition
   >
 >;
@@ -197,7 +275,9 @@ function wiringOf(local: LocalJobs): Wiring {
     on(reactionRemoved, local.unlike, ({ reactionId, accountId }) => ({ reactionId, accountId })),
     on(followRequested, local.follow),
     on(followAccepted, local.accept),
-    on(followAccepted, local.backfill, ({ followerId, targetId }) => ({ followerId, targetId })),
+    on(followAccepted, local.askBackfill, ({ followerId, targetId }) => ({ followerId, targetId })),
+    on(shareCreated, local.share),
+    on(shareRemoved, local.unshare),
     on(followUndone, local.undoFollow),
     on(followRejected, local.reject),
     on(accountProfileChanged, local.profile),

@@ -38,6 +38,10 @@ export const RemoteActor = defineEntity({
     /** As it came. */
     document: p.json<Json>(),
     fetchedAt: p.datetime(),
+    /** When its pinned and newest things were last read. */
+    backfilledAt: p.datetime().nullable(),
+    /** When it last moved away, so that followers are carried once in a while and no more. */
+    movedAt: p.datetime().nullable(),
   },
 });
 export interface RemoteActor extends InferEntity<typeof RemoteActor> {}
@@ -63,7 +67,7 @@ export interface ApObject extends InferEntity<typeof ApObject> {}
 /** An activity that the gate let in. Its row is written before the peer is told 202; the id makes a second copy nothing. */
 export const InboxItem = defineEntity({
   name: 'InboxItem',
-  indexes: [{ properties: ['processedAt', 'receivedAt'] }],
+  indexes: [{ properties: ['processedAt', 'receivedAt'] }, { properties: ['actorUri', 'processedAt'] }],
   properties: {
     id: p.uuid().primary(),
     uri: p.string().length(2048).unique(),
@@ -121,4 +125,45 @@ export const Tombstone = defineEntity({
 });
 export interface Tombstone extends InferEntity<typeof Tombstone> {}
 
-export const FEDERATION_ENTITIES = [ActorKeyPair, RemoteActor, ApObject, InboxItem, OutboxItem, PeerHost, Tombstone];
+/** What a peer's moderators, or a person there, tell of something here. It waits for our own to look. */
+export const PeerReport = defineEntity({
+  name: 'PeerReport',
+  indexes: [{ properties: ['host', 'state'] }, { properties: ['state', 'createdAt'] }],
+  properties: {
+    id: p.uuid().primary(),
+    /** Of the Flag. */
+    uri: p.string().length(2048).unique(),
+    reporterUri: p.string().length(2048),
+    host: p.string().length(261),
+    /** Ids of ours that it is about. */
+    objectUris: p.json<readonly string[]>(),
+    /** Plain text. */
+    reason: p.text().default(''),
+    /** `ncii`, `minor`, `copyright` … or ''. */
+    code: p.string().length(40).default(''),
+    state: p.enum(['open', 'closed']).default('open'),
+    createdAt: p.datetime(),
+  },
+});
+export interface PeerReport extends InferEntity<typeof PeerReport> {}
+
+/** A quote of a post of ours that we allowed; its page is the proof that others ask for (FEP-044f). */
+export const QuoteStamp = defineEntity({
+  name: 'QuoteStamp',
+  properties: {
+    id: p.uuid().primary(),
+    account: () => p.manyToOne(Account).ref(),
+    /** The post of ours. */
+    targetUri: p.string().length(2048),
+    /** The post that quotes it. */
+    quoteUri: p.string().length(2048).unique(),
+    requestUri: p.string().length(2048),
+    createdAt: p.datetime(),
+  },
+});
+export interface QuoteStamp extends InferEntity<typeof QuoteStamp> {}
+
+export const FEDERATION_ENTITIES = [
+  ...[ActorKeyPair, RemoteActor, ApObject, InboxItem, OutboxItem, PeerHost, Tombstone],
+  ...[PeerReport, QuoteStamp],
+];

@@ -11,11 +11,14 @@ import { collectionRoutes } from './pages/collection-routes.ts';
 import { discoveryOfPeers } from './pages/discovery-routes.ts';
 import { fileRoutes } from './pages/file-routes.ts';
 import { interactionRoutes } from './pages/interaction-routes.ts';
+import { mediaRoutes } from './pages/media-routes.ts';
 import { answerPeers } from './pages/negotiate.ts';
 import { nsRoutes } from './pages/ns-routes.ts';
 import { objectRoutes } from './pages/object-routes.ts';
+import { quoteRoutes } from './pages/quote-routes.ts';
 import { readingRoutes } from './pages/reading-routes.ts';
 import { threadRoutes } from './pages/thread-routes.ts';
+import { visitRoutes } from './pages/visit-routes.ts';
 
 /** All that peers ask for. They stand before the pages, which share their addresses. */
 export function federationRoutes(federation: Federation, adminLinks: readonly AdminLink[]): Router<State>[] {
@@ -58,5 +61,8 @@ export function federationRoutes(federation: Federation, adminLinks: readonly Ad
     interactionRoutes(federation),
     nsRoutes(),
     readingRoutes(federation, adminLinks),
+    quoteRoutes(federation),
+    mediaRoutes(federation),
+    visitRoutes(federation),
   ];
 }

@@ -48,3 +48,7 @@ export const pinChanged = defineEvent(
     isPinned: z.boolean(),
   }),
 );
+/** Somebody passed something on to their followers. */
+export const shareCreated = defineEvent('share.created', z.object({ shareId: z.string() }));
+/** The row is gone. */
+export const shareRemoved = defineEvent('share.removed', z.object({ shareId: z.string(), accountId: z.int() }));

@@ -8,6 +8,7 @@ import { repairFigures } from './figures.ts';
 import { Comment, Post } from './model.ts';
 import { removePost } from './posts/delete.ts';
 import { dropEmptyDraft } from './posts/draft.ts';
+import { Share, unshare } from './shares.ts';
 import { deleteComment } from './talk/comments.ts';
 import { unlike } from './talk/likes.ts';
 
@@ -75,6 +76,10 @@ export async function removeAccountContent(
     comment_id: string | null;
   }>(em, 'select model_id, post_id, image_id, comment_id from reaction where account_id = ?', [accountId]);
   for (const row of likes) await unlike(work, speaker, targetOf(row));
+  for (const { post, model } of await em.find(Share, { account: accountId })) {
+    if (post) await unshare(em, accountId, { kind: 'post', id: post.id });
+    else if (model) await unshare(em, accountId, { kind: 'model', id: model.id });
+  }
 }
 
 function targetOf(row: {

@@ -57,6 +57,7 @@ export async function modelDocument({ origin, host }: Site, em: EntityManager, m
       replyCount: await countReplies(em, 'model', model.id),
       shareCount: await countShares(em, { kind: 'model', id: model.id }),
       title: model.name,
+      downloadCount: model.downloadCount,
       previews,
       modelType: model.type,
       licenseId: model.licenseId === '' ? null : model.licenseId,

@@ -2,6 +2,7 @@ import { Account, Follow } from '../../accounts/model.ts';
 import { Model } from '../../catalogue/model.ts';
 import { Comment, Image, Post, Reaction } from '../../gallery/model.ts';
 import { markImages, removePost } from '../../gallery/posts/delete.ts';
+import { Share } from '../../gallery/shares.ts';
 import { removeComment } from '../ingest/ingest-comment.ts';
 import { removeModel } from '../ingest/ingest-model.ts';
 import { findTarget } from '../ingest/target.ts';
@@ -54,6 +55,7 @@ async function removeAccount(work: InboxWork, account: Account): Promise<void> {
   for (const { id } of await em.find(Comment, { author: account.id, deletedAt: null })) await removeComment(work, id);
   await em.transactional(async (inner) => {
     await inner.nativeDelete(Reaction, { account: account.id });
+    await inner.nativeDelete(Share, { account: account.id });
     await inner.nativeDelete(Follow, { follower: account.id });
     await inner.nativeDelete(Follow, { target: account.id });
     await inner.nativeDelete(RemoteActor, { account: account.id });

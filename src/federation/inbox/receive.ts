@@ -38,13 +38,14 @@ export async function receive(ctx: Ctx, federation: Federation, recipientName: s
     throw new AppError('not_found', 'There is no such inbox.');
   }
   const proven = await admitActivity(message, here, {
-    loadActorKey: actorKeys(work, federation),
+    loadActorKey: actorKeys(work, federation, ctx.ip),
     isBlocked: (actorId) => isActorBlocked(federation, em, actorId),
     isGone: (actorId) => isActorGone(work, federation, actorId),
   });
   if (proven) {
     const domain = registrableDomain(new URL(proven.actorId).hostname);
     federation.limits.takeFor(`${FROM_DOMAIN.name} ${domain}`, FROM_DOMAIN);
+    federation.keyBudget.remember(proven.actorId, ctx.ip);
     await refuseHopeless(work, federation, proven);
     await federation.intake.keep(proven);
   }

@@ -8,6 +8,10 @@ import { isOwnId, isSameOrigin, singleIdOf } from '../origin.ts';
 import { timeOf } from '../vocabulary/read.ts';
 import type { Handler, InboxWork, IncomingAct } from './act.ts';
 
+/** Is the list that it is about one of answers, by its address? */
+export const namesAnswers = ({ activity }: Pick<IncomingAct, 'activity'>): boolean =>
+  singleIdOf(activity, 'target')?.endsWith('/replies') ?? false;
+
 /**
  * Whoever owns a page tells those who follow it of the answers that others gave (FEP-171b, "conversation containers"):
  * the author's server knows nothing of them. The owner's word makes us look; what is written is read at the answer's own

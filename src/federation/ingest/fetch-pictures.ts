@@ -18,7 +18,7 @@ import type { Federation } from '../deps.ts';
 import { recipeOf } from '../documents/pictures.ts';
 import { ApObject as StoredObject } from '../model.ts';
 import { normalise } from '../normalise.ts';
-import { signCavage } from '../signatures/sign.ts';
+import { type SigningKey, signCavage } from '../signatures/sign.ts';
 import { parseNote, type RemoteNote } from '../vocabulary/note.ts';
 import type { PictureView } from '../vocabulary/picture.ts';
 import { pictureLevel, pictureUri } from './ingest-post.ts';
@@ -77,20 +77,7 @@ async function fetchPicture(
   const path = join(federation.uploadsDir, `peer-${newId()}`);
   try {
     const key = await findReader(work.em, federation, postId, view.url);
-    const headers = { accept: 'image/webp, image/png, image/jpeg, image/avif, image/gif' };
-    const reply = await federation.net.peerFetch(view.url, {
-      headers: key
-        ? (hop) => ({ ...headers, ...signCavage({ method: 'GET', url: hop, body: null, now: work.now() }, key) })
-        : headers,
-      maxBytes: federation.maxImageBytes,
-      timeoutMs: PICTURE_TIMEOUT_MS,
-      saveTo: path,
-      signal,
-      forgetFailureAfterMs: REMEMBER_FAILURE_MS,
-    });
-    if (reply.status === 404 || reply.status === 410) throw new AppError('not_found', 'The picture is gone.');
-    if (reply.status !== 200) throw new AppError('unavailable', `The peer answered ${reply.status}.`);
-    if (!hasMediaType(reply.headers['content-type'], ['image/*'])) throw new AppError('invalid', 'This is no picture.');
+    await downloadPicture(federation, { url: view.url, path, key, now: work.now() }, signal);
     const recipe = recipeOf(view.generation);
     const resources = await resourcesOf(work.em, federation.origin, view);
     const added = await addImage(work, federation, {
@@ -108,7 +95,7 @@ async function fetchPicture(
  * What is not for everybody is asked for by somebody here whom it is for, in their name; null where nobody has to sign,
  * or where the picture lies with others than the post.
  */
-async function findReader(em: Work['em'], federation: Federation, postId: number, url: string) {
+export async function findReader(em: Work['em'], federation: Federation, postId: number, url: string) {
   const post = await em.findOneOrFail(Post, postId);
   if (isOpen(post.visibility) || new URL(url).origin !== new URL(post.uri ?? '').origin) return null;
   const named = await em.findOne(Mention, { post: postId, account: { host: '', state: 'active' } });
@@ -124,9 +111,36 @@ async function findReader(em: Work['em'], federation: Federation, postId: number
   return readerId === undefined ? null : loadSigningKey(federation, em, readerId);
 }
 
+/** Writes a peer's picture into a new file. Throws `not_found`, `invalid`, `too_large` or `unavailable`. */
+export async function downloadPicture(
+  { net, maxImageBytes }: Federation,
+  {
+    url,
+    path,
+    key,
+    now,
+  }: { readonly url: string; readonly path: string; readonly key: SigningKey | null; readonly now: Date },
+  signal: AbortSignal,
+): Promise<void> {
+  const headers = { accept: 'image/webp, image/png, image/jpeg, image/avif, image/gif' };
+  const reply = await net.peerFetch(url, {
+    headers: key
+      ? (hop) => ({ ...headers, ...signCavage({ method: 'GET', url: hop, body: null, now }, key) })
+      : headers,
+    maxBytes: maxImageBytes,
+    timeoutMs: PICTURE_TIMEOUT_MS,
+    saveTo: path,
+    signal,
+    forgetFailureAfterMs: REMEMBER_FAILURE_MS,
+  });
+  if (reply.status === 404 || reply.status === 410) throw new AppError('not_found', 'The picture is gone.');
+  if (reply.status !== 200) throw new AppError('unavailable', `The peer answered ${reply.status}.`);
+  if (!hasMediaType(reply.headers['content-type'], ['image/*'])) throw new AppError('invalid', 'This is no picture.');
+}
+
 /** Puts the picture in its place and the post into the lists. */
 async function settlePicture(
-  { em, jobs }: Pick<Work, 'em' | 'jobs'>,
+  { em, jobs, now }: Pick<Work, 'em' | 'jobs' | 'now'>,
   postId: number,
   imageId: number,
   position: number,
@@ -134,7 +148,7 @@ async function settlePicture(
 ): Promise<void> {
   await em.transactional(async (inner) => {
     const post = await inner.findOneOrFail(Post, postId);
-    await inner.nativeUpdate(Image, { id: imageId }, { position });
+    await inner.nativeUpdate(Image, { id: imageId }, { position, fetchedAt: now() });
     const uses = await inner.find(ResourceUse, { image: imageId }, { orderBy: { position: 1 } });
     for (const [n, use] of uses.entries()) use.uri = resources[n]?.versionUri ?? null;
     await inner.flush();

@@ -76,6 +76,8 @@ function factsOf(told: RemoteModel, description: string | null, now: Date) {
     description: description ?? told.contentHtml,
     level: told.rating & 31 || 2,
     url: told.url,
+    claimedDownloadCount: told.claimedDownloadCount,
+    claimedLikeCount: told.likeCount,
     licenseId: told.licenseId ?? '',
     allowCommercialUse: COMMERCIAL_USES.filter((use) => commercialUse.includes(use)),
     allowDerivatives: derivatives ?? false,

@@ -41,6 +41,7 @@ export async function ingestPost(
       publishedAt: told.publishedAt,
       updatedAt: told.updatedAt ?? told.publishedAt,
       url: told.url,
+      claimedLikeCount: told.likeCount,
     };
     const post =
       known ??

@@ -6,7 +6,7 @@ import { isSameOrigin, readLink, valuesOf } from '../origin.ts';
 import type { Document } from './context.ts';
 import { type NoteView, noteFields, parseNote, type ReadingOptions, type RemoteNote } from './note.ts';
 import { buildPicture, Hashes, type PictureView, readDigest, readRating } from './picture.ts';
-import { htmlOf, integerOf, jsonOf, linkOf, objectsOf, stringsOf, textOf, timeOf } from './read.ts';
+import { htmlOf, integerOf, jsonOf, linkOf, objectsOf, stringsOf, textOf, timeOf, totalOf } from './read.ts';
 
 /** A model is a Note that every server can show, with a `model` block beside it that servers of our kind read. */
 export interface ModelView extends NoteView {
@@ -19,6 +19,7 @@ export interface ModelView extends NoteView {
   readonly licenseId: string | null;
   readonly permissions: Permissions;
   readonly versions: readonly VersionView[];
+  readonly downloadCount?: number;
 }
 
 export interface VersionView {
@@ -64,6 +65,7 @@ export function buildModel(view: ModelView): Document {
       modelType: view.modelType,
       ...(view.licenseId === null ? {} : { licenseId: view.licenseId }),
       rating: view.rating,
+      ...(view.downloadCount === undefined ? {} : { downloads: view.downloadCount }),
       permissions: view.permissions,
       versions: view.versions.map(buildVersion),
     },
@@ -102,6 +104,8 @@ export interface RemoteModel extends RemoteNote {
   readonly licenseId: string | null;
   readonly permissions: Permissions;
   readonly versions: readonly VersionView[];
+  /** As its home counts; a claim. */
+  readonly claimedDownloadCount: number | null;
 }
 
 /** Throws `malformed` when it is no model. Versions and files on other hosts than the model's are left out. */
@@ -117,6 +121,7 @@ export function parseModel(object: ApObject, options: ReadingOptions): RemoteMod
     rating: readRating(model) ?? note.rating,
     licenseId: textOf(model, 'licenseId', 80),
     permissions: jsonOf(model, 'permissions', Permissions) ?? {},
+    claimedDownloadCount: totalOf(model, 'downloads'),
     versions: objectsOf(model, 'versions', MOST_VERSIONS).flatMap((one) => readVersion(one, note.uri, options) ?? []),
   };
 }

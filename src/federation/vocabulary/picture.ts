@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { fromDigestMultibase, toDigestMultibase } from '../multibase.ts';
 import type { ApObject } from '../normalise.ts';
-import { readId } from '../origin.ts';
+import { readId, valuesOf } from '../origin.ts';
 import type { Document } from './context.ts';
 import { integerOf, jsonOf, linkOf, numberOf, objectsOf, textOf, uriOf } from './read.ts';
 
@@ -98,17 +98,45 @@ function buildResource({ versionUri, name, weight, hashes }: ResourceUse): Docum
   };
 }
 
-/** The pictures among the attachments; files of other kinds and broken links are left out. */
+/**
+ * The pictures of a post: its attachments, where files of other kinds and broken links are left out. Where there are none,
+ * what stands for it: the object itself when it is a picture, the lead picture of an Article or Page (WordPress,
+ * Lemmy), the still of a Video (PeerTube), what the short form of an article shows (FEP-b2b8).
+ */
 export function readPictures(object: ApObject, most: number, ownOrigin: string): PictureView[] {
-  return objectsOf(object, 'attachment', 200)
+  const attached = readAll(objectsOf(object, 'attachment', 200), ownOrigin);
+  if (attached.length > 0) return attached.slice(0, most);
+  if (object.type === 'Image' || object.type === 'Document') return readAll([object], ownOrigin);
+  const lead = readAll(picturesUnder(object, 'image'), ownOrigin).slice(0, 1);
+  if (lead.length > 0) return lead;
+  if (object.type === 'Video') return readStill(object, ownOrigin);
+  const [preview] = objectsOf(object, 'preview', 1);
+  return preview ? readAll(objectsOf(preview, 'attachment', 200), ownOrigin).slice(0, most) : [];
+}
+
+const readAll = (found: readonly ApObject[], ownOrigin: string): PictureView[] =>
+  found
     .filter(({ type }) => type === 'Image' || type === 'Document')
-    .flatMap((attachment) => readPicture(attachment, ownOrigin) ?? [])
-    .slice(0, most);
+    .flatMap((one) => readPicture(one, ownOrigin) ?? []);
+
+/** Objects, or bare addresses. */
+const picturesUnder = (object: ApObject, key: string): ApObject[] =>
+  valuesOf(object, key).flatMap((value) => {
+    if (typeof value === 'string') return [{ type: 'Image', url: [value] }];
+    return typeof value === 'object' ? [value] : [];
+  });
+
+/** The largest of the stills; its words are the video's title. */
+function readStill(object: ApObject, ownOrigin: string): PictureView[] {
+  const [largest] = readAll(picturesUnder(object, 'icon'), ownOrigin).sort(
+    (a, b) => (b.widthPx ?? 0) - (a.widthPx ?? 0),
+  );
+  return largest ? [{ ...largest, alt: largest.alt || (textOf(object, 'name', 2_000) ?? '') }] : [];
 }
 
 function readPicture(attachment: ApObject, ownOrigin: string): PictureView | null {
   const url = linkOf(attachment, 'url') ?? linkOf(attachment, 'href');
-  const mediaType = (textOf(attachment, 'mediaType', 100) ?? 'image/jpeg').toLowerCase();
+  const mediaType = (textOf(attachment, 'mediaType', 100) ?? linkTypeOf(attachment) ?? 'image/jpeg').toLowerCase();
   if (url === null || !SHOWN_TYPES.has(mediaType)) return null;
   const blurhash = textOf(attachment, 'blurhash', 200);
   return {
@@ -130,6 +158,12 @@ function readPicture(attachment: ApObject, ownOrigin: string): PictureView | nul
       hashes: jsonOf(resource, 'hashes', Hashes) ?? {},
     })),
   };
+}
+
+/** The kind of file that the first link leads to. */
+function linkTypeOf(attachment: ApObject): string | null {
+  const [link] = objectsOf(attachment, 'url', 1);
+  return link ? textOf(link, 'mediaType', 100) : null;
 }
 
 export function readDigest(object: ApObject): string | null {

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { AppError } from '../errors.ts';
 import { readBody, saveBody } from './body.ts';
-import { DomainBudget, FailureMemory } from './budget.ts';
+import { DomainBudget, TimedSet } from './budget.ts';
 import { sendRequest } from './request.ts';
 import { askNameServers, askSystem, type Resolve } from './resolve.ts';
 import { hostnameOf, publicReach, type Reach, readTarget } from './target.ts';
@@ -11,7 +11,7 @@ export interface NetOptions {
   readonly userAgent: string;
   readonly reach?: Reach;
   readonly resolve?: Resolve;
-  readonly failures?: FailureMemory;
+  readonly failures?: TimedSet;
   readonly requestsPerDomain?: number;
   /** Extra certificate authority in PEM, for tests. */
   readonly ca?: string;
@@ -68,7 +68,7 @@ const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 const PERSONAL_HEADERS: ReadonlySet<string> = new Set(['authorization', 'cookie', 'signature', 'signature-input']);
 
 export function makeNet(options: NetOptions): Net {
-  const { userAgent, ca, reach = publicReach, failures = new FailureMemory() } = options;
+  const { userAgent, ca, reach = publicReach, failures = new TimedSet() } = options;
   const budget = new DomainBudget(options.requestsPerDomain ?? 6);
   const peer = { resolve: options.resolve ?? (reach.localNames ? askSystem : askNameServers), reach };
 
