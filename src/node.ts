@@ -37,6 +37,7 @@ import { resolveAccount } from './federation/actors/resolve.ts';
 import { type OpenFederation, openFederation } from './federation/federation.ts';
 import { FEDERATION_ENTITIES } from './federation/model.ts';
 import { READING_LINKS } from './federation/pages/reading-routes.ts';
+import { schedulePeerSweep } from './federation/peers/sweep.ts';
 import { federationRoutes } from './federation/routes.ts';
 import type { GalleryDeps } from './gallery/deps.ts';
 import {
@@ -272,6 +273,7 @@ export async function openNode(
         await scheduleAccountSweep(openWork(null));
         await scheduleCollection(openWork(null));
         await scheduleGallerySweep(openWork(null));
+        await schedulePeerSweep(openWork(null), federation);
       }
       if (processes.includes('gpu')) await engines.serve();
       await queue.start({ jobs: jobsOf(parts), wiring: wiringOf(parts), lanes: lanesOf(processes) });

@@ -92,22 +92,80 @@ export const OutboxItem = defineEntity({
 });
 export interface OutboxItem extends InferEntity<typeof OutboxItem> {}
 
-/** What delivery learnt about a host. */
+/** One activity on its way to one inbox; gone when it arrived or never will. */
+export const Delivery = defineEntity({
+  name: 'Delivery',
+  indexes: [{ properties: ['host', 'id'] }],
+  properties: {
+    /** Ordered in time, so that an inbox hears things in their order. */
+    id: p.uuid().primary(),
+    /** An OutboxItem. */
+    itemId: p.uuid(),
+    inboxUri: p.string().length(2048),
+    /** The inbox's, as in PeerHost. */
+    host: p.string().length(261),
+    /** How often this inbox failed while its host answered others. */
+    failureCount: p.integer().default(0),
+    /** Not tried before. */
+    dueAt: p.datetime(),
+    createdAt: p.datetime().index(),
+  },
+});
+export interface Delivery extends InferEntity<typeof Delivery> {}
+
+/** A turn in the life of a peer: it fell silent, it came back, somebody decided about it. */
+export interface PeerTurn {
+  /** ISO. */
+  readonly at: string;
+  readonly kind: 'failing' | 'back' | 'given-up' | 'retried' | 'blocked' | 'allowed' | 'cleared';
+  readonly text: string;
+}
+
+/** What this node learnt about a host that it sends to, and when it tries again. */
 export const PeerHost = defineEntity({
   name: 'PeerHost',
   properties: {
     /** With its port where that is not the usual one. */
     host: p.string().length(261).primary(),
+    /** Name and version, from its NodeInfo. */
     software: p.string().length(80).default(''),
+    softwareAskedAt: p.datetime().nullable(),
     /** The signature that worked last. */
     scheme: p.enum(['cavage', 'rfc9421']).default('cavage'),
+    /** Since the last success. */
     failureCount: p.integer().default(0),
     lastOkAt: p.datetime().nullable(),
+    /** How long its last answer took. */
+    answerMs: p.integer().nullable(),
+    lastError: p.string().length(300).default(''),
     /** Since when nothing got through; null while it answers. */
     failingSince: p.datetime().nullable(),
+    /** Nothing is sent before: it fails, or it asked for patience. */
+    nextAttemptAt: p.datetime().nullable(),
+    /** After a week of failure nothing is written down for it any more, until it gives a sign. */
+    givenUpAt: p.datetime().nullable(),
+    /** When a delivery was tried last. */
+    triedAt: p.datetime().nullable().index(),
+    /** The last few, the newest first. */
+    turns: p.json<readonly PeerTurn[]>(),
   },
 });
 export interface PeerHost extends InferEntity<typeof PeerHost> {}
+
+/** The owner's word about a host and, when it blocks, about the names below it. */
+export const DomainPolicy = defineEntity({
+  name: 'DomainPolicy',
+  properties: {
+    host: p.string().length(261).primary(),
+    /** Null where there is only a note. */
+    stance: p.enum(['blocked', 'allowed']).nullable(),
+    note: p.string().length(2000).default(''),
+    since: p.datetime(),
+    /** When the stance ends by itself. */
+    expiresAt: p.datetime().nullable(),
+  },
+});
+export interface DomainPolicy extends InferEntity<typeof DomainPolicy> {}
 
 /** An object of a peer that its origin deleted; what arrives late about it is dropped. */
 export const Tombstone = defineEntity({
@@ -121,4 +179,6 @@ export const Tombstone = defineEntity({
 });
 export interface Tombstone extends InferEntity<typeof Tombstone> {}
 
-export const FEDERATION_ENTITIES = [ActorKeyPair, RemoteActor, ApObject, InboxItem, OutboxItem, PeerHost, Tombstone];
+export const FEDERATION_ENTITIES = [
+  ...[ActorKeyPair, RemoteActor, ApObject, InboxItem, OutboxItem, Delivery, PeerHost, DomainPolicy, Tombstone],
+];

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { Account, Follow } from '../../src/accounts/model.ts';
 import { ACTIVITY_JSON } from '../../src/federation/fetch-document.ts';
-import { federationSettings } from '../../src/federation/policy.ts';
+import { DomainPolicy } from '../../src/federation/model.ts';
 import { Browser } from '../accounts/browser.ts';
 import { givenMember } from '../factories/accounts.ts';
 import { givenAccount, givenImage, givenModel, givenPost, givenVersion, NOW } from '../factories/content.ts';
@@ -78,12 +78,7 @@ test('a handle that leads nowhere is said beside the field, and asks no server t
   assert.match(silent.text, new RegExp(`Search there for @alice@${node.host}`));
   assert.equal(peer.asked.length, 1);
 
-  await node.node.settings.write(
-    node.em,
-    federationSettings,
-    { allowedHosts: [], blockedHosts: [new URL(peer.origin).host] },
-    NOW,
-  );
+  node.em.create(DomainPolicy, { host, stance: 'blocked', since: NOW }, { persist: true });
   await node.em.flush();
   assert.match((await post(`@vic@${host}`)).text, /does not speak with/);
   assert.equal(peer.asked.length, 1);

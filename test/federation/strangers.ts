@@ -1,4 +1,4 @@
-import { createServer, request } from 'node:http';
+import { createServer, type IncomingMessage, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { TestContext } from 'node:test';
 import { ACTIVITY_JSON } from '../../src/federation/fetch-document.ts';
@@ -18,7 +18,11 @@ export interface Stranger {
   readonly received: { readonly path: string; readonly body: Record<string, unknown> }[];
   /** What inboxes answer. */
   inboxStatus: number;
+  /** In place of `inboxStatus`, where it depends on what was sent. */
+  inboxAnswer: ((request: IncomingMessage) => { status: number; headers?: Record<string, string> }) | null;
   actor(name: string): Promise<StrangeActor>;
+  /** From now on its port refuses. */
+  close(): Promise<void>;
 }
 
 export interface StrangeActor {
@@ -41,7 +45,8 @@ export async function stranger(t: Ending, address: string): Promise<Stranger> {
     if (incoming.method === 'POST') {
       const body = Buffer.concat(await incoming.toArray()).toString();
       received.push({ path, body: JSON.parse(body) as Record<string, unknown> });
-      response.writeHead(it.inboxStatus).end();
+      const { status, headers } = it.inboxAnswer?.(incoming) ?? { status: it.inboxStatus, headers: {} };
+      response.writeHead(status, headers).end();
       return;
     }
     asked.push(path);
@@ -57,7 +62,11 @@ export async function stranger(t: Ending, address: string): Promise<Stranger> {
   });
   const origin = `http://${address}:${(server.address() as AddressInfo).port}`;
   const it: Stranger = {
-    ...{ origin, documents, hanging, asked, received, inboxStatus: 202 },
+    ...{ origin, documents, hanging, asked, received, inboxStatus: 202, inboxAnswer: null },
+    close: async () => {
+      server.close();
+      server.closeAllConnections();
+    },
     async actor(name) {
       const keys = await generateActorKeys();
       const id = `${origin}/users/${name}`;

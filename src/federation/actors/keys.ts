@@ -1,7 +1,10 @@
 import type { EntityManager } from '@mikro-orm/core';
 import { seal, unseal } from '../../accounts/access/secrets.ts';
+import { accountProfileChanged } from '../../accounts/events.ts';
 import { Account } from '../../accounts/model.ts';
 import { AppError } from '../../kit/errors.ts';
+import { record } from '../../kit/events/events.ts';
+import type { Work } from '../../kit/work.ts';
 import { actorUri, nodeActorUri } from '../addresses.ts';
 import type { Federation } from '../deps.ts';
 import { ActorKeyPair, NODE_ACTOR } from '../model.ts';
@@ -16,21 +19,39 @@ export async function loadKeyPair(
 ): Promise<ActorKeyPair> {
   const known = await em.findOne(ActorKeyPair, actorId);
   if (known) return known;
-  const keys = await generateActorKeys();
   // of two who make them at once, the first one's stay
-  await em.fork().upsert(
-    ActorKeyPair,
-    {
-      actorId,
-      rsaPublicPem: keys.rsaPublicPem,
-      rsaPrivateSealed: seal(secretKey, keys.rsaPrivatePem),
-      ed25519PublicMultibase: keys.ed25519PublicMultibase,
-      ed25519PrivateSealed: seal(secretKey, keys.ed25519PrivatePem),
-      createdAt: new Date(),
-    },
-    { onConflictAction: 'ignore' },
-  );
+  const fresh = await newPair({ secretKey }, actorId, new Date());
+  await em.fork().upsert(ActorKeyPair, fresh, { onConflictAction: 'ignore' });
   return em.findOneOrFail(ActorKeyPair, actorId);
+}
+
+/**
+ * New keys in place of the old ones, which count for nothing from now on: the keyId stays, peers that still hold the old
+ * key fetch the actor again at the first signature that does not fit. People's followers are told at once.
+ */
+export async function rotateKeys(
+  { em, now }: Pick<Work, 'em' | 'now'>,
+  federation: Pick<Federation, 'secretKey' | 'log'>,
+  actorId: number,
+): Promise<void> {
+  const fresh = await newPair(federation, actorId, now());
+  await em.transactional(async (inner) => {
+    await inner.upsert(ActorKeyPair, fresh);
+    if (actorId !== NODE_ACTOR) record(inner, accountProfileChanged, { accountId: actorId });
+  });
+  federation.log.info({ actorId }, 'keys rotated');
+}
+
+async function newPair({ secretKey }: Pick<Federation, 'secretKey'>, actorId: number, createdAt: Date) {
+  const keys = await generateActorKeys();
+  return {
+    actorId,
+    rsaPublicPem: keys.rsaPublicPem,
+    rsaPrivateSealed: seal(secretKey, keys.rsaPrivatePem),
+    ed25519PublicMultibase: keys.ed25519PublicMultibase,
+    ed25519PrivateSealed: seal(secretKey, keys.ed25519PrivatePem),
+    createdAt,
+  };
 }
 
 /** What a local actor signs with. Throws `not_found` when the account is gone. */

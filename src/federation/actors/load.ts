@@ -8,6 +8,7 @@ import type { Federation } from '../deps.ts';
 import { type DocumentFetcher, type FetchedDocument, fetchDocument, isGoneAtHome } from '../fetch-document.ts';
 import { type KnownKey, NODE_ACTOR } from '../model.ts';
 import { ACTOR_TYPES, isOwnId } from '../origin.ts';
+import { noteSign } from '../peers/health.ts';
 import { isHostAllowed } from '../policy.ts';
 import type { ActorKey, LoadActorKey } from '../signatures/verify.ts';
 import { loadSigningKey } from './keys.ts';
@@ -28,7 +29,9 @@ export async function readDocument(
   uri: string,
   forgetFailureAfterMs = FORGET_FAILURE_MS,
 ): Promise<FetchedDocument | null> {
-  return fetchDocument(await fetcherFor({ em }, federation, uri, forgetFailureAfterMs), uri);
+  const found = await fetchDocument(await fetcherFor({ em }, federation, uri, forgetFailureAfterMs), uri);
+  await noteSign(federation.openWork(), federation, new URL(uri).host);
+  return found;
 }
 
 async function fetcherFor(
