@@ -37,6 +37,7 @@ import { resolveAccount } from './federation/actors/resolve.ts';
 import { type OpenFederation, openFederation } from './federation/federation.ts';
 import { FEDERATION_ENTITIES } from './federation/model.ts';
 import { READING_LINKS } from './federation/pages/reading-routes.ts';
+import { PEER_LINKS } from './federation/peers/routes.ts';
 import { schedulePeerSweep } from './federation/peers/sweep.ts';
 import { federationRoutes } from './federation/routes.ts';
 import type { GalleryDeps } from './gallery/deps.ts';
@@ -322,7 +323,7 @@ function routersOf(parts: Parts): Router<State>[] {
 
 /** Pages under `/admin` of the rooms above accounts. */
 const adminLinksOf = ({ federation }: Parts): readonly AdminLink[] => [
-  ...(federation.mode === 'off' ? [] : READING_LINKS),
+  ...(federation.mode === 'off' ? [] : [...PEER_LINKS, ...READING_LINKS]),
   ...OPERATOR_LINKS,
 ];
 

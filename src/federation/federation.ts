@@ -44,7 +44,8 @@ import {
 import { announcePin } from './outbox/announce-pin.ts';
 import { announceComment, announceReaction, announceUnlike } from './outbox/announce-talk.ts';
 import { deliverTo } from './outbox/deliver.ts';
-import { applyPolicy, endPolicy } from './peers/decide.ts';
+import { applyPolicy } from './peers/apply.ts';
+import { endPolicy } from './peers/decide.ts';
 import { askPeer } from './peers/software.ts';
 import { sweepPeers } from './peers/sweep.ts';
 

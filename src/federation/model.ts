@@ -113,11 +113,11 @@ export const Delivery = defineEntity({
 });
 export interface Delivery extends InferEntity<typeof Delivery> {}
 
-/** A turn in the life of a peer: it fell silent, it came back, somebody decided about it. */
+/** A turn in the life of a peer: it fell silent, it came back. */
 export interface PeerTurn {
   /** ISO. */
   readonly at: string;
-  readonly kind: 'failing' | 'back' | 'given-up' | 'retried' | 'blocked' | 'allowed' | 'cleared';
+  readonly kind: 'failing' | 'back' | 'given-up';
   readonly text: string;
 }
 
@@ -139,7 +139,7 @@ export const PeerHost = defineEntity({
     answerMs: p.integer().nullable(),
     lastError: p.string().length(300).default(''),
     /** Since when nothing got through; null while it answers. */
-    failingSince: p.datetime().nullable(),
+    failingSince: p.datetime().nullable().index(),
     /** Nothing is sent before: it fails, or it asked for patience. */
     nextAttemptAt: p.datetime().nullable(),
     /** After a week of failure nothing is written down for it any more, until it gives a sign. */
@@ -167,6 +167,26 @@ export const DomainPolicy = defineEntity({
 });
 export interface DomainPolicy extends InferEntity<typeof DomainPolicy> {}
 
+/** What somebody decided about a host, or what ended by itself: written down for good, never changed. */
+export const PeerDecision = defineEntity({
+  name: 'PeerDecision',
+  indexes: [{ properties: ['host', 'id'] }],
+  properties: {
+    /** Ordered in time. */
+    id: p.uuid().primary(),
+    host: p.string().length(261),
+    act: p.enum(['blocked', 'allowed', 'cleared', 'ended', 'retried']),
+    /** Why, in the words of who decided. */
+    note: p.string().length(2000).default(''),
+    /** For how long; null is for good. */
+    days: p.integer().nullable(),
+    /** Null where a stance reached its end. */
+    by: () => p.manyToOne(Account).ref().nullable(),
+    at: p.datetime(),
+  },
+});
+export interface PeerDecision extends InferEntity<typeof PeerDecision> {}
+
 /** An object of a peer that its origin deleted; what arrives late about it is dropped. */
 export const Tombstone = defineEntity({
   name: 'Tombstone',
@@ -180,5 +200,16 @@ export const Tombstone = defineEntity({
 export interface Tombstone extends InferEntity<typeof Tombstone> {}
 
 export const FEDERATION_ENTITIES = [
-  ...[ActorKeyPair, RemoteActor, ApObject, InboxItem, OutboxItem, Delivery, PeerHost, DomainPolicy, Tombstone],
+  ...[
+    ActorKeyPair,
+    RemoteActor,
+    ApObject,
+    InboxItem,
+    OutboxItem,
+    Delivery,
+    PeerHost,
+    DomainPolicy,
+    PeerDecision,
+    Tombstone,
+  ],
 ];

@@ -16,6 +16,7 @@ import { nsRoutes } from './pages/ns-routes.ts';
 import { objectRoutes } from './pages/object-routes.ts';
 import { readingRoutes } from './pages/reading-routes.ts';
 import { threadRoutes } from './pages/thread-routes.ts';
+import { peersRoutes } from './peers/routes.ts';
 
 /** All that peers ask for. They stand before the pages, which share their addresses. */
 export function federationRoutes(federation: Federation, adminLinks: readonly AdminLink[]): Router<State>[] {
@@ -58,5 +59,6 @@ export function federationRoutes(federation: Federation, adminLinks: readonly Ad
     interactionRoutes(federation),
     nsRoutes(),
     readingRoutes(federation, adminLinks),
+    peersRoutes(federation, adminLinks),
   ];
 }

@@ -1,27 +1,25 @@
 import { z } from 'zod';
 import { can } from '../../accounts/permissions.ts';
-import { Model } from '../../catalogue/model.ts';
-import { relistAfterPolicy } from '../../gallery/posts/relist.ts';
-import { inList, rows } from '../../kit/database/sql.ts';
 import { AppError } from '../../kit/errors.ts';
+import { newId } from '../../kit/ids.ts';
 import type { Work } from '../../kit/work.ts';
-import { RESTRICTION } from '../../safety/policy.ts';
 import type { Federation } from '../deps.ts';
-import { ApObject, Delivery, DomainPolicy, type PeerTurn } from '../model.ts';
-import { normalise } from '../normalise.ts';
-import { isHostAllowed } from '../policy.ts';
-import { readVisibility } from '../vocabulary/audience.ts';
-import { addTurn, DAY_MS, loadPeer, revive } from './health.ts';
+import { DomainPolicy, PeerDecision } from '../model.ts';
+import { DAY_MS, loadPeer, revive } from './health.ts';
+import { readHost } from './host-name.ts';
 
 type Task = Pick<Work, 'em' | 'jobs' | 'now'>;
 
-const TURN = { blocked: 'blocked', allowed: 'allowed', none: 'cleared' } as const satisfies Record<
-  string,
-  PeerTurn['kind']
->;
+const ACT = { blocked: 'blocked', allowed: 'allowed', none: 'cleared' } as const;
 
 export const PolicyForm = z.object({
-  stance: z.enum(['blocked', 'allowed', 'none']),
+  host: z
+    .string()
+    .max(500, 'That name is too long.')
+    .transform(readHost)
+    .refine((host) => host !== '', 'Write the name of a host, such as peer.example.'),
+  note: z.string().trim().max(2000, 'At most 2000 characters.').default(''),
+  stance: z.enum(['blocked', 'allowed', 'none'], 'Choose what holds for it.'),
   /** Empty is for good. */
   days: z
     .string()
@@ -31,32 +29,50 @@ export const PolicyForm = z.object({
     .transform((text) => (Number(text) > 0 ? Number(text) : null)),
 });
 
-function requireOwner(viewer: Work['viewer']): void {
-  if (!can(viewer, 'manageSettings')) throw new AppError('forbidden', 'You may not decide about peers.');
+/** Throws `forbidden` for who does not run the federation of this node. */
+export function requireManager(viewer: Work['viewer']): asserts viewer {
+  if (!can(viewer, 'manageFederation')) throw new AppError('forbidden', 'You may not decide about peers.');
 }
+
+const isWithin = (host: string, above: string): boolean => host === above || host.endsWith(`.${above}`);
 
 /**
  * Blocks a host, allows it, or takes either back. What follows from it (follows, content, what waits for it) is done by
- * a job, for a large host has many rows.
+ * a job, for a large host has many rows. Throws `forbidden`, and `invalid` for this node itself.
  */
 export async function decidePeer(
   { em, jobs, now, viewer }: Task & Pick<Work, 'viewer'>,
   federation: Federation,
-  host: string,
-  { stance, days }: z.output<typeof PolicyForm>,
+  { host, stance, days, note }: z.output<typeof PolicyForm>,
 ): Promise<void> {
-  requireOwner(viewer);
+  requireManager(viewer);
+  const { host: own, hostname } = federation.publicUrl;
+  if (isWithin(own, host) || isWithin(hostname, host)) {
+    throw new AppError('invalid', 'That is this node.', { fields: { host: 'That is this node.' } });
+  }
   const expiresAt = stance === 'none' || days === null ? null : new Date(now().getTime() + days * DAY_MS);
   const policy =
     (await em.findOne(DomainPolicy, host)) ?? em.create(DomainPolicy, { host, since: now() }, { persist: true });
-  Object.assign(policy, { stance: stance === 'none' ? null : stance, since: now(), expiresAt });
-  const peer = await loadPeer(em, host);
-  addTurn(peer, TURN[stance], days === null ? '' : `${days} d`, now());
+  Object.assign(policy, { stance: stance === 'none' ? null : stance, since: now(), expiresAt, note });
+  // the list of peers is that table's
+  await loadPeer(em, host);
+  decided({ em, now }, { host, act: ACT[stance], note, days: stance === 'none' ? null : days, by: viewer.id });
   jobs.enqueue(em, federation.jobs.applyPolicy, { host }, { dedupeKey: `policy ${host}`.slice(0, 255) });
   if (expiresAt) {
     jobs.enqueue(em, federation.jobs.endPolicy, { host }, { delayMs: expiresAt.getTime() - now().getTime() });
   }
   await em.flush();
+}
+
+function decided(
+  { em, now }: Pick<Task, 'em' | 'now'>,
+  {
+    note = '',
+    days = null,
+    ...one
+  }: Pick<PeerDecision, 'host' | 'act'> & Partial<Pick<PeerDecision, 'note' | 'days'>> & { by: number | null },
+): void {
+  em.create(PeerDecision, { id: newId(), note, days, ...one, at: now() }, { persist: true });
 }
 
 /** Knocks at once, whatever the plan was, and asks what it runs. */
@@ -65,8 +81,8 @@ export async function retryPeer(
   federation: Federation,
   host: string,
 ): Promise<void> {
-  requireOwner(viewer);
-  addTurn(await loadPeer(em, host), 'retried', '', now());
+  requireManager(viewer);
+  decided({ em, now }, { host, act: 'retried', by: viewer.id });
   jobs.enqueue(em, federation.jobs.askPeer, { host }, { partition: 'ask peers' });
   await revive({ em, jobs, now }, federation, host);
 }
@@ -76,90 +92,7 @@ export async function endPolicy({ em, jobs, now }: Task, federation: Federation,
   const policy = await em.findOne(DomainPolicy, host);
   if (!policy?.expiresAt || policy.expiresAt > now()) return;
   Object.assign(policy, { stance: null, expiresAt: null, since: now() });
-  addTurn(await loadPeer(em, host), 'cleared', '', now());
+  decided({ em, now }, { host, act: 'ended', by: null });
   jobs.enqueue(em, federation.jobs.applyPolicy, { host }, { dedupeKey: `policy ${host}`.slice(0, 255) });
   await em.flush();
-}
-
-/**
- * Makes the rows agree with the owner's word about a host and those below it. A block ends the follows both ways and
- * drops what waits; profiles, posts, models and remarks of that host are not shown. Taking it back shows them again; the
- * follows have to be asked for anew.
- */
-export async function applyPolicy(work: Task, host: string): Promise<void> {
-  const { em } = work;
-  const hosts = await rows<{ host: string }>(
-    em,
-    `select distinct host from account where host = ? or host like ? or host like ?`,
-    [host, `${host}:%`, `%.${host}`],
-  );
-  for (const { host: one } of hosts) {
-    if (await isHostAllowed({ mode: 'open' }, em, one)) await show(work, one);
-    else await hide(work, one);
-  }
-  if (!(await isHostAllowed({ mode: 'open' }, em, host))) await em.nativeDelete(Delivery, { host });
-}
-
-async function hide({ em, jobs, now }: Task, host: string): Promise<void> {
-  const theirs = 'select id from account where host = ?';
-  const run = (sql: string, ...parameters: Parameters<typeof rows>[2] & object) => rows(em, sql, parameters);
-  await em.nativeDelete(Delivery, { host });
-  await run(`delete from follow where follower_id in (${theirs}) or target_id in (${theirs}) returning id`, host, host);
-  await run(
-    `insert into policy_state (target_kind, target_id, epoch, restrictions, changed_at)
-      select 'account', id, 1, ${RESTRICTION.view}, ? from account where host = ? and state = 'active'
-      on conflict (target_kind, target_id) do update set epoch = policy_state.epoch + 1,
-        restrictions = policy_state.restrictions | ${RESTRICTION.view}, changed_at = excluded.changed_at returning target_id`,
-    now(),
-    host,
-  );
-  await run(`update account set state = 'suspended' where host = ? and state = 'active' returning id`, host);
-  await run(`update model set listed_at = null where owner_id in (${theirs}) returning id`, host);
-  await run(
-    `update comment set withheld_at = ? where author_id in (${theirs}) and withheld_at is null returning id`,
-    now(),
-    host,
-  );
-  await relist({ em, jobs }, host);
-}
-
-async function show({ em, jobs, now }: Task, host: string): Promise<void> {
-  // nothing else suspends an account of elsewhere
-  const back = await rows<{ id: number }>(
-    em,
-    `update account set state = 'active' where host = ? and state = 'suspended' returning id`,
-    [host],
-  );
-  for (let from = 0; from < back.length; from += 500) {
-    const ids = back.slice(from, from + 500).map(({ id }) => id);
-    await rows(
-      em,
-      `update policy_state set epoch = epoch + 1, restrictions = restrictions & ~${RESTRICTION.view}, changed_at = ?
-        where target_kind = 'account' and target_id in (${inList(ids)}) returning target_id`,
-      [now(), ...ids],
-    );
-    await relistModels(em, ids);
-    await rows(em, `update comment set withheld_at = null where author_id in (${inList(ids)}) returning id`, ids);
-  }
-  await relist({ em, jobs }, host);
-}
-
-/** A model says only in the words of its author whether it is for lists. */
-async function relistModels(em: Task['em'], ownerIds: readonly number[]): Promise<void> {
-  const models = await em.fork().find(Model, { owner: { $in: [...ownerIds] }, state: 'published', listedAt: null });
-  for (const { id, uri, publishedAt } of models) {
-    const told = uri == null ? null : await em.fork().findOne(ApObject, { uri });
-    if (!told || readVisibility(normalise(told.document), null) !== 'public') continue;
-    await em.nativeUpdate(Model, { id }, { listedAt: publishedAt ?? null });
-  }
-}
-
-/** The columns that lists of posts and pictures read. */
-async function relist({ em, jobs }: Pick<Task, 'em' | 'jobs'>, host: string): Promise<void> {
-  const owners = await rows<{ id: number }>(
-    em,
-    `select distinct p.owner_id as id from post p join account a on a.id = p.owner_id where a.host = ?`,
-    [host],
-  );
-  for (const { id } of owners) await relistAfterPolicy({ em: em.fork(), jobs }, 'account', id);
 }
