@@ -38,9 +38,10 @@ import { type OpenFederation, openFederation } from './federation/federation.ts'
 import { FEDERATION_ENTITIES } from './federation/model.ts';
 import { READING_LINKS } from './federation/pages/reading-routes.ts';
 import { PEER_LINKS } from './federation/peers/routes.ts';
+import { findSilence } from './federation/peers/silence.ts';
 import { schedulePeerSweep } from './federation/peers/sweep.ts';
 import { federationRoutes } from './federation/routes.ts';
-import type { GalleryDeps } from './gallery/deps.ts';
+import type { FindSilence, GalleryDeps } from './gallery/deps.ts';
 import {
   Comment,
   Image,
@@ -312,7 +313,7 @@ function routersOf(parts: Parts): Router<State>[] {
   return [
     ...federationRoutes(federation, adminLinksOf(parts)),
     // the pages that everybody asks for, before the many that few do
-    discoveryRoutes({ limits: parts.limits, findPeer }),
+    discoveryRoutes({ limits: parts.limits, findPeer, findSilence: silenceFinder(federation) }),
     ...accountRoutes(accountDeps(parts)),
     catalogueRoutes(catalogueDeps(parts)),
     galleryRoutes(galleryDeps(parts)),
@@ -326,6 +327,8 @@ const adminLinksOf = ({ federation }: Parts): readonly AdminLink[] => [
   ...(federation.mode === 'off' ? [] : [...PEER_LINKS, ...READING_LINKS]),
   ...OPERATOR_LINKS,
 ];
+
+const silenceFinder = ({ mode }: OpenFederation): FindSilence => (mode === 'off' ? async () => null : findSilence);
 
 const peerFinder = (federation: OpenFederation) =>
   federation.mode === 'off'
@@ -353,8 +356,18 @@ function catalogueDeps(parts: Parts): CatalogueDeps {
 
 function galleryDeps({ config, limits, settings, uploadsDir, federation }: Parts): GalleryDeps {
   const { publicUrl, maxImageBytes, minFreeBytes, accountQuotaBytes: defaultQuotaBytes } = config;
-  const findPeer = peerFinder(federation);
-  return { limits, settings, uploadsDir, publicUrl, maxImageBytes, minFreeBytes, defaultQuotaBytes, findPeer };
+  const [findPeer, findSilence] = [peerFinder(federation), silenceFinder(federation)];
+  return {
+    limits,
+    settings,
+    uploadsDir,
+    publicUrl,
+    maxImageBytes,
+    minFreeBytes,
+    defaultQuotaBytes,
+    findPeer,
+    findSilence,
+  };
 }
 
 function computeDeps({ config, generator, limits, settings }: Parts): ComputeDeps {

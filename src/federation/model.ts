@@ -142,6 +142,8 @@ export const PeerHost = defineEntity({
     failingSince: p.datetime().nullable().index(),
     /** Nothing is sent before: it fails, or it asked for patience. */
     nextAttemptAt: p.datetime().nullable(),
+    /** Since when it said nothing at all, also when it was read; null after any word. It keeps nothing from being sent. */
+    silentSince: p.datetime().nullable(),
     /** After a week of failure nothing is written down for it any more, until it gives a sign. */
     givenUpAt: p.datetime().nullable(),
     /** When a delivery was tried last. */

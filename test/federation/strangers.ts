@@ -12,6 +12,8 @@ export interface Stranger {
   readonly documents: Map<string, object>;
   /** Paths that are asked for and never answered. */
   readonly hanging: Set<string>;
+  /** Paths that are answered with 503. */
+  readonly failing: Set<string>;
   /** Paths that were asked for. */
   readonly asked: string[];
   /** Bodies that arrived in inboxes. */
@@ -38,6 +40,7 @@ type Ending = Pick<TestContext, 'after'> | { after(end: () => unknown): void };
 export async function stranger(t: Ending, address: string): Promise<Stranger> {
   const documents = new Map<string, object>();
   const hanging = new Set<string>();
+  const failing = new Set<string>();
   const asked: string[] = [];
   const received: Stranger['received'][number][] = [];
   const server = createServer(async (incoming, response) => {
@@ -52,7 +55,8 @@ export async function stranger(t: Ending, address: string): Promise<Stranger> {
     asked.push(path);
     if (hanging.has(path)) return;
     const found = documents.get(path);
-    if (!found) response.writeHead(404).end();
+    if (failing.has(path)) response.writeHead(503).end();
+    else if (!found) response.writeHead(404).end();
     else response.writeHead(200, { 'content-type': ACTIVITY_JSON }).end(JSON.stringify(found));
   });
   await new Promise<void>((done) => server.listen(0, address, done));
@@ -62,7 +66,7 @@ export async function stranger(t: Ending, address: string): Promise<Stranger> {
   });
   const origin = `http://${address}:${(server.address() as AddressInfo).port}`;
   const it: Stranger = {
-    ...{ origin, documents, hanging, asked, received, inboxStatus: 202, inboxAnswer: null },
+    ...{ origin, documents, hanging, failing, asked, received, inboxStatus: 202, inboxAnswer: null },
     close: async () => {
       server.close();
       server.closeAllConnections();

@@ -9,6 +9,7 @@ import { type DocumentFetcher, type FetchedDocument, fetchDocument, isGoneAtHome
 import { type KnownKey, NODE_ACTOR } from '../model.ts';
 import { ACTOR_TYPES, isOwnId } from '../origin.ts';
 import { noteSign } from '../peers/health.ts';
+import { watchedNet } from '../peers/silence.ts';
 import { isHostAllowed } from '../policy.ts';
 import type { ActorKey, LoadActorKey } from '../signatures/verify.ts';
 import { loadSigningKey } from './keys.ts';
@@ -40,12 +41,12 @@ async function fetcherFor(
   uri: string,
   forgetFailureAfterMs: number,
 ): Promise<DocumentFetcher> {
-  const { net, origin } = federation;
+  const { origin } = federation;
   if (!URL.canParse(uri) || !(await isHostAllowed(federation, em, new URL(uri).host))) {
     throw new AppError('invalid', 'This node does not speak with that host.');
   }
   const key = await loadSigningKey(federation, em, NODE_ACTOR);
-  return { net, ownOrigin: origin, key, forgetFailureAfterMs };
+  return { net: watchedNet(federation), ownOrigin: origin, key, forgetFailureAfterMs };
 }
 
 /** Whether the host of an actor whom we know says that it is gone. False when that host does not answer. */

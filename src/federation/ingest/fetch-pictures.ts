@@ -18,6 +18,7 @@ import type { Federation } from '../deps.ts';
 import { recipeOf } from '../documents/pictures.ts';
 import { ApObject as StoredObject } from '../model.ts';
 import { normalise } from '../normalise.ts';
+import { watchedNet } from '../peers/silence.ts';
 import { signCavage } from '../signatures/sign.ts';
 import { parseNote, type RemoteNote } from '../vocabulary/note.ts';
 import type { PictureView } from '../vocabulary/picture.ts';
@@ -78,7 +79,7 @@ async function fetchPicture(
   try {
     const key = await findReader(work.em, federation, postId, view.url);
     const headers = { accept: 'image/webp, image/png, image/jpeg, image/avif, image/gif' };
-    const reply = await federation.net.peerFetch(view.url, {
+    const reply = await watchedNet(federation).peerFetch(view.url, {
       headers: key
         ? (hop) => ({ ...headers, ...signCavage({ method: 'GET', url: hop, body: null, now: work.now() }, key) })
         : headers,

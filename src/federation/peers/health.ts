@@ -39,7 +39,14 @@ export function addTurn(peer: PeerHost, kind: PeerTurn['kind'], text: string, at
 export function noteAnswer(peer: PeerHost, now: Date, answer: { scheme: Scheme; ms: number; isOk: boolean }): void {
   if (peer.failingSince) addTurn(peer, 'back', '', now);
   const { scheme, ms, isOk } = answer;
-  const health = { failureCount: 0, failingSince: null, nextAttemptAt: null, givenUpAt: null, lastError: '' };
+  const health = {
+    failureCount: 0,
+    failingSince: null,
+    silentSince: null,
+    nextAttemptAt: null,
+    givenUpAt: null,
+    lastError: '',
+  };
   Object.assign(peer, health, { triedAt: now, answerMs: ms, ...(isOk ? { lastOkAt: now, scheme } : {}) });
 }
 
@@ -57,7 +64,9 @@ export async function noteFailure(
   const failingSince = peer.failingSince ?? now;
   if (!peer.failingSince) addTurn(peer, 'failing', error, now);
   const nextAttemptAt = new Date(now.getTime() + Math.max(leastMs, waitAfter(failureCount, chance)));
-  Object.assign(peer, { failureCount, failingSince, nextAttemptAt, triedAt: now, lastError: error.slice(0, 300) });
+  const silentSince = peer.silentSince ?? now;
+  const lastError = error.slice(0, 300);
+  Object.assign(peer, { failureCount, failingSince, silentSince, nextAttemptAt, triedAt: now, lastError });
   await em.flush();
   if (!(await giveUpIfDue(em, peer, now))) await dropOldest(em, peer.host);
 }
@@ -88,12 +97,15 @@ async function dropOldest(em: EntityManager, host: string): Promise<void> {
  */
 export async function noteSign(work: Pick<Work, 'em' | 'jobs' | 'now'>, federation: Federation, host: string) {
   const { em, now } = work;
-  const [peer] = await rows<{ given_up_at: unknown; tried_at: unknown }>(
+  const [peer] = await rows<{ failing_since: unknown; given_up_at: unknown; tried_at: unknown; silent_since: unknown }>(
     em,
-    'select given_up_at, tried_at from peer_host where host = ? and (failing_since is not null or given_up_at is not null)',
+    `select failing_since, given_up_at, tried_at, silent_since from peer_host where host = ?
+       and (failing_since is not null or given_up_at is not null or silent_since is not null)`,
     [host],
   );
   if (!peer) return;
+  if (peer.silent_since != null) await em.nativeUpdate(PeerHost, { host }, { silentSince: null });
+  if (peer.failing_since == null && peer.given_up_at == null) return;
   const triedAt = toDateOrNull(peer.tried_at)?.getTime() ?? 0;
   if (now().getTime() - triedAt < SIGN_COUNTS_AFTER_MS) return;
   await revive(work, federation, host);
