@@ -1,7 +1,7 @@
 import type { EntityManager } from '@mikro-orm/core';
 import { seal, unseal } from '../../accounts/access/secrets.ts';
 import { accountProfileChanged } from '../../accounts/events.ts';
-import { Account } from '../../accounts/model.ts';
+import { rows } from '../../kit/database/sql.ts';
 import { AppError } from '../../kit/errors.ts';
 import { record } from '../../kit/events/events.ts';
 import type { Work } from '../../kit/work.ts';
@@ -54,19 +54,32 @@ async function newPair({ secretKey }: Pick<Federation, 'secretKey'>, actorId: nu
   };
 }
 
+/** By a plain read: the ORM's would wait for the connection that writes, behind every commit. */
+const findName = async (em: EntityManager, actorId: number) =>
+  (
+    await rows<{ name: string; host: string }>(em, `select name, host from account where id = ? and host = ''`, [
+      actorId,
+    ])
+  )[0] ?? null;
+
 /** What a local actor signs with. Throws `not_found` when the account is gone. */
 export async function loadSigningKey(
   federation: Pick<Federation, 'secretKey' | 'origin'>,
   em: EntityManager,
   actorId: number,
 ): Promise<SigningKey> {
-  const account = actorId === NODE_ACTOR ? null : await em.findOne(Account, { id: actorId, host: '' });
+  const account = actorId === NODE_ACTOR ? null : await findName(em, actorId);
   if (actorId !== NODE_ACTOR && !account) throw new AppError('not_found', 'There is no such account.');
-  const pair = await loadKeyPair(federation, em, actorId);
+  const [known] = await rows<{ sealed: string }>(
+    em,
+    'select rsa_private_sealed as sealed from actor_key_pair where actor_id = ?',
+    [actorId],
+  );
+  const sealed = known?.sealed ?? (await loadKeyPair(federation, em, actorId)).rsaPrivateSealed;
   const uri = account ? actorUri(federation.origin, account) : nodeActorUri(federation.origin);
   return {
     keyId: `${uri}#main-key`,
     type: 'rsa',
-    privateKeyPem: unseal(federation.secretKey, pair.rsaPrivateSealed),
+    privateKeyPem: unseal(federation.secretKey, sealed),
   };
 }

@@ -1,3 +1,4 @@
+import { rows } from '../../kit/database/sql.ts';
 import type { Work } from '../../kit/work.ts';
 import type { Federation } from '../deps.ts';
 import { Delivery, type PeerHost } from '../model.ts';
@@ -34,7 +35,7 @@ export async function deliverTo(
     return 'not wanted any more';
   }
   const peer = await loadPeer(em, host);
-  await em.nativeDelete(Delivery, { host, createdAt: { $lt: new Date(now().getTime() - GIVE_UP_AFTER_MS) } });
+  await dropOld(em, host, new Date(now().getTime() - GIVE_UP_AFTER_MS));
   if (peer.givenUpAt || (peer.nextAttemptAt && peer.nextAttemptAt > now())) return planNext(work, federation, peer);
   const limit = peer.failingSince ? 1 : BATCH;
   const due = await em.find(Delivery, { host, dueAt: { $lte: now() } }, { orderBy: { id: 'asc' }, limit });
@@ -46,8 +47,23 @@ export async function deliverTo(
   const postman = new Postman(work, federation, peer.scheme, signal);
   const outcomes = await sendAll(postman, due);
   signal.throwIfAborted();
-  await settle(work, peer, outcomes, chance);
-  return planNext(work, federation, peer);
+  // one commit for all that came of it: a thousand hosts are a thousand commits
+  await em.begin();
+  try {
+    await settle(work, peer, outcomes, chance);
+    const said = await planNext(work, federation, peer);
+    await em.commit();
+    return said;
+  } catch (error) {
+    await em.rollback();
+    throw error;
+  }
+}
+
+/** What waited for a week; a look first, for nearly always there is none and a delete is a commit all the same. */
+async function dropOld(em: Task['em'], host: string, before: Date): Promise<void> {
+  const [old] = await rows(em, 'select 1 from delivery where host = ? and created_at < ? limit 1', [host, before]);
+  if (old) await em.nativeDelete(Delivery, { host, createdAt: { $lt: before } });
 }
 
 interface Outcome {

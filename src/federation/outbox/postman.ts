@@ -1,10 +1,11 @@
+import { rows } from '../../kit/database/sql.ts';
 import { AppError } from '../../kit/errors.ts';
 import type { Work } from '../../kit/work.ts';
 import { loadSigningKey } from '../actors/keys.ts';
 import type { Federation } from '../deps.ts';
 import { ACTIVITY_JSON } from '../fetch-document.ts';
 import { knock, type Scheme } from '../knock.ts';
-import { type Delivery, OutboxItem } from '../model.ts';
+import type { Delivery } from '../model.ts';
 import type { SigningKey } from '../signatures/sign.ts';
 
 const DAY_SECONDS = 86_400;
@@ -72,11 +73,15 @@ export class Postman {
   }
 
   async #write(itemId: string): Promise<{ body: Buffer; key: SigningKey } | null> {
-    const item = await this.#work.em.fork().findOne(OutboxItem, itemId);
+    const em = this.#work.em.fork();
+    const [item] = await rows<{ actor_id: number; document: string }>(
+      em,
+      'select actor_id, cast(document as text) as document from outbox_item where id = ?',
+      [itemId],
+    );
     if (!item) return null;
     try {
-      const key = await loadSigningKey(this.#federation, this.#work.em.fork(), item.actorId);
-      return { body: Buffer.from(JSON.stringify(item.document)), key };
+      return { body: Buffer.from(item.document), key: await loadSigningKey(this.#federation, em, item.actor_id) };
     } catch (error) {
       // the account is gone with its keys: nobody can say this any more
       if (error instanceof AppError && error.kind === 'not_found') return null;

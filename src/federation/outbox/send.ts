@@ -41,6 +41,10 @@ export async function send(
     const item = inner.create(OutboxItem, { id: newId(), uri, actorId, document, createdAt: now() }, { persist: true });
     await inner.flush();
     const peers = await loadPeers(inner, [...new Set(inboxes.map(hostOf))]);
+    await makePeers(
+      inner,
+      [...new Set(inboxes.map(hostOf))].filter((host) => !peers.has(host)),
+    );
     const wanted = inboxes.filter((inboxUri) => !peers.get(hostOf(inboxUri))?.givenUpAt);
     const at = now();
     for (let from = 0; from < wanted.length; from += CHUNK) {
@@ -68,6 +72,19 @@ const SPEAKS_OURS = `and cast(r.document as text) like '%urn:tessera:ns:%'`;
 
 const CHUNK = 500;
 const hostOf = (uri: string): string => new URL(uri).host;
+
+/** Here at once, and not by each host's run in a commit of its own. */
+async function makePeers(em: EntityManager, hosts: readonly string[]): Promise<void> {
+  for (let from = 0; from < hosts.length; from += CHUNK) {
+    const chunk = hosts.slice(from, from + CHUNK);
+    const values = chunk.map(() => `(?, '[]')`).join(', ');
+    await rows(
+      em,
+      `insert into peer_host (host, turns) values ${values} on conflict (host) do nothing returning host`,
+      chunk,
+    );
+  }
+}
 
 async function loadPeers(em: EntityManager, hosts: readonly string[]): Promise<Map<string, PeerHost>> {
   const peers = new Map<string, PeerHost>();
