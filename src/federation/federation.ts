@@ -88,7 +88,7 @@ export function openFederation(settings: FederationSettings): OpenFederation {
         lane: 'delivery',
         payload: z.object({ host: z.string() }),
         attempts: 10,
-        run: (work, { host }, { signal }) => deliverTo(work, federation, host, signal),
+        run: (work, { host }, handle) => deliverTo(work, federation, host, handle),
       }),
       probe: defineJob({
         name: 'federation.probe-peer',
@@ -96,7 +96,7 @@ export function openFederation(settings: FederationSettings): OpenFederation {
         payload: z.object({ host: z.string() }),
         attempts: 10,
         partitionLimit: 8,
-        run: (work, { host }, { signal }) => deliverTo(work, federation, host, signal),
+        run: (work, { host }, handle) => deliverTo(work, federation, host, handle),
       }),
       askPeer: defineJob({
         name: 'federation.ask-peer',

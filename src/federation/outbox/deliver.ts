@@ -1,4 +1,5 @@
 import { rows } from '../../kit/database/sql.ts';
+import type { JobHandle } from '../../kit/queue/define.ts';
 import type { Work } from '../../kit/work.ts';
 import type { Federation } from '../deps.ts';
 import { Delivery, type PeerHost } from '../model.ts';
@@ -15,6 +16,7 @@ const AT_ONCE = 4;
 /** An inbox that is not there may be a proxy with a bad day; some hours later it is not. */
 const NOT_FOUND_ATTEMPTS = 6;
 const MOST_ATTEMPTS = 16;
+const PATIENCE_MS = 1_000;
 
 type Task = Pick<Work, 'em' | 'jobs' | 'now'>;
 
@@ -26,10 +28,11 @@ export async function deliverTo(
   work: Task,
   federation: Federation,
   host: string,
-  signal: AbortSignal,
+  handle: Pick<JobHandle, 'signal' | 'stepAside'>,
   chance: () => number = Math.random,
 ): Promise<string> {
   const { em, now } = work;
+  const { signal } = handle;
   if (!(await isHostAllowed(federation, em, host))) {
     await em.nativeDelete(Delivery, { host });
     return 'not wanted any more';
@@ -45,7 +48,11 @@ export async function deliverTo(
   }
 
   const postman = new Postman(work, federation, peer.scheme, signal);
-  const outcomes = await sendAll(postman, due);
+  // of a host that never took anything one inbox is asked first: the dead cost one knock, not four
+  const firstAlone = peer.lastOkAt == null;
+  // a host that lets us wait costs the others nothing: they go on in its place
+  const slow = setTimeout(() => handle.stepAside(), PATIENCE_MS);
+  const outcomes = await sendAll(postman, due, firstAlone).finally(() => clearTimeout(slow));
   signal.throwIfAborted();
   // one commit for all that came of it: a thousand hosts are a thousand commits
   await em.begin();
@@ -72,7 +79,7 @@ interface Outcome {
 }
 
 /** Several inboxes at once, each in order, until one says that the host is down or asks for patience. */
-async function sendAll(postman: Postman, due: readonly Delivery[]): Promise<Outcome[]> {
+async function sendAll(postman: Postman, due: readonly Delivery[], firstAlone: boolean): Promise<Outcome[]> {
   const inboxes = new Map<string, Delivery[]>();
   for (const delivery of due) {
     const before = inboxes.get(delivery.inboxUri);
@@ -82,17 +89,20 @@ async function sendAll(postman: Postman, due: readonly Delivery[]): Promise<Outc
   const outcomes: Outcome[] = [];
   const lines = [...inboxes.values()];
   let isStopped = false;
-  const walk = async () => {
-    for (let line = lines.shift(); line && !isStopped; line = lines.shift()) {
-      for (const delivery of line) {
-        if (isStopped) return;
-        const knocked = await postman.deliver(delivery);
-        outcomes.push({ delivery, knocked });
-        if (knocked.kind === 'down' || knocked.kind === 'busy') isStopped = true;
-        if (knocked.kind !== 'taken' && knocked.kind !== 'refused') break;
-      }
+  const walkLine = async (line: readonly Delivery[]) => {
+    for (const delivery of line) {
+      if (isStopped) return;
+      const knocked = await postman.deliver(delivery);
+      outcomes.push({ delivery, knocked });
+      if (knocked.kind === 'down' || knocked.kind === 'busy') isStopped = true;
+      if (knocked.kind !== 'taken' && knocked.kind !== 'refused') return;
     }
   };
+  const walk = async () => {
+    for (let line = lines.shift(); line && !isStopped; line = lines.shift()) await walkLine(line);
+  };
+  const [first] = firstAlone ? lines.splice(0, 1) : [];
+  if (first) await walkLine(first);
   await Promise.all(Array.from({ length: Math.min(AT_ONCE, lines.length) }, walk));
   return outcomes;
 }
