@@ -37,8 +37,11 @@ import { resolveAccount } from './federation/actors/resolve.ts';
 import { type OpenFederation, openFederation } from './federation/federation.ts';
 import { FEDERATION_ENTITIES } from './federation/model.ts';
 import { READING_LINKS } from './federation/pages/reading-routes.ts';
+import { PEER_LINKS } from './federation/peers/routes.ts';
+import { findSilence } from './federation/peers/silence.ts';
+import { schedulePeerSweep } from './federation/peers/sweep.ts';
 import { federationRoutes } from './federation/routes.ts';
-import type { GalleryDeps } from './gallery/deps.ts';
+import type { FindSilence, GalleryDeps } from './gallery/deps.ts';
 import {
   Comment,
   Image,
@@ -273,6 +276,7 @@ export async function openNode(
         await scheduleCollection(openWork(null));
         await scheduleGallerySweep(openWork(null));
         await federation.schedule(openWork(null));
+        await schedulePeerSweep(openWork(null), federation);
       }
       if (processes.includes('gpu')) await engines.serve();
       await queue.start({ jobs: jobsOf(parts), wiring: wiringOf(parts), lanes: lanesOf(processes) });
@@ -310,7 +314,7 @@ function routersOf(parts: Parts): Router<State>[] {
   return [
     ...federationRoutes(federation, adminLinksOf(parts)),
     // the pages that everybody asks for, before the many that few do
-    discoveryRoutes({ limits: parts.limits, findPeer }),
+    discoveryRoutes({ limits: parts.limits, findPeer, findSilence: silenceFinder(federation) }),
     ...accountRoutes(accountDeps(parts)),
     catalogueRoutes(catalogueDeps(parts)),
     galleryRoutes(galleryDeps(parts)),
@@ -321,9 +325,11 @@ function routersOf(parts: Parts): Router<State>[] {
 
 /** Pages under `/admin` of the rooms above accounts. */
 const adminLinksOf = ({ federation }: Parts): readonly AdminLink[] => [
-  ...(federation.mode === 'off' ? [] : READING_LINKS),
+  ...(federation.mode === 'off' ? [] : [...PEER_LINKS, ...READING_LINKS]),
   ...OPERATOR_LINKS,
 ];
+
+const silenceFinder = ({ mode }: OpenFederation): FindSilence => (mode === 'off' ? async () => null : findSilence);
 
 const peerFinder = (federation: OpenFederation) =>
   federation.mode === 'off'
@@ -351,8 +357,18 @@ function catalogueDeps(parts: Parts): CatalogueDeps {
 
 function galleryDeps({ config, limits, settings, uploadsDir, federation }: Parts): GalleryDeps {
   const { publicUrl, maxImageBytes, minFreeBytes, accountQuotaBytes: defaultQuotaBytes } = config;
-  const findPeer = peerFinder(federation);
-  return { limits, settings, uploadsDir, publicUrl, maxImageBytes, minFreeBytes, defaultQuotaBytes, findPeer };
+  const [findPeer, findSilence] = [peerFinder(federation), silenceFinder(federation)];
+  return {
+    limits,
+    settings,
+    uploadsDir,
+    publicUrl,
+    maxImageBytes,
+    minFreeBytes,
+    defaultQuotaBytes,
+    findPeer,
+    findSilence,
+  };
 }
 
 function computeDeps({ config, generator, limits, settings }: Parts): ComputeDeps {

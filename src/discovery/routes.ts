@@ -1,4 +1,5 @@
 import Router from '@koa/router';
+import type { FindSilence, PeerSilence } from '../gallery/deps.ts';
 import { idParam, readQuery } from '../kit/web/forms.ts';
 import type { RateLimits } from '../kit/web/rate-limit.ts';
 import type { State } from '../kit/web/state.ts';
@@ -23,22 +24,27 @@ import { type FindPeer, loadSearchPage, type SearchPage, SearchQuery } from './s
 
 const homePage = view<HomePage>('discovery/home');
 const modelsPage = view<ListPage<ModelCardView>>('discovery/models');
-const modelPage = view<ModelPage>('discovery/model');
+const modelPage = view<ModelPage & Silent>('discovery/model');
 const imagesPage = view<ListPage<TileView>>('discovery/images');
 const searchPage = view<SearchPage>('discovery/search');
-const profilePage = view<ProfilePage>('discovery/profile');
+const profilePage = view<ProfilePage & Silent>('discovery/profile');
 const tagPage = view<TagPage>('discovery/tag');
+
+interface Silent {
+  readonly silence: PeerSilence | null;
+}
 
 export interface DiscoveryDeps {
   readonly limits: RateLimits;
   /** Null where the node does not federate. */
   readonly findPeer: FindPeer | null;
+  readonly findSilence: FindSilence;
 }
 
 const SEARCHES = { name: 'search', max: 120, perMs: 60_000 };
 
 /** Lists that anyone may read; what each sees depends on their ratings. */
-export function discoveryRoutes({ limits, findPeer }: DiscoveryDeps): Router<State> {
+export function discoveryRoutes({ limits, findPeer, findSilence }: DiscoveryDeps): Router<State> {
   const routes = new Router<State>();
   routes.get('/', async (ctx) => {
     homePage(ctx, await loadHomePage(ctx.state.work, readQuery(ctx, FeedQuery)));
@@ -48,7 +54,8 @@ export function discoveryRoutes({ limits, findPeer }: DiscoveryDeps): Router<Sta
   });
   // federation answers the same address as JSON, before this
   routes.get('/models/:id{/:slug}', async (ctx) => {
-    modelPage(ctx, await loadModelPage(ctx.state.work, idParam(ctx), readQuery(ctx, ModelQuery)));
+    const model = await loadModelPage(ctx.state.work, idParam(ctx), readQuery(ctx, ModelQuery));
+    modelPage(ctx, { ...model, silence: await findSilence(ctx.state.work, model.owner.host) });
   });
   routes.get('/versions/:id', async (ctx) => {
     ctx.redirect(await loadVersionUrl(ctx.state.work, idParam(ctx)));
@@ -66,7 +73,9 @@ export function discoveryRoutes({ limits, findPeer }: DiscoveryDeps): Router<Sta
   routes.get('/:handle', async (ctx, next) => {
     const handle = readHandle(ctx.params.handle ?? '');
     if (!handle) return next();
-    profilePage(ctx, await loadProfilePage(ctx.state.work, handle, readQuery(ctx, ProfileQuery), findPeer !== null));
+    const query = readQuery(ctx, ProfileQuery);
+    const profile = await loadProfilePage(ctx.state.work, handle, query, findPeer !== null);
+    profilePage(ctx, { ...profile, silence: await findSilence(ctx.state.work, profile.profile.host) });
   });
   return routes;
 }

@@ -31,7 +31,13 @@ export interface FederationSettings extends ImageLimits {
 
 /** Jobs that other jobs of this room enqueue. */
 interface FederationJobs {
-  readonly deliver: JobDefinition<z.ZodObject<{ itemId: z.ZodString; inboxUri: z.ZodString }>>;
+  readonly deliver: JobDefinition<z.ZodObject<{ host: z.ZodString }>>;
+  /** The same for hosts that fail. */
+  readonly probe: JobDefinition<z.ZodObject<{ host: z.ZodString }>>;
+  readonly askPeer: JobDefinition<z.ZodObject<{ host: z.ZodString }>>;
+  readonly applyPolicy: JobDefinition<z.ZodObject<{ host: z.ZodString }>>;
+  readonly endPolicy: JobDefinition<z.ZodObject<{ host: z.ZodString }>>;
+  readonly sweepPeers: JobDefinition<z.ZodObject<Record<never, never>>>;
   readonly process: JobDefinition<z.ZodObject<{ itemId: z.ZodString }>>;
   readonly fetchPictures: JobDefinition<z.ZodObject<{ postId: z.ZodInt }>>;
   readonly fetchFaces: JobDefinition<z.ZodObject<{ accountId: z.ZodInt }>>;

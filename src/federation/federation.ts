@@ -54,7 +54,11 @@ import {
 import { announcePin } from './outbox/announce-pin.ts';
 import { announceShare, announceUnshare } from './outbox/announce-share.ts';
 import { announceComment, announceReaction, announceUnlike } from './outbox/announce-talk.ts';
-import { DELIVERY_ATTEMPTS, DELIVERY_BACK_OFF, deliver } from './outbox/deliver.ts';
+import { deliverTo } from './outbox/deliver.ts';
+import { applyPolicy } from './peers/apply.ts';
+import { endPolicy } from './peers/decide.ts';
+import { askPeer } from './peers/software.ts';
+import { sweepPeers } from './peers/sweep.ts';
 
 export interface OpenFederation extends Federation {
   readonly jobList: readonly JobDefinition[];
@@ -101,10 +105,46 @@ export function openFederation(settings: FederationSettings): OpenFederation {
       deliver: defineJob({
         name: 'federation.deliver',
         lane: 'delivery',
-        payload: z.object({ itemId: z.string(), inboxUri: z.string() }),
-        attempts: DELIVERY_ATTEMPTS,
-        backOff: DELIVERY_BACK_OFF,
-        run: (work, payload, handle) => deliver(work, federation, payload, handle),
+        payload: z.object({ host: z.string() }),
+        attempts: 10,
+        run: (work, { host }, handle) => deliverTo(work, federation, host, handle),
+      }),
+      probe: defineJob({
+        name: 'federation.probe-peer',
+        lane: 'delivery',
+        payload: z.object({ host: z.string() }),
+        attempts: 10,
+        partitionLimit: 8,
+        run: (work, { host }, handle) => deliverTo(work, federation, host, handle),
+      }),
+      askPeer: defineJob({
+        name: 'federation.ask-peer',
+        lane: 'delivery',
+        payload: z.object({ host: z.string() }),
+        attempts: 1,
+        partitionLimit: 2,
+        run: (work, { host }) => askPeer(work, federation, host),
+      }),
+      applyPolicy: defineJob({
+        name: 'federation.apply-policy',
+        lane: 'clock',
+        payload: z.object({ host: z.string() }),
+        attempts: 8,
+        run: (work, { host }) => applyPolicy(work, host),
+      }),
+      endPolicy: defineJob({
+        name: 'federation.end-policy',
+        lane: 'clock',
+        payload: z.object({ host: z.string() }),
+        attempts: 8,
+        run: (work, { host }) => endPolicy(work, federation, host),
+      }),
+      sweepPeers: defineJob({
+        name: 'federation.sweep-peers',
+        lane: 'clock',
+        payload: z.object({}),
+        attempts: 3,
+        run: (work) => sweepPeers(work, federation),
       }),
       process: defineJob({
         name: 'federation.process-activity',

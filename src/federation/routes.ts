@@ -19,6 +19,7 @@ import { quoteRoutes } from './pages/quote-routes.ts';
 import { readingRoutes } from './pages/reading-routes.ts';
 import { threadRoutes } from './pages/thread-routes.ts';
 import { visitRoutes } from './pages/visit-routes.ts';
+import { peersRoutes } from './peers/routes.ts';
 
 /** All that peers ask for. They stand before the pages, which share their addresses. */
 export function federationRoutes(federation: Federation, adminLinks: readonly AdminLink[]): Router<State>[] {
@@ -64,5 +65,6 @@ export function federationRoutes(federation: Federation, adminLinks: readonly Ad
     quoteRoutes(federation),
     mediaRoutes(federation),
     visitRoutes(federation),
+    peersRoutes(federation, adminLinks),
   ];
 }

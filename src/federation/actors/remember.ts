@@ -57,6 +57,11 @@ export async function rememberActor(
       jobs.enqueue(inner, federation.jobs.fetchFaces, { accountId: account.id }, { dedupeKey: `face:${account.id}` });
     }
     record(inner, accountProfileChanged, { accountId: account.id });
+    await rows(
+      inner,
+      `insert into peer_host (host, turns) values (?, '[]') on conflict (host) do nothing returning host`,
+      [host],
+    );
     await inner.flush();
     return account;
   });

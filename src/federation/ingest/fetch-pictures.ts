@@ -18,6 +18,7 @@ import type { Federation } from '../deps.ts';
 import { recipeOf } from '../documents/pictures.ts';
 import { ApObject as StoredObject } from '../model.ts';
 import { normalise } from '../normalise.ts';
+import { watchedNet } from '../peers/silence.ts';
 import { type SigningKey, signCavage } from '../signatures/sign.ts';
 import { parseNote, type RemoteNote } from '../vocabulary/note.ts';
 import type { PictureView } from '../vocabulary/picture.ts';
@@ -113,7 +114,7 @@ export async function findReader(em: Work['em'], federation: Federation, postId:
 
 /** Writes a peer's picture into a new file. Throws `not_found`, `invalid`, `too_large` or `unavailable`. */
 export async function downloadPicture(
-  { net, maxImageBytes }: Federation,
+  federation: Federation,
   {
     url,
     path,
@@ -123,11 +124,11 @@ export async function downloadPicture(
   signal: AbortSignal,
 ): Promise<void> {
   const headers = { accept: 'image/webp, image/png, image/jpeg, image/avif, image/gif' };
-  const reply = await net.peerFetch(url, {
+  const reply = await watchedNet(federation).peerFetch(url, {
     headers: key
       ? (hop) => ({ ...headers, ...signCavage({ method: 'GET', url: hop, body: null, now }, key) })
       : headers,
-    maxBytes: maxImageBytes,
+    maxBytes: federation.maxImageBytes,
     timeoutMs: PICTURE_TIMEOUT_MS,
     saveTo: path,
     signal,

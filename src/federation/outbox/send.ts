@@ -3,9 +3,10 @@ import { inList, rows } from '../../kit/database/sql.ts';
 import { newId } from '../../kit/ids.ts';
 import type { Work } from '../../kit/work.ts';
 import type { Federation } from '../deps.ts';
-import { OutboxItem } from '../model.ts';
-import { isHostAllowed } from '../policy.ts';
+import { Delivery, OutboxItem, PeerHost } from '../model.ts';
+import { loadHostFilter } from '../policy.ts';
 import type { Document } from '../vocabulary/context.ts';
+import { planDelivery } from './plan.ts';
 
 export interface Recipients {
   /** Accounts whose followers get it. */
@@ -21,7 +22,7 @@ export interface Recipients {
 }
 
 /**
- * Says an activity once: the row, and a delivery for each inbox, in one transaction. Its id makes a second call nothing,
+ * Says an activity once: the row, a delivery for each inbox and a run for each host, in one transaction. Its id makes a second call nothing,
  * so an event that is told twice is not sent twice. False when nobody hears it, or it was said before.
  */
 export async function send(
@@ -38,13 +39,28 @@ export async function send(
     const uri = String(document.id);
     if ((await inner.count(OutboxItem, { uri })) > 0) return false;
     const item = inner.create(OutboxItem, { id: newId(), uri, actorId, document, createdAt: now() }, { persist: true });
-    for (const inboxUri of inboxes) {
-      jobs.enqueue(
-        inner,
-        federation.jobs.deliver,
-        { itemId: item.id, inboxUri },
-        { partition: new URL(inboxUri).host.slice(0, 255) },
+    await inner.flush();
+    const peers = await loadPeers(inner, [...new Set(inboxes.map(hostOf))]);
+    await makePeers(
+      inner,
+      [...new Set(inboxes.map(hostOf))].filter((host) => !peers.has(host)),
+    );
+    const wanted = inboxes.filter((inboxUri) => !peers.get(hostOf(inboxUri))?.givenUpAt);
+    const at = now();
+    for (let from = 0; from < wanted.length; from += CHUNK) {
+      await inner.insertMany(
+        Delivery,
+        wanted.slice(from, from + CHUNK).map((inboxUri) => ({
+          ...{ id: newId(), itemId: item.id, inboxUri, host: hostOf(inboxUri) },
+          ...{ failureCount: 0, dueAt: at, createdAt: at },
+        })),
       );
+    }
+    for (const host of new Set(wanted.map(hostOf))) {
+      const peer = peers.get(host) ?? { host };
+      // where nobody may knock now, a run for all that waits is planned already
+      if ('nextAttemptAt' in peer && peer.nextAttemptAt && peer.nextAttemptAt > at) continue;
+      planDelivery(inner, jobs, federation, peer);
     }
     await inner.flush();
     return true;
@@ -53,6 +69,35 @@ export async function send(
 
 /** Our namespace stands in the context of every document of our kind, actors too. */
 const SPEAKS_OURS = `and cast(r.document as text) like '%urn:tessera:ns:%'`;
+
+const CHUNK = 500;
+const hostOf = (uri: string): string => new URL(uri).host;
+
+/** Here at once, and not by each host's run in a commit of its own. */
+async function makePeers(em: EntityManager, hosts: readonly string[]): Promise<void> {
+  for (let from = 0; from < hosts.length; from += CHUNK) {
+    const chunk = hosts.slice(from, from + CHUNK);
+    const values = chunk.map(() => `(?, '[]')`).join(', ');
+    await rows(
+      em,
+      `insert into peer_host (host, turns) values ${values} on conflict (host) do nothing returning host`,
+      chunk,
+    );
+  }
+}
+
+async function loadPeers(em: EntityManager, hosts: readonly string[]): Promise<Map<string, PeerHost>> {
+  const peers = new Map<string, PeerHost>();
+  for (let from = 0; from < hosts.length; from += CHUNK) {
+    const found = await em.find(
+      PeerHost,
+      { host: { $in: hosts.slice(from, from + CHUNK) } },
+      { disableIdentityMap: true },
+    );
+    for (const peer of found) peers.set(peer.host, peer);
+  }
+  return peers;
+}
 
 /** Each inbox once; many followers on one server share one. */
 async function listInboxes(
@@ -73,9 +118,6 @@ async function listInboxes(
   const found = (await find({ followersOf, accountIds })).filter(
     ({ inbox }) => !kept.some((one) => one.inbox === inbox),
   );
-  const allowed: string[] = [];
-  for (const { inbox } of found) {
-    if (await isHostAllowed(federation, em, new URL(inbox).host)) allowed.push(inbox);
-  }
-  return allowed;
+  const isAllowed = await loadHostFilter(federation, em);
+  return found.map(({ inbox }) => inbox).filter((inbox) => isAllowed(hostOf(inbox)));
 }

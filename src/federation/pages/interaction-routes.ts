@@ -1,13 +1,14 @@
 import Router from '@koa/router';
 import { z } from 'zod';
-import { anyone, membersOnly } from '../../accounts/access/guard.ts';
+import { anyone, membersOnly, safeNext } from '../../accounts/access/guard.ts';
 import type { AccountCard } from '../../accounts/profile/header.ts';
-import { EMPTY_FORM, type FormState, idParam, readQuery, submitForm } from '../../kit/web/forms.ts';
+import { EMPTY_FORM, type FormState, idParam, readForm, readQuery, submitForm } from '../../kit/web/forms.ts';
 import { t } from '../../kit/web/messages.ts';
 import type { Limit } from '../../kit/web/rate-limit.ts';
 import type { Ctx, State } from '../../kit/web/state.ts';
 import { view } from '../../kit/web/views.ts';
 import type { Federation } from '../deps.ts';
+import { askAgain } from '../peers/silence.ts';
 import { type Interaction, loadInteraction } from './interaction.ts';
 import { type FollowElsewhere, findFollowPage, loadFollowable, RemoteFollowForm } from './remote-follow.ts';
 
@@ -28,11 +29,13 @@ interface RemoteFollowPage {
 const remoteFollowPage = view<RemoteFollowPage>('federation/remote-follow');
 
 const InteractionQuery = z.object({ uri: z.string().trim().max(2048).catch('') });
+const HostForm = z.object({ host: z.string().toLowerCase().max(261) });
 const REMOTE_FOLLOW: Limit = { name: 'remote-follow', max: 10, perMs: 600_000 };
 
 /**
  * Following across servers by hand. `/authorize_interaction?uri=` is where other servers send our members;
- * `/accounts/:id/remote-follow` sends their members, who are visitors here, the other way.
+ * `/accounts/:id/remote-follow` sends their members, who are visitors here, the other way. `/nodes/asking` asks a node
+ * that was silent for a word.
  */
 export function interactionRoutes(federation: Federation): Router<State> {
   const routes = new Router<State>();
@@ -43,6 +46,12 @@ export function interactionRoutes(federation: Federation): Router<State> {
     const interaction = uri === '' ? null : await loadInteraction(ctx.state.work, federation, uri);
     if (interaction?.found === 'own') return ctx.redirect(interaction.path);
     interactionPage(ctx, { uri, interaction, page: { title: t('interaction.title'), noindex: true } });
+  });
+
+  routes.post('/nodes/asking', membersOnly, async (ctx) => {
+    const { host } = await readForm(ctx, HostForm);
+    await askAgain(ctx.state.work, federation, host);
+    ctx.redirect(safeNext(String(ctx.query.next ?? '')));
   });
 
   const show = async (ctx: Ctx, id: number, form: FormState = EMPTY_FORM, target: FollowElsewhere | null = null) => {

@@ -13,6 +13,10 @@ alter table "block" add constraint "block_account_id_target_id_unique" unique ("
 create table "credential" ("id" uuid not null, "account_id" int not null, "kind" text check ("kind" in ('password', 'totp', 'passkey', 'recovery')) not null, "secret" text not null, "label" varchar(60) not null default '', "external_id" varchar(1400) null, "transports" jsonb not null, "counter" bigint not null default 0, "confirmed_at" timestamptz null, "used_at" timestamptz null, "created_at" timestamptz not null, constraint "credential_pkey" primary key ("id"));
 alter table "credential" add constraint "credential_external_id_unique" unique ("external_id");
 create index "credential_account_id_kind_index" on "credential" ("account_id", "kind");
+create table "delivery" ("id" uuid not null, "item_id" uuid not null, "inbox_uri" varchar(2048) not null, "host" varchar(261) not null, "failure_count" int not null default 0, "due_at" timestamptz not null, "created_at" timestamptz not null, constraint "delivery_pkey" primary key ("id"));
+create index "delivery_created_at_index" on "delivery" ("created_at");
+create index "delivery_host_id_index" on "delivery" ("host", "id");
+create table "domain_policy" ("host" varchar(261) not null, "stance" text check ("stance" in ('blocked', 'allowed')) null, "note" varchar(2000) not null default '', "since" timestamptz not null, "expires_at" timestamptz null, constraint "domain_policy_pkey" primary key ("host"));
 create table "folder_model" ("sha256" varchar(64) not null, "path" varchar(500) not null, "base_model" varchar(60) not null, "total_bytes" bigint not null, "modified_at" timestamptz(3) not null, "seen_at" timestamptz not null, constraint "folder_model_pkey" primary key ("sha256"));
 alter table "folder_model" add constraint "folder_model_path_unique" unique ("path");
 create table "follow" ("id" uuid not null, "follower_id" int not null, "target_id" int not null, "state" text check ("state" in ('pending', 'accepted', 'rejected')) not null, "uri" varchar(2048) null, "created_at" timestamptz not null, constraint "follow_pkey" primary key ("id"));
@@ -77,7 +81,11 @@ alter table "outbox_item" add constraint "outbox_item_uri_unique" unique ("uri")
 create index "outbox_item_created_at_index" on "outbox_item" ("created_at");
 create table "outbox_mail" ("id" uuid not null, "to_address" varchar(254) not null, "subject" varchar(200) not null, "text" text not null, "html" text not null, "created_at" timestamptz not null, "sent_at" timestamptz null, constraint "outbox_mail_pkey" primary key ("id"));
 create index "outbox_mail_sent_at_created_at_index" on "outbox_mail" ("sent_at", "created_at");
-create table "peer_host" ("host" varchar(261) not null, "software" varchar(80) not null default '', "scheme" text check ("scheme" in ('cavage', 'rfc9421')) not null default 'cavage', "failure_count" int not null default 0, "last_ok_at" timestamptz null, "failing_since" timestamptz null, constraint "peer_host_pkey" primary key ("host"));
+create table "peer_decision" ("id" uuid not null, "host" varchar(261) not null, "act" text check ("act" in ('blocked', 'allowed', 'cleared', 'ended', 'retried')) not null, "note" varchar(2000) not null default '', "days" int null, "by_id" int null, "at" timestamptz not null, constraint "peer_decision_pkey" primary key ("id"));
+create index "peer_decision_host_id_index" on "peer_decision" ("host", "id");
+create table "peer_host" ("host" varchar(261) not null, "software" varchar(80) not null default '', "software_asked_at" timestamptz null, "scheme" text check ("scheme" in ('cavage', 'rfc9421')) not null default 'cavage', "failure_count" int not null default 0, "last_ok_at" timestamptz null, "answer_ms" int null, "last_error" varchar(300) not null default '', "failing_since" timestamptz null, "next_attempt_at" timestamptz null, "silent_since" timestamptz null, "given_up_at" timestamptz null, "tried_at" timestamptz null, "turns" jsonb not null, constraint "peer_host_pkey" primary key ("host"));
+create index "peer_host_failing_since_index" on "peer_host" ("failing_since");
+create index "peer_host_tried_at_index" on "peer_host" ("tried_at");
 create table "peer_report" ("id" uuid not null, "uri" varchar(2048) not null, "reporter_uri" varchar(2048) not null, "host" varchar(261) not null, "object_uris" jsonb not null, "reason" text not null default '', "code" varchar(40) not null default '', "state" text check ("state" in ('open', 'closed')) not null default 'open', "created_at" timestamptz not null, constraint "peer_report_pkey" primary key ("id"));
 alter table "peer_report" add constraint "peer_report_uri_unique" unique ("uri");
 create index "peer_report_host_state_index" on "peer_report" ("host", "state");
@@ -185,6 +193,7 @@ alter table "lineage" add constraint "lineage_child_id_foreign" foreign key ("ch
 alter table "lineage" add constraint "lineage_parent_id_foreign" foreign key ("parent_id") references "model_version" ("id") on update cascade on delete set null;
 alter table "download_mark" add constraint "download_mark_version_id_foreign" foreign key ("version_id") references "model_version" ("id") on update cascade;
 alter table "one_time_token" add constraint "one_time_token_account_id_foreign" foreign key ("account_id") references "account" ("id") on update cascade on delete set null;
+alter table "peer_decision" add constraint "peer_decision_by_id_foreign" foreign key ("by_id") references "account" ("id") on update cascade on delete set null;
 alter table "post" add constraint "post_owner_id_foreign" foreign key ("owner_id") references "account" ("id") on update cascade;
 alter table "post" add constraint "post_version_id_foreign" foreign key ("version_id") references "model_version" ("id") on update cascade on delete set null;
 alter table "pin" add constraint "pin_account_id_foreign" foreign key ("account_id") references "account" ("id") on update cascade;
