@@ -34,8 +34,12 @@ import { FolderModel, Generation, GenerationImage } from './compute/model.ts';
 import { computeRoutes } from './compute/tool/routes.ts';
 import { discoveryRoutes } from './discovery/routes.ts';
 import { resolveAccount } from './federation/actors/resolve.ts';
+import { actorUri } from './federation/addresses.ts';
+import { COPY_LINKS, copyRoutes } from './federation/copies/routes.ts';
+import { listCopyViews } from './federation/copies/view.ts';
 import { type OpenFederation, openFederation } from './federation/federation.ts';
 import { FEDERATION_ENTITIES } from './federation/model.ts';
+import { findActorNow } from './federation/moving/find-actor.ts';
 import { READING_LINKS } from './federation/pages/reading-routes.ts';
 import { federationRoutes } from './federation/routes.ts';
 import type { GalleryDeps } from './gallery/deps.ts';
@@ -173,9 +177,10 @@ export async function openNode(
   const uploadsDir = join(dataDir, 'uploads');
   const receivingDir = join(uploadsDir, 'files');
   mkdirSync(receivingDir, { recursive: true });
-  const uploads = new Uploads(receivingDir, new Hashing(), {
-    allowPickle: config.allowPickle,
-    clamdSocket: config.clamdSocket,
+  const hashing = new Hashing();
+  const filePolicy = { allowPickle: config.allowPickle, clamdSocket: config.clamdSocket };
+  const uploads = new Uploads(receivingDir, hashing, {
+    ...filePolicy,
     maxUploadBytes: config.maxUploadBytes,
     minFreeBytes: config.minFreeBytes,
     defaultQuotaBytes: config.accountQuotaBytes,
@@ -197,7 +202,8 @@ export async function openNode(
   });
   const openWork = (viewer: Viewer | null): Work => ({ em: orm.em.fork(), viewer, jobs: queue.jobs, files, now });
   const federation = openFederation({
-    ...{ net, settings, limits, log, secretKey, uploadsDir },
+    ...{ net, settings, limits, log, secretKey, uploadsDir, hashing, filePolicy },
+    maxCopyBytes: config.maxUploadBytes,
     publicUrl: config.publicUrl,
     mode: config.federation,
     version: VERSION,
@@ -309,7 +315,12 @@ function routersOf(parts: Parts): Router<State>[] {
   return [
     ...federationRoutes(federation, adminLinksOf(parts)),
     // the pages that everybody asks for, before the many that few do
-    discoveryRoutes({ limits: parts.limits, findPeer }),
+    copyRoutes(federation, { adminLinks: adminLinksOf(parts) }),
+    discoveryRoutes({
+      limits: parts.limits,
+      findPeer,
+      listCopies: federation.mode === 'off' ? null : (work, fileIds) => listCopyViews(work, federation, fileIds),
+    }),
     ...accountRoutes(accountDeps(parts)),
     catalogueRoutes(catalogueDeps(parts)),
     galleryRoutes(galleryDeps(parts)),
@@ -320,7 +331,7 @@ function routersOf(parts: Parts): Router<State>[] {
 
 /** Pages under `/admin` of the rooms above accounts. */
 const adminLinksOf = ({ federation }: Parts): readonly AdminLink[] => [
-  ...(federation.mode === 'off' ? [] : READING_LINKS),
+  ...(federation.mode === 'off' ? [] : [...READING_LINKS, ...COPY_LINKS]),
   ...OPERATOR_LINKS,
 ];
 
@@ -330,13 +341,18 @@ const peerFinder = (federation: OpenFederation) =>
     : async (work: Work, handle: string) => (await resolveAccount(work, federation, handle))?.id ?? null;
 
 function accountDeps(parts: Parts): AccountDeps {
-  const { config, cookies, limits, settings, mailer, secretKey, uploadsDir } = parts;
+  const { config, cookies, limits, settings, mailer, secretKey, uploadsDir, federation } = parts;
   return {
     ...{ cookies, limits, settings, mailer, secretKey, uploadsDir },
     publicUrl: config.publicUrl,
     maxImageBytes: config.maxImageBytes,
     defaultQuotaBytes: config.accountQuotaBytes,
     adminLinks: adminLinksOf(parts),
+    moving: {
+      findActor:
+        federation.mode === 'off' ? null : (work: Work, handle: string) => findActorNow(work, federation, handle),
+      uriOf: (account) => actorUri(federation.origin, account),
+    },
   };
 }
 

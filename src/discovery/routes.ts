@@ -4,6 +4,7 @@ import type { RateLimits } from '../kit/web/rate-limit.ts';
 import type { State } from '../kit/web/state.ts';
 import { view } from '../kit/web/views.ts';
 import type { ModelCardView, TileView } from './cards.ts';
+import type { ListCopies } from './model-files.ts';
 import { loadModelPage, loadVersionUrl, type ModelPage, ModelQuery } from './model-page.ts';
 import {
   FeedQuery,
@@ -33,12 +34,13 @@ export interface DiscoveryDeps {
   readonly limits: RateLimits;
   /** Null where the node does not federate. */
   readonly findPeer: FindPeer | null;
+  readonly listCopies: ListCopies | null;
 }
 
 const SEARCHES = { name: 'search', max: 120, perMs: 60_000 };
 
 /** Lists that anyone may read; what each sees depends on their ratings. */
-export function discoveryRoutes({ limits, findPeer }: DiscoveryDeps): Router<State> {
+export function discoveryRoutes({ limits, findPeer, listCopies }: DiscoveryDeps): Router<State> {
   const routes = new Router<State>();
   routes.get('/', async (ctx) => {
     homePage(ctx, await loadHomePage(ctx.state.work, readQuery(ctx, FeedQuery)));
@@ -48,7 +50,7 @@ export function discoveryRoutes({ limits, findPeer }: DiscoveryDeps): Router<Sta
   });
   // federation answers the same address as JSON, before this
   routes.get('/models/:id{/:slug}', async (ctx) => {
-    modelPage(ctx, await loadModelPage(ctx.state.work, idParam(ctx), readQuery(ctx, ModelQuery)));
+    modelPage(ctx, await loadModelPage(ctx.state.work, idParam(ctx), readQuery(ctx, ModelQuery), listCopies));
   });
   routes.get('/versions/:id', async (ctx) => {
     ctx.redirect(await loadVersionUrl(ctx.state.work, idParam(ctx)));

@@ -1,4 +1,6 @@
 import type { z } from 'zod';
+import type { Hashing } from '../catalogue/files/hash.ts';
+import type { IntakePolicy } from '../catalogue/uploads/judge.ts';
 import type { ImageLimits } from '../gallery/deps.ts';
 import type { Config } from '../kit/config.ts';
 import type { Log } from '../kit/log.ts';
@@ -24,6 +26,10 @@ export interface FederationSettings extends ImageLimits {
   /** Where a picture lies while it is fetched. */
   readonly uploadsDir: string;
   readonly version: string;
+  /** What a peer's file must pass before it is kept here, as an upload must. */
+  readonly hashing: Hashing;
+  readonly filePolicy: IntakePolicy;
+  readonly maxCopyBytes: number;
   /** The work of the node itself. */
   readonly openWork: () => Work;
 }
@@ -33,6 +39,7 @@ interface FederationJobs {
   readonly deliver: JobDefinition<z.ZodObject<{ itemId: z.ZodString; inboxUri: z.ZodString }>>;
   readonly process: JobDefinition<z.ZodObject<{ itemId: z.ZodString }>>;
   readonly fetchPictures: JobDefinition<z.ZodObject<{ postId: z.ZodInt }>>;
+  readonly copyFile: JobDefinition<z.ZodObject<{ fileId: z.ZodInt }>>;
   readonly fetchFaces: JobDefinition<z.ZodObject<{ accountId: z.ZodInt }>>;
 }
 

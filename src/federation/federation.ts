@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import {
   accountDeleted,
+  accountMoved,
   accountProfileChanged,
   followAccepted,
   followRejected,
@@ -26,12 +27,16 @@ import { defineJob, type JobDefinition } from '../kit/queue/define.ts';
 import { readDocument } from './actors/load.ts';
 import { type Apex, openApex } from './apex.ts';
 import { apexStore } from './apex-store.ts';
+import { planCopies } from './copies/ask.ts';
+import { COPY_ATTEMPTS, copyFile } from './copies/copy-file.ts';
+import { reviewCopies } from './copies/drop.ts';
 import type { Federation, FederationSettings } from './deps.ts';
 import { Intake } from './inbox/intake.ts';
 import { processItem } from './inbox/process.ts';
 import { backfill } from './ingest/backfill.ts';
 import { fetchFaces } from './ingest/fetch-faces.ts';
 import { fetchPictures } from './ingest/fetch-pictures.ts';
+import { announceMove } from './moving/announce-move.ts';
 import { announceImage, announceModel, announcePost } from './outbox/announce-content.ts';
 import {
   announceLeaving,
@@ -104,6 +109,13 @@ export function openFederation(settings: FederationSettings): OpenFederation {
         attempts: 8,
         run: (work, { postId }, { signal }) => fetchPictures(work, federation, postId, signal),
       }),
+      copyFile: defineJob({
+        name: 'federation.copy-file',
+        lane: 'media',
+        payload: z.object({ fileId: z.int() }),
+        attempts: COPY_ATTEMPTS,
+        run: (work, { fileId }, handle) => copyFile(work, federation, fileId, handle),
+      }),
       fetchFaces: defineJob({
         name: 'federation.fetch-faces',
         lane: 'media',
@@ -148,10 +160,18 @@ export function openFederation(settings: FederationSettings): OpenFederation {
       profile: job('announce-profile', accountId, (work, payload) =>
         announceProfile(work, federation, payload.accountId),
       ),
+      move: job('announce-move', accountId, (work, payload) => announceMove(work, federation, payload.accountId)),
       leaving: job('announce-leaving', accountId, (work, payload) =>
         announceLeaving(work, federation, payload.accountId),
       ),
       pin: job('announce-pin', pinChanged.payload, (work, payload) => announcePin(work, federation, payload)),
+      planCopies: job('plan-copies', z.object({ modelId: z.int() }), (work, payload) =>
+        planCopies(work, federation, payload),
+      ),
+      planCopiesOf: job('plan-copies-of', z.object({ ownerId: z.int() }), (work, payload) =>
+        planCopies(work, federation, payload),
+      ),
+      reviewCopies: job('review-copies', z.object({}), (work) => reviewCopies(work, federation)),
       backfill: job(
         'backfill',
         z.object({ followerId: z.int(), targetId: z.int() }),
@@ -175,9 +195,13 @@ type LocalJobs = Readonly<
     | 'undoFollow'
     | 'reject'
     | 'profile'
+    | 'move'
     | 'leaving'
     | 'pin'
-    | 'backfill',
+    | 'backfill'
+    | 'planCopies'
+    | 'planCopiesOf'
+    | 'reviewCopies',
     JobDefinition
   >
 >;
@@ -189,6 +213,10 @@ function wiringOf(local: LocalJobs): Wiring {
   return [
     ...[modelPublished, modelUpdated, modelUnpublished, modelDeleted].map((event) => on(event, local.model, model)),
     on(versionPublished, local.model, model),
+    ...[modelPublished, modelUpdated].map((event) => on(event, local.planCopies, model)),
+    on(versionPublished, local.planCopies, model),
+    on(followAccepted, local.planCopiesOf, ({ targetId }) => ({ ownerId: targetId })),
+    ...[modelUpdated, modelUnpublished, modelDeleted].map((event) => on(event, local.reviewCopies, () => ({}))),
     ...[postPublished, postUpdated, postUnpublished].map((event) => on(event, local.post, post)),
     on(postDeleted, local.post, post),
     on(imageRendered, local.image),
@@ -201,6 +229,7 @@ function wiringOf(local: LocalJobs): Wiring {
     on(followUndone, local.undoFollow),
     on(followRejected, local.reject),
     on(accountProfileChanged, local.profile),
+    on(accountMoved, local.move, (payload) => ({ accountId: payload.accountId })),
     on(accountDeleted, local.leaving),
     on(pinChanged, local.pin),
   ];

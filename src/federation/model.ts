@@ -1,5 +1,6 @@
 import { defineEntity, type InferEntity, p } from '@mikro-orm/core';
 import { Account } from '../accounts/model.ts';
+import { FileCopy } from './copies/model.ts';
 import type { Json } from './json.ts';
 
 /** The node itself, which signs what no person asked for. */
@@ -121,4 +122,7 @@ export const Tombstone = defineEntity({
 });
 export interface Tombstone extends InferEntity<typeof Tombstone> {}
 
-export const FEDERATION_ENTITIES = [ActorKeyPair, RemoteActor, ApObject, InboxItem, OutboxItem, PeerHost, Tombstone];
+export const FEDERATION_ENTITIES = [
+  ...[ActorKeyPair, RemoteActor, ApObject, InboxItem, OutboxItem, PeerHost, Tombstone],
+  FileCopy,
+];

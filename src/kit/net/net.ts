@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
+import type { Writable } from 'node:stream';
 import { AppError } from '../errors.ts';
-import { readBody, saveBody } from './body.ts';
+import { pipeBody, readBody, saveBody } from './body.ts';
 import { DomainBudget, FailureMemory } from './budget.ts';
 import { sendRequest } from './request.ts';
 import { askNameServers, askSystem, type Resolve } from './resolve.ts';
@@ -30,6 +31,8 @@ interface FetchOptions {
   readonly timeoutMs?: number;
   /** The body of a 2xx answer goes into this new file instead of memory. */
   readonly saveTo?: string;
+  /** Takes the body of a 2xx answer as it comes, and may look at the head first: what it throws ends the request. */
+  readonly writeTo?: (head: Pick<Reply, 'status' | 'headers'>) => Writable;
   readonly signal?: AbortSignal;
 }
 
@@ -179,7 +182,7 @@ function redirectOf(response: IncomingMessage, url: URL, { method = 'GET' }: Fet
 async function collect(
   response: IncomingMessage,
   url: URL,
-  { maxBytes = DEFAULT_MAX_BYTES, saveTo, method }: FetchOptions,
+  { maxBytes = DEFAULT_MAX_BYTES, saveTo, writeTo, method }: FetchOptions,
   signal: AbortSignal,
 ): Promise<Reply> {
   const status = response.statusCode ?? 0;
@@ -190,6 +193,9 @@ async function collect(
   }
   if (saveTo !== undefined && status >= 200 && status < 300) {
     return { ...reply, totalBytes: await saveBody(response, saveTo, maxBytes, signal) };
+  }
+  if (writeTo !== undefined && status >= 200 && status < 300) {
+    return { ...reply, totalBytes: await pipeBody(response, () => writeTo(reply), maxBytes, signal) };
   }
   const body = await readBody(response, maxBytes, signal);
   return { ...reply, body, totalBytes: body.length };
