@@ -33,11 +33,13 @@ import { Generator } from './compute/generator.ts';
 import { FolderModel, Generation, GenerationImage } from './compute/model.ts';
 import { computeRoutes } from './compute/tool/routes.ts';
 import { discoveryRoutes } from './discovery/routes.ts';
+import type { LookUp } from './discovery/search.ts';
 import { resolveAccount } from './federation/actors/resolve.ts';
 import { actorUri } from './federation/addresses.ts';
 import { COPY_LINKS, copyRoutes } from './federation/copies/routes.ts';
 import { listCopyViews } from './federation/copies/view.ts';
 import { type OpenFederation, openFederation } from './federation/federation.ts';
+import { findPage } from './federation/looking/look-up.ts';
 import { FEDERATION_ENTITIES } from './federation/model.ts';
 import { findActorNow } from './federation/moving/find-actor.ts';
 import { READING_LINKS } from './federation/pages/reading-routes.ts';
@@ -162,7 +164,12 @@ export async function openNode(
   const secretKey = config.secretKey ?? (await keptSecret(join(dataDir, 'secret.key')));
   const settings = new Settings();
   const reach = config.federationPrivateAddresses ? nearbyReach : publicReach;
-  const net = makeNet({ userAgent: `Tessera/${VERSION} (+${config.publicUrl.href})`, reach, ...ways });
+  const net = makeNet({
+    userAgent: `Tessera/${VERSION} (+${config.publicUrl.href})`,
+    ownHost: config.publicUrl.host,
+    reach,
+    ...ways,
+  });
   const mailer = new Mailer(await openTransport(config), config.publicUrl);
   const limits = new RateLimits(now);
   const cookies = new Cookies(config.publicUrl.protocol === 'https:');
@@ -311,14 +318,13 @@ export async function openNode(
 /** Every address of the node: one line for each room. */
 function routersOf(parts: Parts): Router<State>[] {
   const { federation } = parts;
-  const findPeer = peerFinder(federation);
   return [
     ...federationRoutes(federation, adminLinksOf(parts)),
     // the pages that everybody asks for, before the many that few do
     copyRoutes(federation, { adminLinks: adminLinksOf(parts) }),
     discoveryRoutes({
       limits: parts.limits,
-      findPeer,
+      lookUp: searcherOf(federation),
       listCopies: federation.mode === 'off' ? null : (work, fileIds) => listCopyViews(work, federation, fileIds),
     }),
     ...accountRoutes(accountDeps(parts)),
@@ -334,6 +340,10 @@ const adminLinksOf = ({ federation }: Parts): readonly AdminLink[] => [
   ...(federation.mode === 'off' ? [] : [...READING_LINKS, ...COPY_LINKS]),
   ...OPERATOR_LINKS,
 ];
+
+/** What the search finds elsewhere. */
+const searcherOf = (federation: OpenFederation): LookUp | null =>
+  federation.mode === 'off' ? null : (work, text, mayAsk) => findPage(work, federation, text, mayAsk);
 
 const peerFinder = (federation: OpenFederation) =>
   federation.mode === 'off'

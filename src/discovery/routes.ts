@@ -20,7 +20,7 @@ import {
   TagQuery,
 } from './pages.ts';
 import { loadProfilePage, type ProfilePage, ProfileQuery, readHandle } from './profile.ts';
-import { type FindPeer, loadSearchPage, type SearchPage, SearchQuery } from './search.ts';
+import { type LookUp, loadSearchPage, type SearchPage, SearchQuery } from './search.ts';
 
 const homePage = view<HomePage>('discovery/home');
 const modelsPage = view<ListPage<ModelCardView>>('discovery/models');
@@ -33,14 +33,14 @@ const tagPage = view<TagPage>('discovery/tag');
 export interface DiscoveryDeps {
   readonly limits: RateLimits;
   /** Null where the node does not federate. */
-  readonly findPeer: FindPeer | null;
+  readonly lookUp: LookUp | null;
   readonly listCopies: ListCopies | null;
 }
 
 const SEARCHES = { name: 'search', max: 120, perMs: 60_000 };
 
 /** Lists that anyone may read; what each sees depends on their ratings. */
-export function discoveryRoutes({ limits, findPeer, listCopies }: DiscoveryDeps): Router<State> {
+export function discoveryRoutes({ limits, lookUp, listCopies }: DiscoveryDeps): Router<State> {
   const routes = new Router<State>();
   routes.get('/', async (ctx) => {
     homePage(ctx, await loadHomePage(ctx.state.work, readQuery(ctx, FeedQuery)));
@@ -63,12 +63,17 @@ export function discoveryRoutes({ limits, findPeer, listCopies }: DiscoveryDeps)
   });
   routes.get('/search', async (ctx) => {
     limits.take(ctx, SEARCHES);
-    searchPage(ctx, await loadSearchPage(ctx.state.work, readQuery(ctx, SearchQuery), findPeer));
+    // what a browser fetches before anybody asked for it is no question either
+    const isQuick = ctx.get('hx-target') === 'quick-results' || ctx.get('sec-purpose').includes('prefetch');
+    const query = readQuery(ctx, SearchQuery);
+    const found = lookUp && (await lookUp(ctx.state.work, query.q, !isQuick));
+    if (found && 'path' in found && !isQuick) return ctx.redirect(found.path);
+    searchPage(ctx, await loadSearchPage(ctx.state.work, query, found));
   });
   routes.get('/:handle', async (ctx, next) => {
     const handle = readHandle(ctx.params.handle ?? '');
     if (!handle) return next();
-    profilePage(ctx, await loadProfilePage(ctx.state.work, handle, readQuery(ctx, ProfileQuery), findPeer !== null));
+    profilePage(ctx, await loadProfilePage(ctx.state.work, handle, readQuery(ctx, ProfileQuery), lookUp !== null));
   });
   return routes;
 }

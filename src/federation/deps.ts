@@ -54,5 +54,7 @@ export interface Federation extends FederationSettings {
   readonly apex: () => Apex;
   /** Keys that are being fetched: a burst from a server that is new here asks it once. */
   readonly keysUnderWay: Map<string, Promise<ActorKey | null>>;
+  /** What somebody of this node asked for, while it comes: several who ask for the same ask once. */
+  readonly lookUpsUnderWay: Map<string, Promise<unknown>>;
   readonly intake: Intake;
 }

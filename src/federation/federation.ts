@@ -70,6 +70,7 @@ export function openFederation(settings: FederationSettings): OpenFederation {
     jobs,
     apex: () => (apex ??= openParts()),
     keysUnderWay: new Map(),
+    lookUpsUnderWay: new Map(),
     intake: new Intake(settings.openWork, jobs.process),
   };
   const local = localJobs();

@@ -248,3 +248,36 @@ test('a copy that would not fit into the space that the owner gave is not begun'
   assert.equal(refused.status, 413);
   assert.equal((await arrived(away)).copy, null);
 });
+
+test('what is for followers is copied in the name of one who is here, and only they have it from here', async (t) => {
+  const { home, away, alice, bob, zoe } = await given(t, 'followed');
+  const dave = await away.member('dave');
+  const { bytes } = await publish(home, away, alice, { visibility: 'followers' });
+  const { copy, file, model, version } = await arrived(away);
+  assert.equal(model.visibility, 'followers');
+  assert.deepEqual([copy?.state, copy?.reason, file.isStored], ['kept', '', true]);
+  const path = `/api/download/models/${version.id}`;
+  assert.equal((await fetch(file.remoteUrl ?? '')).status, 404, 'its home does not answer strangers');
+  const got = await bob.browser.get(path);
+  assert.equal(got.status, 200);
+  assert.equal(got.headers.get('content-length'), String(bytes.length));
+  assert.equal(await offered(away, bob.account), 1);
+  assert.equal(await offered(away, dave.account), 0);
+  const visitor = new Browser(new URL(away.origin));
+  for (const browser of [dave.browser, visitor]) {
+    assert.equal((await browser.get(path)).status, 404);
+    assert.equal((await browser.get(`/models/${model.id}`)).status, 404);
+    assert.equal((await browser.post(`/files/${file.id}/copy`)).status === 302, false);
+  }
+  const page = await bob.browser.get(`/models/${model.id}`);
+  assert.doesNotMatch(page.text, new RegExp(`href="${home.origin}/api/download`), 'no link that its home would refuse');
+  assert.equal((await zoe.get('/admin/copies')).status, 200);
+
+  // its author narrows nothing, but takes the model back
+  const local = await fork(home).findOneOrFail(Model, { name: 'Ink Wash' });
+  await alice.post(`/models/${local.id}/delete`);
+  for (const peer of [home, away]) peer.clock.pass(11 * 60_000);
+  await settleAll(home, away);
+  assert.equal(await fork(away).count(FileCopy, {}), 0);
+  assert.equal(await away.node.files.has(file.sha256), false);
+});

@@ -14,6 +14,8 @@ export interface NetOptions {
   readonly resolve?: Resolve;
   readonly failures?: FailureMemory;
   readonly requestsPerDomain?: number;
+  /** This node's own host: what came from outside never makes it ask itself. */
+  readonly ownHost?: string;
   /** Extra certificate authority in PEM, for tests. */
   readonly ca?: string;
 }
@@ -73,6 +75,11 @@ const PERSONAL_HEADERS: ReadonlySet<string> = new Set(['authorization', 'cookie'
 export function makeNet(options: NetOptions): Net {
   const { userAgent, ca, reach = publicReach, failures = new FailureMemory() } = options;
   const budget = new DomainBudget(options.requestsPerDomain ?? 6);
+  const readPeer = (address: string | URL): URL => {
+    const url = readTarget(address, reach);
+    if (url.host === options.ownHost) throw new AppError('invalid', 'This address is of this node itself.');
+    return url;
+  };
   const peer = { resolve: options.resolve ?? (reach.localNames ? askSystem : askNameServers), reach };
 
   /** Follows redirects of GET and HEAD; each hop is judged like the first. */
@@ -84,7 +91,7 @@ export function makeNet(options: NetOptions): Net {
       if (next === null) return await collect(response, url, request, signal);
       response.destroy();
       if (hops === MOST_REDIRECTS) throw new AppError('unavailable', 'The peer redirects too often.');
-      const target = readTarget(next, reach);
+      const target = readPeer(next);
       if (url.protocol === 'https:' && target.protocol !== 'https:') {
         throw new AppError('unavailable', 'The peer redirects from https to http.');
       }
@@ -108,7 +115,7 @@ export function makeNet(options: NetOptions): Net {
 
   return {
     async peerFetch(address, request = {}) {
-      const url = readTarget(address, reach);
+      const url = readPeer(address);
       const { forgetFailureAfterMs } = request;
       if (forgetFailureAfterMs !== undefined && (failures.has(url.origin) || failures.has(url.href))) {
         throw new AppError('unavailable', 'This peer did not answer a moment ago.');
