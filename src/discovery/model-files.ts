@@ -25,8 +25,8 @@ export interface FileView {
   readonly precision: string;
   readonly totalBytes: number;
   readonly isPrimary: boolean;
-  /** Where a peer offers it: its host, and the address there. */
-  readonly home: { readonly host: string; readonly url: string } | null;
+  /** Where a peer offers it: its host, and the address there unless that answers few. */
+  readonly home: { readonly host: string; readonly url: string | null } | null;
   /** How a copy of it stands here; null for a file of our own. */
   readonly copy: CopyView | null;
   /** Null when the bytes are not here. */
@@ -65,7 +65,11 @@ const KINDS: Readonly<Record<string, 'good' | 'bad' | 'warn' | ''>> = {
 };
 
 /** A file as its table shows it; the scans say which of them ran (DESIGN.md ruling 13). */
-export function fileView(row: FileRow, versionId: number, copy: CopyView | null): FileView {
+export function fileView(
+  row: FileRow,
+  versionId: number,
+  { copy, isForAll }: { readonly copy: CopyView | null; readonly isForAll: boolean },
+): FileView {
   const isPrimary = toBoolean(row.is_primary);
   const local = isPrimary ? `/api/download/models/${versionId}` : `/api/download/models/${versionId}?fileId=${row.id}`;
   return {
@@ -76,7 +80,8 @@ export function fileView(row: FileRow, versionId: number, copy: CopyView | null)
     precision: row.precision,
     totalBytes: toNumber(row.total_bytes),
     isPrimary,
-    home: row.remote_url === null ? null : { host: new URL(row.remote_url).host, url: row.remote_url },
+    home:
+      row.remote_url === null ? null : { host: new URL(row.remote_url).host, url: isForAll ? row.remote_url : null },
     copy,
     downloadUrl: toBoolean(row.is_stored) ? local : null,
     checks: [

@@ -214,7 +214,9 @@ export async function loadModelPage(
   const url = modelUrl(model.id, model.name);
   const ofElsewhere = files.filter(({ remote_url: url }) => url !== null).map(({ id }) => id);
   const copies = listCopies && ofElsewhere.length > 0 ? await listCopies(work, ofElsewhere) : null;
-  const fileViews = files.map((row) => fileView(row, version.id, copies?.get(row.id) ?? null));
+  const fileViews = files.map((row) =>
+    fileView(row, version.id, { copy: copies?.get(row.id) ?? null, isForAll: isOpen(model.access_visibility) }),
+  );
   const stored = fileViews.filter(({ downloadUrl }) => downloadUrl !== null);
   const main = stored.find(({ isPrimary }) => isPrimary) ?? stored[0];
   const trained = fromJson<string[]>(version.trained_words) ?? [];

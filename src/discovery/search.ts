@@ -1,9 +1,11 @@
 import { z } from 'zod';
+import { readFileHash } from '../catalogue/files/by-hash.ts';
 import { eyesOf, OWNER_COLUMNS, type OwnerRow, type OwnerView, ownerView } from '../gallery/views.ts';
 import { rows } from '../kit/database/sql.ts';
 import { t } from '../kit/web/messages.ts';
 import type { PageHead } from '../kit/web/views.ts';
 import type { Work } from '../kit/work.ts';
+import { listModelsByHash } from './by-hash.ts';
 import { listModelCards, type ModelCardView, type TileView } from './cards.ts';
 import { listTiles } from './images.ts';
 import { searchIndexOf } from './index/search-index.ts';
@@ -26,6 +28,8 @@ export interface SearchPage {
   readonly images: readonly TileView[];
   readonly people: readonly OwnerView[];
   readonly isEmpty: boolean;
+  /** The words are a hash: the section of who has the file, from the room above, is put below. */
+  readonly hash: string | null;
   /** What came of an address of elsewhere that cannot be shown. */
   readonly elsewhere: NothingElsewhere | null;
   /** Where the words are an address that is known here, for the quick search: its page. */
@@ -50,6 +54,9 @@ export type LookUp = (
   mayAsk: boolean,
 ) => Promise<{ readonly path: string } | NothingElsewhere | null>;
 
+/** Those that tools write: AutoV1 or CRC32, AutoV2, AutoV3, and whole ones. */
+const HASH_LENGTHS: ReadonlySet<number> = new Set([8, 10, 12, 64]);
+
 const LIMITS: Readonly<Record<Kind, number>> = { models: 40, images: 60, people: 40 };
 /** On the page of everything. */
 const SHORT: Readonly<Record<Kind, number>> = { models: 8, images: 12, people: 6 };
@@ -65,7 +72,8 @@ export async function loadSearchPage(
   const words = searchWords(/^https?:/i.test(q) ? '' : q.slice(0, 200));
   const wants = (name: Kind) => words.length > 0 && (!kind || kind === name);
   const limit = (name: Kind) => (kind ? LIMITS[name] : SHORT[name]);
-  const models = wants('models') ? await findModels(work, words, limit('models')) : [];
+  const hash = readFileHash(q);
+  const models = wants('models') ? await findModels(work, words, hash, limit('models')) : [];
   const images = wants('images') ? await findImages(work, words, limit('images')) : [];
   const people = wants('people') ? await findPeople(work, words, limit('people')) : [];
   return {
@@ -82,17 +90,26 @@ export async function loadSearchPage(
     images,
     people,
     isEmpty: models.length + images.length + people.length === 0,
+    hash: HASH_LENGTHS.has(hash?.length ?? 0) ? hash : null,
     elsewhere,
     address,
     page: { title: q === '' ? t('search.title') : t('search.title-of', { q }), noindex: true },
   };
 }
 
-async function findModels(work: Work, words: readonly string[], limit: number): Promise<ModelCardView[]> {
-  const ids = await searchIndexOf(work.em).find(work.em, 'model', words, limit);
-  if (ids.length === 0) return [];
-  const { items } = await listModelCards(work.em, await eyesOf(work.em, work.viewer), { ids }, { limit });
-  return inOrder(items, ids, ({ id }) => id);
+async function findModels(
+  { em, viewer }: Work,
+  words: readonly string[],
+  hash: string | null,
+  limit: number,
+): Promise<ModelCardView[]> {
+  const eyes = await eyesOf(em, viewer);
+  const named = hash === null ? [] : await listModelsByHash(em, eyes, hash);
+  const ids = await searchIndexOf(em).find(em, 'model', words, limit);
+  if (ids.length === 0) return named;
+  const { items } = await listModelCards(em, eyes, { ids }, { limit });
+  const others = inOrder(items, ids, ({ id }) => id).filter(({ id }) => !named.some((one) => one.id === id));
+  return [...named, ...others].slice(0, limit);
 }
 
 async function findImages(work: Work, words: readonly string[], limit: number): Promise<TileView[]> {

@@ -40,6 +40,7 @@ interface FederationJobs {
   readonly process: JobDefinition<z.ZodObject<{ itemId: z.ZodString }>>;
   readonly fetchPictures: JobDefinition<z.ZodObject<{ postId: z.ZodInt }>>;
   readonly copyFile: JobDefinition<z.ZodObject<{ fileId: z.ZodInt }>>;
+  readonly askHolder: JobDefinition<z.ZodObject<{ hash: z.ZodString; host: z.ZodString }>>;
   readonly fetchFaces: JobDefinition<z.ZodObject<{ accountId: z.ZodInt }>>;
 }
 

@@ -31,6 +31,7 @@ import { planCopies } from './copies/ask.ts';
 import { COPY_ATTEMPTS, copyFile } from './copies/copy-file.ts';
 import { reviewCopies } from './copies/drop.ts';
 import type { Federation, FederationSettings } from './deps.ts';
+import { askHolder } from './holders/ask.ts';
 import { Intake } from './inbox/intake.ts';
 import { processItem } from './inbox/process.ts';
 import { backfill } from './ingest/backfill.ts';
@@ -116,6 +117,13 @@ export function openFederation(settings: FederationSettings): OpenFederation {
         payload: z.object({ fileId: z.int() }),
         attempts: COPY_ATTEMPTS,
         run: (work, { fileId }, handle) => copyFile(work, federation, fileId, handle),
+      }),
+      askHolder: defineJob({
+        name: 'federation.ask-holder',
+        lane: 'delivery',
+        payload: z.object({ hash: z.string(), host: z.string() }),
+        attempts: 1,
+        run: (work, payload) => askHolder(work, federation, payload),
       }),
       fetchFaces: defineJob({
         name: 'federation.fetch-faces',

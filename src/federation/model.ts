@@ -1,6 +1,7 @@
 import { defineEntity, type InferEntity, p } from '@mikro-orm/core';
 import { Account } from '../accounts/model.ts';
 import { FileCopy } from './copies/model.ts';
+import { HolderAnswer } from './holders/model.ts';
 import type { Json } from './json.ts';
 
 /** The node itself, which signs what no person asked for. */
@@ -100,6 +101,8 @@ export const PeerHost = defineEntity({
     /** With its port where that is not the usual one. */
     host: p.string().length(261).primary(),
     software: p.string().length(80).default(''),
+    /** When NodeInfo was read last. */
+    softwareReadAt: p.datetime().nullable(),
     /** The signature that worked last. */
     scheme: p.enum(['cavage', 'rfc9421']).default('cavage'),
     failureCount: p.integer().default(0),
@@ -124,5 +127,5 @@ export interface Tombstone extends InferEntity<typeof Tombstone> {}
 
 export const FEDERATION_ENTITIES = [
   ...[ActorKeyPair, RemoteActor, ApObject, InboxItem, OutboxItem, PeerHost, Tombstone],
-  FileCopy,
+  ...[FileCopy, HolderAnswer],
 ];
