@@ -33,9 +33,15 @@ import { Generator } from './compute/generator.ts';
 import { FolderModel, Generation, GenerationImage } from './compute/model.ts';
 import { computeRoutes } from './compute/tool/routes.ts';
 import { discoveryRoutes } from './discovery/routes.ts';
+import type { LookUp } from './discovery/search.ts';
 import { resolveAccount } from './federation/actors/resolve.ts';
+import { actorUri } from './federation/addresses.ts';
+import { COPY_LINKS, copyRoutes } from './federation/copies/routes.ts';
+import { listCopyViews } from './federation/copies/view.ts';
 import { type OpenFederation, openFederation } from './federation/federation.ts';
+import { findPage } from './federation/looking/look-up.ts';
 import { FEDERATION_ENTITIES } from './federation/model.ts';
+import { findActorNow } from './federation/moving/find-actor.ts';
 import { READING_LINKS } from './federation/pages/reading-routes.ts';
 import { PEER_LINKS } from './federation/peers/routes.ts';
 import { findSilence } from './federation/peers/silence.ts';
@@ -161,7 +167,12 @@ export async function openNode(
   const secretKey = config.secretKey ?? (await keptSecret(join(dataDir, 'secret.key')));
   const settings = new Settings();
   const reach = config.federationPrivateAddresses ? nearbyReach : publicReach;
-  const net = makeNet({ userAgent: `Tessera/${VERSION} (+${config.publicUrl.href})`, reach, ...ways });
+  const net = makeNet({
+    userAgent: `Tessera/${VERSION} (+${config.publicUrl.href})`,
+    ownHost: config.publicUrl.host,
+    reach,
+    ...ways,
+  });
   const mailer = new Mailer(await openTransport(config), config.publicUrl);
   const limits = new RateLimits(now);
   const cookies = new Cookies(config.publicUrl.protocol === 'https:');
@@ -176,9 +187,10 @@ export async function openNode(
   const uploadsDir = join(dataDir, 'uploads');
   const receivingDir = join(uploadsDir, 'files');
   mkdirSync(receivingDir, { recursive: true });
-  const uploads = new Uploads(receivingDir, new Hashing(), {
-    allowPickle: config.allowPickle,
-    clamdSocket: config.clamdSocket,
+  const hashing = new Hashing();
+  const filePolicy = { allowPickle: config.allowPickle, clamdSocket: config.clamdSocket };
+  const uploads = new Uploads(receivingDir, hashing, {
+    ...filePolicy,
     maxUploadBytes: config.maxUploadBytes,
     minFreeBytes: config.minFreeBytes,
     defaultQuotaBytes: config.accountQuotaBytes,
@@ -200,7 +212,8 @@ export async function openNode(
   });
   const openWork = (viewer: Viewer | null): Work => ({ em: orm.em.fork(), viewer, jobs: queue.jobs, files, now });
   const federation = openFederation({
-    ...{ net, settings, limits, log, secretKey, uploadsDir },
+    ...{ net, settings, limits, log, secretKey, uploadsDir, hashing, filePolicy },
+    maxCopyBytes: config.maxUploadBytes,
     publicUrl: config.publicUrl,
     mode: config.federation,
     version: VERSION,
@@ -310,11 +323,16 @@ export async function openNode(
 /** Every address of the node: one line for each room. */
 function routersOf(parts: Parts): Router<State>[] {
   const { federation } = parts;
-  const findPeer = peerFinder(federation);
   return [
     ...federationRoutes(federation, adminLinksOf(parts)),
     // the pages that everybody asks for, before the many that few do
-    discoveryRoutes({ limits: parts.limits, findPeer, findSilence: silenceFinder(federation) }),
+    copyRoutes(federation, { adminLinks: adminLinksOf(parts) }),
+    discoveryRoutes({
+      limits: parts.limits,
+      lookUp: searcherOf(federation),
+      findSilence: silenceFinder(federation),
+      listCopies: federation.mode === 'off' ? null : (work, fileIds) => listCopyViews(work, federation, fileIds),
+    }),
     ...accountRoutes(accountDeps(parts)),
     catalogueRoutes(catalogueDeps(parts)),
     galleryRoutes(galleryDeps(parts)),
@@ -325,9 +343,13 @@ function routersOf(parts: Parts): Router<State>[] {
 
 /** Pages under `/admin` of the rooms above accounts. */
 const adminLinksOf = ({ federation }: Parts): readonly AdminLink[] => [
-  ...(federation.mode === 'off' ? [] : [...PEER_LINKS, ...READING_LINKS]),
+  ...(federation.mode === 'off' ? [] : [...PEER_LINKS, ...READING_LINKS, ...COPY_LINKS]),
   ...OPERATOR_LINKS,
 ];
+
+/** What the search finds elsewhere. */
+const searcherOf = (federation: OpenFederation): LookUp | null =>
+  federation.mode === 'off' ? null : (work, text, mayAsk) => findPage(work, federation, text, mayAsk);
 
 const silenceFinder = ({ mode }: OpenFederation): FindSilence => (mode === 'off' ? async () => null : findSilence);
 
@@ -337,13 +359,18 @@ const peerFinder = (federation: OpenFederation) =>
     : async (work: Work, handle: string) => (await resolveAccount(work, federation, handle))?.id ?? null;
 
 function accountDeps(parts: Parts): AccountDeps {
-  const { config, cookies, limits, settings, mailer, secretKey, uploadsDir } = parts;
+  const { config, cookies, limits, settings, mailer, secretKey, uploadsDir, federation } = parts;
   return {
     ...{ cookies, limits, settings, mailer, secretKey, uploadsDir },
     publicUrl: config.publicUrl,
     maxImageBytes: config.maxImageBytes,
     defaultQuotaBytes: config.accountQuotaBytes,
     adminLinks: adminLinksOf(parts),
+    moving: {
+      findActor:
+        federation.mode === 'off' ? null : (work: Work, handle: string) => findActorNow(work, federation, handle),
+      uriOf: (account) => actorUri(federation.origin, account),
+    },
   };
 }
 

@@ -42,6 +42,11 @@ export const Account = defineEntity({
     uri: p.string().length(2048).nullable().unique(),
     /** The profile page of a remote account. */
     url: p.string().length(2048).nullable(),
+    /** Ids of other accounts of the same person: only what names us here may move to us (FEP-7628). */
+    aliases: p.json<string[]>().nullable(),
+    /** Where this person went; null while they are here. */
+    movedToUri: p.string().length(2048).nullable(),
+    movedAt: p.datetime().nullable(),
     createdAt: p.datetime(),
     deletedAt: p.datetime().nullable(),
   },

@@ -11,6 +11,7 @@ const TABS = [
   ['tokens', 'key'],
   ['browsing', 'eye'],
   ['people', 'users'],
+  ['moving', 'external-link'],
   ['data', 'hard-drive'],
 ] as const;
 type Tab = (typeof TABS)[number][0];

@@ -54,6 +54,8 @@ export const Model = defineEntity({
     allowCommercialUse: p.json<CommercialUse[]>().onCreate(() => []),
     allowDerivatives: p.boolean().default(true),
     allowDifferentLicense: p.boolean().default(true),
+    /** Its author does not want nodes to generate with it on their engines. */
+    forbidsGeneration: p.boolean().default(false),
     /** SPDX licence id, or '' when none is stated. */
     licenseId: p.string().length(80).default(''),
     /** Depicts a real person. */
@@ -195,6 +197,8 @@ export const Lineage = defineEntity({
     parent: () => p.manyToOne(ModelVersion).ref().nullable().index(),
     parentName: p.string().length(200).default(''),
     parentHash: p.string().length(64).nullable().index(),
+    /** Id of a version on a peer, known here or not yet. */
+    parentUri: p.string().length(2048).nullable().index(),
     kind: p.enum([...LINEAGE_KINDS]),
     weight: p.float().nullable(),
   },

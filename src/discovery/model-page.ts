@@ -35,7 +35,7 @@ import { RESTRICTION, type Subject } from '../safety/policy.ts';
 import { highestLevel, ratingLabel } from '../safety/ratings.ts';
 import { modelUrl, type TileView } from './cards.ts';
 import { listTiles } from './images.ts';
-import { FILE_COLUMNS, type FileRow, type FileView, fileView } from './model-files.ts';
+import { FILE_COLUMNS, type FileRow, type FileView, fileView, type ListCopies } from './model-files.ts';
 import { type LineageView, loadLineage } from './model-lineage.ts';
 import type { TabView } from './pages.ts';
 
@@ -109,6 +109,7 @@ interface ModelRow extends OwnerRow, ModelAccessRow {
   allow_commercial_use: unknown;
   allow_derivatives: unknown;
   allow_different_license: unknown;
+  forbids_generation: unknown;
   license_id: string;
   is_poi: unknown;
   is_minor: unknown;
@@ -141,7 +142,7 @@ interface VersionRow {
 }
 
 const MODEL_COLUMNS = `m.id, m.name, m.type, m.description, m.state, m.is_local, m.level, m.allow_no_credit,
-  m.allow_commercial_use, m.allow_derivatives, m.allow_different_license, m.license_id, m.is_poi, m.is_minor, m.is_sfw_only,
+  m.allow_commercial_use, m.allow_derivatives, m.allow_different_license, m.forbids_generation, m.license_id, m.is_poi, m.is_minor, m.is_sfw_only,
   m.download_count, m.thumbs_up_count, m.comment_count, m.image_count, m.url, m.uri, m.updated_at, m.cover_image_id, m.listed_at,
   m.claimed_download_count, m.claimed_like_count`;
 const VERSION_COLUMNS = `v.id, v.name, v.base_model, v.changelog, v.trained_words, v.training_settings, v.clip_skip,
@@ -155,6 +156,7 @@ export async function loadModelPage(
   work: Pick<Work, 'em' | 'viewer'>,
   modelId: number,
   { version: wanted }: z.output<typeof ModelQuery>,
+  listCopies: ListCopies | null = null,
 ): Promise<ModelPage> {
   const { em, viewer } = work;
   const [[model], policies, versionRows, tagRows, eyes] = await Promise.all([
@@ -219,11 +221,16 @@ export async function loadModelPage(
       : { items: [], action: '' },
   ]);
   const url = modelUrl(model.id, model.name);
-  const fileViews = files.map((row) => fileView(row, version.id));
+  const ofElsewhere = files.filter(({ remote_url: url }) => url !== null).map(({ id }) => id);
+  const copies = listCopies && ofElsewhere.length > 0 ? await listCopies(work, ofElsewhere) : null;
+  const fileViews = files.map((row) =>
+    fileView(row, version.id, { copy: copies?.get(row.id) ?? null, isForAll: isOpen(model.access_visibility) }),
+  );
   const stored = fileViews.filter(({ downloadUrl }) => downloadUrl !== null);
   const main = stored.find(({ isPrimary }) => isPrimary) ?? stored[0];
   const trained = fromJson<string[]>(version.trained_words) ?? [];
   const { mayDownload, mayGenerate } = mayOf(restrictions);
+  const isOffered = mine || !toBoolean(model.forbids_generation);
   return {
     id: model.id,
     name: model.name || t('editor.untitled'),
@@ -270,7 +277,9 @@ export async function loadModelPage(
     files: fileViews.map((file) => (mayDownload ? file : { ...file, downloadUrl: null })),
     download: main?.downloadUrl && mayDownload ? { url: main.downloadUrl, totalBytes: main.totalBytes } : null,
     generateUrl:
-      mayGenerate && stored.length > 0 && CAN_GENERATE.has(model.type) ? `/generate?version=${version.id}` : null,
+      mayGenerate && isOffered && stored.length > 0 && CAN_GENERATE.has(model.type)
+        ? `/generate?version=${version.id}`
+        : null,
     permissions: permissionsOf(model),
     license: model.license_id ? { label: t('model.licence'), ...licenseView(model.license_id) } : null,
     lineage,
@@ -345,6 +354,7 @@ function permissionsOf(model: ModelRow): { text: string; symbol: string }[] {
     ...(derivatives ? [say(`permission.different.${different}`, different ? 'check' : 'info')] : []),
     ...uses.map((use) => say(`permission.${use}`, 'check')),
     ...(uses.length === 0 ? [say('permission.no-commerce', 'ban')] : []),
+    ...(toBoolean(model.forbids_generation) ? [say('permission.no-generation', 'ban')] : []),
     ...(toBoolean(model.is_poi) ? [say('permission.poi', 'info')] : []),
     ...(toBoolean(model.is_minor) ? [say('permission.minor', 'info')] : []),
     ...(toBoolean(model.is_sfw_only) ? [say('permission.sfw', 'info')] : []),

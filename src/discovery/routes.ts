@@ -5,6 +5,7 @@ import type { RateLimits } from '../kit/web/rate-limit.ts';
 import type { State } from '../kit/web/state.ts';
 import { view } from '../kit/web/views.ts';
 import type { ModelCardView, TileView } from './cards.ts';
+import type { ListCopies } from './model-files.ts';
 import { loadModelPage, loadVersionUrl, type ModelPage, ModelQuery } from './model-page.ts';
 import {
   FeedQuery,
@@ -20,7 +21,7 @@ import {
   TagQuery,
 } from './pages.ts';
 import { loadProfilePage, type ProfilePage, ProfileQuery, readHandle } from './profile.ts';
-import { type FindPeer, loadSearchPage, type SearchPage, SearchQuery } from './search.ts';
+import { type LookUp, loadSearchPage, type SearchPage, SearchQuery } from './search.ts';
 
 const homePage = view<HomePage>('discovery/home');
 const modelsPage = view<ListPage<ModelCardView>>('discovery/models');
@@ -37,14 +38,15 @@ interface Silent {
 export interface DiscoveryDeps {
   readonly limits: RateLimits;
   /** Null where the node does not federate. */
-  readonly findPeer: FindPeer | null;
+  readonly lookUp: LookUp | null;
+  readonly listCopies: ListCopies | null;
   readonly findSilence: FindSilence;
 }
 
 const SEARCHES = { name: 'search', max: 120, perMs: 60_000 };
 
 /** Lists that anyone may read; what each sees depends on their ratings. */
-export function discoveryRoutes({ limits, findPeer, findSilence }: DiscoveryDeps): Router<State> {
+export function discoveryRoutes({ limits, lookUp, listCopies, findSilence }: DiscoveryDeps): Router<State> {
   const routes = new Router<State>();
   routes.get('/', async (ctx) => {
     homePage(ctx, await loadHomePage(ctx.state.work, readQuery(ctx, FeedQuery)));
@@ -54,7 +56,7 @@ export function discoveryRoutes({ limits, findPeer, findSilence }: DiscoveryDeps
   });
   // federation answers the same address as JSON, before this
   routes.get('/models/:id{/:slug}', async (ctx) => {
-    const model = await loadModelPage(ctx.state.work, idParam(ctx), readQuery(ctx, ModelQuery));
+    const model = await loadModelPage(ctx.state.work, idParam(ctx), readQuery(ctx, ModelQuery), listCopies);
     modelPage(ctx, { ...model, silence: await findSilence(ctx.state.work, model.owner.host) });
   });
   routes.get('/versions/:id', async (ctx) => {
@@ -68,13 +70,18 @@ export function discoveryRoutes({ limits, findPeer, findSilence }: DiscoveryDeps
   });
   routes.get('/search', async (ctx) => {
     limits.take(ctx, SEARCHES);
-    searchPage(ctx, await loadSearchPage(ctx.state.work, readQuery(ctx, SearchQuery), findPeer));
+    // what a browser fetches before anybody asked for it is no question either
+    const isQuick = ctx.get('hx-target') === 'quick-results' || ctx.get('sec-purpose').includes('prefetch');
+    const query = readQuery(ctx, SearchQuery);
+    const found = lookUp && (await lookUp(ctx.state.work, query.q, !isQuick));
+    if (found && 'path' in found && !isQuick) return ctx.redirect(found.path);
+    searchPage(ctx, await loadSearchPage(ctx.state.work, query, found));
   });
   routes.get('/:handle', async (ctx, next) => {
     const handle = readHandle(ctx.params.handle ?? '');
     if (!handle) return next();
     const query = readQuery(ctx, ProfileQuery);
-    const profile = await loadProfilePage(ctx.state.work, handle, query, findPeer !== null);
+    const profile = await loadProfilePage(ctx.state.work, handle, query, lookUp !== null);
     profilePage(ctx, { ...profile, silence: await findSilence(ctx.state.work, profile.profile.host) });
   });
   return routes;

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import {
   accountDeleted,
+  accountMoved,
   accountProfileChanged,
   followAccepted,
   followRejected,
@@ -32,7 +33,11 @@ import { readDocument } from './actors/load.ts';
 import { type Apex, openApex } from './apex.ts';
 import { apexStore } from './apex-store.ts';
 import { boundFetches } from './bound-fetches.ts';
+import { planCopies } from './copies/ask.ts';
+import { COPY_ATTEMPTS, copyFile } from './copies/copy-file.ts';
+import { reviewCopies } from './copies/drop.ts';
 import type { Federation, FederationSettings } from './deps.ts';
+import { askHolder } from './holders/ask.ts';
 import { fetchShared } from './inbox/announce.ts';
 import { Intake } from './inbox/intake.ts';
 import { CarryFollowers, carryFollowers } from './inbox/move.ts';
@@ -42,6 +47,7 @@ import { evictMedia, scheduleEviction } from './ingest/evict-media.ts';
 import { fetchFaces } from './ingest/fetch-faces.ts';
 import { fetchPictures } from './ingest/fetch-pictures.ts';
 import { refetchPicture } from './ingest/refetch-picture.ts';
+import { announceMove } from './moving/announce-move.ts';
 import { announceImage, announceModel, announcePost } from './outbox/announce-content.ts';
 import {
   announceLeaving,
@@ -83,6 +89,7 @@ export function openFederation(settings: FederationSettings): OpenFederation {
     apex: () => (apex ??= openParts()),
     keysUnderWay: new Map(),
     keyBudget: new KeyBudget(settings.limits),
+    lookUpsUnderWay: new Map(),
     intake: new Intake(settings.openWork, jobs.process),
   };
   const local = localJobs();
@@ -191,6 +198,20 @@ export function openFederation(settings: FederationSettings): OpenFederation {
         attempts: 8,
         run: (work, { postId }, { signal }) => fetchPictures(work, federation, postId, signal),
       }),
+      copyFile: defineJob({
+        name: 'federation.copy-file',
+        lane: 'media',
+        payload: z.object({ fileId: z.int() }),
+        attempts: COPY_ATTEMPTS,
+        run: (work, { fileId }, handle) => copyFile(work, federation, fileId, handle),
+      }),
+      askHolder: defineJob({
+        name: 'federation.ask-holder',
+        lane: 'delivery',
+        payload: z.object({ hash: z.string(), host: z.string() }),
+        attempts: 1,
+        run: (work, payload) => askHolder(work, federation, payload),
+      }),
       fetchFaces: defineJob({
         name: 'federation.fetch-faces',
         lane: 'media',
@@ -249,6 +270,7 @@ export function openFederation(settings: FederationSettings): OpenFederation {
       profile: job('announce-profile', accountId, (work, payload) =>
         announceProfile(work, federation, payload.accountId),
       ),
+      move: job('announce-move', accountId, (work, payload) => announceMove(work, federation, payload.accountId)),
       leaving: job('announce-leaving', accountId, (work, payload) =>
         announceLeaving(work, federation, payload.accountId),
       ),
@@ -259,6 +281,13 @@ export function openFederation(settings: FederationSettings): OpenFederation {
       unshare: job('announce-unshare', z.object({ shareId: z.string(), accountId: z.int() }), (work, payload) =>
         announceUnshare(work, federation, payload),
       ),
+      planCopies: job('plan-copies', z.object({ modelId: z.int() }), (work, payload) =>
+        planCopies(work, federation, payload),
+      ),
+      planCopiesOf: job('plan-copies-of', z.object({ ownerId: z.int() }), (work, payload) =>
+        planCopies(work, federation, payload),
+      ),
+      reviewCopies: job('review-copies', z.object({}), (work) => reviewCopies(work, federation)),
       askBackfill: job(
         'ask-backfill',
         z.object({ followerId: z.int(), targetId: z.int() }),
@@ -291,11 +320,15 @@ type LocalJobs = Readonly<
     | 'undoFollow'
     | 'reject'
     | 'profile'
+    | 'move'
     | 'leaving'
     | 'pin'
     | 'share'
     | 'unshare'
-    | 'askBackfill',
+    | 'askBackfill'
+    | 'planCopies'
+    | 'planCopiesOf'
+    | 'reviewCopies',
     JobDefinition
   >
 >;
@@ -307,6 +340,10 @@ function wiringOf(local: LocalJobs): Wiring {
   return [
     ...[modelPublished, modelUpdated, modelUnpublished, modelDeleted].map((event) => on(event, local.model, model)),
     on(versionPublished, local.model, model),
+    ...[modelPublished, modelUpdated].map((event) => on(event, local.planCopies, model)),
+    on(versionPublished, local.planCopies, model),
+    on(followAccepted, local.planCopiesOf, ({ targetId }) => ({ ownerId: targetId })),
+    ...[modelUpdated, modelUnpublished, modelDeleted].map((event) => on(event, local.reviewCopies, () => ({}))),
     ...[postPublished, postUpdated, postUnpublished].map((event) => on(event, local.post, post)),
     on(postDeleted, local.post, post),
     on(imageRendered, local.image),
@@ -321,6 +358,7 @@ function wiringOf(local: LocalJobs): Wiring {
     on(followUndone, local.undoFollow),
     on(followRejected, local.reject),
     on(accountProfileChanged, local.profile),
+    on(accountMoved, local.move, (payload) => ({ accountId: payload.accountId })),
     on(accountDeleted, local.leaving),
     on(pinChanged, local.pin),
   ];

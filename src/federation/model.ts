@@ -1,5 +1,7 @@
 import { defineEntity, type InferEntity, p } from '@mikro-orm/core';
 import { Account } from '../accounts/model.ts';
+import { FileCopy } from './copies/model.ts';
+import { HolderAnswer } from './holders/model.ts';
 import type { Json } from './json.ts';
 
 /** The node itself, which signs what no person asked for. */
@@ -257,5 +259,7 @@ export const FEDERATION_ENTITIES = [
     Tombstone,
     PeerReport,
     QuoteStamp,
+    FileCopy,
+    HolderAnswer,
   ],
 ];

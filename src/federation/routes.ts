@@ -5,6 +5,7 @@ import { AppError } from '../kit/errors.ts';
 import { failureOf } from '../kit/web/errors.ts';
 import type { Ctx, State } from '../kit/web/state.ts';
 import type { Federation } from './deps.ts';
+import { holderRoutes } from './holders/routes.ts';
 import { receive } from './inbox/receive.ts';
 import { openDoor } from './pages/asker.ts';
 import { collectionRoutes } from './pages/collection-routes.ts';
@@ -23,7 +24,7 @@ import { peersRoutes } from './peers/routes.ts';
 
 /** All that peers ask for. They stand before the pages, which share their addresses. */
 export function federationRoutes(federation: Federation, adminLinks: readonly AdminLink[]): Router<State>[] {
-  if (federation.mode === 'off') return [nsRoutes()];
+  if (federation.mode === 'off') return [nsRoutes(), holderRoutes(federation, null)];
   const all = new Router<State>();
   const door = openDoor(federation);
   all.get(/.*/, answerPeers(door));
@@ -59,6 +60,7 @@ export function federationRoutes(federation: Federation, adminLinks: readonly Ad
     threadRoutes(federation, door),
     objectRoutes(federation, door),
     fileRoutes(door),
+    holderRoutes(federation, door),
     interactionRoutes(federation),
     nsRoutes(),
     readingRoutes(federation, adminLinks),

@@ -10,6 +10,12 @@ import type { Peer } from './nodes.ts';
 export interface Stranger {
   readonly origin: string;
   readonly documents: Map<string, object>;
+  /** Web pages, by path. */
+  readonly pages: Map<string, string>;
+  /** Paths that lead elsewhere. */
+  readonly redirects: Map<string, string>;
+  /** Paths that are answered with nothing but this. */
+  readonly statuses: Map<string, number>;
   /** Paths that are asked for and never answered. */
   readonly hanging: Set<string>;
   /** Paths that are answered with 503. */
@@ -39,6 +45,9 @@ type Ending = Pick<TestContext, 'after'> | { after(end: () => unknown): void };
 
 export async function stranger(t: Ending, address: string): Promise<Stranger> {
   const documents = new Map<string, object>();
+  const pages = new Map<string, string>();
+  const redirects = new Map<string, string>();
+  const statuses = new Map<string, number>();
   const hanging = new Set<string>();
   const failing = new Set<string>();
   const asked: string[] = [];
@@ -55,7 +64,11 @@ export async function stranger(t: Ending, address: string): Promise<Stranger> {
     asked.push(path);
     if (hanging.has(path)) return;
     const found = documents.get(path);
+    const [page, location, status] = [pages.get(path), redirects.get(path), statuses.get(path)];
     if (failing.has(path)) response.writeHead(503).end();
+    else if (status !== undefined) response.writeHead(status).end();
+    else if (location !== undefined) response.writeHead(302, { location }).end();
+    else if (page !== undefined) response.writeHead(200, { 'content-type': 'text/html' }).end(page);
     else if (!found) response.writeHead(404).end();
     else response.writeHead(200, { 'content-type': ACTIVITY_JSON }).end(JSON.stringify(found));
   });
@@ -66,7 +79,19 @@ export async function stranger(t: Ending, address: string): Promise<Stranger> {
   });
   const origin = `http://${address}:${(server.address() as AddressInfo).port}`;
   const it: Stranger = {
-    ...{ origin, documents, hanging, failing, asked, received, inboxStatus: 202, inboxAnswer: null },
+    ...{
+      origin,
+      documents,
+      pages,
+      redirects,
+      statuses,
+      hanging,
+      failing,
+      asked,
+      received,
+      inboxStatus: 202,
+      inboxAnswer: null,
+    },
     close: async () => {
       server.close();
       server.closeAllConnections();

@@ -38,6 +38,8 @@ export async function rememberActor(
       links: linksOf(actor.fields),
       isLocked: actor.approvesFollowers,
       url: actor.url,
+      aliases: [...actor.alsoKnownAs],
+      movedToUri: actor.movedTo,
     });
     await inner.flush();
     const facts = {

@@ -1,4 +1,3 @@
-import type { EntityManager } from '@mikro-orm/core';
 import type { PeerSilence } from '../../gallery/deps.ts';
 import { rows, toDate } from '../../kit/database/sql.ts';
 import { AppError } from '../../kit/errors.ts';
@@ -70,15 +69,4 @@ export async function askAgain(work: Work, federation: Federation, host: string)
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
   }
-}
-
-/** Why nothing can be read at an address: its host is blocked here, it is silent, or there is nothing. */
-export async function whyNothing(
-  { em }: { em: EntityManager },
-  federation: Pick<Federation, 'mode'>,
-  host: string,
-): Promise<{ readonly why: 'blocked' | 'silent' | 'nothing'; readonly since: string | null }> {
-  if (!(await isHostAllowed(federation, em, host))) return { why: 'blocked', since: null };
-  const silence = await findSilence({ em }, host);
-  return silence ? { why: 'silent', since: silence.since } : { why: 'nothing', since: null };
 }

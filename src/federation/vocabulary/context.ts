@@ -58,6 +58,7 @@ export const CONTEXT = [
     hashes: { '@id': 'tessera:hashes', '@type': '@json' },
     permissions: { '@id': 'tessera:permissions', '@type': '@json' },
     generation: { '@id': 'tessera:generation', '@type': '@json' },
+    details: { '@id': 'tessera:details', '@type': '@json' },
     takedown: { '@id': 'tessera:takedown', '@type': '@json' },
   },
 ] as const;
