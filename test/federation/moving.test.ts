@@ -70,7 +70,10 @@ test('an account moves to another node that names it: peers are told, followers 
   assert.equal((await alice.browser.post('/settings/moving/cancellation')).status, 302);
   await settleAll(home, away);
   assert.equal((await actorOf(aliceUri)).movedTo, undefined);
-  assert.equal((await fork(away).findOneOrFail(Account, remote.id)).movedToUri ?? null, null);
+  away.clock.pass(DAY_MS);
+  await bob.browser.get(`/@alice@${home.host}`);
+  await settleAll(home, away);
+  assert.equal((await fork(away).findOneOrFail(Account, remote.id)).movedToUri ?? null, null, 'the next look tells');
   const early = await move();
   assert.equal(early.status, 409);
   assert.match(early.text, /at most once in 30 days/);

@@ -33,7 +33,7 @@ test('what is kept of a node that is down is shown with a word about it, and the
   v.failing.add('/notes/1');
   const asked = await browser.get(`/authorize_interaction?uri=${encodeURIComponent(`${v.origin}/notes/1`)}`);
   assert.equal(asked.status, 200);
-  assert.match(textOf(asked.text), /does not answer.*Nothing of this address is kept here/s);
+  assert.match(textOf(asked.text), /does not answer.*It stopped answering/s);
   assert.match(asked.text, new RegExp(`href="${v.origin}/notes/1"`));
   assert.ok((await n.node.orm.em.fork().findOneOrFail(PeerHost, host)).silentSince);
   for (const page of pages) {

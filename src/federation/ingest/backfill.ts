@@ -1,7 +1,7 @@
 import { Account } from '../../accounts/model.ts';
 import { AppError } from '../../kit/errors.ts';
 import type { Work } from '../../kit/work.ts';
-import { readDocument } from '../actors/load.ts';
+import { readDocument, refreshActor } from '../actors/load.ts';
 import { boundFetches } from '../bound-fetches.ts';
 import type { Federation } from '../deps.ts';
 import { RemoteActor, ApObject as StoredObject } from '../model.ts';
@@ -53,6 +53,8 @@ export async function backfill(
   // before the first request: what fails halfway is not asked for again and again
   await em.nativeUpdate(RemoteActor, { account: accountId }, { backfilledAt: now() });
   const federation = boundFetches(unbounded, MOST_FETCHES);
+  // who moved away has no followers here who would be told that they came back
+  if (account.movedToUri != null) await refreshActor(work, federation, account.uri);
   const { featuredUri } = parseAccount(normalise(actor.document), federation.origin, now());
   const pinned = (await listUris(work, federation, featuredUri, account.uri)).slice(0, MOST_PINS);
   const newest = await listUris(work, federation, actor.outboxUri, account.uri);
