@@ -48,9 +48,17 @@ function namesOf(host: string): string[] {
 
 const withoutPort = (host: string): string => host.replace(/:\d+$/, '');
 
-/** True for actors whose words have no effect here: their host, or they themselves, are not wanted. */
-export async function isActorBlocked(federation: Mode, em: EntityManager, actorUri: string): Promise<boolean> {
-  if (!(await isHostAllowed(federation, em, new URL(actorUri).host))) return true;
-  const [suspended] = await rows(em, `select 1 from account where uri = ? and state = 'suspended'`, [actorUri]);
-  return suspended !== undefined;
+/** True for actors whose words have no effect here: their host, or they themselves, are not wanted. One read at the door. */
+export async function isActorBlocked({ mode }: Mode, em: EntityManager, actorUri: string): Promise<boolean> {
+  if (mode === 'off') return true;
+  const { host } = new URL(actorUri);
+  const names = namesOf(host);
+  const found = await rows<{ host: string; word: Stance | 'suspended' }>(
+    em,
+    `select host, stance as word from domain_policy where stance is not null and host in (${inList(names)})
+     union all select '', 'suspended' from account where uri = ? and state = 'suspended'`,
+    [...names, actorUri],
+  );
+  const stances = found.flatMap(({ host: name, word }) => (word === 'suspended' ? [] : [[name, word] as const]));
+  return stances.length < found.length || !judge(mode, host, new Map(stances));
 }

@@ -15,7 +15,7 @@ import { openFanoutTown, type Town } from './fanout-town.ts';
 import { median, report } from './report.ts';
 import { cpuMsOf, startNode, untilIdle } from './server.ts';
 
-const SIZES = { full: { hosts: 1_000, rounds: 3 }, ci: { hosts: 120, rounds: 1 } } as const;
+const SIZES = { full: { hosts: 1_000, rounds: 3 }, ci: { hosts: 80, rounds: 2 } } as const;
 const INBOXES = 10;
 /** One in so many hosts is dead. */
 const DEAD = 20;
@@ -44,18 +44,26 @@ export async function fanoutBench(): Promise<void> {
   await makeAudience(join(folder, 'without'), goodHosts);
   const [withDead, without]: [Round[], Round[]] = [[], []];
   for (let round = 0; round < rounds; round += 1) {
-    without.push(await tellAll(join(folder, 'without'), town, good));
-    withDead.push(await tellAll(join(folder, 'with'), town, good));
+    // whichever comes first in turn, so that what else the machine does touches both alike
+    const turns = round % 2 === 0 ? (['without', 'with'] as const) : (['with', 'without'] as const);
+    for (const turn of turns) {
+      (turn === 'with' ? withDead : without).push(await tellAll(join(folder, turn), town, good));
+    }
   }
   town.close();
   await rm(folder, { recursive: true, force: true });
 
-  const [base, ms] = [without, withDead].map((some) => median(some.map((one) => one.ms)));
-  report('fanout-rps', good / ((ms ?? 0) / 1_000), 'deliveries/s');
-  report('fanout-s', (ms ?? 0) / 1_000, 's');
-  report('fanout-without-dead-s', (base ?? 0) / 1_000, 's');
+  // the fastest of each: what else the machine does only adds
+  const fastest = (some: readonly Round[]) => Math.min(...some.map(({ ms }) => ms));
+  const [base, ms] = [fastest(without), fastest(withDead)];
+  report('fanout-rps', good / (ms / 1_000), 'deliveries/s');
+  report('fanout-s', ms / 1_000, 's');
+  report('fanout-without-dead-s', base / 1_000, 's');
   report('fanout-cpu-ms', median(withDead.map((one) => one.cpuMs)) / good, 'ms');
-  report('fanout-dead-cost-ratio', ((ms ?? 0) - (base ?? 0)) / (base ?? 1));
+  report('fanout-dead-cost-ratio', (ms - base) / base);
+  // the same by processor time, which a machine that is shared with others changes less
+  const leastCpu = (some: readonly Round[]) => Math.min(...some.map(({ cpuMs }) => cpuMs));
+  report('fanout-dead-cpu-ratio', leastCpu(withDead) / leastCpu(without) - 1);
   report('fanout-rss-mb', Math.max(...withDead.map((one) => one.peakMb)), 'MB');
 }
 

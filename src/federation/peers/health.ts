@@ -31,7 +31,7 @@ export async function loadPeer(em: EntityManager, host: string): Promise<PeerHos
   return em.findOneOrFail(PeerHost, host);
 }
 
-export function addTurn(peer: PeerHost, kind: PeerTurn['kind'], text: string, at: Date): void {
+function addTurn(peer: PeerHost, kind: PeerTurn['kind'], text: string, at: Date): void {
   peer.turns = [{ at: at.toISOString(), kind, text: text.slice(0, 200) }, ...peer.turns].slice(0, MOST_TURNS);
 }
 
