@@ -19,7 +19,7 @@ import { withinBudget } from './budget.ts';
 import { readAddress, type WantedAddress } from './read-address.ts';
 
 /** Why nothing can be shown for an address. What is here but not for the asker is `not-found`, as if it were not. */
-export type WhyNothing = 'not-found' | 'unreachable' | 'blocked' | 'not-shown' | 'sign-in' | 'unasked';
+type WhyNothing = 'not-found' | 'unreachable' | 'blocked' | 'not-shown' | 'sign-in' | 'unasked';
 
 /** What an address or a handle of anywhere names. */
 export type LookedUp =
