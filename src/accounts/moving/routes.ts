@@ -10,7 +10,8 @@ import { settingsPage } from '../settings-page.ts';
 import { AliasForm, addAlias, cancelMove, MoveForm, moveAccount, PAUSE_DAYS, removeAlias } from './move.ts';
 
 interface MovingNow {
-  readonly uri: string;
+  /** As other servers ask for it. */
+  readonly handle: string;
   readonly aliases: readonly string[];
   readonly movedToUri: string | null;
   readonly pauseDays: number;
@@ -27,7 +28,11 @@ export function movingRoutes(deps: AccountDeps): Router<State> {
   const show = async (ctx: Ctx, form?: FormState, refused?: string) => {
     const account = await ctx.state.work.em.findOneOrFail(Account, viewerIn(ctx).id);
     const { aliases, movedToUri } = account;
-    const now = { uri: moving.uriOf(account), aliases: aliases ?? [], movedToUri: movedToUri ?? null };
+    const now = {
+      handle: `@${account.name}@${deps.publicUrl.host}`,
+      aliases: aliases ?? [],
+      movedToUri: movedToUri ?? null,
+    };
     movePage(ctx, { ...now, pauseDays: PAUSE_DAYS }, form, refused);
   };
 

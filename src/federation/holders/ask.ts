@@ -41,13 +41,8 @@ export async function askHolders(work: Work, federation: Federation, hash: strin
   const { em, viewer, now, jobs } = work;
   if (!viewer) throw new AppError('unauthenticated', 'Please sign in.');
   federation.limits.takeFor(`${QUESTIONS.name} a${viewer.id}`, QUESTIONS);
-  const at = now().getTime();
-  await em.nativeDelete(HolderAnswer, { askedAt: { $lt: new Date(at - FORGET_MS) } });
-  const answers = await em.find(HolderAnswer, { hash });
-  const fresh = new Set(
-    answers.filter(({ state, askedAt }) => at < askedAt.getTime() + FRESH_MS[state]).map(({ host }) => host),
-  );
-  const hosts = (await listPeers(work, federation)).filter((host) => !fresh.has(host));
+  await em.nativeDelete(HolderAnswer, { askedAt: { $lt: new Date(now().getTime() - FORGET_MS) } });
+  const hosts = await listUnasked(work, federation, hash);
   await em.transactional(async (inner) => {
     for (const host of hosts) {
       await inner.upsert(
@@ -62,8 +57,21 @@ export async function askHolders(work: Work, federation: Federation, hash: strin
   });
 }
 
+/** The peers whose answer is missing, or too old to stand. */
+export async function listUnasked(
+  work: Pick<Work, 'em' | 'now'>,
+  federation: Federation,
+  hash: string,
+): Promise<string[]> {
+  const at = work.now().getTime();
+  const answers = await work.em.find(HolderAnswer, { hash });
+  const fresh = answers.filter(({ state, askedAt }) => at < askedAt.getTime() + FRESH_MS[state]);
+  const hosts = new Set(fresh.map(({ host }) => host));
+  return (await listPeers(work, federation)).filter((host) => !hosts.has(host));
+}
+
 /** Nodes of our kind first, those with the most ties to people here before others. */
-export async function listPeers({ em, now }: Pick<Work, 'em' | 'now'>, federation: Federation): Promise<string[]> {
+async function listPeers({ em, now }: Pick<Work, 'em' | 'now'>, federation: Federation): Promise<string[]> {
   const staleAt = new Date(now().getTime() - PROGRAM_FOR_MS);
   const found = await rows<{ host: string; is_ours: number }>(
     em,

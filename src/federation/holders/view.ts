@@ -9,7 +9,7 @@ import { t } from '../../kit/web/messages.ts';
 import type { Work } from '../../kit/work.ts';
 import type { Federation } from '../deps.ts';
 import { isHostAllowed } from '../policy.ts';
-import { listPeers } from './ask.ts';
+import { listUnasked } from './ask.ts';
 import { HolderAnswer, type OfferedFile } from './model.ts';
 
 interface OfferView {
@@ -30,8 +30,8 @@ export interface HoldersPage {
   readonly isSignedIn: boolean;
   /** False where the node does not federate. */
   readonly canAsk: boolean;
-  /** Are there nodes to ask at all? */
-  readonly hasPeers: boolean;
+  /** Nodes that were not asked, or not lately. */
+  readonly unaskedCount: number;
   readonly wasAsked: boolean;
   readonly askedCount: number;
   readonly answeredCount: number;
@@ -60,7 +60,7 @@ export async function loadHoldersPage(work: Work, federation: Federation, text: 
     here: await listModelsByHash(em, eyes, hash),
     isSignedIn: viewer !== null,
     canAsk: federation.mode !== 'off',
-    hasPeers: viewer !== null && (answers.length > 0 || (await listPeers(work, federation)).length > 0),
+    unaskedCount: viewer ? (await listUnasked(work, federation, hash)).length : 0,
     wasAsked: answers.length > 0,
     askedCount: answers.length,
     answeredCount: answers.filter(({ state }) => state !== 'waiting').length,
