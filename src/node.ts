@@ -42,7 +42,9 @@ import { type OpenFederation, openFederation } from './federation/federation.ts'
 import { findPage } from './federation/looking/look-up.ts';
 import { FEDERATION_ENTITIES } from './federation/model.ts';
 import { findActorNow } from './federation/moving/find-actor.ts';
+import { MEDIA_LINKS } from './federation/pages/media-settings-routes.ts';
 import { READING_LINKS } from './federation/pages/reading-routes.ts';
+import { REPORT_LINKS } from './federation/pages/report-routes.ts';
 import { PEER_LINKS } from './federation/peers/routes.ts';
 import { findSilence } from './federation/peers/silence.ts';
 import { schedulePeerSweep } from './federation/peers/sweep.ts';
@@ -343,7 +345,9 @@ function routersOf(parts: Parts): Router<State>[] {
 
 /** Pages under `/admin` of the rooms above accounts. */
 const adminLinksOf = ({ federation }: Parts): readonly AdminLink[] => [
-  ...(federation.mode === 'off' ? [] : [...PEER_LINKS, ...READING_LINKS, ...COPY_LINKS]),
+  ...(federation.mode === 'off'
+    ? []
+    : [...REPORT_LINKS, ...PEER_LINKS, ...READING_LINKS, ...MEDIA_LINKS, ...COPY_LINKS]),
   ...OPERATOR_LINKS,
 ];
 
