@@ -264,3 +264,14 @@ test('a picture made with something that is not here says where to look, and nam
   assert.match(page.text, new RegExp(`href="/hashes/${hash}"`));
   assert.match((await browser.get(`/hashes/${hash}`)).text, /No public model here/);
 });
+
+test('a node that speaks with nobody asks nobody, and finds its own', async (t) => {
+  const node = await peerNode(t, '127.0.0.1', { FEDERATION: 'off' });
+  const { browser } = await node.member('alice');
+  const { sha256 } = await publish(node, browser);
+  const page = await browser.get(`/hashes/${sha256.slice(0, 10)}`);
+  assert.match(page.text, /Ink Wash/);
+  assert.match(page.text, /does not speak with others/);
+  assert.equal((await browser.post(`/hashes/${sha256}/question`)).status, 404);
+  assert.equal((await browser.get(`/search?q=${sha256}`)).status, 200);
+});

@@ -15,8 +15,10 @@ import { normalise } from '../../src/federation/normalise.ts';
 import type { Document } from '../../src/federation/vocabulary/context.ts';
 import { Image, ImageRaw, ImageSize, Post, RESOURCE_KINDS, ResourceUse } from '../../src/gallery/model.ts';
 import { listPostTags, setPostTags } from '../../src/gallery/posts/tags.ts';
+import { newId } from '../../src/kit/ids.ts';
 import { givenAccount, givenFile, givenImage, givenModel, givenPost, givenVersion, NOW } from '../factories/content.ts';
 import { type Peer, peerNode } from './nodes.ts';
+import { postPicture } from './people.ts';
 
 /*
  * What one node writes, another reads into rows, and writes again: nothing of a model or a picture is lost on the way.
@@ -316,4 +318,37 @@ test('pictures survive the trip, with recipe, resources, raw blocks, rating and 
     }),
     { numRuns: 6, endOnFailure: true, includeErrorInReport: true },
   );
+});
+
+test('P11 what a tool wrote of a model that is hidden does not travel with its pictures', async (t) => {
+  const home = await peerNode(t, '127.0.0.1');
+  const alice = await home.member('alice');
+  const postId = await postPicture(alice.browser, [home], 'Valley');
+  const em = home.node.orm.em.fork();
+  const model = givenModel(em, {
+    ...{ owner: em.getReference(Account, alice.account.id), name: 'Topsecret' },
+    ...{ state: 'draft', publishedAt: null, listedAt: null },
+  });
+  const version = givenVersion(em, { model, state: 'draft', publishedAt: null });
+  await em.flush();
+  const image = await em.findOneOrFail(Image, { post: postId });
+  const hash = 'abcdef1234';
+  image.recipe = { prompt: 'valley', modelName: 'topsecret', modelHash: hash, others: { 'Lora hashes': `x: ${hash}` } };
+  const uses = await em.find(ResourceUse, { image });
+  await em.nativeDelete(ImageRaw, { image });
+  em.create(ImageRaw, { image, blocks: { parameters: `valley\nModel: topsecret, Model hash: ${hash}` } });
+  em.create(ResourceUse, {
+    ...{ id: newId(), image: image.id, kind: 'checkpoint', name: 'topsecret', hash, position: uses.length },
+    version: version.id,
+  });
+  await em.flush();
+  const read = async () =>
+    (await fetch(`${home.origin}/posts/${postId}`, { headers: { accept: 'application/activity+json' } })).text();
+  const hidden = await read();
+  assert.match(hidden, /valley/);
+  assert.doesNotMatch(hidden, /topsecret|abcdef1234/i);
+
+  await em.nativeUpdate(Model, { id: model.id }, { state: 'published', publishedAt: NOW, listedAt: NOW });
+  await em.nativeUpdate(ModelVersion, { id: version.id }, { state: 'published', publishedAt: NOW });
+  assert.match(await read(), /abcdef1234/, 'control: of a public one, all is told');
 });

@@ -53,6 +53,8 @@ export async function loadHoldersPage(work: Work, federation: Federation, text: 
     : [];
   const answers: HolderAnswer[] = [];
   for (const answer of known) if (await isHostAllowed(federation, em, answer.host)) answers.push(answer);
+  // the page asks for itself every moment meanwhile
+  const isAsking = answers.some(({ state }) => state === 'waiting');
   const all = answers.flatMap(({ host, offers }) => offers.map((offer) => ({ host, offer })));
   const shown = all.filter(({ offer }) => (offer.rating & eyes.levels) !== 0);
   return {
@@ -60,7 +62,7 @@ export async function loadHoldersPage(work: Work, federation: Federation, text: 
     here: await listModelsByHash(em, eyes, hash),
     isSignedIn: viewer !== null,
     canAsk: federation.mode !== 'off',
-    unaskedCount: viewer ? (await listUnasked(work, federation, hash)).length : 0,
+    unaskedCount: viewer && !isAsking ? (await listUnasked(work, federation, hash)).length : 0,
     wasAsked: answers.length > 0,
     askedCount: answers.length,
     answeredCount: answers.filter(({ state }) => state !== 'waiting').length,
