@@ -1,6 +1,5 @@
 import type { EntityManager } from '@mikro-orm/core';
 import { z } from 'zod';
-import { Account } from '../../accounts/model.ts';
 import { can } from '../../accounts/permissions.ts';
 import { type Model, ModelVersion } from '../../catalogue/model.ts';
 import { rows, toNumber } from '../../kit/database/sql.ts';
@@ -172,7 +171,3 @@ export async function deleteReviewsOf(work: Pick<Work, 'em' | 'now'>, accountId:
   const found = await work.em.find(Review, { author: accountId, deletedAt: null }, { fields: ['id'] });
   for (const { id } of found) await deleteReview(work, author, id);
 }
-
-/** How an account stands to a review that it might write. */
-export const findOwnReview = (em: EntityManager, accountId: number, versionId: number): Promise<Review | null> =>
-  em.findOne(Review, { author: em.getReference(Account, accountId), version: versionId, deletedAt: null });
