@@ -18,6 +18,7 @@ import { nsRoutes } from './pages/ns-routes.ts';
 import { objectRoutes } from './pages/object-routes.ts';
 import { quoteRoutes } from './pages/quote-routes.ts';
 import { readingRoutes } from './pages/reading-routes.ts';
+import { reviewRoutes } from './pages/review-routes.ts';
 import { threadRoutes } from './pages/thread-routes.ts';
 import { visitRoutes } from './pages/visit-routes.ts';
 import { peersRoutes } from './peers/routes.ts';
@@ -59,6 +60,7 @@ export function federationRoutes(federation: Federation, adminLinks: readonly Ad
     collectionRoutes(federation, door),
     threadRoutes(federation, door),
     objectRoutes(federation, door),
+    reviewRoutes(federation, door),
     fileRoutes(door),
     holderRoutes(federation, door),
     interactionRoutes(federation),
