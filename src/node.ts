@@ -63,6 +63,7 @@ import {
   ResourceUse,
 } from './gallery/model.ts';
 import { Pin } from './gallery/pins.ts';
+import { Review } from './gallery/reviews/model.ts';
 import { galleryRoutes } from './gallery/routes.ts';
 import { Share } from './gallery/shares.ts';
 import { scheduleGallerySweep } from './gallery/sweep.ts';
@@ -99,7 +100,21 @@ export const ENTITIES = [
   ...[Account, Follow, Block, Login, Credential, Session, ApiToken, OneTimeToken, Invite, OutboxMail],
   ...[PolicyState],
   ...[Model, ModelVersion, ModelFile, Tag, ModelTag, BaseModel, Lineage, DownloadMark, Upload],
-  ...[Post, Image, ImageMark, ImageRaw, ImageSize, ResourceUse, PostTag, Comment, Reaction, Mention, Pin, Share],
+  ...[
+    Post,
+    Image,
+    ImageMark,
+    ImageRaw,
+    ImageSize,
+    ResourceUse,
+    PostTag,
+    Comment,
+    Reaction,
+    Review,
+    Mention,
+    Pin,
+    Share,
+  ],
   ...[Generation, GenerationImage, FolderModel],
   ...FEDERATION_ENTITIES,
 ];

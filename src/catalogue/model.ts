@@ -106,7 +106,9 @@ export const ModelVersion = defineEntity({
     /** What a deleted one was, for those who change their mind. */
     stateBeforeDeletion: p.enum([...CONTENT_STATES]).nullable(),
     downloadCount: p.integer().default(0),
+    /** Of its reviews, which are above this room. */
     thumbsUpCount: p.integer().default(0),
+    thumbsDownCount: p.integer().default(0),
     imageCount: p.integer().default(0),
     uri: p.string().length(2048).nullable().unique(),
     createdAt: p.datetime(),

@@ -10,6 +10,7 @@ import {
 import { licenseName } from '../catalogue/licences.ts';
 import { accessParameters, POST_AUDIENCE } from '../gallery/access.ts';
 import { isPinned } from '../gallery/pins.ts';
+import { loadReviews, type Reviews } from '../gallery/reviews/list.ts';
 import { loadShares } from '../gallery/shares.ts';
 import { type Conversation, loadConversation } from '../gallery/talk/conversation.ts';
 import {
@@ -39,7 +40,11 @@ import { FILE_COLUMNS, type FileRow, type FileView, fileView, type ListCopies } 
 import { type LineageView, loadLineage } from './model-lineage.ts';
 import type { TabView } from './pages.ts';
 
-export const ModelQuery = z.object({ version: z.coerce.number().int().positive().optional().catch(undefined) });
+export const ModelQuery = z.object({
+  version: z.coerce.number().int().positive().optional().catch(undefined),
+  /** The review after which the list goes on. */
+  reviews: z.uuid().optional().catch(undefined),
+});
 
 interface FactView {
   readonly label: string;
@@ -91,6 +96,7 @@ export interface ModelPage {
   readonly gallery: readonly TileView[];
   readonly galleryUrl: string;
   readonly postUrl: string;
+  readonly reviews: Reviews;
   readonly conversation: Conversation;
   readonly signInUrl: string;
   readonly mine: boolean;
@@ -139,6 +145,8 @@ interface VersionRow {
   state: Subject['state'];
   published_at: unknown;
   publish_at: unknown;
+  thumbs_up_count: number;
+  thumbs_down_count: number;
 }
 
 const MODEL_COLUMNS = `m.id, m.name, m.type, m.description, m.state, m.is_local, m.level, m.allow_no_credit,
@@ -146,7 +154,7 @@ const MODEL_COLUMNS = `m.id, m.name, m.type, m.description, m.state, m.is_local,
   m.download_count, m.thumbs_up_count, m.comment_count, m.image_count, m.url, m.uri, m.updated_at, m.cover_image_id, m.listed_at,
   m.claimed_download_count, m.claimed_like_count`;
 const VERSION_COLUMNS = `v.id, v.name, v.base_model, v.changelog, v.trained_words, v.training_settings, v.clip_skip,
-  v.recommended_weight, v.state, v.published_at, v.publish_at`;
+  v.recommended_weight, v.state, v.published_at, v.publish_at, v.thumbs_up_count, v.thumbs_down_count`;
 
 const GALLERY_SIZE = 24;
 const MAX_COVERS = 8;
@@ -155,7 +163,7 @@ const MAX_COVERS = 8;
 export async function loadModelPage(
   work: Pick<Work, 'em' | 'viewer'>,
   modelId: number,
-  { version: wanted }: z.output<typeof ModelQuery>,
+  { version: wanted, reviews: afterReview }: z.output<typeof ModelQuery>,
   listCopies: ListCopies | null = null,
 ): Promise<ModelPage> {
   const { em, viewer } = work;
@@ -206,7 +214,16 @@ export async function loadModelPage(
     versions.find(({ id }) => id === wanted) ?? versions.find(({ state }) => state === 'published') ?? versions[0];
   if (!version || (wanted && version.id !== wanted)) throw new AppError('not_found', 'There is no such version.');
 
-  const [files, lineage, covers, gallery, liked, conversation] = await Promise.all([
+  const url = modelUrl(model.id, model.name);
+  const reviewed = {
+    versionId: version.id,
+    ownerId: model.owner_id,
+    isPublished: version.state === 'published' && model.state === 'published',
+    url: `${url}?version=${version.id}`,
+    upCount: version.thumbs_up_count,
+    downCount: version.thumbs_down_count,
+  };
+  const [files, lineage, covers, gallery, liked, reviews, conversation] = await Promise.all([
     rows<FileRow>(
       em,
       `select ${FILE_COLUMNS} from model_file f where f.version_id = ? order by f.is_primary desc, f.id`,
@@ -216,11 +233,11 @@ export async function loadModelPage(
     listCovers(work, model, version.id, eyes),
     listTiles(em, eyes, { versionId: version.id }, { limit: GALLERY_SIZE }),
     isLiked(work, modelId),
+    loadReviews(work, reviewed, afterReview),
     viewer || model.comment_count > 0
       ? loadConversation(work, { kind: 'model', id: modelId }, model.owner_id)
       : { items: [], action: '' },
   ]);
-  const url = modelUrl(model.id, model.name);
   const ofElsewhere = files.filter(({ remote_url: url }) => url !== null).map(({ id }) => id);
   const copies = listCopies && ofElsewhere.length > 0 ? await listCopies(work, ofElsewhere) : null;
   const fileViews = files.map((row) =>
@@ -287,6 +304,7 @@ export async function loadModelPage(
     gallery: gallery.items,
     galleryUrl: gallery.nextCursor ? `/images?version=${version.id}` : '',
     postUrl: `/upload/images?version=${version.id}`,
+    reviews,
     conversation,
     signInUrl: `/sign-in?next=${encodeURIComponent(url)}`,
     mine,

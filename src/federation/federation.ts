@@ -22,6 +22,9 @@ import {
   postUpdated,
   reactionCreated,
   reactionRemoved,
+  reviewDeleted,
+  reviewEdited,
+  reviewWritten,
   shareCreated,
   shareRemoved,
 } from '../gallery/events.ts';
@@ -58,6 +61,7 @@ import {
   sendUndoFollow,
 } from './outbox/announce-follow.ts';
 import { announcePin } from './outbox/announce-pin.ts';
+import { announceReview } from './outbox/announce-review.ts';
 import { announceShare, announceUnshare } from './outbox/announce-share.ts';
 import { announceComment, announceReaction, announceUnlike } from './outbox/announce-talk.ts';
 import { deliverTo } from './outbox/deliver.ts';
@@ -259,6 +263,9 @@ export function openFederation(settings: FederationSettings): OpenFederation {
       comment: job('announce-comment', commentId, (work, payload) =>
         announceComment(work, federation, payload.commentId),
       ),
+      review: job('announce-review', reviewWritten.payload, (work, { reviewId }) =>
+        announceReview(work, federation, reviewId),
+      ),
       like: job('announce-like', z.object({ reactionId: z.string() }), (work, { reactionId }) =>
         announceReaction(work, federation, reactionId),
       ),
@@ -313,6 +320,7 @@ type LocalJobs = Readonly<
     | 'post'
     | 'image'
     | 'comment'
+    | 'review'
     | 'like'
     | 'unlike'
     | 'follow'
@@ -348,6 +356,7 @@ function wiringOf(local: LocalJobs): Wiring {
     on(postDeleted, local.post, post),
     on(imageRendered, local.image),
     ...[commentCreated, commentEdited, commentDeleted].map((event) => on(event, local.comment)),
+    ...[reviewWritten, reviewEdited, reviewDeleted].map((event) => on(event, local.review)),
     on(reactionCreated, local.like),
     on(reactionRemoved, local.unlike, ({ reactionId, accountId }) => ({ reactionId, accountId })),
     on(followRequested, local.follow),

@@ -6,9 +6,10 @@ import { pageRoutes } from './pages/routes.ts';
 import { pinRoutes } from './pin-routes.ts';
 import { editRoutes } from './posts/edit-routes.ts';
 import { uploadRoutes } from './posts/upload-routes.ts';
+import { reviewRoutes } from './reviews/routes.ts';
 import { talkRoutes } from './talk/routes.ts';
 
-/** Pictures: how they come in, their bytes and pages, and what people say of things. */
+/** Pictures: how they come in, their bytes and pages, and what people say and find of things. */
 export function galleryRoutes(deps: GalleryDeps): Router<State> {
   const routes = new Router<State>();
   mediaRoutes(routes);
@@ -16,6 +17,7 @@ export function galleryRoutes(deps: GalleryDeps): Router<State> {
   editRoutes(routes, deps);
   pageRoutes(routes, deps);
   talkRoutes(routes, deps);
+  reviewRoutes(routes, deps);
   pinRoutes(routes, deps);
   return routes;
 }

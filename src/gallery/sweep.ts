@@ -8,6 +8,7 @@ import { repairFigures } from './figures.ts';
 import { Comment, Post } from './model.ts';
 import { removePost } from './posts/delete.ts';
 import { dropEmptyDraft } from './posts/draft.ts';
+import { deleteReviewsOf } from './reviews/write.ts';
 import { Share, unshare } from './shares.ts';
 import { deleteComment } from './talk/comments.ts';
 import { unlike } from './talk/likes.ts';
@@ -69,6 +70,7 @@ export async function removeAccountContent(
   )) {
     await deleteComment(work, speaker, id);
   }
+  await deleteReviewsOf(work, accountId);
   const likes = await rows<{
     model_id: number | null;
     post_id: number | null;

@@ -2,9 +2,11 @@ import { Account, Follow } from '../../accounts/model.ts';
 import { Model } from '../../catalogue/model.ts';
 import { Comment, Image, Post, Reaction } from '../../gallery/model.ts';
 import { markImages, removePost } from '../../gallery/posts/delete.ts';
+import { deleteReviewsOf } from '../../gallery/reviews/write.ts';
 import { Share } from '../../gallery/shares.ts';
 import { removeComment } from '../ingest/ingest-comment.ts';
 import { removeModel } from '../ingest/ingest-model.ts';
+import { removeReview } from '../ingest/ingest-review.ts';
 import { findTarget } from '../ingest/target.ts';
 import { RemoteActor, ApObject as StoredObject, Tombstone } from '../model.ts';
 import { idOf, mayDelete, valuesOf } from '../origin.ts';
@@ -32,6 +34,7 @@ export const deleteObject: Handler = async (work, federation, { activity, actorI
     await removeAccount(work, actor);
     return 'done';
   }
+  if (await removeReview(work, uri)) return 'done';
   const target = await findTarget(em, federation.origin, uri);
   if (!target || target.isLocal) return 'not known here';
   if (target.kind === 'post') await removePost({ ...work, viewer: null }, Number(target.id));
@@ -53,6 +56,7 @@ async function removeAccount(work: InboxWork, account: Account): Promise<void> {
   }
   for (const { id } of await em.find(Model, { ...own, state: { $ne: 'deleted' } })) await removeModel(work, id);
   for (const { id } of await em.find(Comment, { author: account.id, deletedAt: null })) await removeComment(work, id);
+  await deleteReviewsOf(work, account.id);
   await em.transactional(async (inner) => {
     await inner.nativeDelete(Reaction, { account: account.id });
     await inner.nativeDelete(Share, { account: account.id });

@@ -42,6 +42,6 @@ async function requireFollowable(em: Work['em'], origin: string, uri: string | n
   } else if (named && UNFOLLOWABLE.has(named.kind)) throw new AppError('not_found', 'This cannot be followed.');
 }
 
-const UNFOLLOWABLE: ReadonlySet<string> = new Set(['post', 'image', 'version', 'comment']);
+const UNFOLLOWABLE: ReadonlySet<string> = new Set(['post', 'image', 'version', 'comment', 'review']);
 
 const neverSent = () => new AppError('forbidden', 'Nobody here asked for that.');

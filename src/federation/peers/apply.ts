@@ -1,5 +1,6 @@
 import { Model } from '../../catalogue/model.ts';
 import { relistAfterPolicy } from '../../gallery/posts/relist.ts';
+import { REVIEW_COUNT } from '../../gallery/reviews/review-count.ts';
 import { inList, rows } from '../../kit/database/sql.ts';
 import type { Work } from '../../kit/work.ts';
 import { RESTRICTION } from '../../safety/policy.ts';
@@ -49,6 +50,7 @@ async function hide({ em, jobs, now }: Task, host: string): Promise<void> {
     now(),
     host,
   );
+  await countReviewsOf(em, `select id from account where host = ?`, [host]);
   await relist({ em, jobs }, host);
 }
 
@@ -69,8 +71,19 @@ async function show({ em, jobs, now }: Task, host: string): Promise<void> {
     );
     await relistModels(em, ids);
     await rows(em, `update comment set withheld_at = null where author_id in (${inList(ids)}) returning id`, ids);
+    await countReviewsOf(em, inList(ids), ids);
   }
   await relist({ em, jobs }, host);
+}
+
+/** Reviews of those who are not active stay, and count nowhere. */
+async function countReviewsOf(em: Task['em'], authors: string, parameters: readonly (string | number)[]) {
+  await rows(
+    em,
+    `update model_version set ${REVIEW_COUNT} where id in (select version_id from review where author_id in (${authors}))
+      returning id`,
+    parameters,
+  );
 }
 
 /** A model says only in the words of its author whether it is for lists. */
