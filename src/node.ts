@@ -47,6 +47,7 @@ import { PEER_LINKS } from './federation/peers/routes.ts';
 import { findSilence } from './federation/peers/silence.ts';
 import { schedulePeerSweep } from './federation/peers/sweep.ts';
 import { federationRoutes } from './federation/routes.ts';
+import { Collection, CollectionItem } from './gallery/collections/model.ts';
 import type { FindSilence, GalleryDeps } from './gallery/deps.ts';
 import {
   Comment,
@@ -64,6 +65,7 @@ import { Pin } from './gallery/pins.ts';
 import { galleryRoutes } from './gallery/routes.ts';
 import { Share } from './gallery/shares.ts';
 import { scheduleGallerySweep } from './gallery/sweep.ts';
+import { TopicFollow } from './gallery/topics/model.ts';
 import type { Config } from './kit/config.ts';
 import { migrate } from './kit/database/migrate.ts';
 import { openDatabase } from './kit/database/open.ts';
@@ -98,6 +100,7 @@ export const ENTITIES = [
   ...[PolicyState],
   ...[Model, ModelVersion, ModelFile, Tag, ModelTag, BaseModel, Lineage, DownloadMark, Upload],
   ...[Post, Image, ImageMark, ImageRaw, ImageSize, ResourceUse, PostTag, Comment, Reaction, Mention, Pin, Share],
+  ...[Collection, CollectionItem, TopicFollow],
   ...[Generation, GenerationImage, FolderModel],
   ...FEDERATION_ENTITIES,
 ];
@@ -411,7 +414,7 @@ const CHECK_AFTER_MS = 1_000;
 const CLOSE_WITHIN_MS = 10_000;
 
 /** Inboxes prove who asks by a signature, so no cookie counts there. */
-const isCookieless = (path: string): boolean => path === '/inbox' || /^\/users\/[^/]+\/inbox$/.test(path);
+const isCookieless = (path: string): boolean => path === '/inbox' || /^\/(?:users|actors)\/[^/]+\/inbox$/.test(path);
 
 function lanesOf(processes: readonly Process[]): Lane[] {
   const lanes: Lane[] = [];

@@ -12,6 +12,7 @@ import { accessParameters, POST_AUDIENCE } from '../gallery/access.ts';
 import { isPinned } from '../gallery/pins.ts';
 import { loadShares } from '../gallery/shares.ts';
 import { type Conversation, loadConversation } from '../gallery/talk/conversation.ts';
+import { loadTopicFollow, type TopicFollowView } from '../gallery/topics/follow.ts';
 import {
   type Eyes,
   eyesOf,
@@ -67,6 +68,8 @@ export interface ModelPage {
   readonly shareCount: number;
   readonly shared: boolean;
   readonly canShare: boolean;
+  /** Null where it cannot be followed: what is not public. */
+  readonly follow: TopicFollowView | null;
   readonly likeCount: number;
   /** Null for those who may not pin it. */
   readonly pinned: boolean | null;
@@ -206,7 +209,7 @@ export async function loadModelPage(
     versions.find(({ id }) => id === wanted) ?? versions.find(({ state }) => state === 'published') ?? versions[0];
   if (!version || (wanted && version.id !== wanted)) throw new AppError('not_found', 'There is no such version.');
 
-  const [files, lineage, covers, gallery, liked, conversation] = await Promise.all([
+  const [files, lineage, covers, gallery, liked, conversation, follow] = await Promise.all([
     rows<FileRow>(
       em,
       `select ${FILE_COLUMNS} from model_file f where f.version_id = ? order by f.is_primary desc, f.id`,
@@ -219,6 +222,7 @@ export async function loadModelPage(
     viewer || model.comment_count > 0
       ? loadConversation(work, { kind: 'model', id: modelId }, model.owner_id)
       : { items: [], action: '' },
+    loadTopicFollow(em, viewer, 'model', modelId),
   ]);
   const url = modelUrl(model.id, model.name);
   const ofElsewhere = files.filter(({ remote_url: url }) => url !== null).map(({ id }) => id);
@@ -256,6 +260,7 @@ export async function loadModelPage(
     ...(await loadShares(em, work.viewer?.id ?? 0, { kind: 'model', id: model.id })),
     canShare: model.state === 'published' && isOpen(model.access_visibility),
     likeCount: model.thumbs_up_count,
+    follow,
     pinned: mine && model.listed_at != null ? await isPinned(em, model.owner_id, { kind: 'model', id: modelId }) : null,
     versions: versions.map(({ id, name }) => ({
       label: name,

@@ -52,3 +52,6 @@ export const pinChanged = defineEvent(
 export const shareCreated = defineEvent('share.created', z.object({ shareId: z.string() }));
 /** The row is gone. */
 export const shareRemoved = defineEvent('share.removed', z.object({ shareId: z.string(), accountId: z.int() }));
+
+/** Its words, its audience or what is in it changed, or it is gone: the row says which. */
+export const collectionChanged = defineEvent('collection.changed', z.object({ collectionId: z.int() }));

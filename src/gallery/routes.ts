@@ -1,5 +1,6 @@
 import Router from '@koa/router';
 import type { State } from '../kit/web/state.ts';
+import { collectionRoutes } from './collections/routes.ts';
 import type { GalleryDeps } from './deps.ts';
 import { mediaRoutes } from './images/media-routes.ts';
 import { pageRoutes } from './pages/routes.ts';
@@ -7,6 +8,7 @@ import { pinRoutes } from './pin-routes.ts';
 import { editRoutes } from './posts/edit-routes.ts';
 import { uploadRoutes } from './posts/upload-routes.ts';
 import { talkRoutes } from './talk/routes.ts';
+import { topicRoutes } from './topics/routes.ts';
 
 /** Pictures: how they come in, their bytes and pages, and what people say of things. */
 export function galleryRoutes(deps: GalleryDeps): Router<State> {
@@ -17,5 +19,7 @@ export function galleryRoutes(deps: GalleryDeps): Router<State> {
   pageRoutes(routes, deps);
   talkRoutes(routes, deps);
   pinRoutes(routes, deps);
+  collectionRoutes(routes, deps);
+  topicRoutes(routes, deps);
   return routes;
 }
