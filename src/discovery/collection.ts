@@ -22,7 +22,7 @@ export interface CollectionPage {
   readonly visibility: Collection['visibility'];
   readonly owner: ReturnType<typeof accountCard>;
   readonly mine: boolean;
-  /** What everybody sees of it. */
+  /** Of what this viewer sees. */
   readonly itemCount: number;
   /** Null where it cannot be followed. */
   readonly follow: TopicFollowView | null;
@@ -48,7 +48,7 @@ export async function loadCollectionPage(
   return {
     ...{ id, name: found.name, description: found.description, visibility: found.visibility, mine, items },
     owner: accountCard(owner),
-    itemCount: await countCollected(em, id),
+    itemCount: await countCollected(em, eyes, id),
     follow: await loadTopicFollow(em, viewer, 'collection', id),
     moreUrl: nextCursor === null ? '' : addressOf(url, { cursor: nextCursor }),
     page: {
@@ -67,8 +67,9 @@ const PAGE_LENGTH = 32;
 const PUBLIC_ITEMS = `collection_item c left join model cm on cm.id = c.model_id left join post cp on cp.id = c.post_id
   where c.collection_id = ? and coalesce(cm.listed_at, cp.listed_at) is not null`;
 
-async function countCollected(em: Work['em'], id: number): Promise<number> {
-  const [found] = await rows<{ n: unknown }>(em, `select count(*) as n from ${PUBLIC_ITEMS}`, [id]);
+async function countCollected(em: Work['em'], eyes: Eyes, id: number): Promise<number> {
+  const sql = `select count(*) as n from ${PUBLIC_ITEMS} and (coalesce(cm.level, cp.level) & ?) <> 0`;
+  const [found] = await rows<{ n: unknown }>(em, sql, [id, eyes.levels]);
   return toNumber(found?.n);
 }
 

@@ -8,6 +8,7 @@ import type { Ctx, State } from '../../kit/web/state.ts';
 import { view } from '../../kit/web/views.ts';
 import type { GalleryDeps } from '../deps.ts';
 import { loadSubject, urlOf } from '../talk/target.ts';
+import { eyesOf } from '../views.ts';
 import {
   type Collected,
   CollectionForm,
@@ -52,7 +53,7 @@ export function collectionRoutes(routes: Router<State>, { limits }: GalleryDeps)
     // what the viewer may not see is not named either
     if (thing) await loadSubject(work.em, work.viewer, thing);
     collectionsPage(ctx, {
-      collections: await listOwnCollections(work, thing),
+      collections: await listOwnCollections(work, thing, (await eyesOf(work.em, work.viewer)).levels),
       thing: thing && { ...thing, url: urlOf(thing) },
       form,
       page: { title: t(thing ? 'collections.add-to' : 'collections.title'), noindex: true },
