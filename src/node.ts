@@ -414,7 +414,8 @@ const CHECK_AFTER_MS = 1_000;
 const CLOSE_WITHIN_MS = 10_000;
 
 /** Inboxes prove who asks by a signature, so no cookie counts there. */
-const isCookieless = (path: string): boolean => path === '/inbox' || /^\/(?:users|actors)\/[^/]+\/inbox$/.test(path);
+const isCookieless = (path: string): boolean =>
+  path === '/inbox' || /^\/(?:users\/[^/]+|(?:models|collections|tags)\/[^/]+\/actor)\/inbox$/.test(path);
 
 function lanesOf(processes: readonly Process[]): Lane[] {
   const lanes: Lane[] = [];

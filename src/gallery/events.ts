@@ -53,5 +53,17 @@ export const shareCreated = defineEvent('share.created', z.object({ shareId: z.s
 /** The row is gone. */
 export const shareRemoved = defineEvent('share.removed', z.object({ shareId: z.string(), accountId: z.int() }));
 
-/** Its words, its audience or what is in it changed, or it is gone: the row says which. */
+/** A thing was put into a collection or taken out. */
+export const collectionItemChanged = defineEvent(
+  'collection.item-changed',
+  z.object({
+    collectionId: z.int(),
+    kind: z.enum(['model', 'post']),
+    targetId: z.int(),
+    isIn: z.boolean(),
+    /** Milliseconds. */
+    at: z.int(),
+  }),
+);
+/** Its words or its audience changed, or it is gone: the row says which. */
 export const collectionChanged = defineEvent('collection.changed', z.object({ collectionId: z.int() }));

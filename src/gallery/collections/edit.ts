@@ -4,7 +4,7 @@ import { AppError } from '../../kit/errors.ts';
 import { record } from '../../kit/events/events.ts';
 import { newId } from '../../kit/ids.ts';
 import type { Viewer, Work } from '../../kit/work.ts';
-import { collectionChanged } from '../events.ts';
+import { collectionChanged, collectionItemChanged } from '../events.ts';
 import { assertNoBlock, loadSubject } from '../talk/target.ts';
 import { COLLECTION_VISIBILITIES, Collection, CollectionItem } from './model.ts';
 
@@ -68,6 +68,12 @@ export async function editCollection(
 /** Takes it away at once: what was in it stays where it is. */
 export async function deleteCollection({ em, viewer, now }: Task, id: number): Promise<void> {
   const collection = await loadOwnCollection({ em, viewer }, id);
+  await endCollection({ em, now }, collection);
+}
+
+/** The row stays as a mark. Flushes. */
+export async function endCollection({ em, now }: Pick<Work, 'em' | 'now'>, collection: Collection): Promise<void> {
+  const { id } = collection;
   Object.assign(collection, { name: '', description: '', deletedAt: now(), updatedAt: now() });
   await em.nativeDelete(CollectionItem, { collection: id });
   record(em, collectionChanged, { collectionId: id });
@@ -95,7 +101,7 @@ export async function collect({ em, viewer, now }: Task, collectionId: number, t
        on conflict do nothing returning id`,
       [newId(), collectionId, thing.id, now()],
     );
-    if (made) await touch(tx, collectionId, now());
+    if (made) await touch(tx, collectionId, thing, true, now());
   });
 }
 
@@ -104,12 +110,18 @@ export async function uncollect({ em, viewer, now }: Task, collectionId: number,
   await loadOwnCollection({ em, viewer }, collectionId);
   await em.transactional(async (tx) => {
     const gone = await tx.nativeDelete(CollectionItem, { collection: collectionId, [thing.kind]: thing.id });
-    if (gone > 0) await touch(tx, collectionId, now());
+    if (gone > 0) await touch(tx, collectionId, thing, false, now());
   });
 }
 
-async function touch(tx: Work['em'], collectionId: number, at: Date): Promise<void> {
+async function touch(
+  tx: Work['em'],
+  collectionId: number,
+  { kind, id }: Collected,
+  isIn: boolean,
+  at: Date,
+): Promise<void> {
   await tx.nativeUpdate(Collection, { id: collectionId }, { updatedAt: at });
-  record(tx, collectionChanged, { collectionId });
+  record(tx, collectionItemChanged, { collectionId, kind, targetId: id, isIn, at: at.getTime() });
   await tx.flush();
 }

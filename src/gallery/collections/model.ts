@@ -17,6 +17,10 @@ export const Collection = defineEntity({
     /** Markdown. */
     description: p.text().default(''),
     visibility: p.enum([...COLLECTION_VISIBILITIES]).default('public'),
+    /** Of one of another node. */
+    uri: p.string().length(2048).nullable().unique(),
+    /** The actor there that tells of it, for those who follow it. */
+    feedUri: p.string().length(2048).nullable(),
     createdAt: p.datetime(),
     updatedAt: p.datetime(),
     /** The row stays as a mark, so that peers hear that it is gone. */

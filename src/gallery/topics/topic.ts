@@ -55,7 +55,7 @@ async function findModel(em: EntityManager, id: number): Promise<Topic | null> {
 async function findCollection(em: EntityManager, id: number): Promise<Topic | null> {
   const found = await em.findOne(
     Collection,
-    { id, visibility: 'public', deletedAt: null, owner: { state: 'active' } },
+    { id, uri: null, visibility: 'public', deletedAt: null, owner: { state: 'active' } },
     { refresh: true },
   );
   if (!found) return null;

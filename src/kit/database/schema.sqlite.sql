@@ -12,8 +12,9 @@ create table `block` (`id` text not null, `account_id` integer not null, `target
 create index `block_account_id_index` on `block` (`account_id`);
 create index `block_target_id_index` on `block` (`target_id`);
 create unique index `block_account_id_target_id_unique` on `block` (`account_id`, `target_id`);
-create table `collection` (`id` integer not null primary key autoincrement, `owner_id` integer not null, `name` text not null, `description` text not null default '', `visibility` text check (`visibility` in ('public', 'unlisted', 'private')) not null default 'public', `created_at` datetime not null, `updated_at` datetime not null, `deleted_at` datetime null, constraint `collection_owner_id_foreign` foreign key(`owner_id`) references `account`(`id`) on delete cascade on update cascade);
+create table `collection` (`id` integer not null primary key autoincrement, `owner_id` integer not null, `name` text not null, `description` text not null default '', `visibility` text check (`visibility` in ('public', 'unlisted', 'private')) not null default 'public', `uri` text null, `feed_uri` text null, `created_at` datetime not null, `updated_at` datetime not null, `deleted_at` datetime null, constraint `collection_owner_id_foreign` foreign key(`owner_id`) references `account`(`id`) on delete cascade on update cascade);
 create index `collection_owner_id_index` on `collection` (`owner_id`);
+create unique index `collection_uri_unique` on `collection` (`uri`);
 create index `collection_owner_id_updated_at_index` on `collection` (`owner_id`, `updated_at`);
 create table `credential` (`id` text not null, `account_id` integer not null, `kind` text check (`kind` in ('password', 'totp', 'passkey', 'recovery')) not null, `secret` text not null, `label` text not null default '', `external_id` text null, `transports` json not null, `counter` bigint not null default 0, `confirmed_at` datetime null, `used_at` datetime null, `created_at` datetime not null, constraint `credential_account_id_foreign` foreign key(`account_id`) references `account`(`id`) on update cascade, primary key (`id`));
 create index `credential_account_id_index` on `credential` (`account_id`);
