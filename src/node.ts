@@ -49,6 +49,7 @@ import { PEER_LINKS } from './federation/peers/routes.ts';
 import { findSilence } from './federation/peers/silence.ts';
 import { schedulePeerSweep } from './federation/peers/sweep.ts';
 import { federationRoutes } from './federation/routes.ts';
+import { Collection, CollectionItem } from './gallery/collections/model.ts';
 import type { FindSilence, GalleryDeps } from './gallery/deps.ts';
 import {
   Comment,
@@ -67,6 +68,7 @@ import { Review } from './gallery/reviews/model.ts';
 import { galleryRoutes } from './gallery/routes.ts';
 import { Share } from './gallery/shares.ts';
 import { scheduleGallerySweep } from './gallery/sweep.ts';
+import { TopicFollow } from './gallery/topics/model.ts';
 import type { Config } from './kit/config.ts';
 import { migrate } from './kit/database/migrate.ts';
 import { openDatabase } from './kit/database/open.ts';
@@ -100,21 +102,9 @@ export const ENTITIES = [
   ...[Account, Follow, Block, Login, Credential, Session, ApiToken, OneTimeToken, Invite, OutboxMail],
   ...[PolicyState],
   ...[Model, ModelVersion, ModelFile, Tag, ModelTag, BaseModel, Lineage, DownloadMark, Upload],
-  ...[
-    Post,
-    Image,
-    ImageMark,
-    ImageRaw,
-    ImageSize,
-    ResourceUse,
-    PostTag,
-    Comment,
-    Reaction,
-    Review,
-    Mention,
-    Pin,
-    Share,
-  ],
+  ...[Post, Image, ImageMark, ImageRaw, ImageSize, ResourceUse, PostTag, Comment, Reaction],
+  ...[Review, Mention, Pin, Share],
+  ...[Collection, CollectionItem, TopicFollow],
   ...[Generation, GenerationImage, FolderModel],
   ...FEDERATION_ENTITIES,
 ];
@@ -430,7 +420,8 @@ const CHECK_AFTER_MS = 1_000;
 const CLOSE_WITHIN_MS = 10_000;
 
 /** Inboxes prove who asks by a signature, so no cookie counts there. */
-const isCookieless = (path: string): boolean => path === '/inbox' || /^\/users\/[^/]+\/inbox$/.test(path);
+const isCookieless = (path: string): boolean =>
+  path === '/inbox' || /^\/(?:users\/[^/]+|(?:models|collections|tags)\/[^/]+\/actor)\/inbox$/.test(path);
 
 function lanesOf(processes: readonly Process[]): Lane[] {
   const lanes: Lane[] = [];

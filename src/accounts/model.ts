@@ -38,6 +38,8 @@ export const Account = defineEntity({
     isLocked: p.boolean().default(false),
     /** Everybody may read who follows this person and whom they follow; else only how many. */
     isNetworkShown: p.boolean().default(false),
+    /** What an actor of another node tells of, where it is no person: see gallery/topics. */
+    topic: p.enum(['model', 'collection', 'tag']).nullable(),
     /** The actor id of a remote account. */
     uri: p.string().length(2048).nullable().unique(),
     /** The profile page of a remote account. */

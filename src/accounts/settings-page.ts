@@ -12,6 +12,7 @@ const TABS = [
   ['browsing', 'eye'],
   ['people', 'users'],
   ['moving', 'external-link'],
+  ['following', 'bell'],
   ['data', 'hard-drive'],
 ] as const;
 type Tab = (typeof TABS)[number][0];

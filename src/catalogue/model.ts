@@ -72,6 +72,8 @@ export const Model = defineEntity({
     claimedLikeCount: p.integer().nullable(),
     uri: p.string().length(2048).nullable().unique(),
     url: p.string().length(2048).nullable(),
+    /** The actor that tells of a model of another node, for those who follow it. */
+    feedUri: p.string().length(2048).nullable(),
     createdAt: p.datetime(),
     updatedAt: p.datetime(),
   },

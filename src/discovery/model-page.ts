@@ -13,6 +13,7 @@ import { isPinned } from '../gallery/pins.ts';
 import { loadReviews, type Reviews } from '../gallery/reviews/list.ts';
 import { loadShares } from '../gallery/shares.ts';
 import { type Conversation, loadConversation } from '../gallery/talk/conversation.ts';
+import { loadTopicFollow, type TopicFollowView } from '../gallery/topics/follow.ts';
 import {
   type Eyes,
   eyesOf,
@@ -72,6 +73,8 @@ export interface ModelPage {
   readonly shareCount: number;
   readonly shared: boolean;
   readonly canShare: boolean;
+  /** Null where it cannot be followed: what is not public. */
+  readonly follow: TopicFollowView | null;
   readonly likeCount: number;
   /** Null for those who may not pin it. */
   readonly pinned: boolean | null;
@@ -223,7 +226,7 @@ export async function loadModelPage(
     upCount: version.thumbs_up_count,
     downCount: version.thumbs_down_count,
   };
-  const [files, lineage, covers, gallery, liked, reviews, conversation] = await Promise.all([
+  const [files, lineage, covers, gallery, liked, reviews, conversation, follow] = await Promise.all([
     rows<FileRow>(
       em,
       `select ${FILE_COLUMNS} from model_file f where f.version_id = ? order by f.is_primary desc, f.id`,
@@ -237,6 +240,7 @@ export async function loadModelPage(
     viewer || model.comment_count > 0
       ? loadConversation(work, { kind: 'model', id: modelId }, model.owner_id)
       : { items: [], action: '' },
+    loadTopicFollow(em, viewer, 'model', modelId),
   ]);
   const ofElsewhere = files.filter(({ remote_url: url }) => url !== null).map(({ id }) => id);
   const copies = listCopies && ofElsewhere.length > 0 ? await listCopies(work, ofElsewhere) : null;
@@ -273,6 +277,7 @@ export async function loadModelPage(
     ...(await loadShares(em, work.viewer?.id ?? 0, { kind: 'model', id: model.id })),
     canShare: model.state === 'published' && isOpen(model.access_visibility),
     likeCount: model.thumbs_up_count,
+    follow,
     pinned: mine && model.listed_at != null ? await isPinned(em, model.owner_id, { kind: 'model', id: modelId }) : null,
     versions: versions.map(({ id, name }) => ({
       label: name,

@@ -5,6 +5,7 @@ import type { RateLimits } from '../kit/web/rate-limit.ts';
 import type { State } from '../kit/web/state.ts';
 import { view } from '../kit/web/views.ts';
 import type { ModelCardView, TileView } from './cards.ts';
+import { type CollectionPage, CollectionQuery, loadCollectionPage } from './collection.ts';
 import type { ListCopies } from './model-files.ts';
 import { loadModelPage, loadVersionUrl, type ModelPage, ModelQuery } from './model-page.ts';
 import {
@@ -25,11 +26,18 @@ import { type LookUp, loadSearchPage, type SearchPage, SearchQuery } from './sea
 
 const homePage = view<HomePage>('discovery/home');
 const modelsPage = view<ListPage<ModelCardView>>('discovery/models');
-const modelPage = view<ModelPage & Silent>('discovery/model');
+const modelPage = view<ModelPage & Silent & Federates>('discovery/model');
 const imagesPage = view<ListPage<TileView>>('discovery/images');
 const searchPage = view<SearchPage>('discovery/search');
 const profilePage = view<ProfilePage & Silent>('discovery/profile');
-const tagPage = view<TagPage>('discovery/tag');
+const tagPage = view<TagPage & Federates>('discovery/tag');
+
+const collectionPage = view<CollectionPage & Federates>('discovery/collection');
+
+/** Whether people of other servers can follow what is here. */
+interface Federates {
+  readonly federates: boolean;
+}
 
 interface Silent {
   readonly silence: PeerSilence | null;
@@ -48,6 +56,7 @@ const SEARCHES = { name: 'search', max: 120, perMs: 60_000 };
 /** Lists that anyone may read; what each sees depends on their ratings. */
 export function discoveryRoutes({ limits, lookUp, listCopies, findSilence }: DiscoveryDeps): Router<State> {
   const routes = new Router<State>();
+  const federates = lookUp !== null;
   routes.get('/', async (ctx) => {
     homePage(ctx, await loadHomePage(ctx.state.work, readQuery(ctx, FeedQuery)));
   });
@@ -57,7 +66,7 @@ export function discoveryRoutes({ limits, lookUp, listCopies, findSilence }: Dis
   // federation answers the same address as JSON, before this
   routes.get('/models/:id{/:slug}', async (ctx) => {
     const model = await loadModelPage(ctx.state.work, idParam(ctx), readQuery(ctx, ModelQuery), listCopies);
-    modelPage(ctx, { ...model, silence: await findSilence(ctx.state.work, model.owner.host) });
+    modelPage(ctx, { ...model, federates, silence: await findSilence(ctx.state.work, model.owner.host) });
   });
   routes.get('/versions/:id', async (ctx) => {
     ctx.redirect(await loadVersionUrl(ctx.state.work, idParam(ctx)));
@@ -66,7 +75,14 @@ export function discoveryRoutes({ limits, lookUp, listCopies, findSilence }: Dis
     imagesPage(ctx, await loadImagesPage(ctx.state.work, readQuery(ctx, ImagesQuery)));
   });
   routes.get('/tags/:tag', async (ctx) => {
-    tagPage(ctx, await loadTagPage(ctx.state.work, ctx.params.tag ?? '', readQuery(ctx, TagQuery)));
+    const props = await loadTagPage(ctx.state.work, ctx.params.tag ?? '', readQuery(ctx, TagQuery));
+    tagPage(ctx, { ...props, federates });
+  });
+  routes.get('/collections/:id', async (ctx, next) => {
+    // the forms of collections stand beside them
+    if (!/^\d+$/.test(ctx.params.id ?? '')) return next();
+    const props = await loadCollectionPage(ctx.state.work, idParam(ctx), readQuery(ctx, CollectionQuery));
+    collectionPage(ctx, { ...props, federates });
   });
   routes.get('/search', async (ctx) => {
     limits.take(ctx, SEARCHES);

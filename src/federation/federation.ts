@@ -11,6 +11,8 @@ import {
 import { Account } from '../accounts/model.ts';
 import { modelDeleted, modelPublished, modelUnpublished, modelUpdated, versionPublished } from '../catalogue/events.ts';
 import {
+  collectionChanged,
+  collectionItemChanged,
   commentCreated,
   commentDeleted,
   commentEdited,
@@ -69,6 +71,7 @@ import { applyPolicy } from './peers/apply.ts';
 import { endPolicy } from './peers/decide.ts';
 import { askPeer } from './peers/software.ts';
 import { sweepPeers } from './peers/sweep.ts';
+import { tellOfImage, tellOfItem, tellOfThing, tellOfTopic, tellOfVersion } from './topics/tell.ts';
 
 export interface OpenFederation extends Federation {
   readonly jobList: readonly JobDefinition[];
@@ -288,6 +291,23 @@ export function openFederation(settings: FederationSettings): OpenFederation {
       unshare: job('announce-unshare', z.object({ shareId: z.string(), accountId: z.int() }), (work, payload) =>
         announceUnshare(work, federation, payload),
       ),
+      tellThing: job('tell-of-thing', z.object({ kind: z.enum(['model', 'post']), id: z.int() }), (work, payload) =>
+        tellOfThing(work, federation, payload),
+      ),
+      tellImage: job('tell-of-image', z.object({ imageId: z.int() }), (work, { imageId }) =>
+        tellOfImage(work, federation, imageId),
+      ),
+      tellVersion: job('tell-of-version', z.object({ modelId: z.int(), versionId: z.int() }), (work, payload) =>
+        tellOfVersion(work, federation, payload),
+      ),
+      tellItem: job('tell-of-item', collectionItemChanged.payload, (work, payload) =>
+        tellOfItem(work, federation, payload),
+      ),
+      tellTopic: job(
+        'tell-of-topic',
+        z.object({ kind: z.enum(['model', 'collection']), id: z.int() }),
+        (work, payload) => tellOfTopic(work, federation, payload),
+      ),
       planCopies: job('plan-copies', z.object({ modelId: z.int() }), (work, payload) =>
         planCopies(work, federation, payload),
       ),
@@ -333,6 +353,11 @@ type LocalJobs = Readonly<
     | 'pin'
     | 'share'
     | 'unshare'
+    | 'tellThing'
+    | 'tellVersion'
+    | 'tellImage'
+    | 'tellItem'
+    | 'tellTopic'
     | 'askBackfill'
     | 'planCopies'
     | 'planCopiesOf'
@@ -345,6 +370,7 @@ type LocalJobs = Readonly<
 function wiringOf(local: LocalJobs): Wiring {
   const model = ({ modelId }: { modelId: number }) => ({ modelId });
   const post = ({ postId }: { postId: number }) => ({ postId });
+  const thingOfPost = ({ postId }: { postId: number }) => ({ kind: 'post' as const, id: postId });
   return [
     ...[modelPublished, modelUpdated, modelUnpublished, modelDeleted].map((event) => on(event, local.model, model)),
     on(versionPublished, local.model, model),
@@ -355,6 +381,16 @@ function wiringOf(local: LocalJobs): Wiring {
     ...[postPublished, postUpdated, postUnpublished].map((event) => on(event, local.post, post)),
     on(postDeleted, local.post, post),
     on(imageRendered, local.image),
+    ...[modelPublished, modelUpdated, modelUnpublished, modelDeleted].flatMap((event) => [
+      on(event, local.tellThing, ({ modelId: id }) => ({ kind: 'model' as const, id })),
+      on(event, local.tellTopic, ({ modelId: id }) => ({ kind: 'model' as const, id })),
+    ]),
+    on(versionPublished, local.tellVersion, ({ modelId, versionId }) => ({ modelId, versionId })),
+    ...[postPublished, postUpdated, postUnpublished].map((event) => on(event, local.tellThing, thingOfPost)),
+    on(postDeleted, local.tellThing, thingOfPost),
+    on(imageRendered, local.tellImage),
+    on(collectionItemChanged, local.tellItem),
+    on(collectionChanged, local.tellTopic, ({ collectionId: id }) => ({ kind: 'collection' as const, id })),
     ...[commentCreated, commentEdited, commentDeleted].map((event) => on(event, local.comment)),
     ...[reviewWritten, reviewEdited, reviewDeleted].map((event) => on(event, local.review)),
     on(reactionCreated, local.like),

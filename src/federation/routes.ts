@@ -24,6 +24,7 @@ import { reviewRoutes } from './pages/review-routes.ts';
 import { threadRoutes } from './pages/thread-routes.ts';
 import { visitRoutes } from './pages/visit-routes.ts';
 import { peersRoutes } from './peers/routes.ts';
+import { TOPIC_FOLDERS, topicActorRoutes } from './topics/routes.ts';
 
 /** All that peers ask for. They stand before the pages, which share their addresses. */
 export function federationRoutes(federation: Federation, adminLinks: readonly AdminLink[]): Router<State>[] {
@@ -52,6 +53,10 @@ export function federationRoutes(federation: Federation, adminLinks: readonly Ad
     ctx.set('Allow', 'POST');
     ctx.body = { error: 'Only POST is answered here.' };
   };
+  for (const folder of TOPIC_FOLDERS) {
+    inboxes.post(`${folder}/inbox`, anyone, (ctx) => post(ctx, null));
+    inboxes.all(`${folder}/inbox`, anyone, notHere);
+  }
   inboxes.all('/inbox', anyone, notHere);
   inboxes.all('/users/:name/inbox', anyone, notHere);
 
@@ -59,6 +64,7 @@ export function federationRoutes(federation: Federation, adminLinks: readonly Ad
     all,
     inboxes,
     discoveryOfPeers(federation),
+    topicActorRoutes(federation, door),
     collectionRoutes(federation, door),
     threadRoutes(federation, door),
     objectRoutes(federation, door),

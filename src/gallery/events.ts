@@ -59,3 +59,18 @@ export const pinChanged = defineEvent(
 export const shareCreated = defineEvent('share.created', z.object({ shareId: z.string() }));
 /** The row is gone. */
 export const shareRemoved = defineEvent('share.removed', z.object({ shareId: z.string(), accountId: z.int() }));
+
+/** A thing was put into a collection or taken out. */
+export const collectionItemChanged = defineEvent(
+  'collection.item-changed',
+  z.object({
+    collectionId: z.int(),
+    kind: z.enum(['model', 'post']),
+    targetId: z.int(),
+    isIn: z.boolean(),
+    /** Milliseconds. */
+    at: z.int(),
+  }),
+);
+/** Its words or its audience changed, or it is gone: the row says which. */
+export const collectionChanged = defineEvent('collection.changed', z.object({ collectionId: z.int() }));

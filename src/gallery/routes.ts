@@ -1,5 +1,6 @@
 import Router from '@koa/router';
 import type { State } from '../kit/web/state.ts';
+import { collectionRoutes } from './collections/routes.ts';
 import type { GalleryDeps } from './deps.ts';
 import { mediaRoutes } from './images/media-routes.ts';
 import { pageRoutes } from './pages/routes.ts';
@@ -8,6 +9,7 @@ import { editRoutes } from './posts/edit-routes.ts';
 import { uploadRoutes } from './posts/upload-routes.ts';
 import { reviewRoutes } from './reviews/routes.ts';
 import { talkRoutes } from './talk/routes.ts';
+import { topicRoutes } from './topics/routes.ts';
 
 /** Pictures: how they come in, their bytes and pages, and what people say and find of things. */
 export function galleryRoutes(deps: GalleryDeps): Router<State> {
@@ -19,5 +21,7 @@ export function galleryRoutes(deps: GalleryDeps): Router<State> {
   talkRoutes(routes, deps);
   reviewRoutes(routes, deps);
   pinRoutes(routes, deps);
+  collectionRoutes(routes, deps);
+  topicRoutes(routes, deps);
   return routes;
 }

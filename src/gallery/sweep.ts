@@ -4,6 +4,8 @@ import { defineJob } from '../kit/queue/define.ts';
 import { Job } from '../kit/queue/job.ts';
 import type { Work } from '../kit/work.ts';
 import type { Target } from './access.ts';
+import { endCollection } from './collections/edit.ts';
+import { Collection } from './collections/model.ts';
 import { repairFigures } from './figures.ts';
 import { Comment, Post } from './model.ts';
 import { removePost } from './posts/delete.ts';
@@ -71,6 +73,9 @@ export async function removeAccountContent(
     await deleteComment(work, speaker, id);
   }
   await deleteReviewsOf(work, accountId);
+  for (const collection of await em.find(Collection, { owner: accountId, deletedAt: null })) {
+    await endCollection(work, collection);
+  }
   const likes = await rows<{
     model_id: number | null;
     post_id: number | null;

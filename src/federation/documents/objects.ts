@@ -13,6 +13,7 @@ import { isNarrower } from '../../safety/audience.ts';
 import { RESTRICTION } from '../../safety/policy.ts';
 import { actorUri, objectUri } from '../addresses.ts';
 import type { Federation } from '../deps.ts';
+import { topicActorUri } from '../topics/addresses.ts';
 import { talkFields } from '../vocabulary/collection.ts';
 import { type Document, withContext } from '../vocabulary/context.ts';
 import { detailsField, type Parent } from '../vocabulary/details.ts';
@@ -70,6 +71,7 @@ export async function modelDocument({ origin, host }: Site, em: EntityManager, m
       shareCount: await countShares(em, { kind: 'model', id: model.id }),
       title: model.name,
       downloadCount: model.downloadCount,
+      feedUri: model.isLocal && model.listedAt != null ? topicActorUri(origin, { url: `/models/${model.id}` }) : null,
       previews,
       modelType: model.type,
       licenseId: model.licenseId === '' ? null : model.licenseId,

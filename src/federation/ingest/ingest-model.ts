@@ -78,6 +78,7 @@ function factsOf(told: RemoteModel, description: string | null, now: Date) {
     level: told.rating & 31 || 2,
     url: told.url,
     claimedDownloadCount: told.claimedDownloadCount,
+    feedUri: told.feedUri,
     claimedLikeCount: told.likeCount,
     licenseId: told.licenseId ?? '',
     allowCommercialUse: COMMERCIAL_USES.filter((use) => commercialUse.includes(use)),

@@ -81,7 +81,8 @@ export class Postman {
     );
     if (!item) return null;
     try {
-      return { body: Buffer.from(item.document), key: await loadSigningKey(this.#federation, em, item.actor_id) };
+      const key = await loadSigningKey(this.#federation, em, item.actor_id);
+      return { body: Buffer.from(item.document), key: { ...key, keyId: `${speakerOf(item.document)}#main-key` } };
     } catch (error) {
       // the account is gone with its keys: nobody can say this any more
       if (error instanceof AppError && error.kind === 'not_found') return null;
@@ -89,6 +90,9 @@ export class Postman {
     }
   }
 }
+
+/** The node's key signs for the actors of topics too, each under an id of its own. */
+const speakerOf = (document: string): string => String((JSON.parse(document) as { actor: unknown }).actor);
 
 function judge(status: number, retryAfter: string | undefined, now: Date, scheme: Scheme, ms: number): Knocked {
   if (status >= 200 && status < 300) return { kind: 'taken', scheme, ms };

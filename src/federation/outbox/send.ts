@@ -1,4 +1,5 @@
 import type { EntityManager } from '@mikro-orm/core';
+import type { TopicKind } from '../../gallery/topics/model.ts';
 import { inList, rows } from '../../kit/database/sql.ts';
 import { newId } from '../../kit/ids.ts';
 import type { Work } from '../../kit/work.ts';
@@ -12,6 +13,8 @@ export interface Recipients {
   /** Accounts whose followers get it. */
   readonly followersOf?: readonly number[];
   readonly accountIds?: readonly number[];
+  /** Those who follow a model, collection or tag, but for those across a block from one of `apartFrom`. */
+  readonly topic?: { readonly kind: TopicKind; readonly id: number; readonly apartFrom: readonly number[] };
   /** Servers of these are left out. */
   readonly except?: {
     readonly followersOf: readonly number[];
@@ -70,6 +73,14 @@ export async function send(
 /** Our namespace stands in the context of every document of our kind, actors too. */
 const SPEAKS_OURS = `and cast(r.document as text) like '%urn:tessera:ns:%'`;
 
+/** Takes the topic's id, then twice those apart. */
+const topicFollowers = ({ kind, apartFrom }: NonNullable<Recipients['topic']>): string => {
+  const apart = inList(apartFrom);
+  return `select t.follower_id from topic_follow t where t.${kind}_id = ? and not exists (select 1 from block b
+    where b.kind = 'block' and ((b.account_id = t.follower_id and b.target_id in (${apart}))
+      or (b.target_id = t.follower_id and b.account_id in (${apart}))))`;
+};
+
 const CHUNK = 500;
 const hostOf = (uri: string): string => new URL(uri).host;
 
@@ -103,19 +114,26 @@ async function loadPeers(em: EntityManager, hosts: readonly string[]): Promise<M
 async function listInboxes(
   em: EntityManager,
   federation: Federation,
-  { followersOf = [], accountIds = [], except }: Recipients,
+  { followersOf = [], accountIds = [], topic, except }: Recipients,
 ): Promise<string[]> {
-  const find = (one: { followersOf: readonly number[]; accountIds: readonly number[] }, condition = '') =>
+  const find = (
+    one: { followersOf: readonly number[]; accountIds: readonly number[] } & Pick<Recipients, 'topic'>,
+    condition = '',
+  ) =>
     rows<{ inbox: string }>(
       em,
       `select distinct coalesce(r.shared_inbox_uri, r.inbox_uri) as inbox from remote_actor r join account a on a.id = r.account_id
        where a.state = 'active' and (a.id in (${inList(one.accountIds)})
          or a.id in (select f.follower_id from follow f where f.state = 'accepted'
-           and f.target_id in (${inList(one.followersOf)}))) ${condition}`,
-      [...one.accountIds, ...one.followersOf],
+           and f.target_id in (${inList(one.followersOf)}))
+         ${one.topic ? `or a.id in (${topicFollowers(one.topic)})` : ''}) ${condition}`,
+      [
+        ...[...one.accountIds, ...one.followersOf],
+        ...(one.topic ? [one.topic.id, ...one.topic.apartFrom, ...one.topic.apartFrom] : []),
+      ],
     );
   const kept = except ? await find(except, except.ofOurKind ? SPEAKS_OURS : '') : [];
-  const found = (await find({ followersOf, accountIds })).filter(
+  const found = (await find({ followersOf, accountIds, ...(topic ? { topic } : {}) })).filter(
     ({ inbox }) => !kept.some((one) => one.inbox === inbox),
   );
   const isAllowed = await loadHostFilter(federation, em);

@@ -7,8 +7,8 @@ import { booleanOf, htmlOf, linkOf, objectsOf, stringsOf, textOf, timeOf, uriOf 
 export interface AccountView {
   /** The actor's id; `#main-key` and `#ed25519-key` are its keys. */
   readonly uri: string;
-  /** `Application` is the node itself. */
-  readonly type: 'Person' | 'Organization' | 'Application';
+  /** `Application` is the node itself; `Service` and `Group` tell of a model, a collection or a tag. */
+  readonly type: 'Person' | 'Organization' | 'Application' | 'Service' | 'Group';
   /** The part before the host in `@name@host`. */
   readonly name: string;
   readonly displayName: string;
@@ -42,11 +42,11 @@ interface PictureLink {
 
 export function buildAccount(view: AccountView): Document {
   const { uri } = view;
-  const isPerson = view.type !== 'Application';
+  const isPerson = view.type === 'Person' || view.type === 'Organization';
   return withContext({
     id: uri,
     // Mastodon shows Organization too, but some show only Person; the real type is said by `kind`.
-    type: isPerson ? 'Person' : 'Application',
+    type: isPerson ? 'Person' : view.type,
     ...(view.type === 'Organization' ? { kind: 'Organization' } : {}),
     ...(isPerson ? { 'f3di:concreteType': 'Creator' } : {}),
     preferredUsername: view.name,

@@ -41,6 +41,8 @@ export const CONTEXT = [
     interactingObject: { '@id': 'gts:interactingObject', '@type': '@id' },
     interactionTarget: { '@id': 'gts:interactionTarget', '@type': '@id' },
     kind: 'tessera:kind',
+    feed: { '@id': 'tessera:feed', '@type': '@id' },
+    topic: { '@id': 'tessera:topic', '@type': '@id' },
     model: 'tessera:model',
     modelType: 'tessera:modelType',
     baseModel: 'tessera:baseModel',

@@ -15,7 +15,7 @@ import {
 } from './details.ts';
 import { type NoteView, noteFields, parseNote, type ReadingOptions, type RemoteNote } from './note.ts';
 import { buildPicture, Hashes, type PictureView, readDigest, readRating } from './picture.ts';
-import { htmlOf, integerOf, jsonOf, linkOf, objectsOf, stringsOf, textOf, timeOf, totalOf } from './read.ts';
+import { htmlOf, integerOf, jsonOf, linkOf, objectsOf, stringsOf, textOf, timeOf, totalOf, uriOf } from './read.ts';
 
 /** A model is a Note that every server can show, with a `model` block beside it that servers of our kind read. */
 export interface ModelView extends NoteView {
@@ -29,6 +29,8 @@ export interface ModelView extends NoteView {
   readonly permissions: Permissions;
   readonly versions: readonly VersionView[];
   readonly downloadCount?: number;
+  /** The actor that tells of new versions; only of what is public. */
+  readonly feedUri?: string | null;
   readonly details?: ModelDetails | null;
 }
 
@@ -73,6 +75,7 @@ export function buildModel(view: ModelView): Document {
   return {
     ...noteFields(view, 'Model'),
     name: view.title,
+    ...(view.feedUri == null ? {} : { feed: view.feedUri }),
     attachment: view.previews.slice(0, MOST_PREVIEWS).map((one) => buildPicture(one, 'Document')),
     model: {
       type: 'tessera:Model',
@@ -123,6 +126,8 @@ export interface RemoteModel extends RemoteNote {
   readonly versions: readonly VersionView[];
   /** As its home counts; a claim. */
   readonly claimedDownloadCount: number | null;
+  /** The actor that tells of it, on its own host. */
+  readonly feedUri: string | null;
   readonly details?: ModelDetails;
 }
 
@@ -138,11 +143,17 @@ export function parseModel(object: ApObject, options: ReadingOptions): RemoteMod
     modelType,
     rating: readRating(model) ?? note.rating,
     licenseId: textOf(model, 'licenseId', 80),
+    feedUri: ownFeed(object, note.uri, options.ownOrigin),
     permissions: jsonOf(model, 'permissions', Permissions) ?? {},
     claimedDownloadCount: totalOf(model, 'downloads'),
     ...readModelDetails(model),
     versions: objectsOf(model, 'versions', MOST_VERSIONS).flatMap((one) => readVersion(one, note.uri, options) ?? []),
   };
+}
+
+function ownFeed(object: ApObject, modelUri: string, ownOrigin: string): string | null {
+  const uri = uriOf(object, 'feed', ownOrigin);
+  return isSameOrigin(uri, modelUri, ownOrigin) ? uri : null;
 }
 
 function readVersion(version: ApObject, modelUri: string, { ownOrigin, now }: ReadingOptions): VersionView | null {
