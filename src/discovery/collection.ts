@@ -17,8 +17,10 @@ export const CollectionQuery = z.object({ cursor: z.string().max(40).optional().
 export interface CollectionPage {
   readonly id: number;
   readonly name: string;
-  /** Markdown. */
+  /** Markdown, or HTML of a peer where `originalUrl` is set. */
   readonly description: string;
+  /** Its address at home, for one of elsewhere. */
+  readonly originalUrl: string | null;
   readonly visibility: Collection['visibility'];
   readonly owner: ReturnType<typeof accountCard>;
   readonly mine: boolean;
@@ -47,6 +49,7 @@ export async function loadCollectionPage(
   const url = `/collections/${id}`;
   return {
     ...{ id, name: found.name, description: found.description, visibility: found.visibility, mine, items },
+    originalUrl: found.uri ?? null,
     owner: accountCard(owner),
     itemCount: await countCollected(em, eyes, id),
     follow: await loadTopicFollow(em, viewer, 'collection', id),
@@ -54,8 +57,8 @@ export async function loadCollectionPage(
     page: {
       title: found.name,
       canonical: url,
-      ...(found.description === '' ? {} : { description: found.description.slice(0, 200) }),
-      ...(found.visibility === 'public' ? {} : { noindex: true }),
+      ...(found.description === '' || found.uri != null ? {} : { description: found.description.slice(0, 200) }),
+      ...(found.visibility === 'public' && found.uri == null ? {} : { noindex: true }),
     },
   };
 }

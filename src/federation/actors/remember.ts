@@ -34,6 +34,7 @@ export async function rememberActor(
       name,
       displayName: Array.from(actor.displayName).slice(0, 80).join(''),
       kind: ACCOUNT_KINDS.find((kind) => kind === actor.type) ?? 'Person',
+      topic: actor.topic?.kind ?? null,
       bio: actor.summaryHtml,
       links: linksOf(actor.fields),
       isLocked: actor.approvesFollowers,

@@ -2,6 +2,7 @@ import { UniqueConstraintViolationException } from '@mikro-orm/core';
 import { Account } from '../../accounts/model.ts';
 import { Model } from '../../catalogue/model.ts';
 import { lookAt } from '../../gallery/access.ts';
+import { Collection } from '../../gallery/collections/model.ts';
 import { Post } from '../../gallery/model.ts';
 import { AppError } from '../../kit/errors.ts';
 import { registrableDomain } from '../../kit/net/budget.ts';
@@ -11,10 +12,13 @@ import { rememberActor } from '../actors/remember.ts';
 import { askWebFinger, RESOLVES } from '../actors/resolve.ts';
 import type { Federation } from '../deps.ts';
 import { WrongDocument } from '../fetch-document.ts';
+import { isCollection } from '../ingest/ingest-collection.ts';
 import { fetchNote } from '../ingest/ingest-note.ts';
 import { findTarget, type Target } from '../ingest/target.ts';
-import { ACTOR_TYPES, readLink } from '../origin.ts';
+import { ACTOR_TYPES, isSameOrigin, readLink } from '../origin.ts';
 import { isHostAllowed } from '../policy.ts';
+import { findTopicByName } from '../topics/addresses.ts';
+import { uriOf } from '../vocabulary/read.ts';
 import { withinBudget } from './budget.ts';
 import { readAddress, type WantedAddress } from './read-address.ts';
 
@@ -93,9 +97,14 @@ async function findKnown(
 ): Promise<LookedUp | null> {
   if (wanted.kind === 'handle') {
     const host = wanted.host === federation.host ? '' : wanted.host;
+    const topic = host === '' ? await findTopicByName(em, wanted.name) : null;
+    if (topic) return { found: 'own', path: topic.url };
     return accountOf(await em.findOne(Account, { host, name: wanted.name.toLowerCase(), state: 'active' }));
   }
   const { url } = wanted;
+  const collection = await em.findOne(Collection, { uri: url });
+  const feed = collection?.feedUri && accountOf(await em.findOne(Account, { uri: collection.feedUri }));
+  if (feed) return feed;
   const account = accountOf(await em.findOne(Account, { $or: [{ uri: url }, { url }], state: 'active' }));
   if (account) return account;
   const target = (await findTarget(em, federation.origin, url)) ?? (await findByPage(em, url));
@@ -190,6 +199,11 @@ async function askUrl(work: Work, federation: Federation, url: string): Promise<
   if (ACTOR_TYPES.has(type)) {
     await rememberActor(work, federation, document);
     return yes(id);
+  }
+  // a collection is followed as the actor that tells of it
+  const feedUri = isCollection(document.object) ? uriOf(document.object, 'feed', federation.origin) : null;
+  if (feedUri !== null && isSameOrigin(feedUri, id, federation.origin)) {
+    return (await findActor(work, federation, feedUri)) ? yes(feedUri) : no('not-shown');
   }
   await fetchNote(work, federation, id);
   return (await findTarget(work.em, federation.origin, id)) ? yes(id) : no('not-shown');

@@ -80,6 +80,8 @@ export function buildAccount(view: AccountView): Document {
 export interface RemoteAccount extends Omit<AccountView, 'type' | 'rsaPublicPem' | 'ed25519PublicMultibase' | 'url'> {
   readonly type: string;
   readonly url: string;
+  /** What an actor tells of that is no person, on its own host. */
+  readonly topic: { readonly kind: 'model' | 'collection' | 'tag'; readonly uri: string } | null;
 }
 
 /** Throws `malformed` when it is no actor that can be spoken to. Addresses on other hosts are dropped (O27). */
@@ -98,6 +100,7 @@ export function parseAccount(actor: ApObject, ownOrigin: string, now: Date): Rem
   return {
     uri: id,
     type,
+    topic: readTopic(actor, type, own(uriOf(actor, 'topic', ownOrigin))),
     name,
     displayName: textOf(actor, 'name', 120) ?? name,
     summaryHtml: htmlOf(actor, 'summary', 20_000),
@@ -121,6 +124,13 @@ export function parseAccount(actor: ApObject, ownOrigin: string, now: Date): Rem
     movedTo: uriOf(actor, 'movedTo', ownOrigin),
     createdAt: timeOf(actor, 'published', now),
   };
+}
+
+const TOPICS = { Model: 'model', Collection: 'collection', Tag: 'tag' } as const;
+
+function readTopic(actor: ApObject, type: string, uri: string | null): RemoteAccount['topic'] {
+  const kind = TOPICS[textOf(actor, 'kind', 20) as keyof typeof TOPICS];
+  return kind === undefined || uri === null || (type !== 'Service' && type !== 'Group') ? null : { kind, uri };
 }
 
 function readPicture(object: ApObject, key: string): PictureLink | null {

@@ -5,6 +5,7 @@ import { rows } from '../../kit/database/sql.ts';
 import { AppError } from '../../kit/errors.ts';
 import { newId } from '../../kit/ids.ts';
 import type { Viewer, Work } from '../../kit/work.ts';
+import { Collection } from '../collections/model.ts';
 import { TopicFollow, type TopicKind } from './model.ts';
 import { countTopicFollowers, findTopic, findTopicFollow, type Topic } from './topic.ts';
 
@@ -73,7 +74,7 @@ export async function loadTopicFollow(
   id: number,
 ): Promise<TopicFollowView | null> {
   const topic = await findTopic(em, kind, id);
-  if (!topic) return kind === 'model' ? loadRemoteModelFollow(em, viewer, id) : null;
+  if (!topic) return kind === 'tag' ? null : loadRemoteFollow(em, viewer, kind, id);
   const isOn = viewer !== null && (await findTopicFollow(em, kind, id, viewer.id)) !== null;
   return {
     action: `${topic.url}/follow`,
@@ -83,16 +84,24 @@ export async function loadTopicFollow(
   };
 }
 
-async function loadRemoteModelFollow(em: Work['em'], viewer: Viewer | null, id: number) {
-  const feedUri = viewer && (await findFeedUri(em, id));
+async function loadRemoteFollow(
+  em: Work['em'],
+  viewer: Viewer | null,
+  kind: 'model' | 'collection',
+  id: number,
+): Promise<TopicFollowView | null> {
+  const feedUri = viewer && (await findFeedUri(em, kind, id));
   if (!feedUri) return null;
   const follow = await em.findOne(Follow, { follower: viewer.id, target: { uri: feedUri } });
   const state = follow?.state === 'accepted' || follow?.state === 'pending' ? follow.state : 'none';
-  return { action: `/models/${id}/follow`, state, count: null, name: '' } as const;
+  return { action: `/${kind}s/${id}/follow`, state, count: null, name: '' };
 }
 
-/** The actor to follow for news of a public model of another node; null for everything else. */
-export async function findFeedUri(em: Work['em'], modelId: number): Promise<string | null> {
-  const model = await em.findOne(Model, { id: modelId, isLocal: false, listedAt: { $ne: null } });
+/** The actor to follow for news of a public model or collection of another node; null for everything else. */
+export async function findFeedUri(em: Work['em'], kind: TopicKind, id: number): Promise<string | null> {
+  if (kind === 'tag') return null;
+  if (kind === 'collection')
+    return (await em.findOne(Collection, { id, uri: { $ne: null }, visibility: 'public' }))?.feedUri ?? null;
+  const model = await em.findOne(Model, { id, isLocal: false, listedAt: { $ne: null } });
   return model?.feedUri ?? null;
 }

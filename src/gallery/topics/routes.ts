@@ -26,14 +26,14 @@ export function topicRoutes(routes: Router<State>, { limits, findPeer }: Gallery
     limits.take(ctx, FOLLOW);
     const { on } = await readForm(ctx, Switch);
     const { work } = ctx.state;
-    const feedUri = kind === 'model' ? await findFeedUri(work.em, id) : null;
+    const feedUri = await findFeedUri(work.em, kind, id);
     if (feedUri !== null) await turnRemote(ctx, feedUri, on === '1');
     else if (on === '1') await followTopic(work, kind, id);
     else await unfollowTopic(work, kind, id);
     ctx.redirect(safeNext(ctx.query.next ?? back));
   };
 
-  /** A model of elsewhere is followed as the actor that tells of it. */
+  /** A model or collection of elsewhere is followed as the actor that tells of it. */
   const turnRemote = async (ctx: Ctx, feedUri: string, on: boolean) => {
     const { work } = ctx.state;
     const accountId = await findPeer?.(work, feedUri);
