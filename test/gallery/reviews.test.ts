@@ -211,6 +211,25 @@ test('numbers that went wrong are set right, who leaves takes reviews along, who
   assert.deepEqual(await thumbs(), [0, 0]);
 });
 
+test('thousands of reviews from one domain: few count, some wait for a moderator, the rest is not kept', async (t) => {
+  const { workAs, em, version, thumbs, browser, ada, page } = await given(t);
+  const say = async (name: string, host: string) => {
+    const author = givenAccount(em, { name, host, uri: `https://${host}/users/${name}` });
+    await em.flush();
+    const remote = { uri: `https://${host}/r/${name}`, createdAt: NOW, host };
+    await writeReview(workAs(null), author, version.id, { isRecommended: false, text: `by ${name}.`, remote });
+  };
+  for (let n = 0; n < 220; n += 1) await say(`sock${n}`, n % 2 === 0 ? 'farm.example' : `s${n}.farm.example:8443`);
+  assert.deepEqual(await thumbs(), [0, 20]);
+  for (const host of ['farm.example', 'new.farm.example']) {
+    await assert.rejects(say('late', host), /Too many reviews/);
+  }
+  await say('honest', 'other.example');
+  assert.deepEqual(await thumbs(), [0, 21]);
+  await em.nativeUpdate(Account, { id: ada.id }, { role: 'moderator', permissions: 0xffff });
+  assert.match((await browser.get(page)).text, /Held back/, 'a moderator sees what waits');
+});
+
 test('the HTML of a review from elsewhere is cleaned, and its author stands there with the host', async (t) => {
   const { visitor, workAs, em, page, version } = await given(t);
   const zoe = givenAccount(em, { name: 'zoe', host: 'peer.example', uri: 'https://peer.example/users/zoe' });

@@ -34,14 +34,12 @@ export async function announceReview(work: Task, federation: Federation, reviewI
     return;
   }
   const document = await reviewDocument(federation, em, review);
-  const changedAt = changeOf(review);
+  const changedAt = review.editedAt ?? review.createdAt;
   const activity = wasSaid
     ? buildUpdate({ ...act, uri: `${uri}#update-${changedAt.getTime()}` }, document, changedAt)
     : buildCreate({ ...act, uri: `${uri}#create` }, document);
   await send(work, federation, author.id, activity, recipients);
 }
-
-const changeOf = ({ editedAt, createdAt }: Review): Date => editedAt ?? createdAt;
 
 async function passOnReview(work: Task, federation: Federation, review: Review): Promise<void> {
   const { em } = work;
@@ -50,6 +48,7 @@ async function passOnReview(work: Task, federation: Federation, review: Review):
   const model = await em.findOneOrFail(Model, review.model.id);
   const pageOwner = await em.findOneOrFail(Account, model.owner.id);
   const pageUri = objectUri(federation.origin, 'model', model);
-  const isForPage = review.deletedAt == null && review.withheldAt == null;
-  await passOnAnswer(work, federation, { id, uri, pageUri, pageOwner, changedAt: changeOf(review), isForPage });
+  const goneAt = review.deletedAt ?? review.withheldAt ?? null;
+  const changedAt = goneAt ?? review.editedAt ?? review.createdAt;
+  await passOnAnswer(work, federation, { id, uri, pageUri, pageOwner, changedAt, isForPage: goneAt === null });
 }

@@ -28,7 +28,7 @@ export async function passOnComment(work: Task, federation: Federation, comment:
   if (uri == null) return;
   const { pageOwner } = await commentTarget(federation.origin, em, comment);
   const { uri: pageUri } = await pageOf(federation.origin, em, comment);
-  const changedAt = comment.editedAt ?? comment.createdAt;
+  const changedAt = comment.deletedAt ?? comment.withheldAt ?? comment.editedAt ?? comment.createdAt;
   const isForPage = comment.deletedAt == null && comment.withheldAt == null && comment.audience === 'page';
   await passOnAnswer(work, federation, { id, uri, pageUri, pageOwner, changedAt, isForPage });
 }
@@ -52,7 +52,7 @@ export async function passOnAnswer(
   // what is for fewer than see the page is not told of at all, and taken back where it became narrower
   if (!isForPage) {
     if ((await em.count(OutboxItem, { uri: { $like: `${added}-%` } })) === 0) return;
-    const removed = buildRemove({ ...act, uri: `${pageUri}#remove-${id}` }, ...about);
+    const removed = buildRemove({ ...act, uri: `${pageUri}#remove-${id}-${changedAt.getTime()}` }, ...about);
     await send(work, federation, pageOwner.id, removed, { followersOf: [pageOwner.id] });
     return;
   }

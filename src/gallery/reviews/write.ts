@@ -104,11 +104,12 @@ const noVersion = () => new AppError('not_found', 'There is no such version.');
 /** Throws `forbidden` when so many wait already that one more says nothing new. */
 async function isFlood(em: EntityManager, modelId: number, host: string, now: Date): Promise<boolean> {
   const domain = registrableDomain(host.replace(/:\d+$/, ''));
+  const hosts = [host, domain, `${domain}:%`, `%.${domain}`, `%.${domain}:%`];
   const [found] = await rows<{ n: unknown }>(
     em,
     `select count(*) as n from review r join account a on a.id = r.author_id
-     where r.model_id = ? and r.received_at > ? and (a.host = ? or a.host = ? or a.host like ?)`,
-    [modelId, new Date(now.getTime() - DAY_MS), host, domain, `%.${domain}`],
+     where r.model_id = ? and r.received_at > ? and (a.host = ? or a.host = ? or a.host like ? or a.host like ? or a.host like ?)`,
+    [modelId, new Date(now.getTime() - DAY_MS), ...hosts],
   );
   const count = toNumber(found?.n);
   if (count >= COUNTED_FROM_DOMAIN + KEPT_FROM_DOMAIN) {
