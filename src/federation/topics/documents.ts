@@ -1,6 +1,6 @@
 import type { EntityManager } from '@mikro-orm/core';
 import { Account } from '../../accounts/model.ts';
-import { Model, Tag } from '../../catalogue/model.ts';
+import { Model } from '../../catalogue/model.ts';
 import type { Collection } from '../../gallery/collections/model.ts';
 import { Post } from '../../gallery/model.ts';
 import type { Topic } from '../../gallery/topics/topic.ts';
@@ -171,6 +171,3 @@ export async function tellingDocument(
 
 export const tagsOf = (em: EntityManager, { kind, id }: Pick<Told, 'kind' | 'id'>): Promise<{ id: number }[]> =>
   rows<{ id: number }>(em, `select tag_id as id from ${kind}_tag where ${kind}_id = ? order by tag_id limit 50`, [id]);
-
-export const tagName = async (em: EntityManager, id: number): Promise<string> =>
-  (await em.findOne(Tag, id))?.name ?? '';
