@@ -14,6 +14,7 @@ import { deleteReviewsOf } from './reviews/write.ts';
 import { Share, unshare } from './shares.ts';
 import { deleteComment } from './talk/comments.ts';
 import { unlike } from './talk/likes.ts';
+import { TopicFollow } from './topics/model.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -76,6 +77,7 @@ export async function removeAccountContent(
   for (const collection of await em.find(Collection, { owner: accountId, deletedAt: null })) {
     await endCollection(work, collection);
   }
+  await em.nativeDelete(TopicFollow, { follower: accountId });
   const likes = await rows<{
     model_id: number | null;
     post_id: number | null;

@@ -237,7 +237,7 @@ test('a model tells of each new version, and is gone when it is not public any m
       .map(({ object }) => object),
     [uris.model],
   );
-  assert.equal((await read(n.origin, uris.model)).status, 410);
+  assert.equal((await read(n.origin, uris.model)).status, 404, 'it is hidden and not deleted');
   assert.equal(await em().count(TopicFollow), 0);
 });
 

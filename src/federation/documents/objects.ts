@@ -71,7 +71,7 @@ export async function modelDocument({ origin, host }: Site, em: EntityManager, m
       shareCount: await countShares(em, { kind: 'model', id: model.id }),
       title: model.name,
       downloadCount: model.downloadCount,
-      feedUri: model.isLocal && model.listedAt != null ? topicActorUri(origin, { url: `/models/${model.id}` }) : null,
+      feedUri: feedOf(origin, model),
       previews,
       modelType: model.type,
       licenseId: model.licenseId === '' ? null : model.licenseId,
@@ -96,6 +96,12 @@ export async function modelDocument({ origin, host }: Site, em: EntityManager, m
     source: { mediaType: 'text/html', content: render(model.description) },
     ...detailsField({ tags: tagNames.length === 0 ? undefined : tagNames }),
   });
+}
+
+/** Only of what is public: nothing else can be followed. */
+function feedOf(origin: string, { id, isLocal, listedAt, feedUri }: Model): string | null {
+  if (!isLocal) return feedUri ?? null;
+  return listedAt == null ? null : topicActorUri(origin, { url: `/models/${id}` });
 }
 
 async function previewIds(em: EntityManager, model: Model): Promise<number[]> {

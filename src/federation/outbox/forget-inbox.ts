@@ -15,5 +15,11 @@ export async function forgetInbox(em: EntityManager, inboxUri: string): Promise<
       and (shared_inbox_uri is null or shared_inbox_uri <> inbox_uri)) returning id`,
     [inboxUri],
   );
+  await rows(
+    em,
+    `delete from topic_follow where follower_id in (select account_id from remote_actor where inbox_uri = ?
+      and (shared_inbox_uri is null or shared_inbox_uri <> inbox_uri)) returning id`,
+    [inboxUri],
+  );
   await rows(em, 'delete from delivery where inbox_uri = ? returning id', [inboxUri]);
 }

@@ -35,6 +35,7 @@ async function hide({ em, jobs, now }: Task, host: string): Promise<void> {
   const run = (sql: string, ...parameters: Parameters<typeof rows>[2] & object) => rows(em, sql, parameters);
   await em.nativeDelete(Delivery, { host });
   await run(`delete from follow where follower_id in (${theirs}) or target_id in (${theirs}) returning id`, host, host);
+  await run(`delete from topic_follow where follower_id in (${theirs}) returning id`, host);
   await run(
     `insert into policy_state (target_kind, target_id, epoch, restrictions, changed_at)
       select 'account', id, 1, ${RESTRICTION.view}, ? from account where host = ? and state = 'active'

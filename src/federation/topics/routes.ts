@@ -1,15 +1,17 @@
 import Router from '@koa/router';
+import type { EntityManager } from '@mikro-orm/core';
 import { anyone } from '../../accounts/access/guard.ts';
 import { isBlockedEither } from '../../accounts/block.ts';
+import { Model } from '../../catalogue/model.ts';
 import { Collection } from '../../gallery/collections/model.ts';
 import { countTopicFollowers, findTopic, type Topic } from '../../gallery/topics/topic.ts';
 import { AppError } from '../../kit/errors.ts';
 import { idParam } from '../../kit/web/forms.ts';
 import type { Ctx, State } from '../../kit/web/state.ts';
 import type { Federation } from '../deps.ts';
-import { OutboxItem } from '../model.ts';
 import type { Door } from '../pages/asker.ts';
 import { readCursor, writeCursor } from '../pages/cursor.ts';
+import { readingOf } from '../pages/may-read.ts';
 import { sendActivity, wantsActivity } from '../pages/negotiate.ts';
 import { sendTombstone } from '../pages/object-routes.ts';
 import { buildCollection, buildCollectionPage, countedCollection } from '../vocabulary/collection.ts';
@@ -53,11 +55,8 @@ export function topicActorRoutes(federation: Federation, door: Door): Router<Sta
         return ctx.redirect(found.url);
       }
       await door.admit(ctx);
-      const uri = `${origin}${ctx.path}`;
-      // only what was said is told again
-      if (!found && (await wasDeleted(ctx, uri))) {
-        return sendTombstone(ctx, uri, folder.startsWith('/models') ? 'Service' : 'Group', null);
-      }
+      const end = found ? null : await findEnd(ctx.state.work.em, ctx.path);
+      if (end) return sendTombstone(ctx, `${origin}${ctx.path}`, end.formerType, end.at);
       sendActivity(ctx, await topicDocument(federation, ctx.state.work.em, await admitted(ctx, found)));
     });
 
@@ -129,8 +128,17 @@ export function topicActorRoutes(federation: Federation, door: Door): Router<Sta
   return routes;
 }
 
-const wasDeleted = async (ctx: Ctx, uri: string): Promise<boolean> =>
-  (await ctx.state.work.em.count(OutboxItem, { uri: { $like: `${uri.replace(/[%_\\]/g, '')}#delete-%` } })) > 0;
+/** When something that everybody saw was deleted; null for what is hidden, and for what never was. */
+async function findEnd(em: EntityManager, path: string): Promise<{ formerType: string; at: Date | null } | null> {
+  const [, folder, id] = /^\/(models|collections)\/([1-9]\d{0,8})\/actor$/.exec(path) ?? [];
+  if (folder === 'models' && (await readingOf(em, 'model', Number(id), null)) === 'gone') {
+    return { formerType: 'Service', at: (await em.findOne(Model, Number(id)))?.deletedAt ?? null };
+  }
+  if (folder !== 'collections') return null;
+  const where = { id: Number(id), uri: null, visibility: 'public', deletedAt: { $ne: null } } as const;
+  const collection = await em.findOne(Collection, where);
+  return collection && { formerType: 'Group', at: collection.deletedAt ?? null };
+}
 
 const bare = (document: Document): Document => {
   const { '@context': _context, ...body } = document;

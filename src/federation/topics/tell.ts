@@ -1,6 +1,6 @@
 import { isBlockedEither } from '../../accounts/block.ts';
 import { Account } from '../../accounts/model.ts';
-import { Model } from '../../catalogue/model.ts';
+import { Model, ModelVersion } from '../../catalogue/model.ts';
 import { lookAt } from '../../gallery/access.ts';
 import { Collection } from '../../gallery/collections/model.ts';
 import { Image, Post } from '../../gallery/model.ts';
@@ -192,20 +192,17 @@ async function takeBackOf(
 ): Promise<void> {
   const { em } = work;
   const actor = topicActorUri(federation.origin, topic);
-  const object = await toldUri(federation.origin, em, thing);
-  const start = `${actor}#tell-`;
-  const said = await rows<{ uri: string }>(
-    em,
-    `select o.uri from outbox_item o where o.actor_id = ? and substr(o.uri, 1, ?) = ? and o.uri not like '%-undo'
-       and not exists (select 1 from outbox_item u where u.uri = o.uri || '-undo') order by o.created_at desc limit 100`,
-    [NODE_ACTOR, start.length, start],
-  );
-  for (const { uri } of said) {
-    const item = await em.findOne(OutboxItem, { uri });
-    const document = item?.document as Document | undefined;
-    if (!document || document.object !== object?.uri) continue;
+  const marks = [`${thing.kind}-${thing.id}`];
+  if (topic.kind === 'model') {
+    const versions = await em.find(ModelVersion, { model: thing.id }, { fields: ['id'] });
+    marks.push(...versions.map(({ id }) => `version-${id}`));
+  }
+  const said = await em.find(OutboxItem, { uri: { $in: marks.map((mark) => `${actor}#tell-${mark}`) } });
+  for (const { uri, document } of said) {
     const act = { uri: `${uri}-undo`, actorUri: actor };
-    await send(work, federation, NODE_ACTOR, buildUndo(act, document), { topic: { ...topic, apartFrom: [] } });
+    await send(work, federation, NODE_ACTOR, buildUndo(act, document as Document), {
+      topic: { ...topic, apartFrom: [] },
+    });
   }
 }
 

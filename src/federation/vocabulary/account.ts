@@ -126,10 +126,15 @@ export function parseAccount(actor: ApObject, ownOrigin: string, now: Date): Rem
   };
 }
 
-const TOPICS = { Model: 'model', Collection: 'collection', Tag: 'tag' } as const;
+const TOPICS = [
+  ['Model', 'model'],
+  ['Collection', 'collection'],
+  ['Tag', 'tag'],
+] as const;
 
 function readTopic(actor: ApObject, type: string, uri: string | null): RemoteAccount['topic'] {
-  const kind = TOPICS[textOf(actor, 'kind', 20) as keyof typeof TOPICS];
+  const told = textOf(actor, 'kind', 20);
+  const [, kind] = TOPICS.find(([name]) => name === told) ?? [];
   return kind === undefined || uri === null || (type !== 'Service' && type !== 'Group') ? null : { kind, uri };
 }
 
