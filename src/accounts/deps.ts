@@ -3,6 +3,7 @@ import type { Cookies } from '../kit/web/cookies.ts';
 import type { RateLimits } from '../kit/web/rate-limit.ts';
 import type { Work } from '../kit/work.ts';
 import type { Mailer } from './mail/mailer.ts';
+import type { MovingDeps } from './moving/move.ts';
 import { type NodeSettings, nodeSettings } from './node-settings.ts';
 import type { Permission } from './permissions.ts';
 
@@ -13,6 +14,8 @@ export interface AdminLink {
   readonly href: string;
   readonly icon: string;
   readonly permission: Permission;
+  /** How much waits there for somebody to decide. */
+  readonly count?: (work: Pick<Work, 'em'>) => Promise<number>;
 }
 
 /** What the pages of accounts lean on; made by the composition root. */
@@ -30,6 +33,7 @@ export interface AccountDeps {
   readonly defaultQuotaBytes: number;
   /** Pages of the rooms above. */
   readonly adminLinks: readonly AdminLink[];
+  readonly moving: MovingDeps;
 }
 
 export interface Door {

@@ -41,6 +41,8 @@ export const Post = defineEntity({
     imageCount: p.smallint().default(0),
     likeCount: p.integer().default(0),
     commentCount: p.integer().default(0),
+    /** What its home says; shown as its claim, and never added to ours. Null for ours. */
+    claimedLikeCount: p.integer().nullable(),
     uri: p.string().length(2048).nullable().unique(),
     url: p.string().length(2048).nullable(),
     createdAt: p.datetime(),
@@ -57,6 +59,7 @@ export const Image = defineEntity({
     { properties: ['owner', 'shownAt', 'id'] },
     { properties: ['likeCount', 'id'] },
     { properties: ['post', 'position'] },
+    { properties: ['isLocal', 'fetchedAt'] },
   ],
   properties: {
     id: p.integer().primary(),
@@ -104,6 +107,10 @@ export const Image = defineEntity({
     deletedAt: p.datetime().nullable(),
     uri: p.string().length(2048).nullable().unique(),
     remoteUrl: p.string().length(2048).nullable(),
+    /** When the bytes of a peer's picture last came; what is old makes room, and is fetched again when it is looked at. */
+    fetchedAt: p.datetime().nullable(),
+    /** When they made room: its size and its blur are kept. */
+    evictedAt: p.datetime().nullable(),
     createdAt: p.datetime(),
   },
 });

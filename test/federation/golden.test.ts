@@ -10,7 +10,7 @@ import { documents } from './samples.ts';
 const READERS: Readonly<Record<string, Reader>> = { mastodon, pixelfed, misskey, lemmy };
 const READ = [
   ...['account', 'organisation', 'nodeActor', 'post', 'sensitivePost', 'unlistedPost', 'followersPost', 'directPost'],
-  ...['model', 'versionNote', 'comment', 'create', 'update', 'actorUpdate', 'delete', 'actorDelete'],
+  ...['model', 'versionNote', 'comment', 'review', 'create', 'update', 'actorUpdate', 'delete', 'actorDelete'],
 ];
 
 for (const [peer, read] of Object.entries(READERS)) {
@@ -25,7 +25,17 @@ for (const [peer, read] of Object.entries(READERS)) {
 
 test('no reader refuses a person, a picture, a model or a comment of ours', () => {
   for (const [peer, read] of Object.entries(READERS)) {
-    for (const name of ['account', 'organisation', 'post', 'sensitivePost', 'model', 'comment', 'create', 'update']) {
+    for (const name of [
+      'account',
+      'organisation',
+      'post',
+      'sensitivePost',
+      'model',
+      'comment',
+      'review',
+      'create',
+      'update',
+    ]) {
       assert.equal(read(documents[name] ?? {}).refused, undefined, `${peer} ${name}`);
     }
   }

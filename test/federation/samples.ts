@@ -9,6 +9,7 @@ import {
 import { type Document, withContext } from '../../src/federation/vocabulary/context.ts';
 import { buildModel, buildVersionNote, type ModelView } from '../../src/federation/vocabulary/model.ts';
 import { buildComment, buildPost, type NoteView, type PostView } from '../../src/federation/vocabulary/note.ts';
+import { buildReview } from '../../src/federation/vocabulary/review.ts';
 import { pem, vicPair } from './signing.ts';
 
 // One document of every kind that this node writes, as its builders write it.
@@ -147,6 +148,13 @@ export const documents: Record<string, Document> = {
   unlistedPost: withVisibility('posts/9003', 'unlisted'),
   followersPost: withVisibility('posts/9004', 'followers'),
   directPost: withVisibility('posts/9005', 'direct'),
+  review: withContext(
+    buildReview({
+      ...noteView('reviews/1'),
+      ...{ isRecommended: false, subject: 'Ink Wash Landscapes · v1.1', textHtml: '<p>Too much grain.</p>' },
+      ...{ modelUri: 'https://v.example/models/42', versionUri: 'https://v.example/versions/77' },
+    }),
+  ),
   comment: withContext(buildComment({ ...noteView('comments/1'), inReplyToUri: 'https://v.example/notes/1' })),
   create: activities.buildCreate(act('1'), buildPost(post)),
   update: activities.buildUpdate(act('2'), buildModel(model), now),

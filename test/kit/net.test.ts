@@ -11,7 +11,7 @@ import { type TestContext, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { AppError, type ErrorKind } from '../../src/kit/errors.ts';
 import { isNearbyAddress, isPublicAddress } from '../../src/kit/net/addresses.ts';
-import { FailureMemory, registrableDomain } from '../../src/kit/net/budget.ts';
+import { registrableDomain, TimedSet } from '../../src/kit/net/budget.ts';
 import { hasMediaType, readMediaType } from '../../src/kit/net/media-type.ts';
 import { makeNet, type NetOptions } from '../../src/kit/net/net.ts';
 import { nearbyReach, publicReach, type Reach } from '../../src/kit/net/target.ts';
@@ -336,7 +336,7 @@ test('a host that failed is left alone until the memory fades, when the caller a
       response.writeHead(404).end();
     }),
   );
-  const net = netFor([port], { failures: new FailureMemory(() => now) });
+  const net = netFor([port], { failures: new TimedSet(() => now) });
   const ask = () => net.peerFetch(`http://peer.example:${port}/key`, { forgetFailureAfterMs: 1000 });
   assert.equal((await ask()).status, 404);
   await refuses(ask(), 'unavailable');

@@ -1,13 +1,14 @@
 import { Account } from '../../accounts/model.ts';
 import { fromJson, rows } from '../../kit/database/sql.ts';
 import { AppError } from '../../kit/errors.ts';
-import { registrableDomain } from '../../kit/net/budget.ts';
 import type { Work } from '../../kit/work.ts';
 import { findActorKey } from '../actor-key.ts';
 import type { Federation } from '../deps.ts';
 import { type DocumentFetcher, type FetchedDocument, fetchDocument, isGoneAtHome } from '../fetch-document.ts';
 import { type KnownKey, NODE_ACTOR } from '../model.ts';
 import { ACTOR_TYPES, isOwnId } from '../origin.ts';
+import { noteSign } from '../peers/health.ts';
+import { watchedNet } from '../peers/silence.ts';
 import { isHostAllowed } from '../policy.ts';
 import type { ActorKey, LoadActorKey } from '../signatures/verify.ts';
 import { loadSigningKey } from './keys.ts';
@@ -16,10 +17,6 @@ import { rememberActor } from './remember.ts';
 type Task = Pick<Work, 'em' | 'jobs' | 'now'>;
 
 const FORGET_FAILURE_MS = 5 * 60_000;
-/** Requests that one key id, one host, and the hosts of one domain may cause in a while (CVE-2022-46405). */
-const KEY_FETCHES = { name: 'key-fetch', max: 6, perMs: 600_000 };
-const HOST_FETCHES = { name: 'host-key-fetch', max: 120, perMs: 600_000 };
-const DOMAIN_FETCHES = { name: 'domain-key-fetch', max: 240, perMs: 600_000 };
 
 /** Reads a peer's document at its own address, signed by the node. Null when it is not there. */
 export async function readDocument(
@@ -28,7 +25,9 @@ export async function readDocument(
   uri: string,
   forgetFailureAfterMs = FORGET_FAILURE_MS,
 ): Promise<FetchedDocument | null> {
-  return fetchDocument(await fetcherFor({ em }, federation, uri, forgetFailureAfterMs), uri);
+  const found = await fetchDocument(await fetcherFor({ em }, federation, uri, forgetFailureAfterMs), uri);
+  await noteSign(federation.openWork(), federation, new URL(uri).host);
+  return found;
 }
 
 async function fetcherFor(
@@ -37,18 +36,18 @@ async function fetcherFor(
   uri: string,
   forgetFailureAfterMs: number,
 ): Promise<DocumentFetcher> {
-  const { net, origin } = federation;
+  const { origin } = federation;
   if (!URL.canParse(uri) || !(await isHostAllowed(federation, em, new URL(uri).host))) {
     throw new AppError('invalid', 'This node does not speak with that host.');
   }
   const key = await loadSigningKey(federation, em, NODE_ACTOR);
-  return { net, ownOrigin: origin, key, forgetFailureAfterMs };
+  return { net: watchedNet(federation), ownOrigin: origin, key, forgetFailureAfterMs };
 }
 
 /** Whether the host of an actor whom we know says that it is gone. False when that host does not answer. */
 export async function isActorGone(work: Task, federation: Federation, uri: string): Promise<boolean> {
   if ((await work.em.count(Account, { uri, state: { $ne: 'deleted' } })) === 0) return false;
-  federation.limits.takeFor(`${KEY_FETCHES.name} ${uri}`, KEY_FETCHES);
+  federation.keyBudget.takeForActor(uri);
   try {
     return await isGoneAtHome(await fetcherFor(work, federation, uri, 30_000), uri);
   } catch (error) {
@@ -73,9 +72,9 @@ export async function refreshActor(work: Task, federation: Federation, uri: stri
 
 /**
  * The gate's way to keys: the table first; then at most one guarded fetch for each request, and one for a burst of them,
- * whose failure is remembered.
+ * whose failure is remembered. `sender` is the address that the request came from.
  */
-export function actorKeys(work: Task, federation: Federation): LoadActorKey {
+export function actorKeys(work: Task, federation: Federation, sender: string): LoadActorKey {
   const fetched = new Map<string, ActorKey | null>();
   return async (keyId, how) => {
     const uri = keyId.split('#')[0] ?? keyId;
@@ -85,8 +84,13 @@ export function actorKeys(work: Task, federation: Federation): LoadActorKey {
     }
     const before = fetched.get(keyId);
     if (before !== undefined) return before;
-    const underWay = federation.keysUnderWay.get(keyId) ?? fetchKey(work, federation, keyId, how);
-    federation.keysUnderWay.set(keyId, underWay);
+    let underWay = federation.keysUnderWay.get(keyId);
+    if (!underWay) {
+      // before others can lean on it: that this sender asks too often is not their fault
+      federation.keyBudget.take(keyId, sender);
+      underWay = fetchKey(work, federation, keyId, how);
+      federation.keysUnderWay.set(keyId, underWay);
+    }
     try {
       const found = await underWay;
       fetched.set(keyId, found);
@@ -103,10 +107,6 @@ async function fetchKey(
   keyId: string,
   how: 'fetch' | 'refetch',
 ): Promise<ActorKey | null> {
-  federation.limits.takeFor(`${KEY_FETCHES.name} ${keyId}`, KEY_FETCHES);
-  const { host, hostname } = new URL(keyId);
-  federation.limits.takeFor(`${HOST_FETCHES.name} ${host}`, HOST_FETCHES);
-  federation.limits.takeFor(`${DOMAIN_FETCHES.name} ${registrableDomain(hostname)}`, DOMAIN_FETCHES);
   const read = new Map<string, FetchedDocument>();
   // a key was rotated a moment ago: what failed before may be right now
   const memoryMs = how === 'refetch' ? 30_000 : FORGET_FAILURE_MS;

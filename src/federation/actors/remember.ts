@@ -34,10 +34,13 @@ export async function rememberActor(
       name,
       displayName: Array.from(actor.displayName).slice(0, 80).join(''),
       kind: ACCOUNT_KINDS.find((kind) => kind === actor.type) ?? 'Person',
+      topic: actor.topic?.kind ?? null,
       bio: actor.summaryHtml,
       links: linksOf(actor.fields),
       isLocked: actor.approvesFollowers,
       url: actor.url,
+      aliases: [...actor.alsoKnownAs],
+      movedToUri: actor.movedTo,
     });
     await inner.flush();
     const facts = {
@@ -57,6 +60,11 @@ export async function rememberActor(
       jobs.enqueue(inner, federation.jobs.fetchFaces, { accountId: account.id }, { dedupeKey: `face:${account.id}` });
     }
     record(inner, accountProfileChanged, { accountId: account.id });
+    await rows(
+      inner,
+      `insert into peer_host (host, turns) values (?, '[]') on conflict (host) do nothing returning host`,
+      [host],
+    );
     await inner.flush();
     return account;
   });

@@ -6,6 +6,7 @@ import type { Ctx } from '../../kit/web/state.ts';
 import { actorKeys, isActorGone } from '../actors/load.ts';
 import type { Federation } from '../deps.ts';
 import { admitActivity, MOST_BODY_BYTES } from '../gate.ts';
+import { noteSign } from '../peers/health.ts';
 import { isActorBlocked } from '../policy.ts';
 import { refuseHopeless } from './hopeless.ts';
 
@@ -38,15 +39,17 @@ export async function receive(ctx: Ctx, federation: Federation, recipientName: s
     throw new AppError('not_found', 'There is no such inbox.');
   }
   const proven = await admitActivity(message, here, {
-    loadActorKey: actorKeys(work, federation),
+    loadActorKey: actorKeys(work, federation, ctx.ip),
     isBlocked: (actorId) => isActorBlocked(federation, em, actorId),
     isGone: (actorId) => isActorGone(work, federation, actorId),
   });
   if (proven) {
     const domain = registrableDomain(new URL(proven.actorId).hostname);
     federation.limits.takeFor(`${FROM_DOMAIN.name} ${domain}`, FROM_DOMAIN);
+    federation.keyBudget.remember(proven.actorId, ctx.ip);
     await refuseHopeless(work, federation, proven);
     await federation.intake.keep(proven);
+    await noteSign(work, federation, new URL(proven.actorId).host);
   }
   answer(ctx, 202, null);
 }

@@ -8,13 +8,16 @@ import { isOpen } from '../../safety/audience.ts';
 import { findActor, readDocument } from '../actors/load.ts';
 import { readOwnUri } from '../addresses.ts';
 import type { Federation } from '../deps.ts';
+import type { FetchedDocument } from '../fetch-document.ts';
 import { RemoteActor, ApObject as StoredObject } from '../model.ts';
 import { isOwnId, isSameOrigin, singleIdOf } from '../origin.ts';
 import { isModel, parseModel } from '../vocabulary/model.ts';
 import { parseNote, type RemoteNote } from '../vocabulary/note.ts';
+import { ownerUriOf, uriOf } from '../vocabulary/read.ts';
 import { ingestComment } from './ingest-comment.ts';
 import { ingestModel, removeModel } from './ingest-model.ts';
 import { ingestPost } from './ingest-post.ts';
+import { ingestReview, isReview } from './ingest-review.ts';
 import type { ProvenObject } from './store.ts';
 import { findTarget } from './target.ts';
 
@@ -37,7 +40,13 @@ export async function ingestNote(
   const options = { ownOrigin: federation.origin, now: now(), authorFollowersUri };
   const told = isModel(proven.object) ? parseModel(proven.object, options) : parseNote(proven.object, options);
   if (told.ownerUri !== owner.uri || !isSameOrigin(told.uri, owner.uri, federation.origin)) return 'of somebody else';
+  if (isReview(told)) return ingestReview(work, federation, owner, told, proven);
   if (told.inReplyToUri !== null) {
+    const known = await findTarget(em, federation.origin, told.inReplyToUri);
+    if (known) return ingestComment(work, federation, owner, known, told, proven);
+    // only for somebody who is heard here are others asked what is being talked about
+    if (interest === 'if followed' && !(await isFollowed(em, owner))) return 'answers nothing here';
+    await climbThread(work, federation, told.inReplyToUri);
     const target = await findTarget(em, federation.origin, told.inReplyToUri);
     return target ? ingestComment(work, federation, owner, target, told, proven) : 'answers nothing here';
   }
@@ -53,6 +62,7 @@ export async function ingestNote(
   }
   // a new version is told by the model's own Update; this note is for servers that know no models
   if (told.kind === 'ModelVersion') return 'told elsewhere';
+  // a comment needs no picture, but a post here is one: plain words of those who are followed stay at their home
   if (told.pictures.length === 0) return 'no pictures';
   await fetchContext(work, federation, owner, told);
   await ingestPost(work, federation, owner, proven, { authorFollowersUri, named });
@@ -107,6 +117,36 @@ async function fetchContext(work: Task, federation: Federation, owner: Account, 
   }
 }
 
+/** How far up a conversation is followed to something that is here. */
+const MOST_STEPS = 10;
+
+/**
+ * Reads what is answered, and what that answers, up to something that is here; then writes them down from there, each
+ * for its own author. A conversation about nothing that is here leaves nothing behind.
+ */
+async function climbThread(work: Task, federation: Federation, uri: string): Promise<void> {
+  const above: FetchedDocument[] = [];
+  const seen = new Set<string>();
+  try {
+    for (let next: string | null = uri; next !== null && !seen.has(next) && seen.size < MOST_STEPS; ) {
+      seen.add(next);
+      if (await findTarget(work.em, federation.origin, next)) break;
+      if (isOwnId(next, federation.origin)) return;
+      const document: FetchedDocument | null = await readDocument(work, federation, next);
+      if (!document) return;
+      above.push(document);
+      next = uriOf(document.object, 'inReplyTo', federation.origin);
+    }
+    const top = above.at(-1);
+    const root = top && uriOf(top.object, 'inReplyTo', federation.origin);
+    if (root == null || !(await findTarget(work.em, federation.origin, root))) return;
+    for (const document of above.reverse()) await takeIn(work, federation, document, 'asked for');
+  } catch (error) {
+    // what cannot be read is not there; the answer stands or falls without it
+    if (!(error instanceof AppError)) throw error;
+  }
+}
+
 /** Reads an object at its own address and takes it in, for its owner. */
 export async function fetchNote(
   work: Task,
@@ -114,8 +154,16 @@ export async function fetchNote(
   uri: string,
   interest: Interest = 'asked for',
 ): Promise<string> {
-  const document = await readDocument(work, federation, uri);
-  const ownerUri = document ? singleIdOf(document.object, 'attributedTo') : null;
+  return takeIn(work, federation, await readDocument(work, federation, uri), interest);
+}
+
+async function takeIn(
+  work: Task,
+  federation: Federation,
+  document: FetchedDocument | null,
+  interest: Interest,
+): Promise<string> {
+  const ownerUri = document ? ownerUriOf(document.object) : null;
   if (!document?.object.id || ownerUri === null) return 'not there';
   if (!isSameOrigin(document.object.id, ownerUri, federation.origin)) return 'of somebody else';
   const owner = await findActor(work, federation, ownerUri);

@@ -4,8 +4,7 @@ import type { Work } from '../../kit/work.ts';
 import type { Json } from '../json.ts';
 import { ApObject as StoredObject, Tombstone } from '../model.ts';
 import type { ApObject } from '../normalise.ts';
-import { singleIdOf } from '../origin.ts';
-import { timeOf } from '../vocabulary/read.ts';
+import { ownerUriOf, timeOf } from '../vocabulary/read.ts';
 
 /** An object whose origin is proven: signed by its owner, or read at its own address. */
 export interface ProvenObject {
@@ -23,7 +22,7 @@ export async function storeObject(
   { object, raw, provenance }: ProvenObject,
 ): Promise<boolean> {
   const { id: uri } = object;
-  const ownerUri = singleIdOf(object, 'attributedTo');
+  const ownerUri = ownerUriOf(object);
   if (uri === undefined || ownerUri === null) return false;
   const changedAt = timeOf(object, 'updated', now()) ?? timeOf(object, 'published', now()) ?? now();
   if (!(await isAlive(em, uri, ownerUri, changedAt))) return false;

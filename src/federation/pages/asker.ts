@@ -54,7 +54,8 @@ async function findAsker(ctx: Ctx, federation: Federation): Promise<Asker> {
     const claim = readClaim(message, { origin: federation.origin, now: now() });
     // by the key's host, before anything is fetched from it
     if (await isActorBlocked(federation, em, claim.keyId.split('#')[0] ?? '')) return STRANGER;
-    const { actorId } = await verifyClaim(claim, actorKeys(work, federation));
+    const { actorId } = await verifyClaim(claim, actorKeys(work, federation, ctx.ip));
+    federation.keyBudget.remember(actorId, ctx.ip);
     if (await isActorBlocked(federation, em, actorId)) return STRANGER;
     const account = await em.findOne(Account, { uri: actorId, state: 'active' });
     return { actorUri: actorId, viewer: account && readerOf(account) };

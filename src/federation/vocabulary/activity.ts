@@ -88,6 +88,11 @@ export function buildRemove(act: Act, objectUri: string, targetUri: string, foll
   return activity('Remove', act, { to: [AS_PUBLIC], cc: [followersUri], object: objectUri, target: targetUri });
 }
 
+/** FEP-7628: the account moves itself; `target` names it among its aliases. */
+export function buildMove(act: Act, targetUri: string, followersUri: string): Document {
+  return activity('Move', act, { to: [followersUri], object: act.actorUri, target: targetUri });
+}
+
 export function buildBlock(act: Act, targetUri: string): Document {
   return activity('Block', act, { to: [targetUri], object: targetUri });
 }

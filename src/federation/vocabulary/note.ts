@@ -1,12 +1,14 @@
 import { AppError } from '../../kit/errors.ts';
-import type { Visibility } from '../../safety/audience.ts';
+import { escapeHtml } from '../../kit/web/filters.ts';
+import { isOpen, type Visibility } from '../../safety/audience.ts';
 import type { ApObject } from '../normalise.ts';
-import { readId, singleIdOf } from '../origin.ts';
+import { readId } from '../origin.ts';
 import { type Audience, addresseesOf, audienceFields, readVisibility } from './audience.ts';
 import { talkFields } from './collection.ts';
-import type { Document } from './context.ts';
+import { AS_PUBLIC, type Document } from './context.ts';
+import { readNoteDetails } from './details.ts';
 import { buildPicture, type PictureView, readPictures, readRating } from './picture.ts';
-import { booleanOf, htmlOf, linkOf, textOf, timeOf, uriOf } from './read.ts';
+import { booleanOf, htmlOf, linkOf, objectsOf, ownerUriOf, textOf, timeOf, totalOf, uriOf } from './read.ts';
 import { type Mention, readMentionUris, readTags, type TagLink, tagField } from './tags.ts';
 
 /** What every published thing has in common: it is a Note, so that every server shows it. */
@@ -56,9 +58,15 @@ export function noteFields(view: NoteView, kind: string | null): Document {
     rating,
     content: view.contentHtml,
     ...audienceFields(view.audience),
+    ...quotePolicy(view.audience),
     tag: tagField(view.tags, view.mentions),
     ...talkFields(uri, { replyCount: 0, shareCount: 0, ...view }),
   };
+}
+
+/** Who may quote it without being asked (FEP-044f): everybody, what everybody may read. */
+function quotePolicy({ visibility }: Audience): Document {
+  return isOpen(visibility) ? { interactionPolicy: { canQuote: { automaticApproval: [AS_PUBLIC] } } } : {};
 }
 
 export interface PostView extends NoteView {
@@ -104,6 +112,8 @@ export interface RemoteNote {
   readonly mentionUris: readonly string[];
   /** Ids of accounts and collections in `to` and `cc`. */
   readonly addressees: readonly string[];
+  /** As its home counts; a claim. */
+  readonly likeCount: number | null;
   readonly publishedAt: Date;
   readonly updatedAt: Date | null;
 }
@@ -116,12 +126,13 @@ export interface ReadingOptions {
 
 const MOST_PICTURES = 20;
 const MOST_ADDRESSEES = 100;
-const NOTE_TYPES: ReadonlySet<string> = new Set(['Note', 'Article', 'Page', 'Image', 'Question', 'Document']);
+const NOTE_TYPES: ReadonlySet<string> = new Set(['Note', 'Article', 'Page', 'Image', 'Question', 'Document', 'Video']);
+const MOST_OPTIONS = 20;
 
 /** Throws `malformed` when it is nothing that can be shown as a post. Who may say so is for the gate. */
 export function parseNote(object: ApObject, { ownOrigin, now, authorFollowersUri }: ReadingOptions): RemoteNote {
   const { id, type = '' } = object;
-  const ownerUri = singleIdOf(object, 'attributedTo');
+  const ownerUri = ownerUriOf(object);
   if (!id || !readId(id, ownOrigin) || !NOTE_TYPES.has(type) || ownerUri === null || !readId(ownerUri, ownOrigin)) {
     throw new AppError('malformed', 'This is not a post.');
   }
@@ -133,7 +144,7 @@ export function parseNote(object: ApObject, { ownOrigin, now, authorFollowersUri
     ownerUri,
     url: url !== null && new URL(url).host === new URL(id).host ? url : id,
     title: textOf(object, 'name', 200),
-    contentHtml: htmlOf(object, 'content'),
+    contentHtml: `${htmlOf(object, 'content')}${pollHtml(object)}`,
     warning: textOf(object, 'summary', 500),
     isSensitive,
     rating: readRating(object) ?? (isSensitive ? 4 : PG_13),
@@ -141,10 +152,23 @@ export function parseNote(object: ApObject, { ownOrigin, now, authorFollowersUri
     inReplyToUri: uriOf(object, 'inReplyTo', ownOrigin),
     contextUri: uriOf(object, 'context', ownOrigin),
     pictures: readPictures(object, MOST_PICTURES, ownOrigin),
-    tagNames: readTags(object),
+    tagNames: readNoteDetails(object).details?.tags ?? readTags(object),
     mentionUris: readMentionUris(object, ownOrigin),
     addressees: addresseesOf(object).slice(0, MOST_ADDRESSEES),
+    likeCount: totalOf(object, 'likes'),
     publishedAt: timeOf(object, 'published', now) ?? now,
     updatedAt: timeOf(object, 'updated', now),
   };
+}
+
+/** The choices of a poll as a list; voting happens at its home. */
+function pollHtml(object: ApObject): string {
+  if (object.type !== 'Question') return '';
+  const options = [...objectsOf(object, 'oneOf', MOST_OPTIONS), ...objectsOf(object, 'anyOf', MOST_OPTIONS)];
+  const items = options.flatMap((option) => {
+    const name = textOf(option, 'name', 300);
+    const votes = totalOf(option, 'replies');
+    return name === null ? [] : `<li>${escapeHtml(name)}${votes === null ? '' : ` (${votes})`}</li>`;
+  });
+  return items.length === 0 ? '' : `<ul>${items.join('')}</ul>`;
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { ApObject, ApValue } from '../normalise.ts';
-import { idOf, readId, readLink, valuesOf } from '../origin.ts';
+import { idOf, isSameOrigin, readId, readLink, singleIdOf, valuesOf } from '../origin.ts';
 
 /**
  * How parsers read a normalised object: the first value that fits, cut to a length, or null. A broken detail costs the
@@ -16,9 +16,12 @@ const LONGEST_HTML = 100_000;
 export function textOf(object: ApObject, key: string, most: number): string | null {
   const value = firstString(object, key);
   if (value === null) return null;
-  const text = value.replace(DECEPTIVE, '').replace(/\s+/g, ' ').trim();
-  return text === '' ? null : cut(text, most);
+  const text = plainText(value, most);
+  return text === '' ? null : text;
 }
+
+export const plainText = (value: string, most: number): string =>
+  cut(value.replace(DECEPTIVE, '').replace(/\s+/g, ' ').trim(), most);
 
 /** HTML as it came, for the sanitiser; the first language when there is only a map. */
 export function htmlOf(object: ApObject, key: string, most: number = LONGEST_HTML): string {
@@ -28,10 +31,40 @@ export function htmlOf(object: ApObject, key: string, most: number = LONGEST_HTM
   return cut(firstString(object, key) ?? (typeof first === 'string' ? first : ''), most);
 }
 
+/** Several lines of plain text; what looks like markup stays text. */
+export function plainTextOf(object: ApObject, key: string, most: number): string {
+  return cut((firstString(object, key) ?? '').replace(DECEPTIVE, '').replaceAll('\u0000', '').trim(), most);
+}
+
 export function uriOf(object: ApObject, key: string, ownOrigin: string): string | null {
   const id = idOf(valuesOf(object, key)[0]);
   return readId(id, ownOrigin) ? id : null;
 }
+
+/**
+ * Whose it is. A video of PeerTube names its account and its channel, both of its own host: the account made it. Any
+ * other list of owners is nobody's.
+ */
+export function ownerUriOf(object: ApObject): string | null {
+  if (object.type !== 'Video') return singleIdOf(object, 'attributedTo');
+  const owners = valuesOf(object, 'attributedTo');
+  const ids = owners.flatMap((owner) => idOf(owner) ?? []);
+  const { origin } = new URL(object.id !== undefined && URL.canParse(object.id) ? object.id : 'about:blank');
+  if (ids.length !== owners.length || ids.length > 4 || !ids.every((id) => isSameOrigin(id, object.id, origin)))
+    return null;
+  const person = owners.find((owner) => typeof owner === 'object' && owner.type === 'Person');
+  return idOf(person) ?? ids[0] ?? null;
+}
+
+/** How many a collection of the object says it has: a small object with `totalItems`, or a number. */
+export function totalOf(object: ApObject, key: string): number | null {
+  const [value] = valuesOf(object, key);
+  if (typeof value === 'number') return integerOf(object, key, 0, MOST_TOTAL);
+  return typeof value === 'object' ? integerOf(value, 'totalItems', 0, MOST_TOTAL) : null;
+}
+
+/** A claim beyond this is no figure. */
+const MOST_TOTAL = 2_000_000_000;
 
 /** The address to show a person: a string, or the first Link of HTML. */
 export function linkOf(object: ApObject, key: string): string | null {

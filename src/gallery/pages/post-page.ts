@@ -4,11 +4,12 @@ import { rows, toBoolean, toDate, toNumber } from '../../kit/database/sql.ts';
 import { t } from '../../kit/web/messages.ts';
 import type { PageHead } from '../../kit/web/views.ts';
 import type { Work } from '../../kit/work.ts';
-import type { Visibility } from '../../safety/audience.ts';
+import { isOpen, type Visibility } from '../../safety/audience.ts';
 import { isSensitive } from '../../safety/ratings.ts';
 import { accessParameters, assertAllowed, nothing, POST_ACCESS, type PostAccessRow, postVerdict } from '../access.ts';
 import { isPinned } from '../pins.ts';
 import { listNamed } from '../posts/mentions.ts';
+import { loadShares } from '../shares.ts';
 import { type Conversation, loadConversation } from '../talk/conversation.ts';
 import {
   eyesOf,
@@ -43,6 +44,11 @@ export interface PostPage {
   readonly modelName: string;
   readonly likeCount: number;
   readonly liked: boolean;
+  /** Of a post of elsewhere: what its home says. Null for ours. */
+  readonly claimedLikeCount: number | null;
+  readonly shareCount: number;
+  readonly shared: boolean;
+  readonly canShare: boolean;
   readonly conversation: Conversation;
   readonly isOwner: boolean;
   /** Null for those who may not pin it. */
@@ -63,6 +69,7 @@ interface Row extends PostAccessRow, OwnerRow {
   url: string | null;
   uri: string | null;
   liked: unknown;
+  claimed_like_count: number | null;
   model_id: number | null;
   model_name: string | null;
   version_id: number | null;
@@ -78,7 +85,7 @@ export async function loadPostPage(
 ): Promise<PostPage | GatePage> {
   const [row] = await rows<Row>(
     em,
-    `select ${OWNER_COLUMNS}, ${POST_ACCESS}, p.title, p.caption, p.is_local, p.like_count, p.level, p.published_at,
+    `select ${OWNER_COLUMNS}, ${POST_ACCESS}, p.title, p.caption, p.is_local, p.like_count, p.claimed_like_count, p.level, p.published_at,
        p.created_at, p.listed_at, p.url, p.uri, m.id as model_id, m.name as model_name, v.id as version_id,
        (select count(*) from reaction r where r.account_id = ? and r.post_id = p.id) as liked
      from post p join account a on a.id = p.owner_id
@@ -118,6 +125,9 @@ export async function loadPostPage(
     modelName: row.model_name ?? '',
     likeCount: row.like_count,
     liked: toNumber(row.liked) > 0,
+    claimedLikeCount: toBoolean(row.is_local) ? null : row.claimed_like_count,
+    ...(await loadShares(em, viewer?.id ?? 0, { kind: 'post', id: postId })),
+    canShare: row.access_state === 'published' && isOpen(row.access_visibility),
     conversation: await loadConversation({ em, viewer }, { kind: 'post', id: postId }, row.owner_id),
     pinned: isOwner && row.listed_at != null ? await isPinned(em, row.owner_id, { kind: 'post', id: postId }) : null,
     remoteUrl: toBoolean(row.is_local) ? '' : (row.url ?? row.uri ?? ''),

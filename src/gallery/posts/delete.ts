@@ -8,6 +8,7 @@ import type { Work } from '../../kit/work.ts';
 import { imageDeleted, postDeleted, postUpdated } from '../events.ts';
 import { refreshModelsJob } from '../figures.ts';
 import { Comment, Image, Post, PostTag, Reaction } from '../model.ts';
+import { Share } from '../shares.ts';
 import { loadOwnPost } from './draft.ts';
 import { modelsOf, relistPost } from './relist.ts';
 
@@ -135,6 +136,7 @@ async function emptyPost({ em, jobs, now }: Pick<Work, 'em' | 'jobs' | 'now'>, p
   await em.flush();
   await em.nativeDelete(Comment, { post: post.id });
   await em.nativeDelete(Reaction, { post: post.id });
+  await em.nativeDelete(Share, { post: post.id });
   await em.nativeDelete(PostTag, { post: post.id });
   await markImages({ em, now }, { post: post.id });
   await em.nativeDelete(Image, { post: post.id });

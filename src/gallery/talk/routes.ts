@@ -17,12 +17,14 @@ import type { Ctx, State } from '../../kit/web/state.ts';
 import { view } from '../../kit/web/views.ts';
 import type { Target } from '../access.ts';
 import type { GalleryDeps } from '../deps.ts';
+import { loadShares, share, unshare } from '../shares.ts';
 import { addComment, CommentForm, deleteComment, editComment, loadComment, subjectOf } from './comments.ts';
 import { like, loadLikes, unlike } from './likes.ts';
 import { loadSubject, urlOf } from './target.ts';
 
 const COMMENT: Limit = { name: 'comment', max: 30, perMs: 600_000 };
 const LIKE: Limit = { name: 'like', max: 300, perMs: 3_600_000 };
+const SHARE: Limit = { name: 'share', max: 100, perMs: 3_600_000 };
 
 const EditForm = CommentForm.pick({ text: true });
 
@@ -50,6 +52,7 @@ export function talkRoutes(routes: Router<State>, { limits }: GalleryDeps): void
     });
     likeRoutes(routes, `/${kind}s/:id/likes`, limits, (ctx) => ({ kind, id: idParam(ctx) }));
   }
+  for (const kind of ['model', 'post'] as const) shareRoutes(routes, kind, limits);
   likeRoutes(routes, '/comments/:id/likes', limits, (ctx) => ({ kind: 'comment', id: uuidParam(ctx) }));
 
   routes.get('/comments/:id', anyone, async (ctx) => {
@@ -116,4 +119,23 @@ function likeRoutes(
     await answer(ctx, on === '1');
   });
   routes.post(`${path}/removal`, membersOnly, (ctx) => answer(ctx, false));
+}
+
+/** As `likeRoutes`. */
+function shareRoutes(routes: Router<State>, kind: 'model' | 'post', limits: GalleryDeps['limits']): void {
+  const answer = async (ctx: ParamCtx, isOn: boolean) => {
+    limits.take(ctx, SHARE);
+    const viewer = viewerIn(ctx);
+    const { work } = ctx.state;
+    const target = { kind, id: idParam(ctx) };
+    if (isOn) await share(work, viewer, target);
+    else await unshare(work.em, viewer.id, target);
+    if (wantsJson(ctx)) ctx.body = await loadShares(work.em, viewer.id, target);
+    else ctx.redirect(urlOf(target));
+  };
+  routes.post(`/${kind}s/:id/shares`, membersOnly, async (ctx) => {
+    const { on } = LikeForm.parse(await readRawForm(ctx));
+    await answer(ctx, on === '1');
+  });
+  routes.post(`/${kind}s/:id/shares/removal`, membersOnly, (ctx) => answer(ctx, false));
 }

@@ -65,8 +65,8 @@ export function registrableDomain(hostname: string): string {
   return labels.slice(underSuffix ? -3 : -2).join('.');
 }
 
-/** Remembers for a while what did not answer, so that a dead or hostile host costs one attempt and not thousands. */
-export class FailureMemory {
+/** Remembers each thing for a while, such as what did not answer: a dead or hostile host costs one attempt, not thousands. */
+export class TimedSet {
   readonly #until = new Map<string, number>();
   readonly #now: () => number;
   readonly #most: number;

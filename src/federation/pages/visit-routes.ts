@@ -1,0 +1,35 @@
+import Router from '@koa/router';
+import { anyone } from '../../accounts/access/guard.ts';
+import { Account } from '../../accounts/model.ts';
+import { AppError } from '../../kit/errors.ts';
+import type { State } from '../../kit/web/state.ts';
+import type { Federation } from '../deps.ts';
+import { askBackfill } from '../ingest/backfill.ts';
+
+/** Profiles that one person may have filled in a while; each costs its host at most a few requests. */
+const VISITS = { name: 'visit-profile', max: 20, perMs: 600_000 };
+const HANDLE = /^@([\w.-]{1,64})@([\w.:-]{1,253})$/;
+
+/**
+ * Stands before the pages of people: where somebody who is signed in opens that of a person of elsewhere, what they
+ * pinned and made last is asked for, once a day. Visitors make this node ask nobody (F17).
+ */
+export function visitRoutes(federation: Federation): Router<State> {
+  const routes = new Router<State>();
+  routes.get('/:handle', anyone, async (ctx, next) => {
+    await next();
+    const { work } = ctx.state;
+    const [, name, host] = HANDLE.exec(ctx.params.handle ?? '') ?? [];
+    if (!work.viewer || ctx.status !== 200 || name === undefined || host === undefined) return;
+    const account = await work.em.findOne(Account, { host, name: name.toLowerCase(), state: 'active' });
+    if (!account) return;
+    try {
+      federation.limits.takeFor(`${VISITS.name} a${work.viewer.id}`, VISITS);
+    } catch (error) {
+      if (error instanceof AppError && error.kind === 'rate_limited') return;
+      throw error;
+    }
+    await askBackfill(work, federation, account.id);
+  });
+  return routes;
+}
