@@ -11,6 +11,7 @@ const READERS: Readonly<Record<string, Reader>> = { mastodon, pixelfed, misskey,
 const READ = [
   ...['account', 'organisation', 'nodeActor', 'post', 'sensitivePost', 'unlistedPost', 'followersPost', 'directPost'],
   ...['model', 'versionNote', 'comment', 'review', 'create', 'update', 'actorUpdate', 'delete', 'actorDelete'],
+  ...['modelActor', 'collectionActor', 'tagActor'],
 ];
 
 for (const [peer, read] of Object.entries(READERS)) {
@@ -25,7 +26,7 @@ for (const [peer, read] of Object.entries(READERS)) {
 
 test('no reader refuses a person, a picture, a model or a comment of ours', () => {
   for (const [peer, read] of Object.entries(READERS)) {
-    for (const name of [
+    const taken = [
       'account',
       'organisation',
       'post',
@@ -35,7 +36,8 @@ test('no reader refuses a person, a picture, a model or a comment of ours', () =
       'review',
       'create',
       'update',
-    ]) {
+    ];
+    for (const name of [...taken, 'modelActor', 'collectionActor', 'tagActor']) {
       assert.equal(read(documents[name] ?? {}).refused, undefined, `${peer} ${name}`);
     }
   }

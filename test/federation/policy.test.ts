@@ -2,12 +2,14 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { Account, Follow } from '../../src/accounts/model.ts';
 import { setRole } from '../../src/accounts/staff/roles.ts';
+import { Model } from '../../src/catalogue/model.ts';
 import { DomainPolicy, PeerDecision, PeerHost } from '../../src/federation/model.ts';
 import { decidePeer, PolicyForm, retryPeer } from '../../src/federation/peers/decide.ts';
 import { isHostAllowed } from '../../src/federation/policy.ts';
-import { Post } from '../../src/gallery/model.ts';
+import { Comment, Post } from '../../src/gallery/model.ts';
+import { PolicyState } from '../../src/safety/policy.ts';
 import { givenMember } from '../factories/accounts.ts';
-import { givenImage, givenPost, NOW } from '../factories/content.ts';
+import { givenComment, givenImage, givenModel, givenPost, NOW } from '../factories/content.ts';
 import { testNode } from '../node.ts';
 import { peerNode } from './nodes.ts';
 import { post, stranger } from './strangers.ts';
@@ -64,6 +66,51 @@ test('a block ends the follows with a host and hides what it made; taking it bac
     (await em().find(PeerDecision, { host }, { orderBy: { id: 'asc' } })).map(({ act }) => act),
     ['blocked', 'cleared'],
   );
+});
+
+test('what a moderator held back stays so when a block ends, and each model comes back to those who saw it', async (t) => {
+  const { em, vic, decide } = await given(t);
+  const work = em();
+  const owner = await work.findOneOrFail(Account, { uri: vic.id });
+  const theirs = { owner, isLocal: false };
+  const open = givenModel(work, theirs);
+  const quiet = givenModel(work, { ...theirs, visibility: 'unlisted', listedAt: null, shownAt: NOW });
+  const held = givenModel(work, { ...theirs, listedAt: null, shownAt: null });
+  await work.flush();
+  const author = owner;
+  const spoken = givenComment(work, { author, model: open, isLocal: false });
+  const withheldAt = new Date(NOW.getTime() - DAY);
+  const silenced = givenComment(work, { author, model: open, isLocal: false, withheldAt });
+  work.create(PolicyState, { targetKind: 'model', targetId: held.id, restrictions: 1, changedAt: NOW });
+  await work.flush();
+  const shown = async () => {
+    const models = await em().find(Model, { id: { $in: [open.id, quiet.id, held.id] } }, { orderBy: { id: 'asc' } });
+    const comments = await em().find(Comment, { id: { $in: [spoken.id, silenced.id] } });
+    return [
+      models.map(({ shownAt, listedAt }) => [shownAt != null, listedAt != null]),
+      [spoken, silenced].map(({ id }) => comments.find((one) => one.id === id)?.withheldAt == null),
+    ];
+  };
+  const before = await shown();
+  await decide('blocked');
+  assert.deepEqual(await shown(), [
+    [
+      [false, false],
+      [false, false],
+      [false, false],
+    ],
+    [false, false],
+  ]);
+  await decide('none');
+  assert.deepEqual(before, [
+    [
+      [true, true],
+      [true, false],
+      [false, false],
+    ],
+    [true, false],
+  ]);
+  assert.deepEqual(await shown(), before);
 });
 
 test('a block with an end ends by itself', async (t) => {

@@ -60,7 +60,8 @@ export async function isActorGone(work: Task, federation: Federation, uri: strin
 export async function findActor(work: Task, federation: Federation, uri: string): Promise<Account | null> {
   if (isOwnId(uri, federation.origin)) return null;
   const known = await work.em.findOne(Account, { uri });
-  if (known) return known.state === 'deleted' ? null : known;
+  // a person who is gone stays gone; what tells of a model is gone while the model is hidden, and may come again
+  if (known && (known.state !== 'deleted' || known.topic == null)) return known.state === 'deleted' ? null : known;
   return refreshActor(work, federation, uri);
 }
 

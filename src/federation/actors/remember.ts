@@ -23,7 +23,11 @@ export async function rememberActor(
 ): Promise<Account> {
   const actor = parseAccount(object, federation.origin, now());
   const host = new URL(actor.uri).host;
-  if ((await em.count(Tombstone, { uri: actor.uri })) > 0) throw new AppError('gone', 'This account was deleted.');
+  const before = await em.findOne(Account, { uri: actor.uri }, { fields: ['topic'] });
+  const isBack = actor.topic != null && before?.topic != null;
+  if (!isBack && (await em.count(Tombstone, { uri: actor.uri })) > 0) {
+    throw new AppError('gone', 'This account was deleted.');
+  }
   return em.transactional(async (inner) => {
     const name = actor.name.toLowerCase().slice(0, 64);
     await freeName(inner, host, name, actor.uri);
@@ -42,6 +46,10 @@ export async function rememberActor(
       aliases: [...actor.alsoKnownAs],
       movedToUri: actor.movedTo,
     });
+    if (isBack && account.state === 'deleted') {
+      Object.assign(account, { state: 'active', deletedAt: null });
+      await inner.nativeDelete(Tombstone, { uri: actor.uri });
+    }
     await inner.flush();
     const facts = {
       inboxUri: actor.inboxUri,

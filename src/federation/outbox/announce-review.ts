@@ -6,7 +6,8 @@ import { actorUri, objectUri } from '../addresses.ts';
 import type { Federation } from '../deps.ts';
 import { circleOfReview, reviewDocument } from '../documents/review.ts';
 import { OutboxItem } from '../model.ts';
-import { buildCreate, buildDelete, buildUpdate } from '../vocabulary/activity.ts';
+import { buildAnew, buildCreate, buildDelete, buildUpdate } from '../vocabulary/activity.ts';
+import { takenBackAt } from './last-word.ts';
 import { passOnAnswer } from './pass-on.ts';
 import { send } from './send.ts';
 
@@ -14,7 +15,7 @@ type Task = Pick<Work, 'em' | 'jobs' | 'now'>;
 
 /** Tells of a review of ours, as of a comment: whose model it is of, and those who see that. */
 export async function announceReview(work: Task, federation: Federation, reviewId: string): Promise<void> {
-  const { em } = work;
+  const { em, now } = work;
   const review = await em.findOne(Review, reviewId, { refresh: true });
   if (review && !review.isLocal) return passOnReview(work, federation, review);
   const author = review && (await em.findOne(Account, review.author.id));
@@ -34,6 +35,11 @@ export async function announceReview(work: Task, federation: Federation, reviewI
     return;
   }
   const document = await reviewDocument(federation, em, review);
+  const takenBack = await takenBackAt(em, uri);
+  if (takenBack) {
+    await send(work, federation, author.id, buildAnew(act.actorUri, document, takenBack, now()), recipients);
+    return;
+  }
   const changedAt = review.editedAt ?? review.createdAt;
   const activity = wasSaid
     ? buildUpdate({ ...act, uri: `${uri}#update-${changedAt.getTime()}` }, document, changedAt)

@@ -1,13 +1,10 @@
-import { Model } from '../../catalogue/model.ts';
 import { relistAfterPolicy } from '../../gallery/posts/relist.ts';
 import { REVIEW_COUNT } from '../../gallery/reviews/review-count.ts';
 import { inList, rows } from '../../kit/database/sql.ts';
 import type { Work } from '../../kit/work.ts';
 import { RESTRICTION } from '../../safety/policy.ts';
-import { ApObject, Delivery } from '../model.ts';
-import { normalise } from '../normalise.ts';
+import { Delivery } from '../model.ts';
 import { isHostAllowed } from '../policy.ts';
-import { readVisibility } from '../vocabulary/audience.ts';
 
 type Task = Pick<Work, 'em' | 'jobs' | 'now'>;
 
@@ -33,6 +30,7 @@ export async function applyPolicy(work: Task, host: string): Promise<void> {
 async function hide({ em, jobs, now }: Task, host: string): Promise<void> {
   const theirs = 'select id from account where host = ?';
   const run = (sql: string, ...parameters: Parameters<typeof rows>[2] & object) => rows(em, sql, parameters);
+  const at = now();
   await em.nativeDelete(Delivery, { host });
   await run(`delete from follow where follower_id in (${theirs}) or target_id in (${theirs}) returning id`, host, host);
   await run(`delete from topic_follow where follower_id in (${theirs}) returning id`, host);
@@ -41,14 +39,14 @@ async function hide({ em, jobs, now }: Task, host: string): Promise<void> {
       select 'account', id, 1, ${RESTRICTION.view}, ? from account where host = ? and state = 'active'
       on conflict (target_kind, target_id) do update set epoch = policy_state.epoch + 1,
         restrictions = policy_state.restrictions | ${RESTRICTION.view}, changed_at = excluded.changed_at returning target_id`,
-    now(),
+    at,
     host,
   );
   await run(`update account set state = 'suspended' where host = ? and state = 'active' returning id`, host);
-  await run(`update model set listed_at = null where owner_id in (${theirs}) returning id`, host);
+  await run(`update model set listed_at = null, shown_at = null where owner_id in (${theirs}) returning id`, host);
   await run(
     `update comment set withheld_at = ? where author_id in (${theirs}) and withheld_at is null returning id`,
-    now(),
+    at,
     host,
   );
   await countReviewsOf(em, `select id from account where host = ?`, [host]);
@@ -64,6 +62,13 @@ async function show({ em, jobs, now }: Task, host: string): Promise<void> {
   );
   for (let from = 0; from < back.length; from += 500) {
     const ids = back.slice(from, from + 500).map(({ id }) => id);
+    // those that the block withheld, not those that a moderator did
+    await rows(
+      em,
+      `update comment set withheld_at = null where author_id in (${inList(ids)}) and withheld_at = (select s.changed_at
+        from policy_state s where s.target_kind = 'account' and s.target_id = comment.author_id) returning id`,
+      ids,
+    );
     await rows(
       em,
       `update policy_state set epoch = epoch + 1, restrictions = restrictions & ~${RESTRICTION.view}, changed_at = ?
@@ -71,7 +76,6 @@ async function show({ em, jobs, now }: Task, host: string): Promise<void> {
       [now(), ...ids],
     );
     await relistModels(em, ids);
-    await rows(em, `update comment set withheld_at = null where author_id in (${inList(ids)}) returning id`, ids);
     await countReviewsOf(em, inList(ids), ids);
   }
   await relist({ em, jobs }, host);
@@ -87,14 +91,16 @@ async function countReviewsOf(em: Task['em'], authors: string, parameters: reado
   );
 }
 
-/** A model says only in the words of its author whether it is for lists. */
+/** As they came in; those that a moderator withholds stay away. */
 async function relistModels(em: Task['em'], ownerIds: readonly number[]): Promise<void> {
-  const models = await em.fork().find(Model, { owner: { $in: [...ownerIds] }, state: 'published', listedAt: null });
-  for (const { id, uri, publishedAt } of models) {
-    const told = uri == null ? null : await em.fork().findOne(ApObject, { uri });
-    if (!told || readVisibility(normalise(told.document), null) !== 'public') continue;
-    await em.nativeUpdate(Model, { id }, { listedAt: publishedAt ?? null });
-  }
+  await rows(
+    em,
+    `update model set shown_at = published_at, listed_at = case when visibility = 'public' then published_at end
+      where owner_id in (${inList(ownerIds)}) and state = 'published' and not exists (select 1 from policy_state s
+        where s.target_kind = 'model' and s.target_id = model.id
+          and s.restrictions & ${RESTRICTION.view | RESTRICTION.removed} <> 0) returning id`,
+    ownerIds,
+  );
 }
 
 /** The columns that lists of posts and pictures read. */

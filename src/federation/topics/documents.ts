@@ -12,12 +12,10 @@ import { loadKeyPair } from '../actors/keys.ts';
 import { actorUri, objectUri } from '../addresses.ts';
 import type { Federation } from '../deps.ts';
 import { NODE_ACTOR } from '../model.ts';
-import { buildAccount } from '../vocabulary/account.ts';
 import { buildAnnounce } from '../vocabulary/activity.ts';
 import { AS_PUBLIC, type Document, withContext } from '../vocabulary/context.ts';
+import { buildTopic } from '../vocabulary/topic.ts';
 import { collectionUri, topicActorUri, topicFollowersUri } from './addresses.ts';
-
-const KINDS = { model: 'Model', collection: 'Collection', tag: 'Tag' } as const;
 
 /**
  * The actor that tells of a topic. It has the node's key under an id of its own: a pair of keys for each model would be
@@ -34,36 +32,33 @@ export async function topicDocument(federation: Federation, em: EntityManager, t
     topic.kind === 'tag'
       ? `<p>${escapeHtml(t('topic.tag-text', { tag: topic.title, host }))}</p>`
       : renderMarkdown(topic.description);
-  return {
-    ...buildAccount({
-      uri,
-      type: topic.kind === 'model' ? 'Service' : 'Group',
-      name: topic.name,
-      displayName: topic.title,
-      summaryHtml: `${about}<p><a href="${escapeHtml(page)}">${escapeHtml(page)}</a></p>`,
-      url: page,
-      inboxUri: `${uri}/inbox`,
-      outboxUri: `${uri}/outbox`,
-      followersUri: topicFollowersUri(origin, topic),
-      followingUri: null,
-      sharedInboxUri: `${origin}/inbox`,
-      featuredUri: null,
-      icon: null,
-      banner: null,
-      fields: [],
-      approvesFollowers: false,
-      isDiscoverable: true,
-      isIndexable: true,
-      alsoKnownAs: [],
-      movedTo: null,
-      createdAt: topic.since,
-      rsaPublicPem: keys.rsaPublicPem,
-      ed25519PublicMultibase: keys.ed25519PublicMultibase,
-    }),
-    kind: KINDS[topic.kind],
-    topic: page,
-    ...(owner ? { attributedTo: actorUri(origin, owner) } : {}),
-  };
+  return buildTopic({
+    uri,
+    kind: topic.kind,
+    topicUri: page,
+    ownerUri: owner && actorUri(origin, owner),
+    name: topic.name,
+    displayName: topic.title,
+    summaryHtml: `${about}<p><a href="${escapeHtml(page)}">${escapeHtml(page)}</a></p>`,
+    url: page,
+    inboxUri: `${uri}/inbox`,
+    outboxUri: `${uri}/outbox`,
+    followersUri: topicFollowersUri(origin, topic),
+    followingUri: null,
+    sharedInboxUri: `${origin}/inbox`,
+    featuredUri: null,
+    icon: null,
+    banner: null,
+    fields: [],
+    approvesFollowers: false,
+    isDiscoverable: true,
+    isIndexable: true,
+    alsoKnownAs: [],
+    movedTo: null,
+    createdAt: topic.since,
+    rsaPublicPem: keys.rsaPublicPem,
+    ed25519PublicMultibase: keys.ed25519PublicMultibase,
+  });
 }
 
 /** A public collection without its items. */
@@ -150,18 +145,26 @@ export async function toldUri(
   return { uri: objectUri(origin, kind, row), owner: await em.findOneOrFail(Account, row.owner.id) };
 }
 
-/** `mark` makes its id: once for each thing, and of a model once for each version. */
+/**
+ * The id of a telling begins with the thing and not with who tells: whoever takes a thing back finds all of them by it,
+ * also those of tags that it bears no longer. No name of a topic has a dot in it.
+ */
+export const tellingStart = (origin: string, { kind, id }: Pick<Told, 'kind' | 'id'>): string =>
+  `${origin}/${kind}s/${id}#told.`;
+export const tellingUri = (origin: string, topic: Pick<Topic, 'name'>, thing: Pick<Told, 'kind' | 'id'>): string =>
+  `${tellingStart(origin, thing)}${topic.name}`;
+
+/** `mark` tells it from earlier ones of the same topic and thing. */
 export async function tellingDocument(
   { origin }: Pick<Federation, 'origin'>,
   em: EntityManager,
   topic: Topic,
   told: Told,
-  mark = `${told.kind}-${told.id}`,
+  mark = '',
 ): Promise<{ document: Document; owner: Account } | null> {
   const found = await toldUri(origin, em, told);
   if (!found) return null;
-  const actor = topicActorUri(origin, topic);
-  const act = { uri: `${actor}#tell-${mark}`, actorUri: actor };
+  const act = { uri: `${tellingUri(origin, topic, told)}${mark}`, actorUri: topicActorUri(origin, topic) };
   const followers = topicFollowersUri(origin, topic);
   return {
     document: buildAnnounce(act, found.uri, followers, actorUri(origin, found.owner), told.at),

@@ -21,6 +21,10 @@ export async function followTopicHere(
   const { em } = work;
   const topic = await findNamedTopic(em, named);
   if (!topic) return 'names nobody here';
+  // one id names one Follow
+  const used = await em.findOne(TopicFollow, { uri: id });
+  if (used && (used.follower.id !== actor.id || used[topic.kind]?.id !== topic.id))
+    return 'its id names another follow';
   await openTopicFollow(work, actor.id, topic, id);
   const written = await findTopicFollow(em, topic.kind, topic.id, actor.id);
   const uri = topicActorUri(federation.origin, topic);

@@ -1,6 +1,6 @@
 import { isBlockedEither } from '../../accounts/block.ts';
 import { Account } from '../../accounts/model.ts';
-import { Model, ModelVersion } from '../../catalogue/model.ts';
+import { Model, Tag } from '../../catalogue/model.ts';
 import { lookAt } from '../../gallery/access.ts';
 import { Collection } from '../../gallery/collections/model.ts';
 import { Image, Post } from '../../gallery/model.ts';
@@ -22,8 +22,17 @@ import {
   buildUpdate,
 } from '../vocabulary/activity.ts';
 import type { Document } from '../vocabulary/context.ts';
-import { collectionUri, topicActorUri } from './addresses.ts';
-import { collectionDocument, type Told, tagsOf, tellingDocument, toldUri, topicDocument } from './documents.ts';
+import { collectionUri, readTopicUri, topicActorUri } from './addresses.ts';
+import {
+  collectionDocument,
+  type Told,
+  tagsOf,
+  tellingDocument,
+  tellingStart,
+  tellingUri,
+  toldUri,
+  topicDocument,
+} from './documents.ts';
 
 type Task = Pick<Work, 'em' | 'jobs' | 'now'>;
 
@@ -37,8 +46,10 @@ const NEWS_MS = 48 * HOUR_MS;
 export async function tellOfThing(work: Task, federation: Federation, thing: Pick<Told, 'kind' | 'id'>): Promise<void> {
   const { em } = work;
   const at = await publicSince(em, thing);
-  if (at === null) return takeBack(work, federation, thing);
-  for (const { id } of await tagsOf(em, thing)) {
+  if (at === null) return takeBack(work, federation, thing, () => true);
+  const tagIds = (await tagsOf(em, thing)).map(({ id }) => id);
+  await takeBack(work, federation, thing, ({ kind, id }) => kind === 'tag' && !tagIds.includes(id));
+  for (const id of tagIds) {
     const topic = await findTopic(em, 'tag', id);
     if (topic) await tell(work, federation, topic, { ...thing, at });
   }
@@ -59,11 +70,11 @@ export async function tellOfVersion(
   const { em, now } = work;
   const topic = await findTopic(em, 'model', modelId);
   if (!topic || (await publicSince(em, { kind: 'model', id: modelId })) === null) return;
-  const mark = `version-${versionId}`;
-  const uri = `${topicActorUri(federation.origin, topic)}#tell-${mark}`;
-  if ((await em.count(OutboxItem, { uri })) > 0) return;
-  await takeBackOf(work, federation, topic, { kind: 'model', id: modelId });
-  await tell(work, federation, topic, { kind: 'model', id: modelId, at: now() }, mark);
+  const thing = { kind: 'model', id: modelId } as const;
+  const mark = `.version-${versionId}`;
+  if ((await em.count(OutboxItem, { uri: `${tellingUri(federation.origin, topic, thing)}${mark}` })) > 0) return;
+  await takeBack(work, federation, thing, ({ kind, id }) => kind === 'model' && id === modelId);
+  await tell(work, federation, topic, { ...thing, at: now() }, mark);
 }
 
 /** Something was put into a collection of ours or taken out: its owner says Add or Remove, and its actor tells of it. */
@@ -97,7 +108,7 @@ export async function tellOfItem(
     topic: { ...topic, apartFrom: [owner.id, found.owner.id] },
   });
   if (isIn) await tell(work, federation, topic, { ...thing, at: new Date(at) });
-  else await takeBackOf(work, federation, topic, thing);
+  else await takeBack(work, federation, thing, ({ kind, id }) => kind === 'collection' && id === collectionId);
 }
 
 /** The words of a model or collection changed, or it is not public any more: then its actor is gone, and so are its followers. */
@@ -148,61 +159,73 @@ export async function tellOfTopic(
 }
 
 /** Says once that there is something, to those who follow the topic and whose work it is, when that is news. */
-async function tell(work: Task, federation: Federation, topic: Topic, told: Told, mark?: string): Promise<void> {
+async function tell(work: Task, federation: Federation, topic: Topic, told: Told, version = ''): Promise<void> {
   const { em, now } = work;
   if (told.at.getTime() < now().getTime() - NEWS_MS) return;
+  const before = (await listTellings(work, federation, told)).filter(
+    ({ topic: { kind, id } }) => kind === topic.kind && id === topic.id,
+  );
+  if (before.some(({ isTakenBack }) => !isTakenBack)) return;
+  // an id that was taken back is spent: who knows it takes it for what it was
+  const mark = version || (before.length === 0 ? '' : `.${before.length + 1}`);
   const telling = await tellingDocument(federation, em, topic, told, mark);
-  if (!telling || (await isBusy(em, topicActorUri(federation.origin, topic), now()))) return;
+  if (!telling || (await isBusy(em, topic, now()))) return;
   const apartFrom = [telling.owner.id, ...(topic.ownerId === null ? [] : [topic.ownerId])];
   await send(work, federation, NODE_ACTOR, telling.document, { topic: { ...topic, apartFrom } });
 }
 
-async function isBusy(em: Work['em'], actor: string, now: Date): Promise<boolean> {
-  const start = `${actor}#tell-`;
+async function isBusy(em: Work['em'], { name }: Topic, now: Date): Promise<boolean> {
   const [found] = await rows<{ n: unknown }>(
     em,
-    `select count(*) as n from outbox_item where created_at > ? and actor_id = ? and substr(uri, 1, ?) = ?
-       and uri not like '%-undo'`,
-    [new Date(now.getTime() - HOUR_MS), NODE_ACTOR, start.length, start],
+    `select count(*) as n from outbox_item where created_at > ? and actor_id = ?
+       and (uri like ? or uri like ?) and uri not like '%-undo'`,
+    [new Date(now.getTime() - HOUR_MS), NODE_ACTOR, `%#told.${name}`, `%#told.${name}.%`],
   );
   return toNumber(found?.n) >= MOST_AN_HOUR;
 }
 
-/** Of everything that told of a thing. */
-async function takeBack(work: Task, federation: Federation, thing: Pick<Told, 'kind' | 'id'>): Promise<void> {
-  const { em } = work;
-  const found = await rows<{ kind: TopicKind; id: number }>(
-    em,
-    `select 'tag' as kind, tag_id as id from ${thing.kind}_tag where ${thing.kind}_id = ?
-     union select 'collection', collection_id from collection_item where ${thing.kind}_id = ?`,
-    [thing.id, thing.id],
-  );
-  for (const { kind, id } of found) {
-    const topic = await findTopic(em, kind, id);
-    if (topic) await takeBackOf(work, federation, topic, thing);
-  }
+interface Telling {
+  readonly uri: string;
+  readonly document: Document;
+  readonly topic: { readonly kind: TopicKind; readonly id: number };
+  readonly isTakenBack: boolean;
 }
 
-/** Only what was said can be taken back. */
-async function takeBackOf(
+/** All that was told of a thing, by whom too that has no public page any more. */
+async function listTellings(
+  { em }: Task,
+  { origin }: Federation,
+  thing: Pick<Told, 'kind' | 'id'>,
+): Promise<Telling[]> {
+  const items = await em.find(
+    OutboxItem,
+    { actorId: NODE_ACTOR, uri: { $like: `${tellingStart(origin, thing)}%` } },
+    { orderBy: { createdAt: 'asc', id: 'asc' } },
+  );
+  const uris = new Set(items.map(({ uri }) => uri));
+  const found: Telling[] = [];
+  for (const { uri, document } of items) {
+    const { type, actor } = document as Document;
+    const named = type === 'Announce' ? readTopicUri(origin, String(actor)) : null;
+    const id = named && ('id' in named ? named.id : (await em.findOne(Tag, { name: named.tag }))?.id);
+    if (!named || id == null) continue;
+    const topic = { kind: named.kind, id };
+    found.push({ uri, document: document as Document, topic, isTakenBack: uris.has(`${uri}-undo`) });
+  }
+  return found;
+}
+
+/** Only what was said can be taken back, and from the topics that are meant. */
+async function takeBack(
   work: Task,
   federation: Federation,
-  topic: Topic,
   thing: Pick<Told, 'kind' | 'id'>,
+  isMeant: (topic: Telling['topic']) => boolean,
 ): Promise<void> {
-  const { em } = work;
-  const actor = topicActorUri(federation.origin, topic);
-  const marks = [`${thing.kind}-${thing.id}`];
-  if (topic.kind === 'model') {
-    const versions = await em.find(ModelVersion, { model: thing.id }, { fields: ['id'] });
-    marks.push(...versions.map(({ id }) => `version-${id}`));
-  }
-  const said = await em.find(OutboxItem, { uri: { $in: marks.map((mark) => `${actor}#tell-${mark}`) } });
-  for (const { uri, document } of said) {
-    const act = { uri: `${uri}-undo`, actorUri: actor };
-    await send(work, federation, NODE_ACTOR, buildUndo(act, document as Document), {
-      topic: { ...topic, apartFrom: [] },
-    });
+  for (const { uri, document, topic, isTakenBack } of await listTellings(work, federation, thing)) {
+    if (isTakenBack || !isMeant(topic)) continue;
+    const undo = buildUndo({ uri: `${uri}-undo`, actorUri: String(document.actor) }, document);
+    await send(work, federation, NODE_ACTOR, undo, { topic: { ...topic, apartFrom: [] } });
   }
 }
 

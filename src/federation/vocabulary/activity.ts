@@ -12,6 +12,15 @@ export function buildCreate(act: Act, object: Document): Document {
   return activity('Create', act, { published, to, cc, object });
 }
 
+/**
+ * What we said is gone, and is there again: who deleted it at our word takes only a new Create, of something that changed
+ * since.
+ */
+export function buildAnew(actorUri: string, object: Document, takenBackAt: Date, now: Date): Document {
+  const uri = `${String(object.id)}#create-${takenBackAt.getTime()}`;
+  return buildCreate({ uri, actorUri }, { ...object, updated: now.toISOString() });
+}
+
 /** `updatedAt` also makes ids of repeated Updates differ, when the caller puts it there. */
 export function buildUpdate(act: Act, object: Document, updatedAt: Date): Document {
   const { '@context': _context, ...body } = object;
