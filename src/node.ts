@@ -36,7 +36,9 @@ import { discoveryRoutes } from './discovery/routes.ts';
 import { resolveAccount } from './federation/actors/resolve.ts';
 import { type OpenFederation, openFederation } from './federation/federation.ts';
 import { FEDERATION_ENTITIES } from './federation/model.ts';
+import { MEDIA_LINKS } from './federation/pages/media-settings-routes.ts';
 import { READING_LINKS } from './federation/pages/reading-routes.ts';
+import { REPORT_LINKS } from './federation/pages/report-routes.ts';
 import { federationRoutes } from './federation/routes.ts';
 import type { GalleryDeps } from './gallery/deps.ts';
 import {
@@ -321,7 +323,7 @@ function routersOf(parts: Parts): Router<State>[] {
 
 /** Pages under `/admin` of the rooms above accounts. */
 const adminLinksOf = ({ federation }: Parts): readonly AdminLink[] => [
-  ...(federation.mode === 'off' ? [] : READING_LINKS),
+  ...(federation.mode === 'off' ? [] : [...REPORT_LINKS, ...READING_LINKS, ...MEDIA_LINKS]),
   ...OPERATOR_LINKS,
 ];
 

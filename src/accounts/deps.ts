@@ -13,6 +13,8 @@ export interface AdminLink {
   readonly href: string;
   readonly icon: string;
   readonly permission: Permission;
+  /** How much waits there for somebody to decide. */
+  readonly count?: (work: Pick<Work, 'em'>) => Promise<number>;
 }
 
 /** What the pages of accounts lean on; made by the composition root. */

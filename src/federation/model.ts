@@ -128,7 +128,7 @@ export interface Tombstone extends InferEntity<typeof Tombstone> {}
 /** What a peer's moderators, or a person there, tell of something here. It waits for our own to look. */
 export const PeerReport = defineEntity({
   name: 'PeerReport',
-  indexes: [{ properties: ['host', 'state'] }, { properties: ['state', 'createdAt'] }],
+  indexes: [{ properties: ['host', 'closedAt'] }, { properties: ['closedAt', 'id'] }],
   properties: {
     id: p.uuid().primary(),
     /** Of the Flag. */
@@ -141,8 +141,10 @@ export const PeerReport = defineEntity({
     reason: p.text().default(''),
     /** `ncii`, `minor`, `copyright` … or ''. */
     code: p.string().length(40).default(''),
-    state: p.enum(['open', 'closed']).default('open'),
     createdAt: p.datetime(),
+    /** When one of our moderators was done with it. */
+    closedAt: p.datetime().nullable(),
+    closedBy: () => p.manyToOne(Account).ref().nullable(),
   },
 });
 export interface PeerReport extends InferEntity<typeof PeerReport> {}

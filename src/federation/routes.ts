@@ -12,11 +12,13 @@ import { discoveryOfPeers } from './pages/discovery-routes.ts';
 import { fileRoutes } from './pages/file-routes.ts';
 import { interactionRoutes } from './pages/interaction-routes.ts';
 import { mediaRoutes } from './pages/media-routes.ts';
+import { mediaSettingsRoutes } from './pages/media-settings-routes.ts';
 import { answerPeers } from './pages/negotiate.ts';
 import { nsRoutes } from './pages/ns-routes.ts';
 import { objectRoutes } from './pages/object-routes.ts';
 import { quoteRoutes } from './pages/quote-routes.ts';
 import { readingRoutes } from './pages/reading-routes.ts';
+import { reportRoutes } from './pages/report-routes.ts';
 import { threadRoutes } from './pages/thread-routes.ts';
 import { visitRoutes } from './pages/visit-routes.ts';
 
@@ -64,5 +66,7 @@ export function federationRoutes(federation: Federation, adminLinks: readonly Ad
     quoteRoutes(federation),
     mediaRoutes(federation),
     visitRoutes(federation),
+    mediaSettingsRoutes(federation, adminLinks),
+    reportRoutes(federation.origin, adminLinks),
   ];
 }

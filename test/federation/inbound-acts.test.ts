@@ -72,8 +72,8 @@ test('A05 A06 a Flag becomes a report in plain text, bounded for each host; one 
   const [report, ...others] = await em().find(PeerReport, {});
   assert.equal(others.length, 0);
   assert.deepEqual(
-    [report?.host, report?.objectUris, report?.reason, report?.code, report?.state],
-    [new URL(v.origin).host, object, '<b>Stolen</b> <script>x</script>', 'copyright', 'open'],
+    [report?.host, report?.objectUris, report?.reason, report?.code, report?.closedAt],
+    [new URL(v.origin).host, object, '<b>Stolen</b> <script>x</script>', 'copyright', null],
   );
   assert.equal((await em().findOneOrFail(Post, open.id)).state, 'published', 'nothing is removed by it');
   const many = em();

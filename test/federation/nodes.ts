@@ -2,6 +2,7 @@ import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import type { TestContext } from 'node:test';
 import type { Account } from '../../src/accounts/model.ts';
+import type { Role } from '../../src/accounts/permissions.ts';
 import { Browser } from '../accounts/browser.ts';
 import { givenMember } from '../factories/accounts.ts';
 import { type TestNode, type TestNodeOptions, testNode } from '../node.ts';
@@ -11,7 +12,7 @@ export interface Peer extends TestNode {
   /** What stands after `@name@`. */
   readonly host: string;
   /** Makes a member and signs them in with a browser of their own. */
-  member(name: string): Promise<{ account: Account; browser: Browser }>;
+  member(name: string, role?: Role): Promise<{ account: Account; browser: Browser }>;
 }
 
 /** A whole node that listens on this loopback address, as another machine would. */
@@ -32,8 +33,8 @@ export async function peerNode(
     ...node,
     origin,
     host: `${address}:${port}`,
-    async member(name) {
-      const account = await givenMember(node.em, name);
+    async member(name, role = 'member') {
+      const account = await givenMember(node.em, name, { role });
       const browser = new Browser(new URL(origin));
       await browser.signIn(name);
       return { account, browser };

@@ -3,8 +3,7 @@ import { hasMessage, t } from '../../kit/web/messages.ts';
 import type { Ctx } from '../../kit/web/state.ts';
 import { view } from '../../kit/web/views.ts';
 import type { AdminLink } from '../deps.ts';
-import { adminNav, type SideNav } from './nav.ts';
-import { countWaiting } from './queries.ts';
+import { adminNav, countAll, type SideNav } from './nav.ts';
 
 interface AdminPage<Props> {
   readonly sideNav: SideNav;
@@ -27,7 +26,7 @@ export function adminPage<Props extends object>(template: string) {
     const key = `admin.said-${String(ctx.query.said ?? '')}`;
     const { work } = ctx.state;
     show(ctx, {
-      sideNav: adminNav(work.viewer, ctx.path, adminLinks, await countWaiting(work)),
+      sideNav: adminNav(work.viewer, ctx.path, adminLinks, await countAll(work, adminLinks)),
       form,
       said: hasMessage(key) ? t(key) : null,
       now,

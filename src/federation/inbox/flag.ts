@@ -25,7 +25,7 @@ export const flag: Handler = async ({ em, now }, { origin }, { id, activity, act
   }
   if (objectUris.length === 0) return 'about nothing here';
   if ((await em.count(PeerReport, { uri: id })) > 0) return 'known';
-  if ((await em.count(PeerReport, { host, state: 'open' })) >= MOST_OPEN_FROM_HOST) return 'too many from that host';
+  if ((await em.count(PeerReport, { host, closedAt: null })) >= MOST_OPEN_FROM_HOST) return 'too many from that host';
   const facts = {
     ...{ id: newId(), uri: id, reporterUri: actorId, host, objectUris },
     reason: plainTextOf(activity, 'content', LONGEST_REASON),

@@ -1,6 +1,8 @@
 import { z } from 'zod';
+import { can } from '../../accounts/permissions.ts';
 import { Image, ImageSize } from '../../gallery/model.ts';
 import { rows, toNumber } from '../../kit/database/sql.ts';
+import { AppError } from '../../kit/errors.ts';
 import type { JobDefinition } from '../../kit/queue/define.ts';
 import { Job } from '../../kit/queue/job.ts';
 import { defineSettings } from '../../kit/settings.ts';
@@ -20,6 +22,35 @@ export const mediaSettings = defineSettings(
     mostGib: z.number().min(0).max(1_000_000).default(20),
   }),
 );
+
+export interface MediaKept {
+  readonly pictureCount: number;
+  readonly totalBytes: number;
+}
+
+/** Throws `forbidden` without the permission to manage settings. */
+export async function editMediaSettings(
+  { em, viewer, now }: Pick<Work, 'em' | 'viewer' | 'now'>,
+  { settings }: Pick<Federation, 'settings'>,
+  form: z.output<(typeof mediaSettings)['schema']>,
+): Promise<void> {
+  if (!can(viewer, 'manageSettings')) throw new AppError('forbidden', 'You may not change the node.');
+  await settings.write(em, mediaSettings, form, now());
+  await em.flush();
+}
+
+/** What lies here of peers' pictures: originals, clean copies and sizes; what two posts share is counted twice. */
+export async function loadMediaKept(em: Work['em']): Promise<MediaKept> {
+  const [sum] = await rows<{ n: unknown; originals: unknown; sizes: unknown }>(
+    em,
+    `select count(*) as n, coalesce(sum(i.total_bytes + i.clean_bytes), 0) as originals,
+       (select coalesce(sum(z.total_bytes), 0) from image_size z join image o on o.id = z.image_id
+         where o.is_local = ?) as sizes
+     from image i where i.is_local = ? and i.sha256 is not null`,
+    [false, false],
+  );
+  return { pictureCount: toNumber(sum?.n), totalBytes: toNumber(sum?.originals) + toNumber(sum?.sizes) };
+}
 
 const BATCH = 200;
 
@@ -61,18 +92,9 @@ async function oldest(em: Work['em'], before: Date): Promise<number[]> {
   return found.map(({ id }) => id);
 }
 
-/** Originals, clean copies and sizes; what two posts share is counted twice, which errs on the side of room. */
+/** Counting twice what two posts share errs on the side of room. */
 async function bytesOver(em: Work['em'], mostGib: number): Promise<number> {
-  if (mostGib <= 0) return 0;
-  const [sum] = await rows<{ originals: unknown; sizes: unknown }>(
-    em,
-    `select (select coalesce(sum(i.total_bytes + i.clean_bytes), 0) from image i
-         where i.is_local = ? and i.sha256 is not null) as originals,
-       (select coalesce(sum(z.total_bytes), 0) from image_size z join image i on i.id = z.image_id
-         where i.is_local = ?) as sizes`,
-    [false, false],
-  );
-  return toNumber(sum?.originals) + toNumber(sum?.sizes) - mostGib * GIB;
+  return mostGib <= 0 ? 0 : (await loadMediaKept(em)).totalBytes - mostGib * GIB;
 }
 
 async function evict({ em, now }: Pick<Work, 'em' | 'now'>, ids: readonly number[]): Promise<number> {
