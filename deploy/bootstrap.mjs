@@ -81,7 +81,8 @@ function testFiles(folder, wanted = () => true) {
   return readdirSync(folder, { withFileTypes: true })
     .flatMap((entry) => {
       const path = join(folder, entry.name);
-      if (entry.isDirectory()) return testFiles(path, wanted);
+      // the peer of the federation tests has packages of its own
+      if (entry.isDirectory()) return entry.name === 'node_modules' ? [] : testFiles(path, wanted);
       return entry.name.endsWith('.test.ts') && wanted(path) ? [path] : [];
     })
     .sort();
@@ -89,7 +90,7 @@ function testFiles(folder, wanted = () => true) {
 
 function test(files, env = {}) {
   if (files.length === 0) fail('There are no tests.');
-  run(process.execPath, ['--import', 'tsx', '--test', '--test-concurrency=4', '--test-timeout=300000', ...files], {
+  run(process.execPath, ['--import', 'tsx', '--test', '--test-concurrency=4', '--test-timeout=600000', ...files], {
     NODE_ENV: 'test',
     ...env,
   });

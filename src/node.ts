@@ -33,14 +33,24 @@ import { Generator } from './compute/generator.ts';
 import { FolderModel, Generation, GenerationImage } from './compute/model.ts';
 import { computeRoutes } from './compute/tool/routes.ts';
 import { discoveryRoutes } from './discovery/routes.ts';
+import type { LookUp } from './discovery/search.ts';
 import { resolveAccount } from './federation/actors/resolve.ts';
+import { actorUri } from './federation/addresses.ts';
+import { COPY_LINKS, copyRoutes } from './federation/copies/routes.ts';
+import { listCopyViews } from './federation/copies/view.ts';
 import { type OpenFederation, openFederation } from './federation/federation.ts';
+import { findPage } from './federation/looking/look-up.ts';
 import { FEDERATION_ENTITIES } from './federation/model.ts';
+import { findActorNow } from './federation/moving/find-actor.ts';
 import { MEDIA_LINKS } from './federation/pages/media-settings-routes.ts';
 import { READING_LINKS } from './federation/pages/reading-routes.ts';
 import { REPORT_LINKS } from './federation/pages/report-routes.ts';
+import { PEER_LINKS } from './federation/peers/routes.ts';
+import { findSilence } from './federation/peers/silence.ts';
+import { schedulePeerSweep } from './federation/peers/sweep.ts';
 import { federationRoutes } from './federation/routes.ts';
-import type { GalleryDeps } from './gallery/deps.ts';
+import { Collection, CollectionItem } from './gallery/collections/model.ts';
+import type { FindSilence, GalleryDeps } from './gallery/deps.ts';
 import {
   Comment,
   Image,
@@ -54,9 +64,11 @@ import {
   ResourceUse,
 } from './gallery/model.ts';
 import { Pin } from './gallery/pins.ts';
+import { Review } from './gallery/reviews/model.ts';
 import { galleryRoutes } from './gallery/routes.ts';
 import { Share } from './gallery/shares.ts';
 import { scheduleGallerySweep } from './gallery/sweep.ts';
+import { TopicFollow } from './gallery/topics/model.ts';
 import type { Config } from './kit/config.ts';
 import { migrate } from './kit/database/migrate.ts';
 import { openDatabase } from './kit/database/open.ts';
@@ -90,7 +102,9 @@ export const ENTITIES = [
   ...[Account, Follow, Block, Login, Credential, Session, ApiToken, OneTimeToken, Invite, OutboxMail],
   ...[PolicyState],
   ...[Model, ModelVersion, ModelFile, Tag, ModelTag, BaseModel, Lineage, DownloadMark, Upload],
-  ...[Post, Image, ImageMark, ImageRaw, ImageSize, ResourceUse, PostTag, Comment, Reaction, Mention, Pin, Share],
+  ...[Post, Image, ImageMark, ImageRaw, ImageSize, ResourceUse, PostTag, Comment, Reaction],
+  ...[Review, Mention, Pin, Share],
+  ...[Collection, CollectionItem, TopicFollow],
   ...[Generation, GenerationImage, FolderModel],
   ...FEDERATION_ENTITIES,
 ];
@@ -160,7 +174,12 @@ export async function openNode(
   const secretKey = config.secretKey ?? (await keptSecret(join(dataDir, 'secret.key')));
   const settings = new Settings();
   const reach = config.federationPrivateAddresses ? nearbyReach : publicReach;
-  const net = makeNet({ userAgent: `Tessera/${VERSION} (+${config.publicUrl.href})`, reach, ...ways });
+  const net = makeNet({
+    userAgent: `Tessera/${VERSION} (+${config.publicUrl.href})`,
+    ownHost: config.publicUrl.host,
+    reach,
+    ...ways,
+  });
   const mailer = new Mailer(await openTransport(config), config.publicUrl);
   const limits = new RateLimits(now);
   const cookies = new Cookies(config.publicUrl.protocol === 'https:');
@@ -175,9 +194,10 @@ export async function openNode(
   const uploadsDir = join(dataDir, 'uploads');
   const receivingDir = join(uploadsDir, 'files');
   mkdirSync(receivingDir, { recursive: true });
-  const uploads = new Uploads(receivingDir, new Hashing(), {
-    allowPickle: config.allowPickle,
-    clamdSocket: config.clamdSocket,
+  const hashing = new Hashing();
+  const filePolicy = { allowPickle: config.allowPickle, clamdSocket: config.clamdSocket };
+  const uploads = new Uploads(receivingDir, hashing, {
+    ...filePolicy,
     maxUploadBytes: config.maxUploadBytes,
     minFreeBytes: config.minFreeBytes,
     defaultQuotaBytes: config.accountQuotaBytes,
@@ -199,7 +219,8 @@ export async function openNode(
   });
   const openWork = (viewer: Viewer | null): Work => ({ em: orm.em.fork(), viewer, jobs: queue.jobs, files, now });
   const federation = openFederation({
-    ...{ net, settings, limits, log, secretKey, uploadsDir },
+    ...{ net, settings, limits, log, secretKey, uploadsDir, hashing, filePolicy },
+    maxCopyBytes: config.maxUploadBytes,
     publicUrl: config.publicUrl,
     mode: config.federation,
     version: VERSION,
@@ -275,6 +296,7 @@ export async function openNode(
         await scheduleCollection(openWork(null));
         await scheduleGallerySweep(openWork(null));
         await federation.schedule(openWork(null));
+        await schedulePeerSweep(openWork(null), federation);
       }
       if (processes.includes('gpu')) await engines.serve();
       await queue.start({ jobs: jobsOf(parts), wiring: wiringOf(parts), lanes: lanesOf(processes) });
@@ -308,11 +330,16 @@ export async function openNode(
 /** Every address of the node: one line for each room. */
 function routersOf(parts: Parts): Router<State>[] {
   const { federation } = parts;
-  const findPeer = peerFinder(federation);
   return [
     ...federationRoutes(federation, adminLinksOf(parts)),
     // the pages that everybody asks for, before the many that few do
-    discoveryRoutes({ limits: parts.limits, findPeer }),
+    copyRoutes(federation, { adminLinks: adminLinksOf(parts) }),
+    discoveryRoutes({
+      limits: parts.limits,
+      lookUp: searcherOf(federation),
+      findSilence: silenceFinder(federation),
+      listCopies: federation.mode === 'off' ? null : (work, fileIds) => listCopyViews(work, federation, fileIds),
+    }),
     ...accountRoutes(accountDeps(parts)),
     catalogueRoutes(catalogueDeps(parts)),
     galleryRoutes(galleryDeps(parts)),
@@ -323,9 +350,17 @@ function routersOf(parts: Parts): Router<State>[] {
 
 /** Pages under `/admin` of the rooms above accounts. */
 const adminLinksOf = ({ federation }: Parts): readonly AdminLink[] => [
-  ...(federation.mode === 'off' ? [] : [...REPORT_LINKS, ...READING_LINKS, ...MEDIA_LINKS]),
+  ...(federation.mode === 'off'
+    ? []
+    : [...REPORT_LINKS, ...PEER_LINKS, ...READING_LINKS, ...MEDIA_LINKS, ...COPY_LINKS]),
   ...OPERATOR_LINKS,
 ];
+
+/** What the search finds elsewhere. */
+const searcherOf = (federation: OpenFederation): LookUp | null =>
+  federation.mode === 'off' ? null : (work, text, mayAsk) => findPage(work, federation, text, mayAsk);
+
+const silenceFinder = ({ mode }: OpenFederation): FindSilence => (mode === 'off' ? async () => null : findSilence);
 
 const peerFinder = (federation: OpenFederation) =>
   federation.mode === 'off'
@@ -333,13 +368,18 @@ const peerFinder = (federation: OpenFederation) =>
     : async (work: Work, handle: string) => (await resolveAccount(work, federation, handle))?.id ?? null;
 
 function accountDeps(parts: Parts): AccountDeps {
-  const { config, cookies, limits, settings, mailer, secretKey, uploadsDir } = parts;
+  const { config, cookies, limits, settings, mailer, secretKey, uploadsDir, federation } = parts;
   return {
     ...{ cookies, limits, settings, mailer, secretKey, uploadsDir },
     publicUrl: config.publicUrl,
     maxImageBytes: config.maxImageBytes,
     defaultQuotaBytes: config.accountQuotaBytes,
     adminLinks: adminLinksOf(parts),
+    moving: {
+      findActor:
+        federation.mode === 'off' ? null : (work: Work, handle: string) => findActorNow(work, federation, handle),
+      uriOf: (account) => actorUri(federation.origin, account),
+    },
   };
 }
 
@@ -353,8 +393,18 @@ function catalogueDeps(parts: Parts): CatalogueDeps {
 
 function galleryDeps({ config, limits, settings, uploadsDir, federation }: Parts): GalleryDeps {
   const { publicUrl, maxImageBytes, minFreeBytes, accountQuotaBytes: defaultQuotaBytes } = config;
-  const findPeer = peerFinder(federation);
-  return { limits, settings, uploadsDir, publicUrl, maxImageBytes, minFreeBytes, defaultQuotaBytes, findPeer };
+  const [findPeer, findSilence] = [peerFinder(federation), silenceFinder(federation)];
+  return {
+    limits,
+    settings,
+    uploadsDir,
+    publicUrl,
+    maxImageBytes,
+    minFreeBytes,
+    defaultQuotaBytes,
+    findPeer,
+    findSilence,
+  };
 }
 
 function computeDeps({ config, generator, limits, settings }: Parts): ComputeDeps {
@@ -370,7 +420,8 @@ const CHECK_AFTER_MS = 1_000;
 const CLOSE_WITHIN_MS = 10_000;
 
 /** Inboxes prove who asks by a signature, so no cookie counts there. */
-const isCookieless = (path: string): boolean => path === '/inbox' || /^\/users\/[^/]+\/inbox$/.test(path);
+const isCookieless = (path: string): boolean =>
+  path === '/inbox' || /^\/(?:users\/[^/]+|(?:models|collections|tags)\/[^/]+\/actor)\/inbox$/.test(path);
 
 function lanesOf(processes: readonly Process[]): Lane[] {
   const lanes: Lane[] = [];

@@ -1,11 +1,13 @@
 import {
   accountDeleted,
   accountJoined,
+  accountMoved,
   accountProfileChanged,
   accountReinstated,
   accountSuspended,
 } from './accounts/events.ts';
 import { deleteAccountJob } from './accounts/leaving/leave.ts';
+import { followAlongJob } from './accounts/moving/follow-along.ts';
 import { sweepAccountsJob } from './accounts/sweep.ts';
 import { finishDeletionJob } from './catalogue/delete.ts';
 import {
@@ -36,6 +38,7 @@ export function jobsOf({ mailer, uploads, generator, federation }: Parts): JobDe
   return [
     mailer.job,
     deleteAccountJob,
+    followAlongJob,
     sweepAccountsJob,
     uploads.finishJob,
     uploads.stripJob,
@@ -69,6 +72,7 @@ export function wiringOf({ federation }: Parts): Wiring {
     ),
     ...[modelPublished, modelUpdated, modelUnpublished, modelDeleted].map((event) => on(event, indexModelJob)),
     on(versionPublished, indexModelJob, ({ modelId }) => ({ modelId })),
+    on(accountMoved, followAlongJob, ({ accountId, targetId }) => ({ accountId, targetId })),
     on(accountDeleted, removeAccountContentJob),
     // pictures name models by hash: links appear and go with the files
     on(versionPublished, resolveVersionJob, ({ versionId }) => ({ versionId })),

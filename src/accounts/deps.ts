@@ -3,6 +3,7 @@ import type { Cookies } from '../kit/web/cookies.ts';
 import type { RateLimits } from '../kit/web/rate-limit.ts';
 import type { Work } from '../kit/work.ts';
 import type { Mailer } from './mail/mailer.ts';
+import type { MovingDeps } from './moving/move.ts';
 import { type NodeSettings, nodeSettings } from './node-settings.ts';
 import type { Permission } from './permissions.ts';
 
@@ -32,6 +33,7 @@ export interface AccountDeps {
   readonly defaultQuotaBytes: number;
   /** Pages of the rooms above. */
   readonly adminLinks: readonly AdminLink[];
+  readonly moving: MovingDeps;
 }
 
 export interface Door {

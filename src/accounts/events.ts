@@ -14,6 +14,8 @@ export const accountRoleChanged = defineEvent(
   'account.role-changed',
   z.object({ accountId: z.int(), role: z.string() }),
 );
+/** Both accounts name each other; the followers of the first go over to the second. */
+export const accountMoved = defineEvent('account.moved', account.extend({ targetId: z.int() }));
 /** The grace is over: private facts are gone; what it published must go now. */
 export const accountDeleted = defineEvent('account.deleted', account);
 

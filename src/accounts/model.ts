@@ -38,10 +38,17 @@ export const Account = defineEntity({
     isLocked: p.boolean().default(false),
     /** Everybody may read who follows this person and whom they follow; else only how many. */
     isNetworkShown: p.boolean().default(false),
+    /** What an actor of another node tells of, where it is no person: see gallery/topics. */
+    topic: p.enum(['model', 'collection', 'tag']).nullable(),
     /** The actor id of a remote account. */
     uri: p.string().length(2048).nullable().unique(),
     /** The profile page of a remote account. */
     url: p.string().length(2048).nullable(),
+    /** Ids of other accounts of the same person: only what names us here may move to us (FEP-7628). */
+    aliases: p.json<string[]>().nullable(),
+    /** Where this person went; null while they are here. */
+    movedToUri: p.string().length(2048).nullable(),
+    movedAt: p.datetime().nullable(),
     createdAt: p.datetime(),
     deletedAt: p.datetime().nullable(),
   },

@@ -8,6 +8,7 @@ import type { AccountDeps } from './deps.ts';
 import { aboutRoutes } from './joining/about-routes.ts';
 import { joiningRoutes } from './joining/routes.ts';
 import { leavingRoutes } from './leaving/routes.ts';
+import { movingRoutes } from './moving/routes.ts';
 import { peopleRoutes } from './people-routes.ts';
 import { profileRoutes } from './profile/routes.ts';
 import { nodeRoutes } from './staff/node-routes.ts';
@@ -23,6 +24,7 @@ export const accountRoutes = (deps: AccountDeps): readonly Router<State>[] => [
   securityRoutes(deps),
   peopleRoutes(deps),
   leavingRoutes(deps),
+  movingRoutes(deps),
   staffRoutes(deps),
   nodeRoutes(deps),
   aboutRoutes(deps),

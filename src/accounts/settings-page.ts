@@ -11,6 +11,8 @@ const TABS = [
   ['tokens', 'key'],
   ['browsing', 'eye'],
   ['people', 'users'],
+  ['moving', 'external-link'],
+  ['following', 'bell'],
   ['data', 'hard-drive'],
 ] as const;
 type Tab = (typeof TABS)[number][0];

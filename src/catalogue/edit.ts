@@ -45,6 +45,7 @@ export const VersionForm = z.object({
   allowCommercialUse: list.transform((uses) => COMMERCIAL_USES.filter((use) => use !== 'None' && uses.includes(use))),
   allowDerivatives: flag,
   allowDifferentLicense: flag,
+  forbidsGeneration: flag,
   isPoi: flag,
   isMinor: flag,
   isSfwOnly: flag,
@@ -92,6 +93,7 @@ export async function saveVersion(
     model.allowCommercialUse = form.allowCommercialUse;
     model.allowDerivatives = form.allowDerivatives;
     model.allowDifferentLicense = form.allowDifferentLicense;
+    model.forbidsGeneration = form.forbidsGeneration;
     model.isPoi = form.isPoi;
     model.isMinor = form.isMinor;
     model.isSfwOnly = form.isSfwOnly;

@@ -54,6 +54,8 @@ export const Model = defineEntity({
     allowCommercialUse: p.json<CommercialUse[]>().onCreate(() => []),
     allowDerivatives: p.boolean().default(true),
     allowDifferentLicense: p.boolean().default(true),
+    /** Its author does not want nodes to generate with it on their engines. */
+    forbidsGeneration: p.boolean().default(false),
     /** SPDX licence id, or '' when none is stated. */
     licenseId: p.string().length(80).default(''),
     /** Depicts a real person. */
@@ -70,6 +72,8 @@ export const Model = defineEntity({
     claimedLikeCount: p.integer().nullable(),
     uri: p.string().length(2048).nullable().unique(),
     url: p.string().length(2048).nullable(),
+    /** The actor that tells of a model of another node, for those who follow it. */
+    feedUri: p.string().length(2048).nullable(),
     createdAt: p.datetime(),
     updatedAt: p.datetime(),
   },
@@ -104,7 +108,9 @@ export const ModelVersion = defineEntity({
     /** What a deleted one was, for those who change their mind. */
     stateBeforeDeletion: p.enum([...CONTENT_STATES]).nullable(),
     downloadCount: p.integer().default(0),
+    /** Of its reviews, which are above this room. */
     thumbsUpCount: p.integer().default(0),
+    thumbsDownCount: p.integer().default(0),
     imageCount: p.integer().default(0),
     uri: p.string().length(2048).nullable().unique(),
     createdAt: p.datetime(),
@@ -195,6 +201,8 @@ export const Lineage = defineEntity({
     parent: () => p.manyToOne(ModelVersion).ref().nullable().index(),
     parentName: p.string().length(200).default(''),
     parentHash: p.string().length(64).nullable().index(),
+    /** Id of a version on a peer, known here or not yet. */
+    parentUri: p.string().length(2048).nullable().index(),
     kind: p.enum([...LINEAGE_KINDS]),
     weight: p.float().nullable(),
   },

@@ -12,6 +12,7 @@ import { addAccountCommands } from './account.ts';
 import { addBackupCommands } from './backup.ts';
 import { addDemoCommands } from './demo.ts';
 import { addDoctorCommand } from './doctor.ts';
+import { addKeysCommands } from './keys.ts';
 import { addTokenCommands } from './token.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -82,6 +83,7 @@ export async function runCommand(args: readonly string[], env: Environment, open
     });
   addAccountCommands(program, shell);
   addTokenCommands(program, shell);
+  addKeysCommands(program, shell);
   addDoctorCommand(program, shell);
   addBackupCommands(program, shell);
   addDemoCommands(program, shell);

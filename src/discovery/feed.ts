@@ -12,6 +12,7 @@ import {
 import { type Parameter, rows } from '../kit/database/sql.ts';
 import { count, ratioStep } from '../kit/web/filters.ts';
 import { COVER_JOIN, modelUrl, type Page, readCursor, writeCursor } from './cards.ts';
+import { followingCondition, type Head, toldHead } from './following.ts';
 
 /** `named` is what was sent to the viewer, and what they sent to people alone. */
 export const FEED_SCOPES = ['following', 'named', 'here', 'known'] as const;
@@ -36,9 +37,11 @@ export interface FeedItem {
   readonly host: string;
   /** Downloads of a model, likes of a post, as text; '' for none. */
   readonly figure: string;
-  /** Who passed it on, where it is here for that; '' else. */
+  /** Who passed it on, or the collection it was put into, where it is here for that; '' else. */
   readonly sharerName: string;
   readonly sharerUrl: string;
+  /** It is here for a collection that it was put into, which `sharer…` name. */
+  readonly isCollected: boolean;
 }
 
 export interface FeedRow extends OwnerRow, PictureRow {
@@ -56,6 +59,8 @@ export interface FeedRow extends OwnerRow, PictureRow {
   sharer_name?: string | null;
   sharer_display_name?: string | null;
   sharer_host?: string | null;
+  told_by_id?: number | null;
+  told_by_name?: string | null;
 }
 
 /**
@@ -101,9 +106,9 @@ export function feedQuery(
       values.push(true);
     }
     if (scope === 'following') {
-      where.push(`(x.owner_id = ? or x.owner_id in (select f.target_id from follow f
-        where f.follower_id = ? and f.state = 'accepted')) and x.visibility <> 'direct'`);
-      values.push(viewerId ?? 0, viewerId ?? 0);
+      const following = followingCondition(kind, viewerId ?? 0);
+      where.push(`${following.sql} and x.visibility <> 'direct'`);
+      values.push(...following.values);
     }
     if (scope === 'named' && kind === 'post') {
       where.push(`(x.id in (select n.post_id from mention n where n.account_id = ?)
@@ -124,87 +129,40 @@ export function feedQuery(
       values: [...values, limit + 1],
     };
   };
-  const [models, posts] = [head('model'), head('post')];
-  if (scope === 'following') return followingQuery([models, posts, shareHead(eyes, viewerId ?? 0, place)], eyes, limit);
+  const heads = [head('model'), head('post')];
+  if (scope === 'following') return followingQuery(heads, eyes, viewerId ?? 0, place, limit);
   return {
-    sql: `with page as (select * from (${models.sql} union all ${posts.sql}) heads
+    sql: `with page as (select * from (${heads.map(({ sql }) => sql).join(' union all ')}) heads
        order by listed_at desc, id desc, kind limit ?)
-     select page.kind, page.id, page.listed_at, m.name, m.type, m.base_model, m.download_count,
-       coalesce(m.thumbs_up_count, p.like_count) as thumbs_up_count,
-       coalesce(m.image_count, p.image_count) as image_count, p.title, ${OWNER_COLUMNS}, ${PICTURE_COLUMNS}
-     from page
-       left join model m on page.kind = 'model' and m.id = page.id
-       left join post p on page.kind = 'post' and p.id = page.id
-       join account a on a.id = coalesce(m.owner_id, p.owner_id)
-       ${FEED_PICTURE_JOIN}
-     order by page.listed_at desc, page.id desc, page.kind`,
-    values: [...models.values, ...posts.values, limit + 1, eyes.levels, eyes.levels, eyes.levels],
+     ${FEED_OF_PAGE} order by page.listed_at desc, page.id desc, page.kind`,
+    values: [...heads.flatMap(({ values }) => values), limit + 1, eyes.levels, eyes.levels, eyes.levels],
   };
 }
 
-interface Head {
-  readonly sql: string;
-  readonly values: Parameter[];
-}
-
-const FOLLOWED = `select f.target_id from follow f where f.follower_id = ? and f.state = 'accepted'`;
-
-/**
- * What those whom one follows passed on: each thing once, by whoever did so last, and not what is in the feed anyway or
- * is by somebody across a block or a mute.
- */
-function shareHead(eyes: Eyes, viewerId: number, place: ReturnType<typeof readCursor>): Head {
-  const where = [
-    `b.account_id in (${FOLLOWED})`,
-    'o.listed_at is not null and (o.level & ?) <> 0',
-    `o.owner_id <> ? and o.owner_id not in (${FOLLOWED})`,
-    `not exists (select 1 from block k where k.account_id = ? and k.target_id in (o.owner_id, b.account_id))`,
-    `not exists (select 1 from block k where k.account_id = o.owner_id and k.target_id = ? and k.kind = 'block')`,
-  ];
-  const values: Parameter[] = [viewerId, eyes.levels, viewerId, viewerId, viewerId, viewerId];
-  const one = (kind: 'model' | 'post'): Head => {
-    const conditions = [
-      ...where,
-      `not exists (select 1 from share n where n.${kind}_id = b.${kind}_id and n.account_id in (${FOLLOWED})
-        and (n.created_at, n.id) > (b.created_at, b.id))`,
-    ];
-    const given = [...values, viewerId];
-    if (place) {
-      conditions.push('(b.created_at, o.id) < (?, ?)');
-      given.push(new Date(place.value), Math.floor(place.id / 2));
-    }
-    return {
-      sql: `select '${kind}' as kind, o.id, b.created_at as listed_at, b.account_id as sharer_id
-        from share b join ${kind} o on o.id = b.${kind}_id
-          join account s on s.id = b.account_id and s.state = 'active' where ${conditions.join(' and ')}`,
-      values: given,
-    };
-  };
-  const [models, posts] = [one('model'), one('post')];
-  return { sql: `${models.sql} union all ${posts.sql}`, values: [...models.values, ...posts.values] };
-}
-
-/** As the feed of all, with the shares among it. */
-function followingQuery([models, posts, shares]: readonly [Head, Head, Head], eyes: Eyes, limit: number): Head {
+/** As the feed of all, with what was told of among it. */
+function followingQuery(
+  own: readonly Head[],
+  eyes: Eyes,
+  viewerId: number,
+  place: ReturnType<typeof readCursor>,
+  limit: number,
+): Head {
+  const told = (['model', 'post'] as const).map((kind) => toldHead(kind, viewerId, eyes, place, limit + 1));
+  const union = (heads: readonly Head[]) => heads.map(({ sql }) => sql).join(' union all ');
   return {
     sql: `with page as (select * from (
-       select own.*, cast(null as integer) as sharer_id from (${models.sql} union all ${posts.sql}) own
-       union all ${shares.sql}) heads
+       select own.*, cast(null as integer) as sharer_id, cast(null as integer) as told_by_id from (${union(own)}) own
+       union all ${union(told)}) heads
        order by listed_at desc, id desc, kind limit ?)
-     select page.kind, page.id, page.listed_at, m.name, m.type, m.base_model, m.download_count,
-       coalesce(m.thumbs_up_count, p.like_count) as thumbs_up_count,
-       coalesce(m.image_count, p.image_count) as image_count, p.title, ${OWNER_COLUMNS}, ${PICTURE_COLUMNS},
-       w.name as sharer_name, w.display_name as sharer_display_name, w.host as sharer_host
-     from page
-       left join model m on page.kind = 'model' and m.id = page.id
-       left join post p on page.kind = 'post' and p.id = page.id
-       join account a on a.id = coalesce(m.owner_id, p.owner_id)
-       left join account w on w.id = page.sharer_id
-       ${FEED_PICTURE_JOIN}
-     order by page.listed_at desc, page.id desc, page.kind`,
+     ${feedOfPage(
+       `, w.name as sharer_name, w.display_name as sharer_display_name, w.host as sharer_host,
+        k.id as told_by_id, k.name as told_by_name`,
+       `left join account w on w.id = page.sharer_id
+        left join collection k on k.id = page.told_by_id`,
+     )} order by page.listed_at desc, page.id desc, page.kind`,
     values: [
-      ...[...models.values, ...posts.values, ...shares.values, limit + 1],
-      ...[eyes.levels, eyes.levels, eyes.levels],
+      ...[...own, ...told].flatMap(({ values }) => values),
+      ...[limit + 1, eyes.levels, eyes.levels, eyes.levels],
     ],
   };
 }
@@ -215,6 +173,19 @@ const FEED_PICTURE_JOIN = COVER_JOIN.replace(
   `coalesce(
   (select c.id from image c where c.post_id = p.id and (c.level & ?) <> 0 order by c.position limit 1),`,
 );
+
+/** What the feed shows of the rows `kind, id, listed_at` of `page`. Takes the mask three times. */
+const feedOfPage = (columns = '', joins = ''): string => `select page.kind, page.id, page.listed_at,
+    m.name, m.type, m.base_model, m.download_count,
+    coalesce(m.thumbs_up_count, p.like_count) as thumbs_up_count,
+    coalesce(m.image_count, p.image_count) as image_count, p.title, ${OWNER_COLUMNS}, ${PICTURE_COLUMNS}${columns}
+  from page
+    left join model m on page.kind = 'model' and m.id = page.id
+    left join post p on page.kind = 'post' and p.id = page.id
+    join account a on a.id = coalesce(m.owner_id, p.owner_id)
+    ${joins}
+    ${FEED_PICTURE_JOIN}`;
+export const FEED_OF_PAGE = feedOfPage();
 
 /** A post without a picture for these eyes is left out. */
 export const feedItems = (found: readonly FeedRow[], eyes: Eyes): FeedItem[] =>
@@ -242,7 +213,17 @@ function feedItem(row: FeedRow, eyes: Eyes): FeedItem {
     ownerName: owner.displayName || owner.name,
     host: owner.host,
     figure: figure > 0 ? count(figure) : '',
+    ...teller(row),
+  };
+}
+
+function teller(row: FeedRow): Pick<FeedItem, 'sharerName' | 'sharerUrl' | 'isCollected'> {
+  if (row.told_by_id) {
+    return { sharerName: row.told_by_name ?? '', sharerUrl: `/collections/${row.told_by_id}`, isCollected: true };
+  }
+  return {
     sharerName: row.sharer_display_name || row.sharer_name || '',
     sharerUrl: row.sharer_name ? `/@${row.sharer_name}${row.sharer_host ? `@${row.sharer_host}` : ''}` : '',
+    isCollected: false,
   };
 }

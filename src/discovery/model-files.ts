@@ -1,5 +1,21 @@
 import { toBoolean, toNumber } from '../kit/database/sql.ts';
 import { t } from '../kit/web/messages.ts';
+import type { Work } from '../kit/work.ts';
+
+/** A copy of a peer's file; federation tells, because it keeps them. */
+interface CopyView {
+  readonly state: string | null;
+  readonly reason: string;
+  readonly percent: number;
+  readonly mayAsk: boolean;
+  readonly mayRemove: boolean;
+}
+
+/** By file id. */
+export type ListCopies = (
+  work: Pick<Work, 'em' | 'viewer'>,
+  fileIds: readonly number[],
+) => Promise<ReadonlyMap<number, CopyView>>;
 
 export interface FileView {
   readonly id: number;
@@ -9,6 +25,10 @@ export interface FileView {
   readonly precision: string;
   readonly totalBytes: number;
   readonly isPrimary: boolean;
+  /** Where a peer offers it: its host, and the address there unless that answers few. */
+  readonly home: { readonly host: string; readonly url: string | null } | null;
+  /** How a copy of it stands here; null for a file of our own. */
+  readonly copy: CopyView | null;
   /** Null when the bytes are not here. */
   readonly downloadUrl: string | null;
   readonly checks: readonly { readonly label: string; readonly kind: 'good' | 'bad' | 'warn' | '' }[];
@@ -45,7 +65,11 @@ const KINDS: Readonly<Record<string, 'good' | 'bad' | 'warn' | ''>> = {
 };
 
 /** A file as its table shows it; the scans say which of them ran (DESIGN.md ruling 13). */
-export function fileView(row: FileRow, versionId: number): FileView {
+export function fileView(
+  row: FileRow,
+  versionId: number,
+  { copy, isForAll }: { readonly copy: CopyView | null; readonly isForAll: boolean },
+): FileView {
   const isPrimary = toBoolean(row.is_primary);
   const local = isPrimary ? `/api/download/models/${versionId}` : `/api/download/models/${versionId}?fileId=${row.id}`;
   return {
@@ -56,6 +80,9 @@ export function fileView(row: FileRow, versionId: number): FileView {
     precision: row.precision,
     totalBytes: toNumber(row.total_bytes),
     isPrimary,
+    home:
+      row.remote_url === null ? null : { host: new URL(row.remote_url).host, url: isForAll ? row.remote_url : null },
+    copy,
     downloadUrl: toBoolean(row.is_stored) ? local : null,
     checks: [
       { label: t(`model.pickle.${row.pickle_scan_result}`), kind: KINDS[row.pickle_scan_result] ?? '' },

@@ -1,4 +1,5 @@
 import type { EntityManager } from '@mikro-orm/core';
+import { isFileHash } from '../catalogue/files/by-hash.ts';
 import { rows } from '../kit/database/sql.ts';
 import { t } from '../kit/web/messages.ts';
 
@@ -7,6 +8,8 @@ interface LineageLink {
   readonly name: string;
   /** Empty for what is not here. */
   readonly href: string;
+  /** Where others are asked for what is not here; empty when no hash names it. */
+  readonly findUrl: string;
   readonly weight: number | null;
 }
 
@@ -21,6 +24,7 @@ interface Row {
   weight: number | null;
   parent_name: string;
   parent_hash: string | null;
+  parent_id: number | null;
   version_id: number | null;
   version_name: string | null;
   model_id: number | null;
@@ -34,13 +38,13 @@ export async function loadLineage(em: EntityManager, versionId: number): Promise
   const found = await rows<Row>(
     em,
     `select * from (
-       select 'parent' as direction, l.kind, l.weight, l.parent_name, l.parent_hash, v.id as version_id,
+       select 'parent' as direction, l.kind, l.weight, l.parent_name, l.parent_hash, l.parent_id, v.id as version_id,
          v.name as version_name, m.id as model_id, m.name as model_name
        from lineage l left join model_version v on v.id = l.parent_id and v.state = 'published'
          left join model m on m.id = v.model_id and m.listed_at is not null
        where l.child_id = ?
        union all
-       select 'child' as direction, l.kind, l.weight, '' as parent_name, null as parent_hash, v.id as version_id,
+       select 'child' as direction, l.kind, l.weight, '' as parent_name, null as parent_hash, null as parent_id, v.id as version_id,
          v.name as version_name, m.id as model_id, m.name as model_name
        from lineage l join model_version v on v.id = l.child_id and v.state = 'published'
          join model m on m.id = v.model_id and m.listed_at is not null
@@ -51,13 +55,19 @@ export async function loadLineage(em: EntityManager, versionId: number): Promise
   return { parents: links('parent').map(linkOf), children: links('child').map(linkOf) };
 }
 
+/** One that is here and not in everybody's lists is neither named nor told by its hash (P11). */
+function nameOf(row: Row, isHere: boolean): string {
+  if (isHere) return `${row.model_name} ${row.version_name}`;
+  return row.parent_id === null ? row.parent_name || `${row.parent_hash ?? '?'}`.slice(0, 12) : t('recipe.private');
+}
+
 function linkOf(row: Row): LineageLink {
   const isHere = row.model_id !== null && row.version_id !== null;
+  const hash = row.parent_id === null ? (row.parent_hash ?? '').toLowerCase() : '';
   return {
     how: t(`lineage.${row.kind}`),
-    name: isHere
-      ? `${row.model_name} ${row.version_name}`
-      : row.parent_name || `${row.parent_hash ?? '?'}`.slice(0, 12),
+    name: nameOf(row, isHere),
+    findUrl: isFileHash(hash) ? `/hashes/${hash}` : '',
     href: isHere ? `/models/${row.model_id}?version=${row.version_id}` : '',
     weight: row.weight,
   };

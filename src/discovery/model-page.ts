@@ -10,8 +10,10 @@ import {
 import { licenseName } from '../catalogue/licences.ts';
 import { accessParameters, POST_AUDIENCE } from '../gallery/access.ts';
 import { isPinned } from '../gallery/pins.ts';
+import { loadReviews, type Reviews } from '../gallery/reviews/list.ts';
 import { loadShares } from '../gallery/shares.ts';
 import { type Conversation, loadConversation } from '../gallery/talk/conversation.ts';
+import { loadTopicFollow, type TopicFollowView } from '../gallery/topics/follow.ts';
 import {
   type Eyes,
   eyesOf,
@@ -35,11 +37,15 @@ import { RESTRICTION, type Subject } from '../safety/policy.ts';
 import { highestLevel, ratingLabel } from '../safety/ratings.ts';
 import { modelUrl, type TileView } from './cards.ts';
 import { listTiles } from './images.ts';
-import { FILE_COLUMNS, type FileRow, type FileView, fileView } from './model-files.ts';
+import { FILE_COLUMNS, type FileRow, type FileView, fileView, type ListCopies } from './model-files.ts';
 import { type LineageView, loadLineage } from './model-lineage.ts';
 import type { TabView } from './pages.ts';
 
-export const ModelQuery = z.object({ version: z.coerce.number().int().positive().optional().catch(undefined) });
+export const ModelQuery = z.object({
+  version: z.coerce.number().int().positive().optional().catch(undefined),
+  /** The review after which the list goes on. */
+  reviews: z.uuid().optional().catch(undefined),
+});
 
 interface FactView {
   readonly label: string;
@@ -67,6 +73,8 @@ export interface ModelPage {
   readonly shareCount: number;
   readonly shared: boolean;
   readonly canShare: boolean;
+  /** Null where it cannot be followed: what is not public. */
+  readonly follow: TopicFollowView | null;
   readonly likeCount: number;
   /** Null for those who may not pin it. */
   readonly pinned: boolean | null;
@@ -91,6 +99,7 @@ export interface ModelPage {
   readonly gallery: readonly TileView[];
   readonly galleryUrl: string;
   readonly postUrl: string;
+  readonly reviews: Reviews;
   readonly conversation: Conversation;
   readonly signInUrl: string;
   readonly mine: boolean;
@@ -109,6 +118,7 @@ interface ModelRow extends OwnerRow, ModelAccessRow {
   allow_commercial_use: unknown;
   allow_derivatives: unknown;
   allow_different_license: unknown;
+  forbids_generation: unknown;
   license_id: string;
   is_poi: unknown;
   is_minor: unknown;
@@ -138,14 +148,16 @@ interface VersionRow {
   state: Subject['state'];
   published_at: unknown;
   publish_at: unknown;
+  thumbs_up_count: number;
+  thumbs_down_count: number;
 }
 
 const MODEL_COLUMNS = `m.id, m.name, m.type, m.description, m.state, m.is_local, m.level, m.allow_no_credit,
-  m.allow_commercial_use, m.allow_derivatives, m.allow_different_license, m.license_id, m.is_poi, m.is_minor, m.is_sfw_only,
+  m.allow_commercial_use, m.allow_derivatives, m.allow_different_license, m.forbids_generation, m.license_id, m.is_poi, m.is_minor, m.is_sfw_only,
   m.download_count, m.thumbs_up_count, m.comment_count, m.image_count, m.url, m.uri, m.updated_at, m.cover_image_id, m.listed_at,
   m.claimed_download_count, m.claimed_like_count`;
 const VERSION_COLUMNS = `v.id, v.name, v.base_model, v.changelog, v.trained_words, v.training_settings, v.clip_skip,
-  v.recommended_weight, v.state, v.published_at, v.publish_at`;
+  v.recommended_weight, v.state, v.published_at, v.publish_at, v.thumbs_up_count, v.thumbs_down_count`;
 
 const GALLERY_SIZE = 24;
 const MAX_COVERS = 8;
@@ -154,7 +166,8 @@ const MAX_COVERS = 8;
 export async function loadModelPage(
   work: Pick<Work, 'em' | 'viewer'>,
   modelId: number,
-  { version: wanted }: z.output<typeof ModelQuery>,
+  { version: wanted, reviews: afterReview }: z.output<typeof ModelQuery>,
+  listCopies: ListCopies | null = null,
 ): Promise<ModelPage> {
   const { em, viewer } = work;
   const [[model], policies, versionRows, tagRows, eyes] = await Promise.all([
@@ -204,7 +217,16 @@ export async function loadModelPage(
     versions.find(({ id }) => id === wanted) ?? versions.find(({ state }) => state === 'published') ?? versions[0];
   if (!version || (wanted && version.id !== wanted)) throw new AppError('not_found', 'There is no such version.');
 
-  const [files, lineage, covers, gallery, liked, conversation] = await Promise.all([
+  const url = modelUrl(model.id, model.name);
+  const reviewed = {
+    versionId: version.id,
+    ownerId: model.owner_id,
+    isPublished: version.state === 'published' && model.state === 'published',
+    url: `${url}?version=${version.id}`,
+    upCount: version.thumbs_up_count,
+    downCount: version.thumbs_down_count,
+  };
+  const [files, lineage, covers, gallery, liked, reviews, conversation, follow] = await Promise.all([
     rows<FileRow>(
       em,
       `select ${FILE_COLUMNS} from model_file f where f.version_id = ? order by f.is_primary desc, f.id`,
@@ -214,16 +236,22 @@ export async function loadModelPage(
     listCovers(work, model, version.id, eyes),
     listTiles(em, eyes, { versionId: version.id }, { limit: GALLERY_SIZE }),
     isLiked(work, modelId),
+    loadReviews(work, reviewed, afterReview),
     viewer || model.comment_count > 0
       ? loadConversation(work, { kind: 'model', id: modelId }, model.owner_id)
       : { items: [], action: '' },
+    loadTopicFollow(em, viewer, 'model', modelId),
   ]);
-  const url = modelUrl(model.id, model.name);
-  const fileViews = files.map((row) => fileView(row, version.id));
+  const ofElsewhere = files.filter(({ remote_url: url }) => url !== null).map(({ id }) => id);
+  const copies = listCopies && ofElsewhere.length > 0 ? await listCopies(work, ofElsewhere) : null;
+  const fileViews = files.map((row) =>
+    fileView(row, version.id, { copy: copies?.get(row.id) ?? null, isForAll: isOpen(model.access_visibility) }),
+  );
   const stored = fileViews.filter(({ downloadUrl }) => downloadUrl !== null);
   const main = stored.find(({ isPrimary }) => isPrimary) ?? stored[0];
   const trained = fromJson<string[]>(version.trained_words) ?? [];
   const { mayDownload, mayGenerate } = mayOf(restrictions);
+  const isOffered = mine || !toBoolean(model.forbids_generation);
   return {
     id: model.id,
     name: model.name || t('editor.untitled'),
@@ -249,6 +277,7 @@ export async function loadModelPage(
     ...(await loadShares(em, work.viewer?.id ?? 0, { kind: 'model', id: model.id })),
     canShare: model.state === 'published' && isOpen(model.access_visibility),
     likeCount: model.thumbs_up_count,
+    follow,
     pinned: mine && model.listed_at != null ? await isPinned(em, model.owner_id, { kind: 'model', id: modelId }) : null,
     versions: versions.map(({ id, name }) => ({
       label: name,
@@ -270,7 +299,9 @@ export async function loadModelPage(
     files: fileViews.map((file) => (mayDownload ? file : { ...file, downloadUrl: null })),
     download: main?.downloadUrl && mayDownload ? { url: main.downloadUrl, totalBytes: main.totalBytes } : null,
     generateUrl:
-      mayGenerate && stored.length > 0 && CAN_GENERATE.has(model.type) ? `/generate?version=${version.id}` : null,
+      mayGenerate && isOffered && stored.length > 0 && CAN_GENERATE.has(model.type)
+        ? `/generate?version=${version.id}`
+        : null,
     permissions: permissionsOf(model),
     license: model.license_id ? { label: t('model.licence'), ...licenseView(model.license_id) } : null,
     lineage,
@@ -278,6 +309,7 @@ export async function loadModelPage(
     gallery: gallery.items,
     galleryUrl: gallery.nextCursor ? `/images?version=${version.id}` : '',
     postUrl: `/upload/images?version=${version.id}`,
+    reviews,
     conversation,
     signInUrl: `/sign-in?next=${encodeURIComponent(url)}`,
     mine,
@@ -345,6 +377,7 @@ function permissionsOf(model: ModelRow): { text: string; symbol: string }[] {
     ...(derivatives ? [say(`permission.different.${different}`, different ? 'check' : 'info')] : []),
     ...uses.map((use) => say(`permission.${use}`, 'check')),
     ...(uses.length === 0 ? [say('permission.no-commerce', 'ban')] : []),
+    ...(toBoolean(model.forbids_generation) ? [say('permission.no-generation', 'ban')] : []),
     ...(toBoolean(model.is_poi) ? [say('permission.poi', 'info')] : []),
     ...(toBoolean(model.is_minor) ? [say('permission.minor', 'info')] : []),
     ...(toBoolean(model.is_sfw_only) ? [say('permission.sfw', 'info')] : []),

@@ -2,6 +2,8 @@ import { z } from 'zod';
 import { assertSeesModel } from '../catalogue/access.ts';
 import { BaseModel, Tag } from '../catalogue/model.ts';
 import { MODEL_TYPES } from '../catalogue/types.ts';
+import { loadTopicFollow, type TopicFollowView } from '../gallery/topics/follow.ts';
+import { isTagKnown } from '../gallery/topics/topic.ts';
 import { type Eyes, eyesOf } from '../gallery/views.ts';
 import { rows } from '../kit/database/sql.ts';
 import { AppError } from '../kit/errors.ts';
@@ -269,6 +271,7 @@ export const TagQuery = z.object({ show: z.enum(['models', 'images']).catch('mod
 
 export interface TagPage {
   readonly name: string;
+  readonly follow: TopicFollowView | null;
   readonly tabItems: readonly TabView[];
   readonly models: readonly ModelCardView[] | null;
   readonly images: readonly TileView[] | null;
@@ -290,6 +293,7 @@ export async function loadTagPage(
   const images = show === 'images' ? await listTiles(work.em, eyes, { tagId: found.id }, { cursor: place }) : null;
   return {
     name: found.name,
+    follow: await loadTopicFollow(work.em, work.viewer, 'tag', found.id),
     tabItems: (['models', 'images'] as const).map((kind) => ({
       label: t(`tag.${kind}`),
       href: `${path}?show=${kind}`,
@@ -300,16 +304,4 @@ export async function loadTagPage(
     moreUrl: moreUrlOf(path, { show }, models?.nextCursor ?? images?.nextCursor ?? null),
     page: { title: `#${found.name}`, canonical: path },
   };
-}
-
-async function isTagKnown(em: Work['em'], tagId: number): Promise<boolean> {
-  const found = await rows(
-    em,
-    `select 1 as one where exists (select 1 from model_tag x join model m on m.id = x.model_id
-         where x.tag_id = ? and m.listed_at is not null)
-       or exists (select 1 from post_tag x join post p on p.id = x.post_id
-         where x.tag_id = ? and p.listed_at is not null)`,
-    [tagId, tagId],
-  );
-  return found.length > 0;
 }

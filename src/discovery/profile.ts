@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { loadProfileHeader, type ProfileHeader } from '../accounts/profile/header.ts';
+import { type CollectionRow, listCollectionsOf } from '../gallery/collections/queries.ts';
 import { listPins } from '../gallery/pins.ts';
 import { type Eyes, eyesOf } from '../gallery/views.ts';
 import { inList, rows } from '../kit/database/sql.ts';
@@ -11,7 +12,7 @@ import { listTiles } from './images.ts';
 import { addressOf, type TabView } from './pages.ts';
 
 export const ProfileQuery = z.object({
-  show: z.enum(['images', 'models']).optional().catch(undefined),
+  show: z.enum(['images', 'models', 'collections']).optional().catch(undefined),
   cursor: z.string().max(40).optional().catch(undefined),
 });
 
@@ -24,6 +25,7 @@ export interface ProfilePage {
   readonly tabItems: readonly TabView[];
   readonly models: readonly ModelCardView[] | null;
   readonly images: readonly TileView[] | null;
+  readonly collections: readonly CollectionRow[] | null;
   readonly moreUrl: string;
   readonly page: PageHead;
 }
@@ -39,6 +41,10 @@ export async function loadProfilePage(
   const profile = await loadProfileHeader(work, name, host);
   const eyes = await eyesOf(work.em, work.viewer);
   const filter = { ownerId: profile.id, shownTo: work.viewer };
+  const collections = await listCollectionsOf(work, profile.id, eyes.levels);
+  if (show === 'collections') {
+    return { ...head(profile, federates, show, collections), collections };
+  }
   let images = show === 'models' ? null : await listTiles(em, eyes, filter, { cursor });
   const models =
     show === 'models' || (!show && images?.items.length === 0)
@@ -48,17 +54,35 @@ export async function loadProfilePage(
   const current = models && !images ? 'models' : (show ?? 'images');
   const nextCursor = (images ?? models)?.nextCursor;
   return {
+    ...head(profile, federates, current, collections),
+    pinned: show || cursor ? { models: [], posts: [] } : await loadPinned(em, eyes, profile.id),
+    models: images ? null : (models?.items ?? null),
+    images: images?.items ?? null,
+    moreUrl: nextCursor ? addressOf(profile.url, { show: current, cursor: nextCursor }) : '',
+  };
+}
+
+/** What is the same under each tab; that of collections is there when there are any to see. */
+function head(
+  profile: ProfileHeader,
+  federates: boolean,
+  current: 'images' | 'models' | 'collections',
+  collections: readonly CollectionRow[],
+): ProfilePage {
+  const kinds = ['images', 'models', ...(collections.length > 0 ? (['collections'] as const) : [])] as const;
+  return {
     profile,
     remoteFollowUrl: federates && profile.host === '' ? `/accounts/${profile.id}/remote-follow` : '',
-    pinned: show || cursor ? { models: [], posts: [] } : await loadPinned(em, eyes, profile.id),
-    tabItems: (['images', 'models'] as const).map((kind) => ({
+    pinned: { models: [], posts: [] },
+    tabItems: kinds.map((kind) => ({
       label: t(`profile.${kind}`),
       href: addressOf(profile.url, { show: kind }),
       current: kind === current,
     })),
-    models: images ? null : (models?.items ?? null),
-    images: images?.items ?? null,
-    moreUrl: nextCursor ? addressOf(profile.url, { show: current, cursor: nextCursor }) : '',
+    models: null,
+    images: null,
+    collections: null,
+    moreUrl: '',
     page: { title: `${profile.displayName} (${profile.handle})`, canonical: profile.url },
   };
 }

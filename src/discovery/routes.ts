@@ -1,9 +1,12 @@
 import Router from '@koa/router';
+import type { FindSilence, PeerSilence } from '../gallery/deps.ts';
 import { idParam, readQuery } from '../kit/web/forms.ts';
 import type { RateLimits } from '../kit/web/rate-limit.ts';
 import type { State } from '../kit/web/state.ts';
 import { view } from '../kit/web/views.ts';
 import type { ModelCardView, TileView } from './cards.ts';
+import { type CollectionPage, CollectionQuery, loadCollectionPage } from './collection.ts';
+import type { ListCopies } from './model-files.ts';
 import { loadModelPage, loadVersionUrl, type ModelPage, ModelQuery } from './model-page.ts';
 import {
   FeedQuery,
@@ -19,27 +22,41 @@ import {
   TagQuery,
 } from './pages.ts';
 import { loadProfilePage, type ProfilePage, ProfileQuery, readHandle } from './profile.ts';
-import { type FindPeer, loadSearchPage, type SearchPage, SearchQuery } from './search.ts';
+import { type LookUp, loadSearchPage, type SearchPage, SearchQuery } from './search.ts';
 
 const homePage = view<HomePage>('discovery/home');
 const modelsPage = view<ListPage<ModelCardView>>('discovery/models');
-const modelPage = view<ModelPage>('discovery/model');
+const modelPage = view<ModelPage & Silent & Federates>('discovery/model');
 const imagesPage = view<ListPage<TileView>>('discovery/images');
 const searchPage = view<SearchPage>('discovery/search');
-const profilePage = view<ProfilePage>('discovery/profile');
-const tagPage = view<TagPage>('discovery/tag');
+const profilePage = view<ProfilePage & Silent>('discovery/profile');
+const tagPage = view<TagPage & Federates>('discovery/tag');
+
+const collectionPage = view<CollectionPage & Federates>('discovery/collection');
+
+/** Whether people of other servers can follow what is here. */
+interface Federates {
+  readonly federates: boolean;
+}
+
+interface Silent {
+  readonly silence: PeerSilence | null;
+}
 
 export interface DiscoveryDeps {
   readonly limits: RateLimits;
   /** Null where the node does not federate. */
-  readonly findPeer: FindPeer | null;
+  readonly lookUp: LookUp | null;
+  readonly listCopies: ListCopies | null;
+  readonly findSilence: FindSilence;
 }
 
 const SEARCHES = { name: 'search', max: 120, perMs: 60_000 };
 
 /** Lists that anyone may read; what each sees depends on their ratings. */
-export function discoveryRoutes({ limits, findPeer }: DiscoveryDeps): Router<State> {
+export function discoveryRoutes({ limits, lookUp, listCopies, findSilence }: DiscoveryDeps): Router<State> {
   const routes = new Router<State>();
+  const federates = lookUp !== null;
   routes.get('/', async (ctx) => {
     homePage(ctx, await loadHomePage(ctx.state.work, readQuery(ctx, FeedQuery)));
   });
@@ -48,7 +65,8 @@ export function discoveryRoutes({ limits, findPeer }: DiscoveryDeps): Router<Sta
   });
   // federation answers the same address as JSON, before this
   routes.get('/models/:id{/:slug}', async (ctx) => {
-    modelPage(ctx, await loadModelPage(ctx.state.work, idParam(ctx), readQuery(ctx, ModelQuery)));
+    const model = await loadModelPage(ctx.state.work, idParam(ctx), readQuery(ctx, ModelQuery), listCopies);
+    modelPage(ctx, { ...model, federates, silence: await findSilence(ctx.state.work, model.owner.host) });
   });
   routes.get('/versions/:id', async (ctx) => {
     ctx.redirect(await loadVersionUrl(ctx.state.work, idParam(ctx)));
@@ -57,16 +75,30 @@ export function discoveryRoutes({ limits, findPeer }: DiscoveryDeps): Router<Sta
     imagesPage(ctx, await loadImagesPage(ctx.state.work, readQuery(ctx, ImagesQuery)));
   });
   routes.get('/tags/:tag', async (ctx) => {
-    tagPage(ctx, await loadTagPage(ctx.state.work, ctx.params.tag ?? '', readQuery(ctx, TagQuery)));
+    const props = await loadTagPage(ctx.state.work, ctx.params.tag ?? '', readQuery(ctx, TagQuery));
+    tagPage(ctx, { ...props, federates });
+  });
+  routes.get('/collections/:id', async (ctx, next) => {
+    // the forms of collections stand beside them
+    if (!/^\d+$/.test(ctx.params.id ?? '')) return next();
+    const props = await loadCollectionPage(ctx.state.work, idParam(ctx), readQuery(ctx, CollectionQuery));
+    collectionPage(ctx, { ...props, federates });
   });
   routes.get('/search', async (ctx) => {
     limits.take(ctx, SEARCHES);
-    searchPage(ctx, await loadSearchPage(ctx.state.work, readQuery(ctx, SearchQuery), findPeer));
+    // what a browser fetches before anybody asked for it is no question either
+    const isQuick = ctx.get('hx-target') === 'quick-results' || ctx.get('sec-purpose').includes('prefetch');
+    const query = readQuery(ctx, SearchQuery);
+    const found = lookUp && (await lookUp(ctx.state.work, query.q, !isQuick));
+    if (found && 'path' in found && !isQuick) return ctx.redirect(found.path);
+    searchPage(ctx, await loadSearchPage(ctx.state.work, query, found));
   });
   routes.get('/:handle', async (ctx, next) => {
     const handle = readHandle(ctx.params.handle ?? '');
     if (!handle) return next();
-    profilePage(ctx, await loadProfilePage(ctx.state.work, handle, readQuery(ctx, ProfileQuery), findPeer !== null));
+    const query = readQuery(ctx, ProfileQuery);
+    const profile = await loadProfilePage(ctx.state.work, handle, query, lookUp !== null);
+    profilePage(ctx, { ...profile, silence: await findSilence(ctx.state.work, profile.profile.host) });
   });
   return routes;
 }

@@ -1,9 +1,11 @@
 import { z } from 'zod';
+import { readFileHash } from '../catalogue/files/by-hash.ts';
 import { eyesOf, OWNER_COLUMNS, type OwnerRow, type OwnerView, ownerView } from '../gallery/views.ts';
 import { rows } from '../kit/database/sql.ts';
 import { t } from '../kit/web/messages.ts';
 import type { PageHead } from '../kit/web/views.ts';
 import type { Work } from '../kit/work.ts';
+import { listModelsByHash } from './by-hash.ts';
 import { listModelCards, type ModelCardView, type TileView } from './cards.ts';
 import { listTiles } from './images.ts';
 import { searchIndexOf } from './index/search-index.ts';
@@ -14,7 +16,8 @@ const KINDS = ['models', 'images', 'people'] as const;
 type Kind = (typeof KINDS)[number];
 
 export const SearchQuery = z.object({
-  q: z.string().max(200).catch(''),
+  /** As long as addresses are; of words the first two hundred characters count. */
+  q: z.string().trim().max(2_048).catch(''),
   kind: z.enum(KINDS).optional().catch(undefined),
 });
 
@@ -25,31 +28,54 @@ export interface SearchPage {
   readonly images: readonly TileView[];
   readonly people: readonly OwnerView[];
   readonly isEmpty: boolean;
-  /** What to say when nothing was found. */
-  readonly emptyText: string;
+  /** The words are a hash: the section of who has the file, from the room above, is put below. */
+  readonly hash: string | null;
+  /** What came of an address of elsewhere that cannot be shown. */
+  readonly elsewhere: NothingElsewhere | null;
+  /** Where the words are an address that is known here, for the quick search: its page. */
+  readonly address: { readonly label: string; readonly url: string } | null;
   readonly page: PageHead;
 }
 
-/** Finds an account of elsewhere by its address; given by the room above, because it asks the peer. */
-export type FindPeer = (work: Work, handle: string) => Promise<number | null>;
+/** Why the address of something elsewhere leads to nothing here; `unasked` where the quick search asked nobody. */
+interface NothingElsewhere {
+  readonly why: 'not-found' | 'unreachable' | 'blocked' | 'not-shown' | 'sign-in' | 'unasked';
+  readonly host: string;
+  readonly remoteUrl: string | null;
+}
+
+/**
+ * What an address of anywhere names; given by the room above, because it may ask the peer. Null when the text is no
+ * address.
+ */
+export type LookUp = (
+  work: Work,
+  text: string,
+  mayAsk: boolean,
+) => Promise<{ readonly path: string } | NothingElsewhere | null>;
+
+/** Those that tools write: AutoV1 or CRC32, AutoV2, AutoV3, and whole ones. */
+const HASH_LENGTHS: ReadonlySet<number> = new Set([8, 10, 12, 64]);
 
 const LIMITS: Readonly<Record<Kind, number>> = { models: 40, images: 60, people: 40 };
 /** On the page of everything. */
 const SHORT: Readonly<Record<Kind, number>> = { models: 8, images: 12, people: 6 };
 
-/** Without a kind: a little of each. */
+/** Without a kind: a little of each. `found` is what the words name as an address. */
 export async function loadSearchPage(
   work: Work,
   { q, kind }: z.output<typeof SearchQuery>,
-  findPeer: FindPeer | null,
+  found: Awaited<ReturnType<LookUp>>,
 ): Promise<SearchPage> {
-  const words = searchWords(q);
+  const elsewhere = found && 'why' in found ? found : null;
+  const address = found && 'path' in found ? { label: q, url: found.path } : null;
+  const words = searchWords(/^https?:/i.test(q) ? '' : q.slice(0, 200));
   const wants = (name: Kind) => words.length > 0 && (!kind || kind === name);
   const limit = (name: Kind) => (kind ? LIMITS[name] : SHORT[name]);
-  const models = wants('models') ? await findModels(work, words, limit('models')) : [];
+  const hash = readFileHash(q);
+  const models = wants('models') ? await findModels(work, words, hash, limit('models')) : [];
   const images = wants('images') ? await findImages(work, words, limit('images')) : [];
-  const people = wants('people') ? await findPeople(work, q, words, limit('people'), findPeer) : [];
-  const isHandle = HANDLE.test(q.trim());
+  const people = wants('people') ? await findPeople(work, words, limit('people')) : [];
   return {
     q,
     tabItems: [
@@ -64,16 +90,26 @@ export async function loadSearchPage(
     images,
     people,
     isEmpty: models.length + images.length + people.length === 0,
-    emptyText: isHandle && !work.viewer ? t('search.sign-in') : t('search.empty-text'),
+    hash: HASH_LENGTHS.has(hash?.length ?? 0) ? hash : null,
+    elsewhere,
+    address,
     page: { title: q === '' ? t('search.title') : t('search.title-of', { q }), noindex: true },
   };
 }
 
-async function findModels(work: Work, words: readonly string[], limit: number): Promise<ModelCardView[]> {
-  const ids = await searchIndexOf(work.em).find(work.em, 'model', words, limit);
-  if (ids.length === 0) return [];
-  const { items } = await listModelCards(work.em, await eyesOf(work.em, work.viewer), { ids }, { limit });
-  return inOrder(items, ids, ({ id }) => id);
+async function findModels(
+  { em, viewer }: Work,
+  words: readonly string[],
+  hash: string | null,
+  limit: number,
+): Promise<ModelCardView[]> {
+  const eyes = await eyesOf(em, viewer);
+  const named = hash === null ? [] : await listModelsByHash(em, eyes, hash);
+  const ids = await searchIndexOf(em).find(em, 'model', words, limit);
+  if (ids.length === 0) return named;
+  const { items } = await listModelCards(em, eyes, { ids }, { limit });
+  const others = inOrder(items, ids, ({ id }) => id).filter(({ id }) => !named.some((one) => one.id === id));
+  return [...named, ...others].slice(0, limit);
 }
 
 async function findImages(work: Work, words: readonly string[], limit: number): Promise<TileView[]> {
@@ -88,20 +124,8 @@ const inOrder = <Item>(items: readonly Item[], ids: readonly number[], idOf: (it
   return [...items].sort((a, b) => (place.get(idOf(a)) ?? 0) - (place.get(idOf(b)) ?? 0));
 };
 
-/** `@name@host`, with or without the first sign. */
-const HANDLE = /^@?[\w.-]{1,64}@[\w.-]{1,253}(:\d{1,5})?$|^https?:\/\/\S{3,2000}$/;
-
-async function findPeople(
-  work: Work,
-  q: string,
-  words: readonly string[],
-  limit: number,
-  findPeer: FindPeer | null,
-): Promise<OwnerView[]> {
-  // only who is signed in may make this node ask another (spec/federation.md, F17)
-  const peer = findPeer && work.viewer && HANDLE.test(q.trim()) ? await findPeer(work, q.trim()) : null;
-  const found = await searchIndexOf(work.em).find(work.em, 'account', words, limit);
-  const ids = peer === null ? found : [peer, ...found.filter((id) => id !== peer)];
+async function findPeople(work: Work, words: readonly string[], limit: number): Promise<OwnerView[]> {
+  const ids = await searchIndexOf(work.em).find(work.em, 'account', words, limit);
   if (ids.length === 0) return [];
   const people = await rows<OwnerRow>(
     work.em,

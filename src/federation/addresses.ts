@@ -14,13 +14,14 @@ export const nodeActorUri = (origin: string): string => `${origin}/actor`;
 export const featuredUri = (origin: string, name: string): string => `${origin}/users/${name}/featured`;
 export const followersUri = (origin: string, name: string): string => `${origin}/users/${name}/followers`;
 
-export type ObjectKind = 'model' | 'version' | 'post' | 'image' | 'comment';
+export type ObjectKind = 'model' | 'version' | 'post' | 'image' | 'comment' | 'review';
 const FOLDERS: Readonly<Record<ObjectKind, string>> = {
   model: 'models',
   version: 'versions',
   post: 'posts',
   image: 'images',
   comment: 'comments',
+  review: 'reviews',
 };
 
 /** Of a row that is ours or a peer's. */
@@ -30,7 +31,7 @@ export const objectUri = (
   row: { readonly id: number | string; readonly uri?: string | null | undefined },
 ): string => row.uri ?? `${origin}/${FOLDERS[kind]}/${row.id}`;
 
-const OWN_PATH = /^\/(models|versions|posts|images|comments|users)\/([^/?#]+)$/;
+const OWN_PATH = /^\/(models|versions|posts|images|comments|reviews|users)\/([^/?#]+)$/;
 
 /** What an id of ours names; null for anything else. */
 export function readOwnUri(
@@ -43,6 +44,7 @@ export function readOwnUri(
   if (folder === undefined || search !== '') return null;
   if (folder === 'users') return { kind: 'account', name: id };
   const kind = folder.slice(0, -1) as ObjectKind;
-  const isWell = kind === 'comment' ? /^[0-9a-f-]{36}$/.test(id) : /^[1-9]\d{0,9}$/.test(id) && Number(id) < 2 ** 31;
+  const isNumbered = kind !== 'comment' && kind !== 'review';
+  const isWell = isNumbered ? /^[1-9]\d{0,9}$/.test(id) && Number(id) < 2 ** 31 : /^[0-9a-f-]{36}$/.test(id);
   return isWell ? { kind, id } : null;
 }

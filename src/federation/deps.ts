@@ -1,4 +1,6 @@
 import type { z } from 'zod';
+import type { Hashing } from '../catalogue/files/hash.ts';
+import type { IntakePolicy } from '../catalogue/uploads/judge.ts';
 import type { ImageLimits } from '../gallery/deps.ts';
 import type { Config } from '../kit/config.ts';
 import type { Log } from '../kit/log.ts';
@@ -25,15 +27,27 @@ export interface FederationSettings extends ImageLimits {
   /** Where a picture lies while it is fetched. */
   readonly uploadsDir: string;
   readonly version: string;
+  /** What a peer's file must pass before it is kept here, as an upload must. */
+  readonly hashing: Hashing;
+  readonly filePolicy: IntakePolicy;
+  readonly maxCopyBytes: number;
   /** The work of the node itself. */
   readonly openWork: () => Work;
 }
 
 /** Jobs that other jobs of this room enqueue. */
 interface FederationJobs {
-  readonly deliver: JobDefinition<z.ZodObject<{ itemId: z.ZodString; inboxUri: z.ZodString }>>;
+  readonly deliver: JobDefinition<z.ZodObject<{ host: z.ZodString }>>;
+  /** The same for hosts that fail. */
+  readonly probe: JobDefinition<z.ZodObject<{ host: z.ZodString }>>;
+  readonly askPeer: JobDefinition<z.ZodObject<{ host: z.ZodString }>>;
+  readonly applyPolicy: JobDefinition<z.ZodObject<{ host: z.ZodString }>>;
+  readonly endPolicy: JobDefinition<z.ZodObject<{ host: z.ZodString }>>;
+  readonly sweepPeers: JobDefinition<z.ZodObject<Record<never, never>>>;
   readonly process: JobDefinition<z.ZodObject<{ itemId: z.ZodString }>>;
   readonly fetchPictures: JobDefinition<z.ZodObject<{ postId: z.ZodInt }>>;
+  readonly copyFile: JobDefinition<z.ZodObject<{ fileId: z.ZodInt }>>;
+  readonly askHolder: JobDefinition<z.ZodObject<{ hash: z.ZodString; host: z.ZodString }>>;
   readonly fetchFaces: JobDefinition<z.ZodObject<{ accountId: z.ZodInt }>>;
   readonly fetchShared: JobDefinition<z.ZodObject<{ itemId: z.ZodString }>>;
   readonly carryFollowers: JobDefinition<z.ZodObject<{ fromId: z.ZodInt; toId: z.ZodInt }>>;
@@ -53,5 +67,7 @@ export interface Federation extends FederationSettings {
   /** Keys that are being fetched: a burst from a server that is new here asks it once. */
   readonly keysUnderWay: Map<string, Promise<ActorKey | null>>;
   readonly keyBudget: KeyBudget;
+  /** What somebody of this node asked for, while it comes: several who ask for the same ask once. */
+  readonly lookUpsUnderWay: Map<string, Promise<unknown>>;
   readonly intake: Intake;
 }

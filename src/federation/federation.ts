@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import {
   accountDeleted,
+  accountMoved,
   accountProfileChanged,
   followAccepted,
   followRejected,
@@ -10,6 +11,8 @@ import {
 import { Account } from '../accounts/model.ts';
 import { modelDeleted, modelPublished, modelUnpublished, modelUpdated, versionPublished } from '../catalogue/events.ts';
 import {
+  collectionChanged,
+  collectionItemChanged,
   commentCreated,
   commentDeleted,
   commentEdited,
@@ -21,6 +24,9 @@ import {
   postUpdated,
   reactionCreated,
   reactionRemoved,
+  reviewDeleted,
+  reviewEdited,
+  reviewWritten,
   shareCreated,
   shareRemoved,
 } from '../gallery/events.ts';
@@ -32,7 +38,11 @@ import { readDocument } from './actors/load.ts';
 import { type Apex, openApex } from './apex.ts';
 import { apexStore } from './apex-store.ts';
 import { boundFetches } from './bound-fetches.ts';
+import { planCopies } from './copies/ask.ts';
+import { COPY_ATTEMPTS, copyFile } from './copies/copy-file.ts';
+import { reviewCopies } from './copies/drop.ts';
 import type { Federation, FederationSettings } from './deps.ts';
+import { askHolder } from './holders/ask.ts';
 import { fetchShared } from './inbox/announce.ts';
 import { Intake } from './inbox/intake.ts';
 import { CarryFollowers, carryFollowers } from './inbox/move.ts';
@@ -42,6 +52,7 @@ import { evictMedia, scheduleEviction } from './ingest/evict-media.ts';
 import { fetchFaces } from './ingest/fetch-faces.ts';
 import { fetchPictures } from './ingest/fetch-pictures.ts';
 import { refetchPicture } from './ingest/refetch-picture.ts';
+import { announceMove } from './moving/announce-move.ts';
 import { announceImage, announceModel, announcePost } from './outbox/announce-content.ts';
 import {
   announceLeaving,
@@ -52,9 +63,15 @@ import {
   sendUndoFollow,
 } from './outbox/announce-follow.ts';
 import { announcePin } from './outbox/announce-pin.ts';
+import { announceReview } from './outbox/announce-review.ts';
 import { announceShare, announceUnshare } from './outbox/announce-share.ts';
 import { announceComment, announceReaction, announceUnlike } from './outbox/announce-talk.ts';
-import { DELIVERY_ATTEMPTS, DELIVERY_BACK_OFF, deliver } from './outbox/deliver.ts';
+import { deliverTo } from './outbox/deliver.ts';
+import { applyPolicy } from './peers/apply.ts';
+import { endPolicy } from './peers/decide.ts';
+import { askPeer } from './peers/software.ts';
+import { sweepPeers } from './peers/sweep.ts';
+import { tellOfImage, tellOfItem, tellOfThing, tellOfTopic, tellOfVersion } from './topics/tell.ts';
 
 export interface OpenFederation extends Federation {
   readonly jobList: readonly JobDefinition[];
@@ -79,6 +96,7 @@ export function openFederation(settings: FederationSettings): OpenFederation {
     apex: () => (apex ??= openParts()),
     keysUnderWay: new Map(),
     keyBudget: new KeyBudget(settings.limits),
+    lookUpsUnderWay: new Map(),
     intake: new Intake(settings.openWork, jobs.process),
   };
   const local = localJobs();
@@ -101,10 +119,46 @@ export function openFederation(settings: FederationSettings): OpenFederation {
       deliver: defineJob({
         name: 'federation.deliver',
         lane: 'delivery',
-        payload: z.object({ itemId: z.string(), inboxUri: z.string() }),
-        attempts: DELIVERY_ATTEMPTS,
-        backOff: DELIVERY_BACK_OFF,
-        run: (work, payload, handle) => deliver(work, federation, payload, handle),
+        payload: z.object({ host: z.string() }),
+        attempts: 10,
+        run: (work, { host }, handle) => deliverTo(work, federation, host, handle),
+      }),
+      probe: defineJob({
+        name: 'federation.probe-peer',
+        lane: 'delivery',
+        payload: z.object({ host: z.string() }),
+        attempts: 10,
+        partitionLimit: 8,
+        run: (work, { host }, handle) => deliverTo(work, federation, host, handle),
+      }),
+      askPeer: defineJob({
+        name: 'federation.ask-peer',
+        lane: 'delivery',
+        payload: z.object({ host: z.string() }),
+        attempts: 1,
+        partitionLimit: 2,
+        run: (work, { host }) => askPeer(work, federation, host),
+      }),
+      applyPolicy: defineJob({
+        name: 'federation.apply-policy',
+        lane: 'clock',
+        payload: z.object({ host: z.string() }),
+        attempts: 8,
+        run: (work, { host }) => applyPolicy(work, host),
+      }),
+      endPolicy: defineJob({
+        name: 'federation.end-policy',
+        lane: 'clock',
+        payload: z.object({ host: z.string() }),
+        attempts: 8,
+        run: (work, { host }) => endPolicy(work, federation, host),
+      }),
+      sweepPeers: defineJob({
+        name: 'federation.sweep-peers',
+        lane: 'clock',
+        payload: z.object({}),
+        attempts: 3,
+        run: (work) => sweepPeers(work, federation),
       }),
       process: defineJob({
         name: 'federation.process-activity',
@@ -150,6 +204,20 @@ export function openFederation(settings: FederationSettings): OpenFederation {
         payload: z.object({ postId: z.int() }),
         attempts: 8,
         run: (work, { postId }, { signal }) => fetchPictures(work, federation, postId, signal),
+      }),
+      copyFile: defineJob({
+        name: 'federation.copy-file',
+        lane: 'media',
+        payload: z.object({ fileId: z.int() }),
+        attempts: COPY_ATTEMPTS,
+        run: (work, { fileId }, handle) => copyFile(work, federation, fileId, handle),
+      }),
+      askHolder: defineJob({
+        name: 'federation.ask-holder',
+        lane: 'delivery',
+        payload: z.object({ hash: z.string(), host: z.string() }),
+        attempts: 1,
+        run: (work, payload) => askHolder(work, federation, payload),
       }),
       fetchFaces: defineJob({
         name: 'federation.fetch-faces',
@@ -198,6 +266,9 @@ export function openFederation(settings: FederationSettings): OpenFederation {
       comment: job('announce-comment', commentId, (work, payload) =>
         announceComment(work, federation, payload.commentId),
       ),
+      review: job('announce-review', reviewWritten.payload, (work, { reviewId }) =>
+        announceReview(work, federation, reviewId),
+      ),
       like: job('announce-like', z.object({ reactionId: z.string() }), (work, { reactionId }) =>
         announceReaction(work, federation, reactionId),
       ),
@@ -209,6 +280,7 @@ export function openFederation(settings: FederationSettings): OpenFederation {
       profile: job('announce-profile', accountId, (work, payload) =>
         announceProfile(work, federation, payload.accountId),
       ),
+      move: job('announce-move', accountId, (work, payload) => announceMove(work, federation, payload.accountId)),
       leaving: job('announce-leaving', accountId, (work, payload) =>
         announceLeaving(work, federation, payload.accountId),
       ),
@@ -219,6 +291,30 @@ export function openFederation(settings: FederationSettings): OpenFederation {
       unshare: job('announce-unshare', z.object({ shareId: z.string(), accountId: z.int() }), (work, payload) =>
         announceUnshare(work, federation, payload),
       ),
+      tellThing: job('tell-of-thing', z.object({ kind: z.enum(['model', 'post']), id: z.int() }), (work, payload) =>
+        tellOfThing(work, federation, payload),
+      ),
+      tellImage: job('tell-of-image', z.object({ imageId: z.int() }), (work, { imageId }) =>
+        tellOfImage(work, federation, imageId),
+      ),
+      tellVersion: job('tell-of-version', z.object({ modelId: z.int(), versionId: z.int() }), (work, payload) =>
+        tellOfVersion(work, federation, payload),
+      ),
+      tellItem: job('tell-of-item', collectionItemChanged.payload, (work, payload) =>
+        tellOfItem(work, federation, payload),
+      ),
+      tellTopic: job(
+        'tell-of-topic',
+        z.object({ kind: z.enum(['model', 'collection']), id: z.int() }),
+        (work, payload) => tellOfTopic(work, federation, payload),
+      ),
+      planCopies: job('plan-copies', z.object({ modelId: z.int() }), (work, payload) =>
+        planCopies(work, federation, payload),
+      ),
+      planCopiesOf: job('plan-copies-of', z.object({ ownerId: z.int() }), (work, payload) =>
+        planCopies(work, federation, payload),
+      ),
+      reviewCopies: job('review-copies', z.object({}), (work) => reviewCopies(work, federation)),
       askBackfill: job(
         'ask-backfill',
         z.object({ followerId: z.int(), targetId: z.int() }),
@@ -244,6 +340,7 @@ type LocalJobs = Readonly<
     | 'post'
     | 'image'
     | 'comment'
+    | 'review'
     | 'like'
     | 'unlike'
     | 'follow'
@@ -251,11 +348,20 @@ type LocalJobs = Readonly<
     | 'undoFollow'
     | 'reject'
     | 'profile'
+    | 'move'
     | 'leaving'
     | 'pin'
     | 'share'
     | 'unshare'
-    | 'askBackfill',
+    | 'tellThing'
+    | 'tellVersion'
+    | 'tellImage'
+    | 'tellItem'
+    | 'tellTopic'
+    | 'askBackfill'
+    | 'planCopies'
+    | 'planCopiesOf'
+    | 'reviewCopies',
     JobDefinition
   >
 >;
@@ -264,13 +370,29 @@ type LocalJobs = Readonly<
 function wiringOf(local: LocalJobs): Wiring {
   const model = ({ modelId }: { modelId: number }) => ({ modelId });
   const post = ({ postId }: { postId: number }) => ({ postId });
+  const thingOfPost = ({ postId }: { postId: number }) => ({ kind: 'post' as const, id: postId });
   return [
     ...[modelPublished, modelUpdated, modelUnpublished, modelDeleted].map((event) => on(event, local.model, model)),
     on(versionPublished, local.model, model),
+    ...[modelPublished, modelUpdated].map((event) => on(event, local.planCopies, model)),
+    on(versionPublished, local.planCopies, model),
+    on(followAccepted, local.planCopiesOf, ({ targetId }) => ({ ownerId: targetId })),
+    ...[modelUpdated, modelUnpublished, modelDeleted].map((event) => on(event, local.reviewCopies, () => ({}))),
     ...[postPublished, postUpdated, postUnpublished].map((event) => on(event, local.post, post)),
     on(postDeleted, local.post, post),
     on(imageRendered, local.image),
+    ...[modelPublished, modelUpdated, modelUnpublished, modelDeleted].flatMap((event) => [
+      on(event, local.tellThing, ({ modelId: id }) => ({ kind: 'model' as const, id })),
+      on(event, local.tellTopic, ({ modelId: id }) => ({ kind: 'model' as const, id })),
+    ]),
+    on(versionPublished, local.tellVersion, ({ modelId, versionId }) => ({ modelId, versionId })),
+    ...[postPublished, postUpdated, postUnpublished].map((event) => on(event, local.tellThing, thingOfPost)),
+    on(postDeleted, local.tellThing, thingOfPost),
+    on(imageRendered, local.tellImage),
+    on(collectionItemChanged, local.tellItem),
+    on(collectionChanged, local.tellTopic, ({ collectionId: id }) => ({ kind: 'collection' as const, id })),
     ...[commentCreated, commentEdited, commentDeleted].map((event) => on(event, local.comment)),
+    ...[reviewWritten, reviewEdited, reviewDeleted].map((event) => on(event, local.review)),
     on(reactionCreated, local.like),
     on(reactionRemoved, local.unlike, ({ reactionId, accountId }) => ({ reactionId, accountId })),
     on(followRequested, local.follow),
@@ -281,6 +403,7 @@ function wiringOf(local: LocalJobs): Wiring {
     on(followUndone, local.undoFollow),
     on(followRejected, local.reject),
     on(accountProfileChanged, local.profile),
+    on(accountMoved, local.move, (payload) => ({ accountId: payload.accountId })),
     on(accountDeleted, local.leaving),
     on(pinChanged, local.pin),
   ];

@@ -25,6 +25,17 @@ export interface DocumentFetcher {
   readonly forgetFailureAfterMs?: number;
 }
 
+/** Something answered, but with a page or with the object of another host: nothing that is taken from there. */
+export class WrongDocument extends AppError {
+  /** No ActivityPub at all; perhaps the page of somebody. */
+  readonly isPage: boolean;
+
+  constructor(message: string, isPage: boolean) {
+    super('unavailable', message);
+    this.isPage = isPage;
+  }
+}
+
 /**
  * Fetches an object from its own address. The answer must be ActivityPub by its content type, or an uploaded file of
  * that host could pose as an actor (CVE-2024-25623), and its id must be the address that answered; when it names
@@ -65,7 +76,7 @@ async function fetchOnce(fetcher: DocumentFetcher, id: string): Promise<(Fetched
   if (reply.status === 404 || reply.status === 410) return null;
   if (reply.status !== 200) throw new AppError('unavailable', `The peer answered ${reply.status}.`);
   if (!isActivityPub(reply.headers['content-type'])) {
-    throw new AppError('unavailable', 'The peer did not answer with an ActivityPub document.');
+    throw new WrongDocument('The peer did not answer with an ActivityPub document.', true);
   }
   const raw = parsePeerJson(reply.body);
   return { object: normalise(raw), raw, url: reply.url };
@@ -88,4 +99,4 @@ function withoutHash(id: string): string {
   return url.href;
 }
 
-const elsewhere = () => new AppError('unavailable', 'The document claims to be from somewhere else.');
+const elsewhere = () => new WrongDocument('The document claims to be from somewhere else.', false);

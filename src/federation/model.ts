@@ -1,5 +1,7 @@
 import { defineEntity, type InferEntity, p } from '@mikro-orm/core';
 import { Account } from '../accounts/model.ts';
+import { FileCopy } from './copies/model.ts';
+import { HolderAnswer } from './holders/model.ts';
 import type { Json } from './json.ts';
 
 /** The node itself, which signs what no person asked for. */
@@ -96,22 +98,102 @@ export const OutboxItem = defineEntity({
 });
 export interface OutboxItem extends InferEntity<typeof OutboxItem> {}
 
-/** What delivery learnt about a host. */
+/** One activity on its way to one inbox; gone when it arrived or never will. */
+export const Delivery = defineEntity({
+  name: 'Delivery',
+  indexes: [{ properties: ['host', 'id'] }],
+  properties: {
+    /** Ordered in time, so that an inbox hears things in their order. */
+    id: p.uuid().primary(),
+    /** An OutboxItem. */
+    itemId: p.uuid(),
+    inboxUri: p.string().length(2048),
+    /** The inbox's, as in PeerHost. */
+    host: p.string().length(261),
+    /** How often this inbox failed while its host answered others. */
+    failureCount: p.integer().default(0),
+    /** Not tried before. */
+    dueAt: p.datetime(),
+    createdAt: p.datetime().index(),
+  },
+});
+export interface Delivery extends InferEntity<typeof Delivery> {}
+
+/** A turn in the life of a peer: it fell silent, it came back. */
+export interface PeerTurn {
+  /** ISO. */
+  readonly at: string;
+  readonly kind: 'failing' | 'back' | 'given-up';
+  readonly text: string;
+}
+
+/** What this node learnt about a host that it sends to, and when it tries again. */
 export const PeerHost = defineEntity({
   name: 'PeerHost',
   properties: {
     /** With its port where that is not the usual one. */
     host: p.string().length(261).primary(),
+    /** Name and version, from its NodeInfo. */
     software: p.string().length(80).default(''),
+    softwareAskedAt: p.datetime().nullable(),
     /** The signature that worked last. */
     scheme: p.enum(['cavage', 'rfc9421']).default('cavage'),
+    /** Since the last success. */
     failureCount: p.integer().default(0),
     lastOkAt: p.datetime().nullable(),
+    /** How long its last answer took. */
+    answerMs: p.integer().nullable(),
+    lastError: p.string().length(300).default(''),
     /** Since when nothing got through; null while it answers. */
-    failingSince: p.datetime().nullable(),
+    failingSince: p.datetime().nullable().index(),
+    /** Nothing is sent before: it fails, or it asked for patience. */
+    nextAttemptAt: p.datetime().nullable(),
+    /** Since when it said nothing at all, also when it was read; null after any word. It keeps nothing from being sent. */
+    silentSince: p.datetime().nullable(),
+    /** After a week of failure nothing is written down for it any more, until it gives a sign. */
+    givenUpAt: p.datetime().nullable(),
+    /** When a delivery was tried last. */
+    triedAt: p.datetime().nullable().index(),
+    /** The last few, the newest first. */
+    turns: p.json<readonly PeerTurn[]>(),
   },
 });
 export interface PeerHost extends InferEntity<typeof PeerHost> {}
+
+/** The owner's word about a host and, when it blocks, about the names below it. */
+export const DomainPolicy = defineEntity({
+  name: 'DomainPolicy',
+  properties: {
+    host: p.string().length(261).primary(),
+    /** Null where there is only a note. */
+    stance: p.enum(['blocked', 'allowed']).nullable(),
+    note: p.string().length(2000).default(''),
+    since: p.datetime(),
+    /** When the stance ends by itself. */
+    expiresAt: p.datetime().nullable(),
+  },
+});
+export interface DomainPolicy extends InferEntity<typeof DomainPolicy> {}
+
+/** What somebody decided about a host, or what ended by itself: written down for good, never changed. */
+export const PeerDecision = defineEntity({
+  name: 'PeerDecision',
+  indexes: [{ properties: ['host', 'id'] }],
+  properties: {
+    /** Ordered in time. */
+    id: p.uuid().primary(),
+    host: p.string().length(261),
+    act: p.enum(['blocked', 'allowed', 'cleared', 'ended', 'retried']),
+    /** Why, in the words of who decided. */
+    note: p.string().length(2000).default(''),
+    /** For how long; null is for good. */
+    days: p.integer().nullable(),
+    /** Null where a stance reached its end. */
+    by: () => p.manyToOne(Account).ref().nullable(),
+    at: p.datetime(),
+  },
+});
+export interface PeerDecision extends InferEntity<typeof PeerDecision> {}
 
 /** An object of a peer that its origin deleted; what arrives late about it is dropped. */
 export const Tombstone = defineEntity({
@@ -166,6 +248,20 @@ export const QuoteStamp = defineEntity({
 export interface QuoteStamp extends InferEntity<typeof QuoteStamp> {}
 
 export const FEDERATION_ENTITIES = [
-  ...[ActorKeyPair, RemoteActor, ApObject, InboxItem, OutboxItem, PeerHost, Tombstone],
-  ...[PeerReport, QuoteStamp],
+  ...[
+    ActorKeyPair,
+    RemoteActor,
+    ApObject,
+    InboxItem,
+    OutboxItem,
+    Delivery,
+    PeerHost,
+    DomainPolicy,
+    PeerDecision,
+    Tombstone,
+    PeerReport,
+    QuoteStamp,
+    FileCopy,
+    HolderAnswer,
+  ],
 ];

@@ -3,16 +3,17 @@ import { Account } from '../accounts/model.ts';
 import { can } from '../accounts/permissions.ts';
 import { Model, ModelVersion } from '../catalogue/model.ts';
 import { Comment, Image, Post } from '../gallery/model.ts';
+import { Review } from '../gallery/reviews/model.ts';
 import { AppError } from '../kit/errors.ts';
 import { t } from '../kit/web/messages.ts';
 import type { Work } from '../kit/work.ts';
-import { readOwnUri } from './addresses.ts';
+import { type ObjectKind, readOwnUri } from './addresses.ts';
 import { PeerReport } from './model.ts';
 import { readLink } from './origin.ts';
 
 /** What peers' moderators tell ours: a list to look through, from which nothing follows by itself (A05). */
 
-export interface ReportedThing {
+interface ReportedThing {
   readonly label: string;
   /** '' when it is not there any more. */
   readonly url: string;
@@ -109,7 +110,7 @@ function thingOf(origin: string, uri: string, titles: Titles): ReportedThing {
   return { label, url: title === undefined ? '' : pathname };
 }
 
-type Kind = 'account' | 'model' | 'version' | 'post' | 'image' | 'comment';
+type Kind = 'account' | ObjectKind;
 /** By id, or by name for accounts; what is not there any more is missing. */
 type Titles = Readonly<Record<Kind, ReadonlyMap<string, string>>>;
 
@@ -125,12 +126,16 @@ async function titlesOf(em: EntityManager, origin: string, reports: readonly Pee
   const posts = await em.find(Post, { ...numbersOf('post'), deletedAt: null });
   const images = await em.find(Image, { ...numbersOf('image'), deletedAt: null });
   const comments = await em.find(Comment, { id: { $in: idsOf('comment') }, deletedAt: null });
+  const reviews = await em.find(Review, { id: { $in: idsOf('review') }, deletedAt: null });
   return {
     account: new Map(accounts.map(({ name }) => [name, name])),
     model: new Map(models.map(({ id, name }) => [String(id), name])),
     version: new Map(versions.map(({ id, name }) => [String(id), name])),
     post: new Map(posts.map(({ id, title }) => [String(id), title])),
     image: new Map(images.map(({ id }) => [String(id), ''])),
-    comment: new Map(comments.map(({ id, text }) => [id, text.replace(/\s+/g, ' ').slice(0, MOST_WORDS)])),
+    comment: new Map(comments.map(({ id, text }) => [id, firstWords(text)])),
+    review: new Map(reviews.map(({ id, text }) => [id, firstWords(text)])),
   };
 }
+
+const firstWords = (text: string): string => text.replace(/\s+/g, ' ').slice(0, MOST_WORDS);

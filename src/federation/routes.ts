@@ -5,6 +5,7 @@ import { AppError } from '../kit/errors.ts';
 import { failureOf } from '../kit/web/errors.ts';
 import type { Ctx, State } from '../kit/web/state.ts';
 import type { Federation } from './deps.ts';
+import { holderRoutes } from './holders/routes.ts';
 import { receive } from './inbox/receive.ts';
 import { openDoor } from './pages/asker.ts';
 import { collectionRoutes } from './pages/collection-routes.ts';
@@ -19,12 +20,15 @@ import { objectRoutes } from './pages/object-routes.ts';
 import { quoteRoutes } from './pages/quote-routes.ts';
 import { readingRoutes } from './pages/reading-routes.ts';
 import { reportRoutes } from './pages/report-routes.ts';
+import { reviewRoutes } from './pages/review-routes.ts';
 import { threadRoutes } from './pages/thread-routes.ts';
 import { visitRoutes } from './pages/visit-routes.ts';
+import { peersRoutes } from './peers/routes.ts';
+import { TOPIC_FOLDERS, topicActorRoutes } from './topics/routes.ts';
 
 /** All that peers ask for. They stand before the pages, which share their addresses. */
 export function federationRoutes(federation: Federation, adminLinks: readonly AdminLink[]): Router<State>[] {
-  if (federation.mode === 'off') return [nsRoutes()];
+  if (federation.mode === 'off') return [nsRoutes(), holderRoutes(federation, null)];
   const all = new Router<State>();
   const door = openDoor(federation);
   all.get(/.*/, answerPeers(door));
@@ -49,6 +53,10 @@ export function federationRoutes(federation: Federation, adminLinks: readonly Ad
     ctx.set('Allow', 'POST');
     ctx.body = { error: 'Only POST is answered here.' };
   };
+  for (const folder of TOPIC_FOLDERS) {
+    inboxes.post(`${folder}/inbox`, anyone, (ctx) => post(ctx, null));
+    inboxes.all(`${folder}/inbox`, anyone, notHere);
+  }
   inboxes.all('/inbox', anyone, notHere);
   inboxes.all('/users/:name/inbox', anyone, notHere);
 
@@ -56,16 +64,20 @@ export function federationRoutes(federation: Federation, adminLinks: readonly Ad
     all,
     inboxes,
     discoveryOfPeers(federation),
+    topicActorRoutes(federation, door),
     collectionRoutes(federation, door),
     threadRoutes(federation, door),
     objectRoutes(federation, door),
+    reviewRoutes(federation, door),
     fileRoutes(door),
+    holderRoutes(federation, door),
     interactionRoutes(federation),
     nsRoutes(),
     readingRoutes(federation, adminLinks),
     quoteRoutes(federation),
     mediaRoutes(federation),
     visitRoutes(federation),
+    peersRoutes(federation, adminLinks),
     mediaSettingsRoutes(federation, adminLinks),
     reportRoutes(federation.origin, adminLinks),
   ];

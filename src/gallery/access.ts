@@ -1,4 +1,5 @@
 import type { EntityManager } from '@mikro-orm/core';
+import type { Account } from '../accounts/model.ts';
 import { can } from '../accounts/permissions.ts';
 import { MODEL_ACCESS, type ModelAccessRow, modelAudienceParameters, modelVerdict } from '../catalogue/access.ts';
 import type { ContentState } from '../catalogue/types.ts';
@@ -96,10 +97,16 @@ export const nothing = () => new AppError('not_found', 'There is nothing at this
 export const COMMENT_AUDIENCE = `(c.audience = 'page' or c.author_id = ?
   or (c.audience = 'followers' and ${followsSql('c.author_id')}) or ${namedSql('comment', 'c.id')})`;
 
-/** What one may look at, talk about or like. */
+/** What one may look at, talk about, like and pass on. */
 export type Target =
   | { readonly kind: 'model' | 'post' | 'image'; readonly id: number }
   | { readonly kind: 'comment'; readonly id: string };
+
+/** What one may look at. */
+export type Sight =
+  | Target
+  | { readonly kind: 'version'; readonly id: number }
+  | { readonly kind: 'review'; readonly id: string };
 
 export interface Look {
   readonly verdict: Verdict;
@@ -116,10 +123,12 @@ export interface Look {
 export async function lookAt(
   em: EntityManager,
   viewer: Viewer | null,
-  target: Target,
+  target: Sight,
   act: Act = 'view',
 ): Promise<Look | null> {
   const { kind, id } = target;
+  if (kind === 'review') return lookAtReview(em, viewer, id, act);
+  if (kind === 'version') return lookAtVersion(em, viewer, id, act);
   if (kind === 'comment') return lookAtComment(em, viewer, String(id), act);
   if (kind === 'model') {
     const [row] = await rows<ModelAccessRow & { is_local: unknown }>(
@@ -210,6 +219,48 @@ async function lookAtComment(em: EntityManager, viewer: Viewer | null, id: strin
   };
 }
 
+async function lookAtVersion(em: EntityManager, viewer: Viewer | null, id: number, act: Act): Promise<Look | null> {
+  const [row] = await rows<ModelAccessRow & { is_local: unknown; state: ContentState; restrictions: number }>(
+    em,
+    `select ${MODEL_ACCESS}, m.is_local, v.state, ${restrictionsOf('version', 'v.id')} as restrictions
+     from model_version v join model m on m.id = v.model_id where v.id = ?`,
+    [...modelAudienceParameters(viewer), id],
+  );
+  if (!row) return null;
+  const model = modelVerdict(row, viewer, act);
+  return lookOf(row, model.allowed ? modelVerdict(row, viewer, act, row) : model);
+}
+
+interface ReviewRow {
+  author_id: number;
+  author_state: Account['state'];
+  version_id: number;
+  is_local: unknown;
+  deleted_at: unknown;
+  withheld_at: unknown;
+}
+
+/** A review is for those who see the version that it is of. */
+async function lookAtReview(em: EntityManager, viewer: Viewer | null, id: string, act: Act): Promise<Look | null> {
+  const [row] = await rows<ReviewRow>(
+    em,
+    `select r.author_id, a.state as author_state, r.version_id, r.is_local, r.deleted_at, r.withheld_at
+     from review r join account a on a.id = r.author_id where r.id = ?`,
+    [id],
+  );
+  const version = row && (await lookAt(em, viewer, { kind: 'version', id: row.version_id }, act));
+  if (!row || !version) return null;
+  const isShut = row.withheld_at != null || row.author_state === 'suspended';
+  const verdict: Verdict = !version.verdict.allowed
+    ? version.verdict
+    : isShut && !(can(viewer, 'moderateContent') && act === 'view')
+      ? { allowed: false, reason: 'not_found' }
+      : row.deleted_at != null
+        ? { allowed: false, reason: 'gone' }
+        : version.verdict;
+  return { verdict, ownerId: row.author_id, visibility: version.visibility, isLocal: toBoolean(row.is_local) };
+}
+
 function pageOf(row: CommentRow): Target {
   if (row.model_id !== null) return { kind: 'model', id: row.model_id };
   if (row.post_id !== null) return { kind: 'post', id: row.post_id };
@@ -217,7 +268,7 @@ function pageOf(row: CommentRow): Target {
 }
 
 /** Throws `not_found`, `gone` or `withheld` when this viewer may not see it. */
-export async function assertSees(em: EntityManager, viewer: Viewer | null, target: Target): Promise<Look> {
+export async function assertSees(em: EntityManager, viewer: Viewer | null, target: Sight): Promise<Look> {
   const look = await lookAt(em, viewer, target);
   if (!look) throw nothing();
   assertAllowed(look.verdict);

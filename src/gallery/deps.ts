@@ -11,6 +11,15 @@ export interface ImageLimits {
   readonly defaultQuotaBytes: number;
 }
 
+/** A node of elsewhere does not answer; what is kept of it is still shown. */
+export interface PeerSilence {
+  readonly host: string;
+  /** ISO. */
+  readonly since: string;
+}
+/** Null while it answers, and for '' and where the node does not federate. */
+export type FindSilence = (work: Pick<Work, 'em'>, host: string) => Promise<PeerSilence | null>;
+
 /** What the pages of the gallery lean on; made by the composition root. */
 export interface GalleryDeps extends ImageLimits {
   readonly limits: RateLimits;
@@ -20,4 +29,5 @@ export interface GalleryDeps extends ImageLimits {
   readonly publicUrl: URL;
   /** Finds an account of elsewhere by `@name@host`, asking its server; null where the node does not federate. */
   readonly findPeer: ((work: Work, handle: string) => Promise<number | null>) | null;
+  readonly findSilence: FindSilence;
 }

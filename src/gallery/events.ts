@@ -23,6 +23,13 @@ export const commentEdited = defineEvent('comment.edited', comment);
 /** By its author, by who owns the page, or withheld by a moderator. The row stays, its text does not. */
 export const commentDeleted = defineEvent('comment.deleted', comment);
 
+const review = z.object({ reviewId: z.string() });
+/** Written, or written again after its author had taken it back. */
+export const reviewWritten = defineEvent('review.written', review);
+export const reviewEdited = defineEvent('review.edited', review);
+/** By its author, or withheld by a moderator. The row stays. */
+export const reviewDeleted = defineEvent('review.deleted', review);
+
 export const reactionCreated = defineEvent('reaction.created', z.object({ reactionId: z.string() }));
 /** The row is gone, so what a peer needs to be told stands here. */
 export const reactionRemoved = defineEvent(
@@ -52,3 +59,18 @@ export const pinChanged = defineEvent(
 export const shareCreated = defineEvent('share.created', z.object({ shareId: z.string() }));
 /** The row is gone. */
 export const shareRemoved = defineEvent('share.removed', z.object({ shareId: z.string(), accountId: z.int() }));
+
+/** A thing was put into a collection or taken out. */
+export const collectionItemChanged = defineEvent(
+  'collection.item-changed',
+  z.object({
+    collectionId: z.int(),
+    kind: z.enum(['model', 'post']),
+    targetId: z.int(),
+    isIn: z.boolean(),
+    /** Milliseconds. */
+    at: z.int(),
+  }),
+);
+/** Its words or its audience changed, or it is gone: the row says which. */
+export const collectionChanged = defineEvent('collection.changed', z.object({ collectionId: z.int() }));

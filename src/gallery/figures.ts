@@ -3,11 +3,12 @@ import { z } from 'zod';
 import { inList, rows } from '../kit/database/sql.ts';
 import { defineJob } from '../kit/queue/define.ts';
 import type { Work } from '../kit/work.ts';
+import { REVIEW_COUNT } from './reviews/review-count.ts';
 import { COMMENT_COUNT } from './talk/comment-count.ts';
 
 /**
  * Sets what models show of their pictures from the pictures themselves: how many were made with them, the cover, and the
- * rating. The cover is the first picture of the owner's earliest post in the gallery of the newest version that has
+ * rating; and the thumbs of their versions. The cover is the first picture of the owner's earliest post in the gallery of the newest version that has
  * one, among the posts that all who see the model may see; the rating is the OR of all of the owner's pictures there, and stays the author's own word while there are none.
  */
 async function refreshModelFigures(em: EntityManager, modelIds: readonly number[]): Promise<void> {
@@ -16,7 +17,8 @@ async function refreshModelFigures(em: EntityManager, modelIds: readonly number[
   await rows(
     em,
     `update model_version set image_count = (select count(distinct r.image_id) from resource_use r
-       join image i on i.id = r.image_id where r.version_id = model_version.id and i.listed_at is not null)
+       join image i on i.id = r.image_id where r.version_id = model_version.id and i.listed_at is not null),
+       ${REVIEW_COUNT}
      where model_id in (${inList(ids)}) returning id`,
     ids,
   );

@@ -4,13 +4,17 @@ import { defineJob } from '../kit/queue/define.ts';
 import { Job } from '../kit/queue/job.ts';
 import type { Work } from '../kit/work.ts';
 import type { Target } from './access.ts';
+import { endCollection } from './collections/edit.ts';
+import { Collection } from './collections/model.ts';
 import { repairFigures } from './figures.ts';
 import { Comment, Post } from './model.ts';
 import { removePost } from './posts/delete.ts';
 import { dropEmptyDraft } from './posts/draft.ts';
+import { deleteReviewsOf } from './reviews/write.ts';
 import { Share, unshare } from './shares.ts';
 import { deleteComment } from './talk/comments.ts';
 import { unlike } from './talk/likes.ts';
+import { TopicFollow } from './topics/model.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -69,6 +73,11 @@ export async function removeAccountContent(
   )) {
     await deleteComment(work, speaker, id);
   }
+  await deleteReviewsOf(work, accountId);
+  for (const collection of await em.find(Collection, { owner: accountId, deletedAt: null })) {
+    await endCollection(work, collection);
+  }
+  await em.nativeDelete(TopicFollow, { follower: accountId });
   const likes = await rows<{
     model_id: number | null;
     post_id: number | null;

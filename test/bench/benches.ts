@@ -1,3 +1,4 @@
+import { fanoutBench } from './fanout.ts';
 import { hashBench } from './hashing.ts';
 import { inboxBench } from './inbox.ts';
 import { feedBench, modelPageBench } from './pages.ts';
@@ -14,6 +15,7 @@ export const benches: Readonly<Record<string, () => Promise<void>>> = {
   'upload-rss': uploadBench,
   thumbnail: thumbnailBench,
   inbox: inboxBench,
+  fanout: fanoutBench,
   start: startBench,
   idle: idleBench,
 };

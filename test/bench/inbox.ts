@@ -6,7 +6,7 @@ import { requireFedify } from '../federation/fedify/start.ts';
 import { storedObjects } from './inbox-objects.ts';
 import { openTown, shootPosts, signedPosts } from './inbox-posts.ts';
 import { median, report } from './report.ts';
-import { cpuMsOf, type Server, startNode, startServer } from './server.ts';
+import { cpuMsOf, type Server, startNode, startServer, untilIdle } from './server.ts';
 
 /** Whom the posts are signed for: what the nodes call themselves, wherever they listen. */
 const PUBLIC_URL = 'http://127.0.0.1:9';
@@ -73,16 +73,3 @@ export async function inboxBench(): Promise<void> {
 }
 
 const startRounds = (server: Server): Rounds => ({ server, perSecond: [], cpuMs: [] });
-
-const LOOK_MS = 250;
-const IDLE_SHARE = 0.1;
-
-/** Resolves when the process has nothing more to do, with the time since when. */
-async function untilIdle({ child }: Server): Promise<number> {
-  for (let quiet = 0; ; ) {
-    const before = cpuMsOf(child.pid);
-    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
-    quiet = cpuMsOf(child.pid) - before < LOOK_MS * IDLE_SHARE ? quiet + 1 : 0;
-    if (quiet === 2) return performance.now() - quiet * LOOK_MS;
-  }
-}

@@ -138,3 +138,16 @@ export function cpuMsOf(pid: number | undefined): number {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return (Number(fields[11]) + Number(fields[12])) * 10;
 }
+
+const LOOK_MS = 250;
+const IDLE_SHARE = 0.1;
+
+/** Resolves when the process has nothing more to do, with the time since when. */
+export async function untilIdle({ child }: Server): Promise<number> {
+  for (let quiet = 0; ; ) {
+    const before = cpuMsOf(child.pid);
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    quiet = cpuMsOf(child.pid) - before < LOOK_MS * IDLE_SHARE ? quiet + 1 : 0;
+    if (quiet === 2) return performance.now() - quiet * LOOK_MS;
+  }
+}

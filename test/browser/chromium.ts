@@ -58,8 +58,9 @@ function watch(page: Page, expected?: RegExp): () => string[] {
     if (!expected?.test(text)) found.push(text);
   };
   page.on('console', (message) => {
-    // a status is noted below, with its address
-    if (message.type() === 'error' && !message.text().startsWith('Failed to load resource')) note(message.text());
+    // a status is noted below, with its address; what was asked while somebody typed is given up when they go on
+    const isNoted = /^(?:Failed to load resource|htmx:(?:sendAbort|afterRequest)\b)/.test(message.text());
+    if (message.type() === 'error' && !isNoted) note(message.text());
   });
   page.on('pageerror', (error) => note(String(error)));
   page.on('requestfailed', (request) => {

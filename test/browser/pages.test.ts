@@ -70,7 +70,17 @@ const pagesOf = ({ model, post, ada, ben, sensitiveImageId, draftPostId }: Site)
     ...SETTINGS,
     `/@${ada.name}`,
   ],
-  ben: ['/', '/upload', '/upload/images', `/posts/${post.id}`, '/@ben', '/jobs', '/settings/people'],
+  ben: [
+    `/hashes/${'a'.repeat(64)}`,
+    '/search?q=%40nobody%40no-such-host.invalid',
+    '/',
+    '/upload',
+    '/upload/images',
+    `/posts/${post.id}`,
+    '/@ben',
+    '/jobs',
+    '/settings/people',
+  ],
   olga: [
     '/admin',
     '/admin/node',
@@ -79,11 +89,12 @@ const pagesOf = ({ model, post, ada, ben, sensitiveImageId, draftPostId }: Site)
     '/admin/invites',
     '/admin/mail',
     '/admin/sign-ups',
+    '/admin/copies',
     '/generate',
   ],
 });
 
-const SETTINGS = 'profile account security security/app sessions tokens browsing people data'
+const SETTINGS = 'profile account security security/app sessions tokens browsing people moving data'
   .split(' ')
   .map((name) => `/settings/${name}`);
 

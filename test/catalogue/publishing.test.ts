@@ -2,9 +2,19 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { Model, ModelFile, ModelVersion } from '../../src/catalogue/model.ts';
-import { textOf } from '../accounts/browser.ts';
+import { type Browser, textOf } from '../accounts/browser.ts';
 import { kohyaLoraSd1, kohyaLoraSdxl } from '../factories/safetensors.ts';
 import { publisher } from './publisher.ts';
+
+/** The form, when the file has been read: a crowded machine takes longer than the request waits. */
+async function readForm(browser: Browser, url: string) {
+  let page = await browser.get(url);
+  for (let turn = 0; turn < 100 && page.text.includes('Reading your file'); turn += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    page = await browser.get(url);
+  }
+  return page;
+}
 
 test('a LoRA that goes up by tus fills the form, is published, shown, and downloaded as the same bytes', async (t) => {
   const { browser, visitor, tus, em } = await publisher(t);
@@ -20,7 +30,7 @@ test('a LoRA that goes up by tus fills the form, is published, shown, and downlo
   assert.equal(started.status, 302);
   const editUrl = started.location;
   assert.match(editUrl, /^\/versions\/\d+\/edit$/);
-  const page = await browser.get(editUrl);
+  const page = await readForm(browser, editUrl);
   assert.match(page.text, /name="name"[^>]*value="inkwash"/);
   assert.match(page.text, /<option selected>LORA|value="LORA" selected/);
   assert.match(page.text, /value="SDXL 1.0" selected/);
@@ -61,7 +71,7 @@ test('a plain form without scripts does the same', async (t) => {
   const answer = await browser.upload('/upload', 'uploadFile', kohyaLoraSd1(), 'brasswork.safetensors');
 
   assert.equal(answer.status, 302);
-  const page = await browser.get(answer.location);
+  const page = await readForm(browser, answer.location);
   assert.match(page.text, /name="name"[^>]*value="brasswork"/);
   const files = await em.find(ModelFile, {});
   assert.equal(files.length, 1);

@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { Account } from '../../src/accounts/model.ts';
+import { loadKeyPair } from '../../src/federation/actors/keys.ts';
+import { ActorKeyPair, NODE_ACTOR } from '../../src/federation/model.ts';
 import { Browser } from '../accounts/browser.ts';
 import { publisher } from '../catalogue/publisher.ts';
 import { givenModel, givenVersion } from '../factories/content.ts';
@@ -162,4 +164,21 @@ test('a backup beside a running node is restored whole, and a damaged one is ref
   assert.equal(damaged.code, 1);
   assert.match(damaged.stderr, /is damaged/);
   assert.ok(!(await readdir(join(base, 'third'))).includes('tessera.sqlite'));
+});
+
+test('keys are made anew for one account, for the node, or for all that have some', options, async (t) => {
+  const { node, em, ada } = await publisher(t);
+  await loadKeyPair(node.federation, em.fork(), ada.id);
+  await loadKeyPair(node.federation, em.fork(), NODE_ACTOR);
+  const pem = async (id: number) => (await em.fork().findOneOrFail(ActorKeyPair, id)).rsaPublicPem;
+  const before = [await pem(ada.id), await pem(NODE_ACTOR)];
+  const one = await command(node.dataDir, ['keys', 'rotate', '--account', ada.name, '--json']);
+  assert.deepEqual(JSON.parse(one.stdout), { rotated: [`@${ada.name}`] });
+  assert.notEqual(await pem(ada.id), before[0]);
+  assert.equal(await pem(NODE_ACTOR), before[1]);
+  const all = await command(node.dataDir, ['keys', 'rotate', '--all']);
+  assert.equal(all.stdout, `New keys for the node.\nNew keys for @${ada.name}.\n`);
+  assert.notEqual(await pem(NODE_ACTOR), before[1]);
+  const none = await command(node.dataDir, ['keys', 'rotate', '--node', '--all']);
+  assert.deepEqual([none.code, none.stderr], [1, 'Say one of --account NAME, --node and --all.\n']);
 });

@@ -3,7 +3,7 @@ import type { EntityManager, RequiredEntityData } from '@mikro-orm/core';
 import { Account } from '../../src/accounts/model.ts';
 import { ROLE_PERMISSIONS, type Role } from '../../src/accounts/permissions.ts';
 import { Model, ModelFile, ModelVersion } from '../../src/catalogue/model.ts';
-import { Image, Post } from '../../src/gallery/model.ts';
+import { Comment, Image, Post } from '../../src/gallery/model.ts';
 
 /** The still clock of the tests. */
 export const NOW = new Date('2026-01-02T03:04:05.000Z');
@@ -95,6 +95,18 @@ export function givenPost(em: EntityManager, given: Partial<RequiredEntityData<P
   } as RequiredEntityData<Post>);
   em.persist(post);
   return post;
+}
+
+export function givenComment(em: EntityManager, given: Partial<RequiredEntityData<Comment>> = {}): Comment {
+  const comment = em.create(Comment, {
+    id: randomUUID(),
+    author: given.author ?? givenAccount(em),
+    text: 'Lovely.',
+    createdAt: NOW,
+    ...given,
+  } as RequiredEntityData<Comment>);
+  em.persist(comment);
+  return comment;
 }
 
 export function givenImage(em: EntityManager, given: Partial<RequiredEntityData<Image>> = {}): Image {

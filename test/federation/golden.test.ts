@@ -10,7 +10,8 @@ import { documents } from './samples.ts';
 const READERS: Readonly<Record<string, Reader>> = { mastodon, pixelfed, misskey, lemmy };
 const READ = [
   ...['account', 'organisation', 'nodeActor', 'post', 'sensitivePost', 'unlistedPost', 'followersPost', 'directPost'],
-  ...['model', 'versionNote', 'comment', 'create', 'update', 'actorUpdate', 'delete', 'actorDelete'],
+  ...['model', 'versionNote', 'comment', 'review', 'create', 'update', 'actorUpdate', 'delete', 'actorDelete'],
+  ...['modelActor', 'collectionActor', 'tagActor'],
 ];
 
 for (const [peer, read] of Object.entries(READERS)) {
@@ -25,7 +26,18 @@ for (const [peer, read] of Object.entries(READERS)) {
 
 test('no reader refuses a person, a picture, a model or a comment of ours', () => {
   for (const [peer, read] of Object.entries(READERS)) {
-    for (const name of ['account', 'organisation', 'post', 'sensitivePost', 'model', 'comment', 'create', 'update']) {
+    const taken = [
+      'account',
+      'organisation',
+      'post',
+      'sensitivePost',
+      'model',
+      'comment',
+      'review',
+      'create',
+      'update',
+    ];
+    for (const name of [...taken, 'modelActor', 'collectionActor', 'tagActor']) {
       assert.equal(read(documents[name] ?? {}).refused, undefined, `${peer} ${name}`);
     }
   }

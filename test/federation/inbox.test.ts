@@ -2,8 +2,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { Account, Block, Follow } from '../../src/accounts/model.ts';
 import { Model } from '../../src/catalogue/model.ts';
-import { ApObject, InboxItem, RemoteActor } from '../../src/federation/model.ts';
-import { federationSettings } from '../../src/federation/policy.ts';
+import { ApObject, DomainPolicy, InboxItem, RemoteActor } from '../../src/federation/model.ts';
 import { Comment, Post, Reaction } from '../../src/gallery/model.ts';
 import { newId } from '../../src/kit/ids.ts';
 import { givenMember } from '../factories/accounts.ts';
@@ -304,12 +303,7 @@ test('an actor’s own Delete removes the account with everything it had here', 
 test('with FEDERATION=allowlist only listed hosts are heard; with off there is no inbox', async (t) => {
   const { n, v, vic, mallory, em, aliceUri } = await world(t, { FEDERATION: 'allowlist' });
   const work = em();
-  await n.node.settings.write(
-    work,
-    federationSettings,
-    { allowedHosts: [new URL(vic.id).host], blockedHosts: [] },
-    NOW,
-  );
+  work.create(DomainPolicy, { host: new URL(vic.id).host, stance: 'allowed', since: NOW }, { persist: true });
   await work.flush();
   assert.equal(await post(n, mallory, { type: 'Follow', object: aliceUri }), 202, 'told nothing');
   assert.equal(await post(n, vic, { type: 'Follow', object: aliceUri }), 202);

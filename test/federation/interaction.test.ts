@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { Account, Follow } from '../../src/accounts/model.ts';
 import { ACTIVITY_JSON } from '../../src/federation/fetch-document.ts';
-import { federationSettings } from '../../src/federation/policy.ts';
+import { DomainPolicy } from '../../src/federation/model.ts';
 import { Browser } from '../accounts/browser.ts';
 import { givenMember } from '../factories/accounts.ts';
 import { givenAccount, givenImage, givenModel, givenPost, givenVersion, NOW } from '../factories/content.ts';
@@ -78,12 +78,7 @@ test('a handle that leads nowhere is said beside the field, and asks no server t
   assert.match(silent.text, new RegExp(`Search there for @alice@${node.host}`));
   assert.equal(peer.asked.length, 1);
 
-  await node.node.settings.write(
-    node.em,
-    federationSettings,
-    { allowedHosts: [], blockedHosts: [new URL(peer.origin).host] },
-    NOW,
-  );
+  node.em.create(DomainPolicy, { host, stance: 'blocked', since: NOW }, { persist: true });
   await node.em.flush();
   assert.match((await post(`@vic@${host}`)).text, /does not speak with/);
   assert.equal(peer.asked.length, 1);
@@ -147,10 +142,15 @@ test('F17 only who is signed in makes this node look at an address; what it find
   await browser.get(interact(vic.id));
   assert.equal(peer.asked.length, asked, 'what is known is not asked for again');
 
-  for (const uri of [`${peer.origin}/nothing`, 'javascript:alert(1)', 'nonsense', 'http://127.0.0.1:1/x']) {
+  for (const [uri, said] of [
+    [`${peer.origin}/nothing`, /Nothing at this address/],
+    ['javascript:alert(1)', /Nothing to show here/],
+    ['nonsense', /Nothing to show here/],
+    ['http://127.0.0.1:1/x', /127\.0\.0\.1:1 does not answer/],
+  ] as const) {
     const answer = await browser.get(interact(uri));
     assert.equal(answer.status, 200, uri);
-    assert.match(answer.text, /Nothing to show here/, uri);
+    assert.match(answer.text, said, uri);
     assert.doesNotMatch(answer.text, /href="javascript:/);
   }
   assert.equal((await browser.get(interact('x\0y'))).status, 400, 'no address holds NUL');

@@ -161,6 +161,9 @@ test('WebFinger names people and the node by every form of their handle and addr
   const actor = (await (await get('/actor')).json()) as { preferredUsername: string };
   assert.equal(actor.preferredUsername, nodeName, 'the way back leads to the same handle');
 
+  const told = (await (await ask(`${n.origin}/models/1`)).json()) as Jrd;
+  assert.equal(told.subject, `acct:model-1@${n.host}`, 'a page that can be followed names what tells of it');
+
   const filtered = (await (await ask(`acct:alice@${n.host}`, '&rel=self')).json()) as Jrd;
   assert.deepEqual(
     filtered.links.map(({ rel }) => rel),
@@ -168,7 +171,7 @@ test('WebFinger names people and the node by every form of their handle and addr
   );
   for (const resource of [
     ...['acct:alice@elsewhere.example', `acct:nobody@${n.host}`, 'https://elsewhere.example/users/alice'],
-    ...[`${n.origin}/@alice@elsewhere.example`, `${n.origin}/models/1`, `${n.origin}/users/alice?x=1`],
+    ...[`${n.origin}/@alice@elsewhere.example`, `${n.origin}/models/99`, `${n.origin}/users/alice?x=1`],
   ]) {
     assert.equal((await ask(resource)).status, 404, resource);
   }

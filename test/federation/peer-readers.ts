@@ -9,7 +9,7 @@ import type { Document } from '../../src/federation/vocabulary/context.ts';
  * - Pixelfed: `app/Util/ActivityPub/Helpers.php` (000bb58: `validateObject`, `verifyAttachments`, `getScope`, and the depth
  *   of 8 at which `fetchFromUrl` gives up), `config/pixelfed.php` (072d55d: `media_types`)
  * - Misskey: `packages/backend/src/core/activitypub/models/ApNoteService.ts` (005b2fd), `ApPersonService.ts`
- * - Lemmy: `crates/apub/src/protocol/objects/page.rs` (0227424) and `note.rs` (01801f7), with the wider types of the spec
+ * - Lemmy: `crates/apub/src/protocol/objects/page.rs` (0227424), `note.rs` (01801f7) and `group.rs` (016c9c2), with the wider types of the spec
  *
  * A reader gives what its program would keep, or `refused` with the reason.
  */
@@ -281,6 +281,20 @@ function misskeyUser(actor: Node): Record<string, unknown> {
 
 const LEMMY_POSTS: ReadonlySet<unknown> = new Set(['Page', 'Article', 'Note', 'Video', 'Event']);
 
+/** What its people subscribe to: `group.rs`. Whose it is, it takes for the list of moderators. */
+function lemmyCommunity(group: Node): Record<string, unknown> {
+  if (!filled(group.followers)) return refused('a field of a group is missing');
+  return withoutEmpty({
+    community: group.preferredUsername,
+    title: group.name ?? group.preferredUsername,
+    description: group.summary,
+    followers: group.followers,
+    moderators: group.attributedTo,
+    sharedInbox: nodeOf(group.endpoints).sharedInbox,
+    published: group.published,
+  });
+}
+
 export const lemmy: Reader = (document) => {
   const { object } = unwrap(document);
   if (document.type === 'Delete') {
@@ -292,6 +306,7 @@ export const lemmy: Reader = (document) => {
     if (![preferredUsername, inbox, outbox].every(filled) || !filled(nodeOf(publicKey).publicKeyPem)) {
       return refused('a field of a person is missing');
     }
+    if (object.type === 'Group') return lemmyCommunity(object);
     const isPerson = ['Person', 'Service', 'Organization'].includes(String(object.type));
     if (!isPerson) return object.type === 'Application' ? { site: object.name ?? '' } : refused('not a person');
     return withoutEmpty({

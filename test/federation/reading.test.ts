@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { Account, Block, Follow } from '../../src/accounts/model.ts';
+import { DomainPolicy } from '../../src/federation/model.ts';
 import { readingSettings } from '../../src/federation/pages/asker.ts';
-import { federationSettings } from '../../src/federation/policy.ts';
 import { signCavage, signRfc9421 } from '../../src/federation/signatures/sign.ts';
 import { Comment } from '../../src/gallery/model.ts';
 import { newId } from '../../src/kit/ids.ts';
@@ -215,8 +215,7 @@ test('P06 in secure mode everything but WebFinger, NodeInfo, the node’s actor 
   assert.equal((await get(node, `/posts/${open.id}`, undefined, 'text/html')).status, 200);
 
   const em = node.node.orm.em.fork();
-  const blockedHosts = [new URL(fan.id).host];
-  await node.node.settings.write(em, federationSettings, { allowedHosts: [], blockedHosts }, NOW);
+  em.create(DomainPolicy, { host: new URL(fan.id).host, stance: 'blocked', since: NOW }, { persist: true });
   await em.flush();
   assert.equal((await get(node, `/posts/${open.id}`, { by: fan })).status, 401, 'a blocked server signs in vain');
 });

@@ -9,6 +9,8 @@ import {
 import { type Document, withContext } from '../../src/federation/vocabulary/context.ts';
 import { buildModel, buildVersionNote, type ModelView } from '../../src/federation/vocabulary/model.ts';
 import { buildComment, buildPost, type NoteView, type PostView } from '../../src/federation/vocabulary/note.ts';
+import { buildReview } from '../../src/federation/vocabulary/review.ts';
+import { buildTopic, type TopicView } from '../../src/federation/vocabulary/topic.ts';
 import { pem, vicPair } from './signing.ts';
 
 // One document of every kind that this node writes, as its builders write it.
@@ -124,6 +126,17 @@ const withVisibility = (path: string, visibility: 'unlisted' | 'followers' | 'di
 
 const follow = activities.buildFollow({ uri: `${N}/follows/1`, actorUri: ALICE }, 'https://v.example/users/vic');
 const act = (path: string) => ({ uri: `${N}/activities/${path}`, actorUri: ALICE });
+/** The actor of a topic, at its page's address. */
+function topic(kind: TopicView['kind'], path: string, name: string, title: string, ownerUri: string | null): TopicView {
+  const uri = `${N}/${path}/actor`;
+  return {
+    ...account,
+    ...{ kind, uri, name, displayName: title, url: `${N}/${path}`, topicUri: `${N}/${path}`, ownerUri },
+    ...{ inboxUri: `${uri}/inbox`, outboxUri: `${uri}/outbox`, followersUri: `${uri}/followers`, followingUri: null },
+    ...{ featuredUri: null, icon: null, fields: [], alsoKnownAs: [] },
+  };
+}
+
 export const documents: Record<string, Document> = {
   account: buildAccount(account),
   organisation: buildAccount({
@@ -140,6 +153,9 @@ export const documents: Record<string, Document> = {
     ...{ inboxUri: `${N}/inbox`, outboxUri: `${N}/actor/outbox`, followersUri: null, followingUri: null },
     ...{ featuredUri: null, icon: null, fields: [], alsoKnownAs: [], createdAt: null, isDiscoverable: false },
   }),
+  modelActor: buildTopic(topic('model', 'models/42', 'model-42', 'Ink Wash Landscapes', ALICE)),
+  collectionActor: buildTopic(topic('collection', 'collections/7', 'collection-7', 'Wash', ALICE)),
+  tagActor: buildTopic(topic('tag', 'tags/ink', 'tag-ink', '#ink', null)),
   model: withContext(buildModel(model)),
   versionNote: withContext(buildVersionNote({ ...noteView('posts/78'), title: 'v1.1', modelUri: model.uri })),
   post: withContext(buildPost(post)),
@@ -147,6 +163,13 @@ export const documents: Record<string, Document> = {
   unlistedPost: withVisibility('posts/9003', 'unlisted'),
   followersPost: withVisibility('posts/9004', 'followers'),
   directPost: withVisibility('posts/9005', 'direct'),
+  review: withContext(
+    buildReview({
+      ...noteView('reviews/1'),
+      ...{ isRecommended: false, subject: 'Ink Wash Landscapes · v1.1', textHtml: '<p>Too much grain.</p>' },
+      ...{ modelUri: 'https://v.example/models/42', versionUri: 'https://v.example/versions/77' },
+    }),
+  ),
   comment: withContext(buildComment({ ...noteView('comments/1'), inReplyToUri: 'https://v.example/notes/1' })),
   create: activities.buildCreate(act('1'), buildPost(post)),
   update: activities.buildUpdate(act('2'), buildModel(model), now),

@@ -3,9 +3,7 @@ import { test } from 'node:test';
 import { Account } from '../../src/accounts/model.ts';
 import { mediaSettings } from '../../src/federation/ingest/evict-media.ts';
 import { PeerReport } from '../../src/federation/model.ts';
-import { Comment } from '../../src/gallery/model.ts';
-import { newId } from '../../src/kit/ids.ts';
-import { givenModel, givenPost, NOW } from '../factories/content.ts';
+import { givenComment, givenModel, givenPost } from '../factories/content.ts';
 import { post } from './strangers.ts';
 import { world } from './world.ts';
 
@@ -15,12 +13,7 @@ test('moderators see what peers report, with what it is about, and close it; mem
   const owner = work.getReference(Account, alice.id);
   const model = givenModel(work, { owner, name: 'Ink <b>wash</b>' });
   const open = givenPost(work, { owner, title: 'Valley' });
-  await work.flush();
-  const comment = work.create(
-    Comment,
-    { id: newId(), author: owner, post: open, text: 'Mine', createdAt: NOW },
-    { persist: true },
-  );
+  const comment = givenComment(work, { author: owner, post: open, text: 'Mine' });
   await work.flush();
   const flag = {
     type: 'Flag',

@@ -1,4 +1,4 @@
-import { createServer, request } from 'node:http';
+import { createServer, type IncomingMessage, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { TestContext } from 'node:test';
 import { ACTIVITY_JSON } from '../../src/federation/fetch-document.ts';
@@ -10,15 +10,27 @@ import type { Peer } from './nodes.ts';
 export interface Stranger {
   readonly origin: string;
   readonly documents: Map<string, object>;
+  /** Web pages, by path. */
+  readonly pages: Map<string, string>;
+  /** Paths that lead elsewhere. */
+  readonly redirects: Map<string, string>;
+  /** Paths that are answered with nothing but this. */
+  readonly statuses: Map<string, number>;
   /** Paths that are asked for and never answered. */
   readonly hanging: Set<string>;
+  /** Paths that are answered with 503. */
+  readonly failing: Set<string>;
   /** Paths that were asked for. */
   readonly asked: string[];
   /** Bodies that arrived in inboxes. */
   readonly received: { readonly path: string; readonly body: Record<string, unknown> }[];
   /** What inboxes answer. */
   inboxStatus: number;
+  /** In place of `inboxStatus`, where it depends on what was sent. */
+  inboxAnswer: ((request: IncomingMessage) => { status: number; headers?: Record<string, string> }) | null;
   actor(name: string): Promise<StrangeActor>;
+  /** From now on its port refuses. */
+  close(): Promise<void>;
 }
 
 export interface StrangeActor {
@@ -33,7 +45,11 @@ type Ending = Pick<TestContext, 'after'> | { after(end: () => unknown): void };
 
 export async function stranger(t: Ending, address: string): Promise<Stranger> {
   const documents = new Map<string, object>();
+  const pages = new Map<string, string>();
+  const redirects = new Map<string, string>();
+  const statuses = new Map<string, number>();
   const hanging = new Set<string>();
+  const failing = new Set<string>();
   const asked: string[] = [];
   const received: Stranger['received'][number][] = [];
   const server = createServer(async (incoming, response) => {
@@ -41,13 +57,19 @@ export async function stranger(t: Ending, address: string): Promise<Stranger> {
     if (incoming.method === 'POST') {
       const body = Buffer.concat(await incoming.toArray()).toString();
       received.push({ path, body: JSON.parse(body) as Record<string, unknown> });
-      response.writeHead(it.inboxStatus).end();
+      const { status, headers } = it.inboxAnswer?.(incoming) ?? { status: it.inboxStatus, headers: {} };
+      response.writeHead(status, headers).end();
       return;
     }
     asked.push(path);
     if (hanging.has(path)) return;
     const found = documents.get(path);
-    if (!found) response.writeHead(404).end();
+    const [page, location, status] = [pages.get(path), redirects.get(path), statuses.get(path)];
+    if (failing.has(path)) response.writeHead(503).end();
+    else if (status !== undefined) response.writeHead(status).end();
+    else if (location !== undefined) response.writeHead(302, { location }).end();
+    else if (page !== undefined) response.writeHead(200, { 'content-type': 'text/html' }).end(page);
+    else if (!found) response.writeHead(404).end();
     else response.writeHead(200, { 'content-type': ACTIVITY_JSON }).end(JSON.stringify(found));
   });
   await new Promise<void>((done) => server.listen(0, address, done));
@@ -57,7 +79,23 @@ export async function stranger(t: Ending, address: string): Promise<Stranger> {
   });
   const origin = `http://${address}:${(server.address() as AddressInfo).port}`;
   const it: Stranger = {
-    ...{ origin, documents, hanging, asked, received, inboxStatus: 202 },
+    ...{
+      origin,
+      documents,
+      pages,
+      redirects,
+      statuses,
+      hanging,
+      failing,
+      asked,
+      received,
+      inboxStatus: 202,
+      inboxAnswer: null,
+    },
+    close: async () => {
+      server.close();
+      server.closeAllConnections();
+    },
     async actor(name) {
       const keys = await generateActorKeys();
       const id = `${origin}/users/${name}`;

@@ -31,7 +31,24 @@ for (const [name, document] of Object.entries(documents)) {
 test('what one node writes, another reads: an account', () => {
   const read = parseAccount(overTheWire(buildAccount(account)), reader.ownOrigin, now);
   const { rsaPublicPem: _pem, ed25519PublicMultibase: _multibase, ...said } = account;
-  assert.deepEqual(read, said);
+  assert.deepEqual(read, { ...said, topic: null });
+});
+
+test('what an actor tells of is read of a Service or Group, and of its own host alone', () => {
+  const told = (more: object) => {
+    const document = {
+      ...buildAccount({ ...account, type: 'Group' }),
+      kind: 'Tag',
+      topic: `${ALICE}/tags/ink`,
+      ...more,
+    };
+    return parseAccount(overTheWire(document), reader.ownOrigin, now).topic;
+  };
+  assert.deepEqual(told({}), { kind: 'tag', uri: `${ALICE}/tags/ink` });
+  assert.equal(told({ topic: 'https://v.example/tags/ink' }), null);
+  assert.equal(told({ type: 'Person' }), null);
+  assert.equal(told({ kind: 'Constructor' }), null);
+  assert.equal(told({ kind: 'constructor' }), null);
 });
 
 test('what one node writes, another reads: a model with versions, files and hashes', () => {

@@ -65,6 +65,22 @@ for (const ground of GROUNDS) {
       assert.equal(row.leaseUntil, null);
     });
 
+    test('a job that only waits for others leaves its place to the next', async (t) => {
+      const place = await openPlace(t, ground);
+      const { open, pass } = gate();
+      const job = makeJob(async (n, { signal, stepAside }) => {
+        if (n === 2) return open();
+        stepAside();
+        await pass(signal);
+      });
+      const { queue, orm } = await place.openProcess([job], { concurrency: { media: 1 } });
+      const em = orm.em.fork();
+      const ids = [1, 2, 3].map((n) => queue.jobs.enqueue(em, job, { n }));
+      await em.flush();
+      // the first and the third end when the second ran, and there is one place
+      for (const id of ids) await until('it is done', async () => (await stateOf(place, id)) === 'done');
+    });
+
     test('a transaction that is rolled back leaves no job', async (t) => {
       const place = await openPlace(t, ground);
       const job = makeJob(() => assert.fail('it ran'));

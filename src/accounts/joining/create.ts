@@ -19,7 +19,9 @@ const AccountName = z
   .regex(
     /^[a-z0-9_](?:[a-z0-9_.-]{0,28}[a-z0-9_])$/,
     'Two to thirty letters (a to z), digits or underscores; dots and hyphens within.',
-  );
+  )
+  // the names of topics as other servers know them (gallery/topics/names.ts): `@model-12@host` is never a person
+  .refine((name) => !/^(?:model|collection|tag)-/.test(name), 'Names that begin so belong to models and tags.');
 
 export const Email = z
   .string()

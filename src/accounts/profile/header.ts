@@ -21,6 +21,8 @@ export interface ProfileHeader {
   readonly links: readonly ProfileLink[];
   readonly isBot: boolean;
   readonly isLocked: boolean;
+  /** Where this person went: the page here of an account of elsewhere that is known, else its address. */
+  readonly movedTo: { readonly label: string; readonly url: string } | null;
   readonly joinedAt: string;
   readonly followerCount: number;
   readonly followingCount: number;
@@ -90,11 +92,18 @@ export async function loadProfileHeader(
     links: account.links,
     isBot: account.kind === 'Service' || account.kind === 'Application',
     isLocked: account.isLocked,
+    movedTo: await findMoved(work, account),
     joinedAt: account.createdAt.toISOString(),
     followerCount: await work.em.count(Follow, { target: account, state: 'accepted' }),
     followingCount: await work.em.count(Follow, { follower: account, state: 'accepted' }),
     relation,
   };
+}
+
+async function findMoved({ em }: Pick<Work, 'em'>, { movedToUri }: Account): Promise<ProfileHeader['movedTo']> {
+  if (movedToUri == null || !/^https?:\/\//.test(movedToUri)) return null;
+  const known = await em.findOne(Account, { uri: movedToUri, state: 'active' });
+  return known ? { label: handle(known), url: `/${handle(known)}` } : { label: movedToUri, url: movedToUri };
 }
 
 async function loadRelation({ em, viewer }: Pick<Work, 'em' | 'viewer'>, account: Account): Promise<Relation> {

@@ -86,11 +86,12 @@ export async function loadEditor(
 ): Promise<EditorPage> {
   const { em, viewer } = work;
   if (!can(viewer, 'publish')) throw new AppError('forbidden', 'You may not publish on this node.');
+  // before the version: what is no upload any more has filled in the version already
+  const uploads = await em.find(Upload, { version: versionId }, { orderBy: { createdAt: 1 } });
   const version = await loadOwnVersion(work, versionId);
   const model = version.model.$;
-  const [files, uploads, bases, edges, tags] = [
+  const [files, bases, edges, tags] = [
     await em.find(ModelFile, { version }, { orderBy: { isPrimary: -1, id: 1 } }),
-    await em.find(Upload, { version }, { orderBy: { createdAt: 1 } }),
     await em.find(BaseModel, { isHidden: false }, { orderBy: { position: 1, name: 1 } }),
     await em.find(Lineage, { child: version }, { orderBy: { id: 1 } }),
     await listModelTags(em, model.id),
@@ -113,6 +114,7 @@ export async function loadEditor(
     allowCommercialUse: model.allowCommercialUse,
     allowDerivatives: model.allowDerivatives,
     allowDifferentLicense: model.allowDifferentLicense,
+    forbidsGeneration: model.forbidsGeneration,
     isPoi: model.isPoi,
     isMinor: model.isMinor,
     isSfwOnly: model.isSfwOnly,
@@ -188,6 +190,7 @@ const blankFlags = {
   allowCommercialUse: [],
   allowDerivatives: false,
   allowDifferentLicense: false,
+  forbidsGeneration: false,
   isPoi: false,
   isMinor: false,
   isSfwOnly: false,

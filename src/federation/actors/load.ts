@@ -7,6 +7,8 @@ import type { Federation } from '../deps.ts';
 import { type DocumentFetcher, type FetchedDocument, fetchDocument, isGoneAtHome } from '../fetch-document.ts';
 import { type KnownKey, NODE_ACTOR } from '../model.ts';
 import { ACTOR_TYPES, isOwnId } from '../origin.ts';
+import { noteSign } from '../peers/health.ts';
+import { watchedNet } from '../peers/silence.ts';
 import { isHostAllowed } from '../policy.ts';
 import type { ActorKey, LoadActorKey } from '../signatures/verify.ts';
 import { loadSigningKey } from './keys.ts';
@@ -23,7 +25,9 @@ export async function readDocument(
   uri: string,
   forgetFailureAfterMs = FORGET_FAILURE_MS,
 ): Promise<FetchedDocument | null> {
-  return fetchDocument(await fetcherFor({ em }, federation, uri, forgetFailureAfterMs), uri);
+  const found = await fetchDocument(await fetcherFor({ em }, federation, uri, forgetFailureAfterMs), uri);
+  await noteSign(federation.openWork(), federation, new URL(uri).host);
+  return found;
 }
 
 async function fetcherFor(
@@ -32,12 +36,12 @@ async function fetcherFor(
   uri: string,
   forgetFailureAfterMs: number,
 ): Promise<DocumentFetcher> {
-  const { net, origin } = federation;
+  const { origin } = federation;
   if (!URL.canParse(uri) || !(await isHostAllowed(federation, em, new URL(uri).host))) {
     throw new AppError('invalid', 'This node does not speak with that host.');
   }
   const key = await loadSigningKey(federation, em, NODE_ACTOR);
-  return { net, ownOrigin: origin, key, forgetFailureAfterMs };
+  return { net: watchedNet(federation), ownOrigin: origin, key, forgetFailureAfterMs };
 }
 
 /** Whether the host of an actor whom we know says that it is gone. False when that host does not answer. */
@@ -56,7 +60,8 @@ export async function isActorGone(work: Task, federation: Federation, uri: strin
 export async function findActor(work: Task, federation: Federation, uri: string): Promise<Account | null> {
   if (isOwnId(uri, federation.origin)) return null;
   const known = await work.em.findOne(Account, { uri });
-  if (known) return known.state === 'deleted' ? null : known;
+  // a person who is gone stays gone; what tells of a model is gone while the model is hidden, and may come again
+  if (known && (known.state !== 'deleted' || known.topic == null)) return known.state === 'deleted' ? null : known;
   return refreshActor(work, federation, uri);
 }
 

@@ -23,7 +23,11 @@ export async function rememberActor(
 ): Promise<Account> {
   const actor = parseAccount(object, federation.origin, now());
   const host = new URL(actor.uri).host;
-  if ((await em.count(Tombstone, { uri: actor.uri })) > 0) throw new AppError('gone', 'This account was deleted.');
+  const before = await em.findOne(Account, { uri: actor.uri }, { fields: ['topic'] });
+  const isBack = actor.topic != null && before?.topic != null;
+  if (!isBack && (await em.count(Tombstone, { uri: actor.uri })) > 0) {
+    throw new AppError('gone', 'This account was deleted.');
+  }
   return em.transactional(async (inner) => {
     const name = actor.name.toLowerCase().slice(0, 64);
     await freeName(inner, host, name, actor.uri);
@@ -34,11 +38,18 @@ export async function rememberActor(
       name,
       displayName: Array.from(actor.displayName).slice(0, 80).join(''),
       kind: ACCOUNT_KINDS.find((kind) => kind === actor.type) ?? 'Person',
+      topic: actor.topic?.kind ?? null,
       bio: actor.summaryHtml,
       links: linksOf(actor.fields),
       isLocked: actor.approvesFollowers,
       url: actor.url,
+      aliases: [...actor.alsoKnownAs],
+      movedToUri: actor.movedTo,
     });
+    if (isBack && account.state === 'deleted') {
+      Object.assign(account, { state: 'active', deletedAt: null });
+      await inner.nativeDelete(Tombstone, { uri: actor.uri });
+    }
     await inner.flush();
     const facts = {
       inboxUri: actor.inboxUri,
@@ -57,6 +68,11 @@ export async function rememberActor(
       jobs.enqueue(inner, federation.jobs.fetchFaces, { accountId: account.id }, { dedupeKey: `face:${account.id}` });
     }
     record(inner, accountProfileChanged, { accountId: account.id });
+    await rows(
+      inner,
+      `insert into peer_host (host, turns) values (?, '[]') on conflict (host) do nothing returning host`,
+      [host],
+    );
     await inner.flush();
     return account;
   });

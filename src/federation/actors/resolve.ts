@@ -9,7 +9,8 @@ import { findActor } from './load.ts';
 
 type Task = Pick<Work, 'em' | 'viewer' | 'jobs' | 'now'>;
 
-const RESOLVES = { name: 'resolve', max: 30, perMs: 600_000 };
+/** What one person may make this node ask of others. */
+export const RESOLVES = { name: 'resolve', max: 30, perMs: 600_000 };
 const FORGET_FAILURE_MS = 60_000;
 
 /**
@@ -39,7 +40,8 @@ export async function resolveAccount(work: Task, federation: Federation, handle:
   federation.limits.takeFor(`${RESOLVES.name} a${work.viewer.id}`, RESOLVES);
   try {
     if ('url' in resource) return await findActor(work, federation, resource.url);
-    const found = await askWebFinger(work, federation, resource.acct.name, resource.acct.host);
+    const { name, host } = resource.acct;
+    const found = await askWebFinger(work, federation, `acct:${name}@${host}`, host);
     return found && (await findActor(work, federation, found.actorUri));
   } catch (error) {
     if (error instanceof AppError && error.kind !== 'rate_limited') return null;
@@ -47,35 +49,39 @@ export async function resolveAccount(work: Task, federation: Federation, handle:
   }
 }
 
-/** A host speaks for its own handles only: where the actor lies elsewhere, that host has to say the same (O26). */
-async function askWebFinger(
+/**
+ * Whom a host names by `acct:` or by the address of a profile. A host speaks for its own handles only: where the actor
+ * lies elsewhere, that host has to say the same (O26).
+ */
+export async function askWebFinger(
   { em }: Pick<Work, 'em'>,
   federation: Federation,
-  name: string,
+  resource: string,
   host: string,
 ): Promise<FoundHandle | null> {
-  const first = await askHost({ em }, federation, name, host, host);
+  const first = await askHost({ em }, federation, resource, host);
   if (!first) return null;
   const actorHost = new URL(first.actorUri).host;
   if (actorHost === host) return first;
-  const second = await askHost({ em }, federation, first.name, first.host, actorHost);
+  const second = await askHost({ em }, federation, `acct:${first.name}@${first.host}`, actorHost);
   return second?.actorUri === first.actorUri ? second : null;
 }
 
 async function askHost(
   { em }: Pick<Work, 'em'>,
   federation: Federation,
-  name: string,
-  host: string,
+  resource: string,
   askedHost: string,
 ): Promise<FoundHandle | null> {
   if (!(await isHostAllowed(federation, em, askedHost))) return null;
   const { protocol } = new URL(federation.origin);
-  const address = `${protocol}//${askedHost}/.well-known/webfinger?resource=${encodeURIComponent(`acct:${name}@${host}`)}`;
+  const address = `${protocol}//${askedHost}/.well-known/webfinger?resource=${encodeURIComponent(resource)}`;
   if (!URL.canParse(address) || new URL(address).host !== askedHost) return null;
   const reply = await federation.net.peerFetch(address, {
     headers: { accept: 'application/jrd+json, application/json' },
     forgetFailureAfterMs: FORGET_FAILURE_MS,
   });
+  // a server that is broken is no server without this person
+  if (reply.status >= 500) throw new AppError('unavailable', `The peer answered ${reply.status}.`);
   return reply.status === 200 ? parseWebFinger(parsePeerJson(reply.body), federation.origin) : null;
 }

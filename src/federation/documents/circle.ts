@@ -61,7 +61,7 @@ async function namedBy(em: EntityManager, where: { post: number } | { comment: s
 export async function circleOfComment(
   site: Site,
   em: EntityManager,
-  comment: Comment,
+  comment: Pick<Comment, 'id' | 'author' | 'audience' | 'model' | 'post' | 'image'>,
   { owner: answered, pageOwner }: { readonly owner: Account; readonly pageOwner: Account },
 ): Promise<Circle> {
   const author = await em.findOneOrFail(Account, comment.author.id);

@@ -1,22 +1,27 @@
 import type { EntityManager } from '@mikro-orm/core';
 import { Account } from '../../accounts/model.ts';
 import { Model, ModelFile, ModelVersion } from '../../catalogue/model.ts';
+import { loadRestrictions } from '../../catalogue/publish.ts';
 import { listModelTags } from '../../catalogue/tags.ts';
 import { Comment, Image, Post } from '../../gallery/model.ts';
 import { listPostTags } from '../../gallery/posts/tags.ts';
 import { countShares } from '../../gallery/shares.ts';
 import { rows } from '../../kit/database/sql.ts';
 import { escapeHtml } from '../../kit/web/filters.ts';
-import { renderMarkdown } from '../../kit/web/markdown.ts';
+import { renderMarkdown, renderRemoteHtml } from '../../kit/web/markdown.ts';
 import { isNarrower } from '../../safety/audience.ts';
+import { RESTRICTION } from '../../safety/policy.ts';
 import { actorUri, objectUri } from '../addresses.ts';
 import type { Federation } from '../deps.ts';
+import { topicActorUri } from '../topics/addresses.ts';
 import { talkFields } from '../vocabulary/collection.ts';
 import { type Document, withContext } from '../vocabulary/context.ts';
+import { detailsField, type Parent } from '../vocabulary/details.ts';
 import { buildModel, type VersionView } from '../vocabulary/model.ts';
 import { buildComment, buildPost } from '../vocabulary/note.ts';
 import type { TagLink } from '../vocabulary/tags.ts';
 import { circleOfComment, circleOfModel, circleOfPost } from './circle.ts';
+import { fileDetails, modelDetails, parentsOf, versionDetails } from './details.ts';
 import { listPictures, listPreviews } from './pictures.ts';
 import { countReplies } from './replies.ts';
 
@@ -34,9 +39,17 @@ const hashtags = (tags: readonly TagLink[]): string =>
 export async function modelDocument({ origin, host }: Site, em: EntityManager, model: Model): Promise<Document> {
   const owner = await em.findOneOrFail(Account, model.owner.id);
   const uri = objectUri(origin, 'model', model);
-  const tags = tagLinks(origin, await listModelTags(em, model.id));
+  const tagNames = await listModelTags(em, model.id);
+  const tags = tagLinks(origin, tagNames);
   const versions = await em.find(ModelVersion, { model, state: 'published' }, { orderBy: { position: 1 } });
   const files = await em.find(ModelFile, { version: { $in: versions.map(({ id }) => id) } }, { orderBy: { id: 1 } });
+  const parents = await parentsOf(
+    origin,
+    em,
+    versions.map(({ id }) => id),
+  );
+  const restrictions = await loadRestrictions(em, owner.id, model.id);
+  const render = model.isLocal ? renderMarkdown : renderRemoteHtml;
   const head = `<p><strong>${escapeHtml(model.name)}</strong> — ${escapeHtml(model.type)} · ${escapeHtml(model.baseModel)}</p>`;
   const foot = `<p><a href="${uri}">${escapeHtml(uri)}</a> ${hashtags(tags)}</p>`;
   const previews = await listPreviews({ origin }, em, await previewIds(em, model));
@@ -47,7 +60,7 @@ export async function modelDocument({ origin, host }: Site, em: EntityManager, m
       url: uri,
       publishedAt: model.publishedAt ?? model.createdAt,
       updatedAt: model.updatedAt,
-      contentHtml: `${head}${renderMarkdown(model.description)}${foot}`,
+      contentHtml: `${head}${render(model.description)}${foot}`,
       audience: (await circleOfModel({ origin, host }, em, model)).audience,
       tags,
       mentions: [],
@@ -58,6 +71,7 @@ export async function modelDocument({ origin, host }: Site, em: EntityManager, m
       shareCount: await countShares(em, { kind: 'model', id: model.id }),
       title: model.name,
       downloadCount: model.downloadCount,
+      feedUri: feedOf(origin, model),
       previews,
       modelType: model.type,
       licenseId: model.licenseId === '' ? null : model.licenseId,
@@ -66,18 +80,28 @@ export async function modelDocument({ origin, host }: Site, em: EntityManager, m
         derivatives: model.allowDerivatives,
         differentLicence: model.allowDifferentLicense,
         creditRequired: !model.allowNoCredit,
+        generation: !model.forbidsGeneration && (restrictions & RESTRICTION.generate) === 0,
       },
+      details: modelDetails(model),
       versions: versions.map((version) =>
         versionView(
           origin,
           version,
           files.filter((file) => file.version.id === version.id),
+          parents.get(version.id) ?? [],
         ),
       ),
     }),
     // the description alone, for readers who show type, files and tags in their own way
-    source: { mediaType: 'text/html', content: renderMarkdown(model.description) },
+    source: { mediaType: 'text/html', content: render(model.description) },
+    ...detailsField({ tags: tagNames.length === 0 ? undefined : tagNames }),
   });
+}
+
+/** Only of what is public: nothing else can be followed. */
+function feedOf(origin: string, { id, isLocal, listedAt, feedUri }: Model): string | null {
+  if (!isLocal) return feedUri ?? null;
+  return listedAt == null ? null : topicActorUri(origin, { url: `/models/${id}` });
 }
 
 async function previewIds(em: EntityManager, model: Model): Promise<number[]> {
@@ -93,16 +117,23 @@ async function previewIds(em: EntityManager, model: Model): Promise<number[]> {
   return ids.length === 0 && model.coverImageId != null ? [model.coverImageId] : ids;
 }
 
-function versionView(origin: string, version: ModelVersion, files: readonly ModelFile[]): VersionView {
+function versionView(
+  origin: string,
+  version: ModelVersion,
+  files: readonly ModelFile[],
+  parents: readonly Parent[],
+): VersionView {
   return {
     uri: objectUri(origin, 'version', version),
     versionName: version.name,
     baseModel: version.baseModel,
     trainedWords: version.trainedWords,
     publishedAt: version.publishedAt ?? null,
-    changelogHtml: version.changelog === '' ? '' : renderMarkdown(version.changelog),
+    changelogHtml:
+      version.changelog === '' ? '' : (version.uri == null ? renderMarkdown : renderRemoteHtml)(version.changelog),
+    details: versionDetails(version, parents),
     files: files.map((file) => ({
-      url: `${origin}/api/download/models/${version.id}${file.isPrimary ? '' : `?fileId=${file.id}`}`,
+      url: file.remoteUrl ?? `${origin}/api/download/models/${version.id}${file.isPrimary ? '' : `?fileId=${file.id}`}`,
       name: file.name,
       totalBytes: file.totalBytes,
       hashes: Object.fromEntries(
@@ -111,10 +142,12 @@ function versionView(origin: string, version: ModelVersion, files: readonly Mode
           autov1: file.autoV1,
           autov2: file.sha256.slice(0, 10),
           autov3: file.tensorSha256?.slice(0, 12),
+          tensor: file.tensorSha256,
           blake3: file.blake3,
           crc32: file.crc32,
         }).filter((entry): entry is [string, string] => typeof entry[1] === 'string' && entry[1].length >= 8),
       ),
+      details: fileDetails(file),
     })),
   };
 }
@@ -123,7 +156,8 @@ function versionView(origin: string, version: ModelVersion, files: readonly Mode
 export async function postDocument({ origin, host }: Site, em: EntityManager, post: Post): Promise<Document> {
   const owner = await em.findOneOrFail(Account, post.owner.id);
   const version = post.version && (await em.findOne(ModelVersion, post.version.id, { populate: ['model'] }));
-  const tags = tagLinks(origin, await listPostTags(em, post.id));
+  const tagNames = await listPostTags(em, post.id);
+  const tags = tagLinks(origin, tagNames);
   const uri = objectUri(origin, 'post', post);
   const { audience, mentions } = await circleOfPost({ origin, host }, em, post);
   const document = buildPost({
@@ -156,6 +190,7 @@ export async function postDocument({ origin, host }: Site, em: EntityManager, po
     ...document,
     ...(context === null ? {} : { context }),
     source: { mediaType: 'text/html', content: post.caption === '' ? '' : renderMarkdown(post.caption) },
+    ...detailsField({ tags: tagNames.length === 0 ? undefined : tagNames }),
   });
 }
 

@@ -1,11 +1,13 @@
 import type { EntityManager, Loaded } from '@mikro-orm/core';
 import { ModelVersion } from '../../catalogue/model.ts';
-import { Image, ImageSize, ResourceUse } from '../../gallery/model.ts';
+import { Image, ImageRaw, ImageSize, ResourceUse } from '../../gallery/model.ts';
 import { isShown } from '../../gallery/posts/relist.ts';
 import type { Recipe } from '../../gallery/recipe/recipe.ts';
+import { renderMarkdown, renderRemoteHtml } from '../../kit/web/markdown.ts';
 import { objectUri } from '../addresses.ts';
 import type { Federation } from '../deps.ts';
-import type { Generation, PictureView } from '../vocabulary/picture.ts';
+import { rawThatFits, sendableTexts } from '../vocabulary/details.ts';
+import { type Generation, MOST_PROMPT_CHARACTERS, type PictureView } from '../vocabulary/picture.ts';
 
 /** The pictures of a post that its author shows and whose sizes are made, in order. */
 export async function listPictures(
@@ -27,6 +29,9 @@ export async function listPreviews(
   return describe(origin, em, images);
 }
 
+/** Of all pictures of a document together: an activity with it stays under what peers accept. */
+const MOST_RAW_CHARACTERS = 120_000;
+
 async function describe(origin: string, em: EntityManager, images: readonly Image[]): Promise<PictureView[]> {
   const ids = images.map(({ id }) => id);
   // Pixelfed takes no WebP unless its operator says so, and drops the whole post (config/pixelfed.php, media_types)
@@ -45,10 +50,16 @@ async function describe(origin: string, em: EntityManager, images: readonly Imag
   // a draft, what its owner took back, or what is for their followers, is neither named nor told by its hash (P11)
   const isSecret = (use: ResourceUse) =>
     use.version == null ? use.isManual : !versions.some(({ id }) => id === use.version?.id);
+  const blocks = await em.find(ImageRaw, { image: { $in: ids } });
+  const mostRawCharacters = Math.floor(MOST_RAW_CHARACTERS / Math.max(1, images.length));
   return images.flatMap((image) => {
     const size = sizes.find((one) => one.image.id === image.id);
     if (!size) return [];
     const isOpen = !image.isRecipeHidden;
+    // the tool's own record names everything
+    const hasSecret = uses.some((use) => use.image.id === image.id && isSecret(use));
+    const raw = isOpen && !hasSecret ? blocks.find((one) => one.image.id === image.id)?.blocks : undefined;
+    const render = image.isLocal ? renderMarkdown : renderRemoteHtml;
     return [
       {
         uri: objectUri(origin, 'image', image),
@@ -60,12 +71,17 @@ async function describe(origin: string, em: EntityManager, images: readonly Imag
         blurhash: image.blurHash === '' ? null : image.blurHash,
         sha256: size.sha256,
         rating: image.level,
-        generation: isOpen && image.recipe ? generationOf(image.recipe) : null,
+        generation:
+          isOpen && image.recipe ? generationOf(hasSecret ? withoutModels(image.recipe) : image.recipe) : null,
         resources: isOpen
           ? uses
               .filter((use) => use.image.id === image.id && !isSecret(use))
               .map((use) => resourceOf(origin, use, versions))
           : [],
+        details: {
+          caption: image.caption === '' ? undefined : render(image.caption),
+          raw: raw && rawThatFits(raw, mostRawCharacters),
+        },
       },
     ];
   });
@@ -77,6 +93,7 @@ function resourceOf(origin: string, use: ResourceUse, versions: readonly Loaded<
   return {
     versionUri,
     name: use.name === '' ? null : use.name,
+    kind: use.kind,
     weight: use.weight ?? null,
     hashes: hashesOf(use.hash ?? null),
   };
@@ -88,14 +105,26 @@ function hashesOf(hash: string | null): Record<string, string> {
   return { [name]: hash };
 }
 
+/** What the tool wrote of its models may name one that is hidden. */
+const withoutModels = ({
+  modelName: _name,
+  modelHash: _hash,
+  vae: _vae,
+  vaeHash: _vaeHash,
+  ...rest
+}: Recipe): Recipe => ({
+  ...rest,
+  others: {},
+});
+
 function generationOf(recipe: Recipe): Generation {
-  const { tool, prompt, negativePrompt, seed, steps, sampler, scheduler, cfgScale, width, height, clipSkip } = recipe;
+  const { cfgScale, width, height, prompt, negativePrompt, others, ...same } = recipe;
   const said = {
-    tool,
-    prompt: prompt?.slice(0, 20_000),
-    negativePrompt: negativePrompt?.slice(0, 20_000),
-    seed,
-    ...{ steps, sampler, scheduler, cfg: cfgScale, widthPx: width, heightPx: height, clipSkip },
+    ...same,
+    prompt: prompt?.slice(0, MOST_PROMPT_CHARACTERS),
+    negativePrompt: negativePrompt?.slice(0, MOST_PROMPT_CHARACTERS),
+    ...{ cfg: cfgScale, widthPx: width, heightPx: height },
+    others: Object.keys(others ?? {}).length === 0 ? undefined : sendableTexts(others),
   };
   return Object.fromEntries(Object.entries(said).filter(([, value]) => value !== undefined)) as Generation;
 }
@@ -103,12 +132,8 @@ function generationOf(recipe: Recipe): Generation {
 /** What a peer says of how a picture was made, in our shape. Null when it says nothing. */
 export function recipeOf(generation: Generation | null): Recipe | null {
   if (!generation) return null;
-  const { tool, prompt, negativePrompt, seed, steps, sampler, scheduler, cfg, widthPx, heightPx, clipSkip } =
-    generation;
-  const said = {
-    ...{ tool, prompt, negativePrompt, seed, steps, sampler, scheduler, clipSkip },
-    ...{ cfgScale: cfg, width: widthPx, height: heightPx },
-  };
+  const { cfg, widthPx, heightPx, others = {}, ...same } = generation;
+  const said = { ...same, cfgScale: cfg, width: widthPx, height: heightPx };
   const known = Object.fromEntries(Object.entries(said).filter(([, value]) => value !== undefined));
-  return Object.keys(known).length === 0 ? null : { ...known, others: {} };
+  return Object.keys(known).length + Object.keys(others).length === 0 ? null : { ...known, others };
 }

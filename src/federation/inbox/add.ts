@@ -1,11 +1,18 @@
 import type { Handler } from './act.ts';
+import { addCollected, findCollected, removeCollected } from './collected.ts';
 import { pinTheirs, unpinTheirs } from './featured.ts';
 import { addAnswer, namesAnswers, removeAnswer } from './told-answer.ts';
 
-/** Something goes onto a list of the actor's: the answers under a page of theirs, or what they pinned (O21). */
-export const add: Handler = (work, federation, act) =>
-  namesAnswers(act) ? addAnswer(work, federation, act) : pinTheirs(work, federation, act);
+/** Something goes onto a list of the actor's: the answers under a page of theirs, a collection, or what they pinned (O21). */
+export const add: Handler = async (work, federation, act) => {
+  if (namesAnswers(act)) return addAnswer(work, federation, act);
+  const isCollected = (await findCollected(work, act)) !== null;
+  return isCollected ? addCollected(work, federation, act) : pinTheirs(work, federation, act);
+};
 
 /** And off it again. */
-export const remove: Handler = (work, federation, act) =>
-  namesAnswers(act) ? removeAnswer(work, federation, act) : unpinTheirs(work, federation, act);
+export const remove: Handler = async (work, federation, act) => {
+  if (namesAnswers(act)) return removeAnswer(work, federation, act);
+  const isCollected = (await findCollected(work, act)) !== null;
+  return isCollected ? removeCollected(work, federation, act) : unpinTheirs(work, federation, act);
+};

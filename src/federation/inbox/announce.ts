@@ -25,7 +25,9 @@ export const announce: Handler = async (work, federation, act) => {
   const isOwn = isOwnId(uri, federation.origin);
   if (!isOwn && !(await isFollowed(em, act.actor))) return 'nobody here follows who passes it on';
   const target = await findTarget(em, federation.origin, uri);
-  if (target) return keep(work, act.actor, target, act);
+  // the actor of a model tells of a new version: the model is read again
+  const isRenewed = act.actor.topic === 'model' && target?.kind === 'model' && !isOwn;
+  if (target && !isRenewed) return keep(work, act.actor, target, act);
   if (isOwn) return NOTHING;
   const item = await em.findOneOrFail(InboxItem, { uri: act.id });
   const partition = `share ${new URL(uri).host}`.slice(0, 255);

@@ -1,10 +1,15 @@
 import { Account, Follow } from '../../accounts/model.ts';
 import { Model } from '../../catalogue/model.ts';
+import { Collection } from '../../gallery/collections/model.ts';
 import { Comment, Image, Post, Reaction } from '../../gallery/model.ts';
 import { markImages, removePost } from '../../gallery/posts/delete.ts';
+import { deleteReviewsOf } from '../../gallery/reviews/write.ts';
 import { Share } from '../../gallery/shares.ts';
+import { TopicFollow } from '../../gallery/topics/model.ts';
+import { dropCollection } from '../ingest/ingest-collection.ts';
 import { removeComment } from '../ingest/ingest-comment.ts';
 import { removeModel } from '../ingest/ingest-model.ts';
+import { removeReview } from '../ingest/ingest-review.ts';
 import { findTarget } from '../ingest/target.ts';
 import { RemoteActor, ApObject as StoredObject, Tombstone } from '../model.ts';
 import { idOf, mayDelete, valuesOf } from '../origin.ts';
@@ -32,6 +37,8 @@ export const deleteObject: Handler = async (work, federation, { activity, actorI
     await removeAccount(work, actor);
     return 'done';
   }
+  if (await removeReview(work, uri)) return 'done';
+  if (await dropCollection(work, uri)) return 'done';
   const target = await findTarget(em, federation.origin, uri);
   if (!target || target.isLocal) return 'not known here';
   if (target.kind === 'post') await removePost({ ...work, viewer: null }, Number(target.id));
@@ -53,9 +60,12 @@ async function removeAccount(work: InboxWork, account: Account): Promise<void> {
   }
   for (const { id } of await em.find(Model, { ...own, state: { $ne: 'deleted' } })) await removeModel(work, id);
   for (const { id } of await em.find(Comment, { author: account.id, deletedAt: null })) await removeComment(work, id);
+  await deleteReviewsOf(work, account.id);
   await em.transactional(async (inner) => {
     await inner.nativeDelete(Reaction, { account: account.id });
     await inner.nativeDelete(Share, { account: account.id });
+    await inner.nativeDelete(Collection, { owner: account.id });
+    await inner.nativeDelete(TopicFollow, { follower: account.id });
     await inner.nativeDelete(Follow, { follower: account.id });
     await inner.nativeDelete(Follow, { target: account.id });
     await inner.nativeDelete(RemoteActor, { account: account.id });

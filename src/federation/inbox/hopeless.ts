@@ -4,6 +4,7 @@ import type { Work } from '../../kit/work.ts';
 import { readOwnUri } from '../addresses.ts';
 import type { ProvenActivity } from '../gate.ts';
 import { idOf, isOwnId, singleIdOf, valuesOf } from '../origin.ts';
+import { findNamedTopic, readTopicUri } from '../topics/addresses.ts';
 
 /**
  * What the rows show to be hopeless is said within the request and never queued: a Follow of nobody here (O17), and the
@@ -34,6 +35,8 @@ export async function refuseHopeless(
 
 async function requireFollowable(em: Work['em'], origin: string, uri: string | null): Promise<void> {
   if (uri === null || !isOwnId(uri, origin)) throw new AppError('not_found', 'Nobody here has this id.');
+  const topic = readTopicUri(origin, uri);
+  if (topic && !(await findNamedTopic(em, topic))) throw new AppError('not_found', 'This cannot be followed.');
   const named = readOwnUri(origin, uri);
   if (named?.kind === 'account') {
     const account = await em.findOne(Account, { host: '', name: named.name });
@@ -42,6 +45,6 @@ async function requireFollowable(em: Work['em'], origin: string, uri: string | n
   } else if (named && UNFOLLOWABLE.has(named.kind)) throw new AppError('not_found', 'This cannot be followed.');
 }
 
-const UNFOLLOWABLE: ReadonlySet<string> = new Set(['post', 'image', 'version', 'comment']);
+const UNFOLLOWABLE: ReadonlySet<string> = new Set(['post', 'image', 'version', 'comment', 'review']);
 
 const neverSent = () => new AppError('forbidden', 'Nobody here asked for that.');

@@ -6,6 +6,7 @@ import type { Ctx } from '../../kit/web/state.ts';
 import { actorKeys, isActorGone } from '../actors/load.ts';
 import type { Federation } from '../deps.ts';
 import { admitActivity, MOST_BODY_BYTES } from '../gate.ts';
+import { noteSign } from '../peers/health.ts';
 import { isActorBlocked } from '../policy.ts';
 import { refuseHopeless } from './hopeless.ts';
 
@@ -48,6 +49,7 @@ export async function receive(ctx: Ctx, federation: Federation, recipientName: s
     federation.keyBudget.remember(proven.actorId, ctx.ip);
     await refuseHopeless(work, federation, proven);
     await federation.intake.keep(proven);
+    await noteSign(work, federation, new URL(proven.actorId).host);
   }
   answer(ctx, 202, null);
 }

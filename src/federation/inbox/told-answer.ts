@@ -1,8 +1,10 @@
 import { Account } from '../../accounts/model.ts';
 import { Comment } from '../../gallery/model.ts';
+import { Review } from '../../gallery/reviews/model.ts';
 import { readDocument } from '../actors/load.ts';
 import { removeComment } from '../ingest/ingest-comment.ts';
 import { fetchNote } from '../ingest/ingest-note.ts';
+import { removeReview } from '../ingest/ingest-review.ts';
 import { findTarget, type Target } from '../ingest/target.ts';
 import { isOwnId, isSameOrigin, singleIdOf } from '../origin.ts';
 import { timeOf } from '../vocabulary/read.ts';
@@ -32,10 +34,12 @@ export const addAnswer: Handler = async (work, federation, act) => {
 export const removeAnswer: Handler = async (work, federation, act) => {
   if (!(await findOwnPage(work, federation.origin, act))) return 'not a list of answers that is known here';
   const uri = singleIdOf(act.activity, 'object');
-  const known = uri === null ? null : await work.em.findOne(Comment, { uri, isLocal: false, deletedAt: null });
-  if (!known || uri === null) return 'not known here';
+  const where = { uri: uri ?? '', isLocal: false, deletedAt: null };
+  const known = await work.em.findOne(Comment, where);
+  if (uri === null || (!known && (await work.em.count(Review, where)) === 0)) return 'not known here';
   if (await readDocument(work, federation, uri, 0)) return 'still there';
-  await removeComment(work, known.id);
+  if (known) await removeComment(work, known.id);
+  else await removeReview(work, uri);
   return 'done';
 };
 

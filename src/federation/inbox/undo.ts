@@ -6,6 +6,7 @@ import { readOwnUri } from '../addresses.ts';
 import { findTarget } from '../ingest/target.ts';
 import { Tombstone } from '../model.ts';
 import { idOf, isSameOrigin, singleIdOf, valuesOf } from '../origin.ts';
+import { unfollowTopicHere } from '../topics/follow.ts';
 import type { Handler, InboxWork } from './act.ts';
 import { removeReaction } from './like.ts';
 
@@ -17,6 +18,7 @@ export const undo: Handler = async (work, federation, { activity, actor, actorId
   if (uri !== null) {
     const followed = await em.findOne(Follow, { uri, follower: actor });
     if (followed) return done(undoFollow(work, followed));
+    if (await unfollowTopicHere(work, federation, actor, { uri })) return 'done';
     const liked = await em.findOne(Reaction, { uri, account: actor });
     if (liked) return done(removeReaction(work, liked));
     const wasShared = await unshare(em, actor.id, { uri });
@@ -28,6 +30,7 @@ export const undo: Handler = async (work, federation, { activity, actor, actorId
   const about = singleIdOf(object, 'object');
   if (about === null) return 'not known here';
   if (object.type === 'Follow') {
+    if (await unfollowTopicHere(work, federation, actor, { topicUri: about })) return 'done';
     const named = readOwnUri(federation.origin, about);
     const target = named?.kind === 'account' ? await em.findOne(Account, { host: '', name: named.name }) : null;
     const followed = target && (await em.findOne(Follow, { follower: actor, target }));

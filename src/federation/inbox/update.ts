@@ -1,8 +1,14 @@
+import { Collection } from '../../gallery/collections/model.ts';
 import { refreshActor } from '../actors/load.ts';
+import { boundFetches } from '../bound-fetches.ts';
+import { ingestCollection, isCollection } from '../ingest/ingest-collection.ts';
 import { ingestNote } from '../ingest/ingest-note.ts';
 import { ApObject as StoredObject } from '../model.ts';
 import { ACTOR_TYPES, mayUpdate, standingOf, valuesOf } from '../origin.ts';
 import { type Handler, rawObject } from './act.ts';
+
+/** What a collection that changed costs in requests. */
+const MOST_FETCHES = 20;
 
 /** By the owner alone, judged by the stored row (O06). An actor is read at its own address, whatever the body says. */
 export const update: Handler = async (work, federation, { activity, actorId, actor, raw }) => {
@@ -10,6 +16,11 @@ export const update: Handler = async (work, federation, { activity, actorId, act
   if (typeof object === 'string') return object === actorId ? renew() : 'nothing inside';
   if (typeof object !== 'object' || object.id === undefined) return 'no object';
   if (ACTOR_TYPES.has(object.type ?? '')) return object.id === actorId ? renew() : 'of somebody else';
+  if (isCollection(object)) {
+    // read at its own address with what is in it; what nobody asked for stays at its home
+    const known = await work.em.findOne(Collection, { uri: object.id, owner: actor });
+    return known ? ingestCollection(work, boundFetches(federation, MOST_FETCHES), object.id) : 'not known here';
+  }
   const stored = await work.em.findOne(StoredObject, { uri: object.id });
   if (stored && !mayUpdate({ id: stored.uri, ownerId: stored.ownerUri }, actorId, federation.origin)) {
     return 'of somebody else';

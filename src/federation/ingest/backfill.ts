@@ -1,7 +1,7 @@
 import { Account } from '../../accounts/model.ts';
 import { AppError } from '../../kit/errors.ts';
 import type { Work } from '../../kit/work.ts';
-import { readDocument } from '../actors/load.ts';
+import { readDocument, refreshActor } from '../actors/load.ts';
 import { boundFetches } from '../bound-fetches.ts';
 import type { Federation } from '../deps.ts';
 import { RemoteActor, ApObject as StoredObject } from '../model.ts';
@@ -9,6 +9,7 @@ import { type ApObject, type ApValue, normalise } from '../normalise.ts';
 import { idOf, isSameOrigin, singleIdOf, valuesOf } from '../origin.ts';
 import { parseAccount } from '../vocabulary/account.ts';
 import { objectsOf } from '../vocabulary/read.ts';
+import { ingestCollection } from './ingest-collection.ts';
 import { fetchNote } from './ingest-note.ts';
 import { setPin } from './pin.ts';
 import { findTarget } from './target.ts';
@@ -53,7 +54,10 @@ export async function backfill(
   // before the first request: what fails halfway is not asked for again and again
   await em.nativeUpdate(RemoteActor, { account: accountId }, { backfilledAt: now() });
   const federation = boundFetches(unbounded, MOST_FETCHES);
-  const { featuredUri } = parseAccount(normalise(actor.document), federation.origin, now());
+  // who moved away has no followers here who would be told that they came back
+  if (account.movedToUri != null) await refreshActor(work, federation, account.uri);
+  const { featuredUri, topic } = parseAccount(normalise(actor.document), federation.origin, now());
+  if (topic) return readTopic(work, federation, topic);
   const pinned = (await listUris(work, federation, featuredUri, account.uri)).slice(0, MOST_PINS);
   const newest = await listUris(work, federation, actor.outboxUri, account.uri);
   // oldest first, as if they had come one by one
@@ -71,6 +75,16 @@ export async function backfill(
     signal.throwIfAborted();
     await quietly(() => readReplies(work, federation, uri));
   }
+}
+
+/** What an actor tells of: a model or a collection is read; what has a tag comes as it is told of. */
+async function readTopic(
+  work: Task,
+  federation: Federation,
+  { kind, uri }: { readonly kind: 'model' | 'collection' | 'tag'; readonly uri: string },
+): Promise<void> {
+  if (kind === 'collection') await quietly(() => ingestCollection(work, federation, uri));
+  if (kind === 'model') await quietly(() => fetchNote(work, federation, uri));
 }
 
 /** What a peer does not give is left out. */

@@ -1,23 +1,25 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Follow } from '../../accounts/model.ts';
 import { ModelVersion } from '../../catalogue/model.ts';
 import { addImage } from '../../gallery/images/add.ts';
 import { addVersionUse, kindOfModel } from '../../gallery/images/made-with.ts';
-import { Image, Mention, Post, ResourceUse } from '../../gallery/model.ts';
+import { Image, ImageRaw, Mention, Post, RESOURCE_KINDS, ResourceUse } from '../../gallery/model.ts';
 import { relistPost } from '../../gallery/posts/relist.ts';
 import type { Resource } from '../../gallery/recipe/recipe.ts';
+import { workflowOf } from '../../gallery/recipe/workflow.ts';
 import { AppError } from '../../kit/errors.ts';
 import { newId } from '../../kit/ids.ts';
 import { hasMediaType } from '../../kit/net/media-type.ts';
 import type { Work } from '../../kit/work.ts';
 import { isOpen } from '../../safety/audience.ts';
 import { loadSigningKey } from '../actors/keys.ts';
+import { findFollowerKey } from '../actors/reader-key.ts';
 import { objectUri, readOwnUri } from '../addresses.ts';
 import type { Federation } from '../deps.ts';
 import { recipeOf } from '../documents/pictures.ts';
 import { ApObject as StoredObject } from '../model.ts';
 import { normalise } from '../normalise.ts';
+import { watchedNet } from '../peers/silence.ts';
 import { type SigningKey, signCavage } from '../signatures/sign.ts';
 import { parseNote, type RemoteNote } from '../vocabulary/note.ts';
 import type { PictureView } from '../vocabulary/picture.ts';
@@ -82,6 +84,7 @@ async function fetchPicture(
     const resources = await resourcesOf(work.em, federation.origin, view);
     const added = await addImage(work, federation, {
       ...{ postId, source: path, level: pictureLevel(told, view), altText: view.alt },
+      caption: view.details?.caption ?? '',
       remote: { uri, remoteUrl: view.url },
       ...(recipe !== null || resources.length > 0 ? { made: { recipe: recipe ?? { others: {} }, resources } } : {}),
     });
@@ -99,21 +102,13 @@ export async function findReader(em: Work['em'], federation: Federation, postId:
   const post = await em.findOneOrFail(Post, postId);
   if (isOpen(post.visibility) || new URL(url).origin !== new URL(post.uri ?? '').origin) return null;
   const named = await em.findOne(Mention, { post: postId, account: { host: '', state: 'active' } });
-  const follow =
-    named || post.visibility !== 'followers'
-      ? null
-      : await em.findOne(Follow, {
-          target: post.owner.id,
-          state: 'accepted',
-          follower: { host: '', state: 'active' },
-        });
-  const readerId = named?.account.id ?? follow?.follower.id;
-  return readerId === undefined ? null : loadSigningKey(federation, em, readerId);
+  if (named) return loadSigningKey(federation, em, named.account.id);
+  return post.visibility === 'followers' ? findFollowerKey(federation, em, post.owner.id) : null;
 }
 
 /** Writes a peer's picture into a new file. Throws `not_found`, `invalid`, `too_large` or `unavailable`. */
 export async function downloadPicture(
-  { net, maxImageBytes }: Federation,
+  federation: Federation,
   {
     url,
     path,
@@ -123,11 +118,11 @@ export async function downloadPicture(
   signal: AbortSignal,
 ): Promise<void> {
   const headers = { accept: 'image/webp, image/png, image/jpeg, image/avif, image/gif' };
-  const reply = await net.peerFetch(url, {
+  const reply = await watchedNet(federation).peerFetch(url, {
     headers: key
       ? (hop) => ({ ...headers, ...signCavage({ method: 'GET', url: hop, body: null, now }, key) })
       : headers,
-    maxBytes: maxImageBytes,
+    maxBytes: federation.maxImageBytes,
     timeoutMs: PICTURE_TIMEOUT_MS,
     saveTo: path,
     signal,
@@ -144,13 +139,22 @@ async function settlePicture(
   postId: number,
   imageId: number,
   position: number,
-  { resources }: PictureView,
+  { resources, details }: PictureView,
 ): Promise<void> {
   await em.transactional(async (inner) => {
     const post = await inner.findOneOrFail(Post, postId);
     await inner.nativeUpdate(Image, { id: imageId }, { position, fetchedAt: now() });
     const uses = await inner.find(ResourceUse, { image: imageId }, { orderBy: { position: 1 } });
-    for (const [n, use] of uses.entries()) use.uri = resources[n]?.versionUri ?? null;
+    for (const [n, use] of uses.entries()) {
+      use.uri = resources[n]?.versionUri ?? null;
+      use.kind = RESOURCE_KINDS.find((kind) => kind === resources[n]?.kind) ?? use.kind;
+    }
+    if (details?.raw) {
+      await inner.nativeDelete(ImageRaw, { image: imageId });
+      inner.create(ImageRaw, { image: imageId, blocks: details.raw }, { persist: true });
+      const hasWorkflow = workflowOf(details.raw) !== null;
+      await inner.nativeUpdate(Image, { id: imageId }, { hasWorkflow });
+    }
     await inner.flush();
     const image = await inner.findOneOrFail(Image, imageId);
     if (post.version) await addVersionUse(inner, post.version.id, [image]);
@@ -170,8 +174,8 @@ async function resourcesOf(em: Work['em'], origin: string, { resources }: Pictur
   const where = { $or: [{ uri: { $in: uris } }, { uri: null, id: { $in: own } }], state: 'published' as const };
   const known = await em.find(ModelVersion, where, { populate: ['model'] });
   return resources.map(({ versionUri, name, weight, hashes }) => {
-    const { sha256, autov3, autov2, autov1, blake3, crc32 } = hashes;
-    const hash = sha256 ?? autov3 ?? autov2 ?? autov1 ?? blake3 ?? crc32;
+    const { sha256, tensor, autov3, autov2, autov1, blake3, crc32 } = hashes;
+    const hash = sha256 ?? tensor ?? autov3 ?? autov2 ?? autov1 ?? blake3 ?? crc32;
     const version = known.find((one) => objectUri(origin, 'version', one) === versionUri);
     // the wire does not say the kind; what is used whole is a checkpoint
     const kind = kindOfModel(version?.model.$.type ?? (weight === null ? 'Checkpoint' : 'LORA'));

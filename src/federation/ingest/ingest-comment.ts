@@ -73,15 +73,9 @@ async function narrownessOf(
   { visibility, addressees, mentionUris }: RemoteNote,
 ): Promise<{ readonly audience: Comment['audience']; readonly named: readonly number[] }> {
   const owner = await ownerOf(em, place);
-  const page = await pageOf(em, place);
-  const collectionUri = await followersUriOf(site, em, owner);
-  const isForPage =
-    isOpen(visibility) ||
-    (page.visibility === 'followers' && collectionUri !== null && addressees.includes(collectionUri)) ||
-    // to whom the page was sent, and whoever answers there answers them
-    page.visibility === 'direct';
   const isNarrowThread = parent !== null && parent.audience !== 'page';
-  if (isForPage && !isNarrowThread) return { audience: 'page', named: [] };
+  if (!isNarrowThread && (await isForPage(site, em, place, { visibility, addressees })))
+    return { audience: 'page', named: [] };
   const uris = [...addressees, ...mentionUris];
   const locals = uris.flatMap((uri) => {
     const own = readOwnUri(site.origin, uri);
@@ -97,6 +91,21 @@ async function narrownessOf(
     audience: visibility === 'followers' && !isNarrowThread ? 'followers' : 'direct',
     named: [...new Set(named)],
   };
+}
+
+/** Is it meant for all who see the page that it is said of? */
+export async function isForPage(
+  site: Pick<Federation, 'origin' | 'host'>,
+  em: Work['em'],
+  place: Pick<Comment, 'model' | 'post' | 'image'>,
+  { visibility, addressees }: Pick<RemoteNote, 'visibility' | 'addressees'>,
+): Promise<boolean> {
+  if (isOpen(visibility)) return true;
+  const page = await pageOf(em, place);
+  // to whom the page was sent, and whoever answers there answers them
+  if (page.visibility !== 'followers') return page.visibility === 'direct';
+  const collectionUri = await followersUriOf(site, em, await ownerOf(em, place));
+  return collectionUri !== null && addressees.includes(collectionUri);
 }
 
 async function ownerOf(em: Work['em'], { model, post, image }: Pick<Comment, 'model' | 'post' | 'image'>) {

@@ -3,7 +3,7 @@ import { modelDeleted, modelPublished, modelUpdated, versionPublished } from '..
 import { Model, ModelFile, ModelVersion } from '../../catalogue/model.ts';
 import { refresh } from '../../catalogue/publish.ts';
 import { setModelTags } from '../../catalogue/tags.ts';
-import { COMMERCIAL_USES, type FILE_FORMATS, MODEL_TYPES } from '../../catalogue/types.ts';
+import { COMMERCIAL_USES, MODEL_TYPES } from '../../catalogue/types.ts';
 import { resolveVersionJob } from '../../gallery/images/resolve.ts';
 import { record } from '../../kit/events/events.ts';
 import type { Work } from '../../kit/work.ts';
@@ -12,6 +12,7 @@ import type { ApObject } from '../normalise.ts';
 import { parseModel, type RemoteModel, type VersionView } from '../vocabulary/model.ts';
 import { htmlOf, objectsOf } from '../vocabulary/read.ts';
 import { type ProvenObject, storeObject } from './store.ts';
+import { fileFacts, versionFacts, writeParents } from './write-details.ts';
 
 type Task = Pick<Work, 'em' | 'jobs' | 'now'>;
 
@@ -46,7 +47,7 @@ export async function ingestModel(
       model,
       told.tagNames.slice(0, 20).map((name) => name.slice(0, 60)),
     );
-    const fresh = await writeVersions({ em: inner, now }, model, told);
+    const fresh = await writeVersions({ em: inner, now }, origin, model, told);
     await refresh(inner, model);
     // a model whose versions cannot be read is listed all the same: it is a post of its author
     model.state = 'published';
@@ -69,7 +70,7 @@ export function sourceOf(object: ApObject): string | null {
 }
 
 function factsOf(told: RemoteModel, description: string | null, now: Date) {
-  const { commercialUse = [], derivatives, differentLicence, creditRequired } = told.permissions;
+  const { commercialUse = [], derivatives, differentLicence, creditRequired, generation } = told.permissions;
   return {
     name: (told.title ?? 'Untitled').slice(0, 120),
     type: MODEL_TYPES.find((type) => type === told.modelType) ?? ('Other' as const),
@@ -77,18 +78,24 @@ function factsOf(told: RemoteModel, description: string | null, now: Date) {
     level: told.rating & 31 || 2,
     url: told.url,
     claimedDownloadCount: told.claimedDownloadCount,
+    feedUri: told.feedUri,
     claimedLikeCount: told.likeCount,
     licenseId: told.licenseId ?? '',
     allowCommercialUse: COMMERCIAL_USES.filter((use) => commercialUse.includes(use)),
     allowDerivatives: derivatives ?? false,
     allowDifferentLicense: differentLicence ?? false,
     allowNoCredit: creditRequired === undefined ? false : !creditRequired,
+    forbidsGeneration: generation === false,
+    isPoi: told.details?.poi ?? false,
+    isMinor: told.details?.minor ?? false,
+    isSfwOnly: told.details?.sfwOnly ?? false,
     updatedAt: told.updatedAt ?? now,
   };
 }
 
 async function writeVersions(
   { em, now }: Pick<Work, 'em' | 'now'>,
+  origin: string,
   model: Model,
   told: RemoteModel,
 ): Promise<ModelVersion[]> {
@@ -103,6 +110,7 @@ async function writeVersions(
       baseModel: (view.baseModel ?? 'Other').slice(0, 60),
       changelog: view.changelogHtml,
       trainedWords: [...view.trainedWords],
+      ...versionFacts(view.details),
       state: 'published' as const,
       publishedAt: view.publishedAt ?? told.publishedAt,
       updatedAt: told.updatedAt ?? now(),
@@ -115,9 +123,11 @@ async function writeVersions(
     else fresh.push(version);
     await em.flush();
     await writeFiles({ em, now }, version, view);
+    await writeParents({ em }, origin, version, view.details?.parents ?? []);
   }
   const gone = await em.find(ModelVersion, { model, uri: { $nin: uris }, state: 'published' });
   for (const version of gone) Object.assign(version, { state: 'deleted', deletedAt: now() });
+  await em.nativeDelete(ModelFile, { version: { $in: gone.map(({ id }) => id) } });
   await em.flush();
   return fresh;
 }
@@ -127,36 +137,19 @@ async function writeFiles({ em, now }: Pick<Work, 'em' | 'now'>, version: ModelV
   const known = await em.find(ModelFile, { version });
   const told = files.filter(({ hashes }) => /^[0-9a-f]{64}$/.test(hashes.sha256 ?? ''));
   const kept = new Set(told.map(({ hashes }) => hashes.sha256));
-  for (const file of known) if (!kept.has(file.sha256) && !file.isStored) em.remove(file);
-  for (const [n, { name, url, totalBytes, hashes }] of told.entries()) {
-    const { sha256 = '', autov1, blake3, crc32 } = hashes;
+  // a copy that is kept here goes with what it is a copy of
+  for (const file of known) if (!kept.has(file.sha256)) em.remove(file);
+  for (const [n, view] of told.entries()) {
+    const { sha256 = '' } = view.hashes;
     const before = known.find((file) => file.sha256 === sha256);
-    if (before) {
-      Object.assign(before, { name, remoteUrl: url });
-      continue;
-    }
-    em.create(
-      ModelFile,
-      {
-        version,
-        ...{ name, originalName: name, remoteUrl: url, sha256, isStored: false, isPrimary: n === 0 },
-        totalBytes: totalBytes ?? 0,
-        format: formatOf(name),
-        blake3: blake3?.length === 64 ? blake3 : null,
-        autoV1: autov1?.length === 8 ? autov1 : null,
-        crc32: crc32?.length === 8 ? crc32 : null,
-        createdAt: now(),
-      },
-      { persist: true },
-    );
+    const facts = fileFacts(view, n);
+    // what was computed here from the bytes stands above what a peer says of them
+    if (before?.isStored)
+      Object.assign(before, { name: facts.name, remoteUrl: facts.remoteUrl, isPrimary: facts.isPrimary });
+    else if (before) Object.assign(before, facts);
+    else em.create(ModelFile, { version, sha256, isStored: false, createdAt: now(), ...facts }, { persist: true });
   }
   await em.flush();
-}
-
-function formatOf(name: string): (typeof FILE_FORMATS)[number] {
-  if (/\.safetensors$/i.test(name)) return 'SafeTensor';
-  if (/\.gguf$/i.test(name)) return 'GGUF';
-  return /\.(?:ckpt|pt|pth|bin)$/i.test(name) ? 'PickleTensor' : 'Other';
 }
 
 /** A peer's model is gone: its row stays as a mark, its files and words do not. */
@@ -165,7 +158,7 @@ export async function removeModel({ em, now }: Pick<Work, 'em' | 'now'>, modelId
     const model = await inner.findOne(Model, { id: modelId, isLocal: false });
     if (!model || model.state === 'deleted') return;
     const versions = await inner.find(ModelVersion, { model });
-    await inner.nativeDelete(ModelFile, { version: { $in: versions.map(({ id }) => id) }, isStored: false });
+    await inner.nativeDelete(ModelFile, { version: { $in: versions.map(({ id }) => id) } });
     for (const version of versions) Object.assign(version, { state: 'deleted', deletedAt: now() });
     const end = {
       state: 'deleted',

@@ -17,6 +17,7 @@ import { ownerUriOf, uriOf } from '../vocabulary/read.ts';
 import { ingestComment } from './ingest-comment.ts';
 import { ingestModel, removeModel } from './ingest-model.ts';
 import { ingestPost } from './ingest-post.ts';
+import { ingestReview, isReview } from './ingest-review.ts';
 import type { ProvenObject } from './store.ts';
 import { findTarget } from './target.ts';
 
@@ -39,6 +40,7 @@ export async function ingestNote(
   const options = { ownOrigin: federation.origin, now: now(), authorFollowersUri };
   const told = isModel(proven.object) ? parseModel(proven.object, options) : parseNote(proven.object, options);
   if (told.ownerUri !== owner.uri || !isSameOrigin(told.uri, owner.uri, federation.origin)) return 'of somebody else';
+  if (isReview(told)) return ingestReview(work, federation, owner, told, proven);
   if (told.inReplyToUri !== null) {
     const known = await findTarget(em, federation.origin, told.inReplyToUri);
     if (known) return ingestComment(work, federation, owner, known, told, proven);

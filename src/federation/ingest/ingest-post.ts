@@ -1,7 +1,6 @@
 import type { Account } from '../../accounts/model.ts';
-import { ModelVersion } from '../../catalogue/model.ts';
 import { postUpdated } from '../../gallery/events.ts';
-import { Image, Post } from '../../gallery/model.ts';
+import { Image, ImageRaw, Post, ResourceUse } from '../../gallery/model.ts';
 import { setMentions } from '../../gallery/posts/mentions.ts';
 import { relistPost } from '../../gallery/posts/relist.ts';
 import { setPostTags } from '../../gallery/posts/tags.ts';
@@ -9,11 +8,13 @@ import { record } from '../../kit/events/events.ts';
 import type { Work } from '../../kit/work.ts';
 import { remoteLevel } from '../../safety/ratings.ts';
 import type { Federation } from '../deps.ts';
+import { recipeOf } from '../documents/pictures.ts';
 import { isSameOrigin } from '../origin.ts';
 import { parseNote, type RemoteNote } from '../vocabulary/note.ts';
 import type { PictureView } from '../vocabulary/picture.ts';
 import { sourceOf } from './ingest-model.ts';
 import { type ProvenObject, storeObject } from './store.ts';
+import { findVersion } from './write-details.ts';
 
 type Task = Pick<Work, 'em' | 'jobs' | 'now'>;
 
@@ -31,7 +32,7 @@ export async function ingestPost(
     if (!(await storeObject({ em: inner, now }, proven))) return;
     const known = await inner.findOne(Post, { uri: told.uri });
     if (known && known.owner.id !== owner.id) return;
-    const version = told.contextUri === null ? null : await inner.findOne(ModelVersion, { uri: told.contextUri });
+    const version = told.contextUri === null ? null : await findVersion(inner, origin, told.contextUri);
     const facts = {
       version,
       title: (told.title ?? '').slice(0, 200),
@@ -82,10 +83,23 @@ async function rewritePictures(em: Work['em'], post: Post, told: RemoteNote): Pr
     if (!found) await em.nativeDelete(Image, { id: image.id });
     else {
       const level = pictureLevel(told, found.view);
-      Object.assign(image, { altText: found.view.alt.slice(0, 1500), position: found.n, level });
+      const caption = found.view.details?.caption ?? '';
+      Object.assign(image, { altText: found.view.alt.slice(0, 1500), position: found.n, level, caption });
+      await rewriteRecipe(em, image, told, found.view);
     }
   }
   await em.flush();
+}
+
+/** Servers of our kind say all there is to say, so what they no longer say was taken back; of others the file tells. */
+async function rewriteRecipe(em: Work['em'], image: Image, told: RemoteNote, view: PictureView): Promise<void> {
+  const recipe = recipeOf(view.generation);
+  if (recipe === null && told.kind !== 'Image') return;
+  Object.assign(image, { recipe, hasRecipe: recipe !== null });
+  if (recipe !== null || view.resources.length > 0) return;
+  image.hasWorkflow = false;
+  await em.nativeDelete(ImageRaw, { image: image.id });
+  await em.nativeDelete(ResourceUse, { image: image.id, isManual: false });
 }
 
 /** Where a server gives its pictures no ids, they are named by their place in the post. */

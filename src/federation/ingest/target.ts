@@ -40,7 +40,8 @@ type Named = Omit<Target, 'isPublic'>;
 
 async function findNamed(em: EntityManager, origin: string, uri: string): Promise<Named | null> {
   const own = readOwnUri(origin, uri);
-  if (own?.kind === 'account') return null;
+  // a review is neither liked nor answered
+  if (own?.kind === 'account' || own?.kind === 'review') return null;
   if (own) return own.kind === 'comment' ? findComment(em, { id: own.id }) : findNumbered(em, own.kind, Number(own.id));
   const where = { uri };
   const model = await em.findOne(Model, where);

@@ -14,7 +14,7 @@ import { normalise } from '../normalise.ts';
 import { buildCreate, buildDelete, buildUpdate } from '../vocabulary/activity.ts';
 import { readVisibility } from '../vocabulary/audience.ts';
 import type { Document } from '../vocabulary/context.ts';
-import { send } from './send.ts';
+import { type Recipients, send } from './send.ts';
 
 type Task = Pick<Work, 'em' | 'jobs' | 'now'>;
 
@@ -27,13 +27,16 @@ export async function announceModel(work: Task, federation: Federation, modelId:
   const owner = model && (await findLocal(em, model.owner.id));
   if (!model || !owner) return;
   const uri = objectUri(federation.origin, 'model', model);
+  // who follows the model and not its owner has it too, by its actor's word: they hear of changes and of its end
+  const topic = { kind: 'model', id: modelId, apartFrom: [owner.id] } as const;
   const isWithheld = ((await loadRestrictions(em, owner.id, model.id)) & FORBIDDEN) !== 0;
   if (model.state !== 'published' || isWithheld) {
-    await announceEnd(work, federation, owner, uri, 'Note');
+    await announceEnd(work, federation, owner, uri, 'Note', topic);
     return;
   }
   const document = await modelDocument(federation, em, model);
-  await announceObject(work, federation, owner, document, await circleOfModel(federation, em, model), model.updatedAt);
+  const circle = await circleOfModel(federation, em, model);
+  await announceObject(work, federation, owner, document, circle, model.updatedAt, topic);
 }
 
 /** As `announceModel`. A post whose pictures are not rendered yet waits: each rendering ends with another call. */
@@ -70,11 +73,13 @@ async function announceObject(
   document: Document,
   circle: Circle,
   changedAt: Date,
+  topic?: Recipients['topic'],
 ): Promise<void> {
   const { em } = work;
   const uri = String(document.id);
   const act = { actorUri: actorUri(federation.origin, owner) };
-  const to = { followersOf: circle.followersOf, accountIds: circle.accountIds };
+  const toTopic = topic && isOpen(circle.audience.visibility) ? { topic } : {};
+  const to = { followersOf: circle.followersOf, accountIds: circle.accountIds, ...toTopic };
   const at = changedAt.getTime();
   const created = await em.findOne(OutboxItem, { uri: `${uri}#create` });
   if (!created) {
@@ -88,7 +93,7 @@ async function announceObject(
   const before = last && (await toldBy(em, federation.origin, owner, last));
   const isNewTo =
     before && (isWider(before, circle) || circle.accountIds.some((id) => !before.accountIds.includes(id)));
-  if (before && !ended) await announceNarrowing(work, federation, owner, uri, before, circle, at);
+  if (before && !ended) await announceNarrowing(work, federation, owner, uri, before, circle, at, topic);
   // who deleted it at our word takes only a new Create, and so does who never had it
   if (ended || isNewTo) {
     await send(work, federation, owner.id, buildCreate({ ...act, uri: `${uri}#create-${at}` }, document), to);
@@ -139,6 +144,7 @@ async function announceNarrowing(
   before: Told,
   { audience: { visibility }, followersOf, accountIds }: Circle,
   at: number,
+  topic?: Recipients['topic'],
 ): Promise<void> {
   if (isOpen(visibility)) return;
   const act = { uri: `${uri}#gone-${at}`, actorUri: actorUri(federation.origin, owner) };
@@ -146,6 +152,7 @@ async function announceNarrowing(
   await send(work, federation, owner.id, buildDelete(act, tombstone), {
     followersOf: before.followersOf,
     accountIds: before.accountIds,
+    ...(topic ? { topic } : {}),
     except: { followersOf, accountIds, ofOurKind: isOpen(before.visibility) },
   });
 }
@@ -157,6 +164,7 @@ async function announceEnd(
   owner: Account,
   uri: string,
   formerType: string,
+  topic?: Recipients['topic'],
 ): Promise<void> {
   const { em, now } = work;
   const last = await em.findOne(
@@ -169,5 +177,7 @@ async function announceEnd(
   const { followersOf, accountIds } = await toldBy(em, federation.origin, owner, newest);
   const act = { uri: `${uri}#delete-${last.createdAt.getTime()}`, actorUri: actorUri(federation.origin, owner) };
   const tombstone = { uri, formerType, deletedAt: now(), takedown: null };
-  await send(work, federation, owner.id, buildDelete(act, tombstone), { followersOf, accountIds });
+  await send(work, federation, owner.id, buildDelete(act, tombstone), {
+    ...{ followersOf, accountIds, ...(topic ? { topic } : {}) },
+  });
 }

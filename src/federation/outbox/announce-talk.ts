@@ -8,7 +8,7 @@ import { commentDocument, commentTarget, pageOf } from '../documents/objects.ts'
 import { findTarget } from '../ingest/target.ts';
 import { OutboxItem } from '../model.ts';
 import { buildCreate, buildDelete, buildLike, buildUndo, buildUpdate } from '../vocabulary/activity.ts';
-import { passOnAnswer } from './pass-on.ts';
+import { passOnComment } from './pass-on.ts';
 import { send } from './send.ts';
 
 type Task = Pick<Work, 'em' | 'jobs' | 'now'>;
@@ -17,7 +17,7 @@ type Task = Pick<Work, 'em' | 'jobs' | 'now'>;
 export async function announceComment(work: Task, federation: Federation, commentId: string): Promise<void> {
   const { em, now } = work;
   const comment = await em.findOne(Comment, commentId, { refresh: true });
-  if (comment && !comment.isLocal) return passOnAnswer(work, federation, comment);
+  if (comment && !comment.isLocal) return passOnComment(work, federation, comment);
   const author = comment && (await em.findOne(Account, comment.author.id));
   if (!comment || !author || !isLocal(author)) return;
   const target = await commentTarget(federation.origin, em, comment);

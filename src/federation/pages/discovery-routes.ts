@@ -5,12 +5,14 @@ import { nodeSettings } from '../../accounts/node-settings.ts';
 import { avatarUrl } from '../../accounts/profile/header.ts';
 import { Model } from '../../catalogue/model.ts';
 import { Comment, Post } from '../../gallery/model.ts';
+import type { Topic } from '../../gallery/topics/topic.ts';
 import { rows, toNumber } from '../../kit/database/sql.ts';
 import { AppError } from '../../kit/errors.ts';
 import type { State } from '../../kit/web/state.ts';
 import type { Work } from '../../kit/work.ts';
 import { actorUri, nodeActorName, nodeActorUri } from '../addresses.ts';
 import type { Federation } from '../deps.ts';
+import { findTopicByName, findTopicByPath, topicActorUri } from '../topics/addresses.ts';
 import {
   buildHostMeta,
   buildHostMetaJson,
@@ -34,13 +36,9 @@ export function discoveryOfPeers(federation: Federation): Router<State> {
     ctx.set('Access-Control-Allow-Origin', '*');
     const { resource, rel = [] } = ctx.query;
     if (typeof resource !== 'string') throw new AppError('malformed', 'Say which resource.');
-    const account = await findSubject(ctx.state.work.em, resource);
-    if (!account) throw new AppError('not_found', 'There is no such account here.');
-    const isNode = account === 'node';
-    const avatar = isNode ? null : avatarUrl(account);
-    const subject = isNode
-      ? { name: nodeActorName(host), actorUri: nodeActorUri(origin), profileUrl: `${origin}/about` }
-      : { name: account.name, actorUri: actorUri(origin, account), profileUrl: `${origin}/@${account.name}` };
+    const subject = await findSubject(ctx.state.work.em, resource);
+    if (!subject) throw new AppError('not_found', 'There is no such account here.');
+    const { avatar } = subject;
     const view = {
       ...subject,
       host,
@@ -104,16 +102,30 @@ export function discoveryOfPeers(federation: Federation): Router<State> {
 
   return routes;
 
-  /** Every form in which somebody may ask for one of ours: handle, profile page and actor, in any case. */
-  async function findSubject(em: Work['em'], text: string): Promise<Account | 'node' | null> {
+  /** Every form in which somebody may ask for one of ours: handle, page and actor, in any case; a topic too. */
+  async function findSubject(em: Work['em'], text: string): Promise<Subject | null> {
     const resource = readResource(text);
     if (!resource) throw new AppError('malformed', 'This is neither a handle nor an address.');
     const name = 'acct' in resource ? nameOfHandle(resource.acct) : nameOfAddress(resource.url);
-    if (name === null) return null;
-    if (name === NODE) return 'node';
-    const account = await findLocalAccount(em, name);
+    if (name === NODE) {
+      return { name: nodeActorName(host), actorUri: nodeActorUri(origin), profileUrl: `${origin}/about`, avatar: null };
+    }
+    const topic = name === null ? await findTopicByAddress(em, resource) : await findTopicByName(em, name);
+    if (topic) {
+      const profileUrl = `${origin}${topic.url}`;
+      return { name: topic.name, actorUri: topicActorUri(origin, topic), profileUrl, avatar: null };
+    }
+    const account = name === null ? null : await findLocalAccount(em, name);
     if (account?.state === 'deleted') throw new AppError('gone', 'This account was deleted.');
-    return account?.state === 'active' ? account : null;
+    if (account?.state !== 'active') return null;
+    const profileUrl = `${origin}/@${account.name}`;
+    return { name: account.name, actorUri: actorUri(origin, account), profileUrl, avatar: avatarUrl(account) };
+  }
+
+  async function findTopicByAddress(em: Work['em'], resource: object): Promise<Topic | null> {
+    if (!('url' in resource)) return null;
+    const url = new URL(String(resource.url));
+    return url.origin === origin && url.search === '' ? findTopicByPath(em, url.pathname) : null;
   }
 
   function nameOfHandle({ name, host: asked }: { name: string; host: string }): string | typeof NODE | null {
@@ -135,6 +147,13 @@ export function discoveryOfPeers(federation: Federation): Router<State> {
 }
 
 const NODE = Symbol('the node itself');
+
+interface Subject {
+  readonly name: string;
+  readonly actorUri: string;
+  readonly profileUrl: string;
+  readonly avatar: string | null;
+}
 
 /** Who published or said something since. */
 async function countActive(em: Work['em'], since: Date): Promise<number> {

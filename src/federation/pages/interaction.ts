@@ -2,19 +2,12 @@ import { Account } from '../../accounts/model.ts';
 import { type AccountCard, accountCard, loadProfileHeader, type ProfileHeader } from '../../accounts/profile/header.ts';
 import { Model } from '../../catalogue/model.ts';
 import { Comment, Image, Post } from '../../gallery/model.ts';
-import { AppError } from '../../kit/errors.ts';
 import type { Work } from '../../kit/work.ts';
-import { readDocument } from '../actors/load.ts';
-import { rememberActor } from '../actors/remember.ts';
-import { resolveAccount } from '../actors/resolve.ts';
 import type { Federation } from '../deps.ts';
-import { fetchNote } from '../ingest/ingest-note.ts';
-import { findTarget, type Target } from '../ingest/target.ts';
-import { ACTOR_TYPES, isOwnId, readLink } from '../origin.ts';
-import { readResource } from '../vocabulary/discovery.ts';
-
-/** Shared with the search for people: what one person may make this node ask of others. */
-const RESOLVES = { name: 'resolve', max: 30, perMs: 600_000 };
+import type { Target } from '../ingest/target.ts';
+import { type LookedUp, lookUp } from '../looking/look-up.ts';
+import { readLink } from '../origin.ts';
+import { findSilence } from '../peers/silence.ts';
 
 /** What somebody who came from another server wants to follow or to open here. */
 export type Interaction =
@@ -22,8 +15,8 @@ export type Interaction =
   | { readonly found: 'object'; readonly object: ObjectCard }
   /** One of ours: its page. */
   | { readonly found: 'own'; readonly path: string }
-  /** `remoteUrl` is where it may be looked at, when that is a web address. */
-  | { readonly found: 'nothing'; readonly remoteUrl: string | null };
+  /** `since` is when its host fell silent, where it is one that is known here. */
+  | (Extract<LookedUp, { found: 'nothing' }> & { readonly since: string | null });
 
 interface ObjectCard {
   readonly kind: Target['kind'];
@@ -33,70 +26,25 @@ interface ObjectCard {
   readonly remoteUrl: string | null;
 }
 
-/**
- * Finds what a handle or an address of another server names. Only for who is signed in, and within a budget, because
- * this node asks others for it (F17).
- */
+/** What a handle or an address names, as cards. Only for who is signed in, because this node asks others for it (F17). */
 export async function loadInteraction(work: Work, federation: Federation, text: string): Promise<Interaction> {
-  const { em } = work;
-  const { origin } = federation;
-  const uri = text.trim();
-  if (isOwnId(uri, origin)) return { found: 'own', path: new URL(uri).pathname };
-  const resource = readResource(uri);
-  if (!resource) return { found: 'nothing', remoteUrl: null };
-  if ('acct' in resource) return accountOr(work, await resolveAccount(work, federation, uri), null);
-
-  const known = await em.findOne(Account, { $or: [{ uri }, { url: uri }], state: 'active' });
-  if (known) return accountOr(work, known, uri);
-  const target = (await findTarget(em, origin, uri)) ?? (await findByPage(em, uri));
-  if (target) return objectOr(work, target, uri);
-  if (!work.viewer) throw new AppError('unauthenticated', 'Please sign in.');
-  federation.limits.takeFor(`${RESOLVES.name} a${work.viewer.id}`, RESOLVES);
-  try {
-    return await fetchInteraction(work, federation, uri);
-  } catch (error) {
-    if (error instanceof AppError && error.kind !== 'rate_limited') return nothingAt(uri);
-    throw error;
+  const known = (await lookUp(work, federation, text, true)) ?? NO_ADDRESS;
+  if (known.found === 'account') {
+    const { name, host } = known.account;
+    return { found: 'account', profile: await loadProfileHeader(work, name, host) };
   }
+  if (known.found === 'object') return { found: 'object', object: await cardOf(work, known.target) };
+  if (known.found === 'own') return known;
+  return { ...known, since: (await findSilence(work, known.host))?.since ?? null };
 }
 
-async function fetchInteraction(work: Work, federation: Federation, uri: string): Promise<Interaction> {
-  // the address may be that of a page: what answers says what its id is
-  const document = await readDocument(work, federation, uri);
-  const { id, type = '' } = document?.object ?? {};
-  if (!document || id === undefined) return nothingAt(uri);
-  if (ACTOR_TYPES.has(type)) return accountOr(work, await rememberActor(work, federation, document), uri);
-  await fetchNote(work, federation, id);
-  const target = await findTarget(work.em, federation.origin, id);
-  return target ? objectOr(work, target, uri) : nothingAt(uri);
-}
+const NO_ADDRESS = { found: 'nothing', why: 'not-found', host: '', remoteUrl: null } as const;
 
-const nothingAt = (uri: string): Interaction => ({ found: 'nothing', remoteUrl: readLink(uri) });
-
-async function accountOr(work: Work, account: Account | null, uri: string | null): Promise<Interaction> {
-  if (account?.state !== 'active') return { found: 'nothing', remoteUrl: readLink(uri) };
-  if (account.host === '') return { found: 'own', path: `/@${account.name}` };
-  return { found: 'account', profile: await loadProfileHeader(work, account.name, account.host) };
-}
-
-/** A post's page address is not its id on most servers. */
-async function findByPage(em: Work['em'], url: string): Promise<Target | null> {
-  const post = await em.findOne(Post, { url });
-  const model = post ? null : await em.findOne(Model, { url });
-  const row = post ?? model;
-  if (row?.uri == null) return null;
-  return findTarget(em, '', row.uri);
-}
-
-/** Only what everybody may see is named here; the page itself says who sees the rest. */
-async function objectOr({ em }: Work, target: Target, uri: string): Promise<Interaction> {
-  if (!target.isPublic) return nothingAt(uri);
-  const owner = await em.findOne(Account, target.ownerId);
-  if (!owner) return nothingAt(uri);
+async function cardOf({ em }: Work, target: Target): Promise<ObjectCard> {
+  const owner = await em.findOneOrFail(Account, target.ownerId);
   const { kind, id } = target;
   const { title, remote } = await namesOf(em, target);
-  const card = { kind, title, owner: accountCard(owner), url: `/${kind}s/${id}`, remoteUrl: readLink(remote) };
-  return { found: 'object', object: card };
+  return { kind, title, owner: accountCard(owner), url: `/${kind}s/${id}`, remoteUrl: readLink(remote) };
 }
 
 async function namesOf(em: Work['em'], { kind, id }: Target): Promise<{ title: string; remote: string | null }> {

@@ -1,6 +1,6 @@
 import type { EntityManager } from '@mikro-orm/core';
 import { isBlockedEither } from '../../accounts/block.ts';
-import { lookAt, type Target } from '../../gallery/access.ts';
+import { lookAt, type Sight } from '../../gallery/access.ts';
 import type { Viewer } from '../../kit/work.ts';
 import { isOpen } from '../../safety/audience.ts';
 
@@ -10,6 +10,8 @@ import { isOpen } from '../../safety/audience.ts';
  */
 export type Reading = 'public' | 'private' | 'gone' | 'nothing';
 export type ReadableKind = 'model' | 'post' | 'image' | 'comment';
+/** And what stands on a page of theirs without a conversation of its own. */
+export type Readable = ReadableKind | 'review';
 
 /**
  * The one rule for who may read an object of this node as ActivityPub. `reader` is the verified signer, as an account here;
@@ -17,11 +19,12 @@ export type ReadableKind = 'model' | 'post' | 'image' | 'comment';
  */
 export async function readingOf(
   em: EntityManager,
-  kind: ReadableKind,
+  kind: Readable,
   id: number | string,
   reader: Viewer | null,
 ): Promise<Reading> {
-  const target: Target = kind === 'comment' ? { kind, id: String(id) } : { kind, id: Number(id) };
+  const isNumbered = kind !== 'comment' && kind !== 'review';
+  const target: Sight = isNumbered ? { kind, id: Number(id) } : { kind, id: String(id) };
   const look = await lookAt(em, reader, target, 'federate');
   if (!look?.isLocal) return 'nothing';
   const { verdict, ownerId, visibility } = look;

@@ -32,6 +32,7 @@ const KINDS = [
   'Image',
   'Review',
   'Collection',
+  'Tag',
   'Bounty',
   'BountyEntry',
   'Organization',

@@ -17,7 +17,7 @@ import { type Document, withContext } from '../vocabulary/context.ts';
 import { accountAlternateOf, alternateOf } from './alternate.ts';
 import type { Door } from './asker.ts';
 import { loadLocalAccount } from './local-account.ts';
-import { type ReadableKind, type Reading, readingOf } from './may-read.ts';
+import { type Readable, type ReadableKind, type Reading, readingOf } from './may-read.ts';
 import { sendActivity, sendPrivately, wantsActivity } from './negotiate.ts';
 
 const nothing = () => new AppError('not_found', 'There is no such object.');
@@ -28,7 +28,7 @@ type ParamCtx = Ctx & { params: Record<string, string | undefined> };
 export async function readingFor(
   ctx: Ctx,
   door: Door,
-  kind: ReadableKind,
+  kind: Readable,
   id: number | string,
 ): Promise<Exclude<Reading, 'nothing'>> {
   const { em } = ctx.state.work;
@@ -137,7 +137,7 @@ export function objectRoutes(federation: Federation, door: Door): Router<State> 
 }
 
 /** A page with its object named in the header and in the head of the document; null where there is none to read. */
-async function page(ctx: Ctx, alternate: string | null, next: () => Promise<unknown>): Promise<void> {
+export async function page(ctx: Ctx, alternate: string | null, next: () => Promise<unknown>): Promise<void> {
   if (alternate !== null) ctx.state.page = { ...ctx.state.page, alternate };
   await next();
   if (alternate !== null && ctx.status === 200) {

@@ -1,4 +1,4 @@
-import { createPublicKey, generateKeyPair, type KeyObject, sign, verify } from 'node:crypto';
+import { createPrivateKey, createPublicKey, generateKeyPair, type KeyObject, sign, verify } from 'node:crypto';
 import { promisify } from 'node:util';
 import { fromEd25519Multikey, toEd25519Multikey } from '../multibase.ts';
 import { unauthenticated } from './message.ts';
@@ -61,9 +61,16 @@ export function verifyWith({ type, key }: VerificationKey, data: string, signatu
   return verify(type === 'rsa' ? 'sha256' : null, Buffer.from(data), key, signature);
 }
 
-/** `privateKeyPem` is PKCS #8 of either type. */
+const MOST_PRIVATE_KEYS = 100;
+const newestPrivate = new Map<string, KeyObject>();
+
+/** `privateKeyPem` is PKCS #8 of either type. The newest are remembered: reading one takes longer than signing with it. */
 export function signWith(privateKeyPem: string, type: KeyType, data: string): Buffer {
-  return sign(type === 'rsa' ? 'sha256' : null, Buffer.from(data), privateKeyPem);
+  const key = newestPrivate.get(privateKeyPem) ?? createPrivateKey(privateKeyPem);
+  newestPrivate.set(privateKeyPem, key);
+  const [oldest] = newestPrivate.keys();
+  if (newestPrivate.size > MOST_PRIVATE_KEYS && oldest !== undefined) newestPrivate.delete(oldest);
+  return sign(type === 'rsa' ? 'sha256' : null, Buffer.from(data), key);
 }
 
 export interface ActorKeys {

@@ -7,8 +7,8 @@ import { booleanOf, htmlOf, linkOf, objectsOf, stringsOf, textOf, timeOf, uriOf 
 export interface AccountView {
   /** The actor's id; `#main-key` and `#ed25519-key` are its keys. */
   readonly uri: string;
-  /** `Application` is the node itself. */
-  readonly type: 'Person' | 'Organization' | 'Application';
+  /** `Application` is the node itself; `Service` and `Group` tell of a model, a collection or a tag. */
+  readonly type: 'Person' | 'Organization' | 'Application' | 'Service' | 'Group';
   /** The part before the host in `@name@host`. */
   readonly name: string;
   readonly displayName: string;
@@ -42,11 +42,11 @@ interface PictureLink {
 
 export function buildAccount(view: AccountView): Document {
   const { uri } = view;
-  const isPerson = view.type !== 'Application';
+  const isPerson = view.type === 'Person' || view.type === 'Organization';
   return withContext({
     id: uri,
     // Mastodon shows Organization too, but some show only Person; the real type is said by `kind`.
-    type: isPerson ? 'Person' : 'Application',
+    type: isPerson ? 'Person' : view.type,
     ...(view.type === 'Organization' ? { kind: 'Organization' } : {}),
     ...(isPerson ? { 'f3di:concreteType': 'Creator' } : {}),
     preferredUsername: view.name,
@@ -80,6 +80,8 @@ export function buildAccount(view: AccountView): Document {
 export interface RemoteAccount extends Omit<AccountView, 'type' | 'rsaPublicPem' | 'ed25519PublicMultibase' | 'url'> {
   readonly type: string;
   readonly url: string;
+  /** What an actor tells of that is no person, on its own host. */
+  readonly topic: { readonly kind: 'model' | 'collection' | 'tag'; readonly uri: string } | null;
 }
 
 /** Throws `malformed` when it is no actor that can be spoken to. Addresses on other hosts are dropped (O27). */
@@ -98,6 +100,7 @@ export function parseAccount(actor: ApObject, ownOrigin: string, now: Date): Rem
   return {
     uri: id,
     type,
+    topic: readTopic(actor, type, own(uriOf(actor, 'topic', ownOrigin))),
     name,
     displayName: textOf(actor, 'name', 120) ?? name,
     summaryHtml: htmlOf(actor, 'summary', 20_000),
@@ -121,6 +124,18 @@ export function parseAccount(actor: ApObject, ownOrigin: string, now: Date): Rem
     movedTo: uriOf(actor, 'movedTo', ownOrigin),
     createdAt: timeOf(actor, 'published', now),
   };
+}
+
+const TOPICS = [
+  ['Model', 'model'],
+  ['Collection', 'collection'],
+  ['Tag', 'tag'],
+] as const;
+
+function readTopic(actor: ApObject, type: string, uri: string | null): RemoteAccount['topic'] {
+  const told = textOf(actor, 'kind', 20);
+  const [, kind] = TOPICS.find(([name]) => name === told) ?? [];
+  return kind === undefined || uri === null || (type !== 'Service' && type !== 'Group') ? null : { kind, uri };
 }
 
 function readPicture(object: ApObject, key: string): PictureLink | null {

@@ -12,6 +12,15 @@ export function buildCreate(act: Act, object: Document): Document {
   return activity('Create', act, { published, to, cc, object });
 }
 
+/**
+ * What we said is gone, and is there again: who deleted it at our word takes only a new Create, of something that changed
+ * since.
+ */
+export function buildAnew(actorUri: string, object: Document, takenBackAt: Date, now: Date): Document {
+  const uri = `${String(object.id)}#create-${takenBackAt.getTime()}`;
+  return buildCreate({ uri, actorUri }, { ...object, updated: now.toISOString() });
+}
+
 /** `updatedAt` also makes ids of repeated Updates differ, when the caller puts it there. */
 export function buildUpdate(act: Act, object: Document, updatedAt: Date): Document {
   const { '@context': _context, ...body } = object;
@@ -86,6 +95,11 @@ export function buildAdd(act: Act, objectUri: string, targetUri: string, followe
 
 export function buildRemove(act: Act, objectUri: string, targetUri: string, followersUri: string): Document {
   return activity('Remove', act, { to: [AS_PUBLIC], cc: [followersUri], object: objectUri, target: targetUri });
+}
+
+/** FEP-7628: the account moves itself; `target` names it among its aliases. */
+export function buildMove(act: Act, targetUri: string, followersUri: string): Document {
+  return activity('Move', act, { to: [followersUri], object: act.actorUri, target: targetUri });
 }
 
 export function buildBlock(act: Act, targetUri: string): Document {

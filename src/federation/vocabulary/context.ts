@@ -41,6 +41,8 @@ export const CONTEXT = [
     interactingObject: { '@id': 'gts:interactingObject', '@type': '@id' },
     interactionTarget: { '@id': 'gts:interactionTarget', '@type': '@id' },
     kind: 'tessera:kind',
+    feed: { '@id': 'tessera:feed', '@type': '@id' },
+    topic: { '@id': 'tessera:topic', '@type': '@id' },
     model: 'tessera:model',
     modelType: 'tessera:modelType',
     baseModel: 'tessera:baseModel',
@@ -58,6 +60,7 @@ export const CONTEXT = [
     hashes: { '@id': 'tessera:hashes', '@type': '@json' },
     permissions: { '@id': 'tessera:permissions', '@type': '@json' },
     generation: { '@id': 'tessera:generation', '@type': '@json' },
+    details: { '@id': 'tessera:details', '@type': '@json' },
     takedown: { '@id': 'tessera:takedown', '@type': '@json' },
   },
 ] as const;

@@ -4,9 +4,18 @@ import { toDigestMultibase } from '../multibase.ts';
 import type { ApObject } from '../normalise.ts';
 import { isSameOrigin, readLink, valuesOf } from '../origin.ts';
 import type { Document } from './context.ts';
+import {
+  detailsField,
+  type FileDetails,
+  type ModelDetails,
+  readFileDetails,
+  readModelDetails,
+  readVersionDetails,
+  type VersionDetails,
+} from './details.ts';
 import { type NoteView, noteFields, parseNote, type ReadingOptions, type RemoteNote } from './note.ts';
 import { buildPicture, Hashes, type PictureView, readDigest, readRating } from './picture.ts';
-import { htmlOf, integerOf, jsonOf, linkOf, objectsOf, stringsOf, textOf, timeOf, totalOf } from './read.ts';
+import { htmlOf, integerOf, jsonOf, linkOf, objectsOf, stringsOf, textOf, timeOf, totalOf, uriOf } from './read.ts';
 
 /** A model is a Note that every server can show, with a `model` block beside it that servers of our kind read. */
 export interface ModelView extends NoteView {
@@ -20,6 +29,9 @@ export interface ModelView extends NoteView {
   readonly permissions: Permissions;
   readonly versions: readonly VersionView[];
   readonly downloadCount?: number;
+  /** The actor that tells of new versions; only of what is public. */
+  readonly feedUri?: string | null;
+  readonly details?: ModelDetails | null;
 }
 
 export interface VersionView {
@@ -30,15 +42,17 @@ export interface VersionView {
   readonly publishedAt: Date | null;
   readonly changelogHtml: string;
   readonly files: readonly FileView[];
+  readonly details?: VersionDetails | null;
 }
 
-interface FileView {
+export interface FileView {
   /** The download route of its own node. */
   readonly url: string;
   readonly name: string;
   readonly totalBytes: number | null;
-  /** In hexadecimal, by `sha256`, `autov1`, `autov2`, `autov3`, `blake3`, `crc32`. */
+  /** In hexadecimal, by `sha256`, `autov1`, `autov2`, `autov3`, `tensor`, `blake3`, `crc32`. */
   readonly hashes: Readonly<Record<string, string>>;
+  readonly details?: FileDetails | null;
 }
 
 const flag = z.boolean().optional().catch(undefined);
@@ -47,6 +61,8 @@ const Permissions = z.object({
   derivatives: flag,
   differentLicence: flag,
   creditRequired: flag,
+  /** False: other nodes do not generate with it on their engines. */
+  generation: flag,
 });
 type Permissions = z.output<typeof Permissions>;
 
@@ -59,6 +75,7 @@ export function buildModel(view: ModelView): Document {
   return {
     ...noteFields(view, 'Model'),
     name: view.title,
+    ...(view.feedUri == null ? {} : { feed: view.feedUri }),
     attachment: view.previews.slice(0, MOST_PREVIEWS).map((one) => buildPicture(one, 'Document')),
     model: {
       type: 'tessera:Model',
@@ -67,6 +84,7 @@ export function buildModel(view: ModelView): Document {
       rating: view.rating,
       ...(view.downloadCount === undefined ? {} : { downloads: view.downloadCount }),
       permissions: view.permissions,
+      ...detailsField(view.details),
       versions: view.versions.map(buildVersion),
     },
   };
@@ -86,8 +104,9 @@ function buildVersion(view: VersionView): Document {
     trainedWords: view.trainedWords,
     ...(view.publishedAt === null ? {} : { published: view.publishedAt.toISOString() }),
     ...(view.changelogHtml === '' ? {} : { content: view.changelogHtml }),
+    ...detailsField(view.details),
     // Never under `attachment`: Pixelfed refuses the post, Mastodon shows a broken file.
-    files: view.files.map(({ url, name, totalBytes, hashes }) => ({
+    files: view.files.map(({ url, name, totalBytes, hashes, details }) => ({
       type: 'Document',
       name,
       mediaType: 'application/octet-stream',
@@ -95,6 +114,7 @@ function buildVersion(view: VersionView): Document {
       ...(totalBytes === null ? {} : { size: totalBytes }),
       ...(hashes.sha256 === undefined ? {} : { digestMultibase: toDigestMultibase(hashes.sha256) }),
       hashes,
+      ...detailsField(details),
     })),
   };
 }
@@ -106,6 +126,9 @@ export interface RemoteModel extends RemoteNote {
   readonly versions: readonly VersionView[];
   /** As its home counts; a claim. */
   readonly claimedDownloadCount: number | null;
+  /** The actor that tells of it, on its own host. */
+  readonly feedUri: string | null;
+  readonly details?: ModelDetails;
 }
 
 /** Throws `malformed` when it is no model. Versions and files on other hosts than the model's are left out. */
@@ -120,10 +143,17 @@ export function parseModel(object: ApObject, options: ReadingOptions): RemoteMod
     modelType,
     rating: readRating(model) ?? note.rating,
     licenseId: textOf(model, 'licenseId', 80),
+    feedUri: ownFeed(object, note.uri, options.ownOrigin),
     permissions: jsonOf(model, 'permissions', Permissions) ?? {},
     claimedDownloadCount: totalOf(model, 'downloads'),
+    ...readModelDetails(model),
     versions: objectsOf(model, 'versions', MOST_VERSIONS).flatMap((one) => readVersion(one, note.uri, options) ?? []),
   };
+}
+
+function ownFeed(object: ApObject, modelUri: string, ownOrigin: string): string | null {
+  const uri = uriOf(object, 'feed', ownOrigin);
+  return isSameOrigin(uri, modelUri, ownOrigin) ? uri : null;
 }
 
 function readVersion(version: ApObject, modelUri: string, { ownOrigin, now }: ReadingOptions): VersionView | null {
@@ -135,6 +165,7 @@ function readVersion(version: ApObject, modelUri: string, { ownOrigin, now }: Re
     trainedWords: stringsOf(version, 'trainedWords', 100, 200),
     publishedAt: timeOf(version, 'published', now),
     changelogHtml: htmlOf(version, 'content', 20_000),
+    ...readVersionDetails(version),
     files: objectsOf(version, 'files', MOST_FILES).flatMap((one) => readFile(one, modelUri) ?? []),
   };
 }
@@ -151,6 +182,7 @@ function readFile(file: ApObject, modelUri: string): FileView | null {
     name,
     totalBytes: integerOf(file, 'size', 0, MOST_TOTAL_BYTES),
     hashes: sha256 === null ? hashes : { ...hashes, sha256 },
+    ...readFileDetails(file),
   };
 }
 

@@ -6,6 +6,7 @@ import { readId } from '../origin.ts';
 import { type Audience, addresseesOf, audienceFields, readVisibility } from './audience.ts';
 import { talkFields } from './collection.ts';
 import { AS_PUBLIC, type Document } from './context.ts';
+import { readNoteDetails } from './details.ts';
 import { buildPicture, type PictureView, readPictures, readRating } from './picture.ts';
 import { booleanOf, htmlOf, linkOf, objectsOf, ownerUriOf, textOf, timeOf, totalOf, uriOf } from './read.ts';
 import { type Mention, readMentionUris, readTags, type TagLink, tagField } from './tags.ts';
@@ -151,7 +152,7 @@ export function parseNote(object: ApObject, { ownOrigin, now, authorFollowersUri
     inReplyToUri: uriOf(object, 'inReplyTo', ownOrigin),
     contextUri: uriOf(object, 'context', ownOrigin),
     pictures: readPictures(object, MOST_PICTURES, ownOrigin),
-    tagNames: readTags(object),
+    tagNames: readNoteDetails(object).details?.tags ?? readTags(object),
     mentionUris: readMentionUris(object, ownOrigin),
     addressees: addresseesOf(object).slice(0, MOST_ADDRESSEES),
     likeCount: totalOf(object, 'likes'),

@@ -3,6 +3,7 @@ import { fromDigestMultibase, toDigestMultibase } from '../multibase.ts';
 import type { ApObject } from '../normalise.ts';
 import { readId, valuesOf } from '../origin.ts';
 import type { Document } from './context.ts';
+import { detailsField, type PictureDetails, readPictureDetails } from './details.ts';
 import { integerOf, jsonOf, linkOf, numberOf, objectsOf, textOf, uriOf } from './read.ts';
 
 /** An image as an attachment: what is seen, how it was made, and with which models. */
@@ -22,47 +23,70 @@ export interface PictureView {
   readonly rating: number | null;
   readonly generation: Generation | null;
   readonly resources: readonly ResourceUse[];
+  readonly details?: PictureDetails | null;
 }
 
 /** One model that took part. `versionUri` is null when only its hash is known. */
 interface ResourceUse {
   readonly versionUri: string | null;
   readonly name: string | null;
+  /** `checkpoint`, `lora`, …; null where the peer does not say. */
+  readonly kind?: string | null;
   readonly weight: number | null;
   readonly hashes: Readonly<Record<string, string>>;
 }
 
+const figure = (least: number, most: number) => z.number().min(least).max(most).optional().catch(undefined);
 const text = (most: number) => z.string().max(most).optional().catch(undefined);
+
+export const MOST_PROMPT_CHARACTERS = 50_000;
 
 /** Seeds are text: 64 bits do not fit a JSON number. Unknown keys are kept in the stored original, not here. */
 export const Generation = z.object({
   tool: text(80),
-  prompt: text(20_000),
-  negativePrompt: text(20_000),
+  prompt: text(MOST_PROMPT_CHARACTERS),
+  negativePrompt: text(MOST_PROMPT_CHARACTERS),
   seed: z
     .union([z.string().regex(/^-?\d{1,20}$/), z.int().transform(String)])
     .optional()
     .catch(undefined),
-  steps: z.int().min(1).max(10_000).optional().catch(undefined),
+  steps: z.int().min(0).max(100_000).optional().catch(undefined),
   sampler: text(80),
   scheduler: text(80),
-  cfg: z.number().min(0).max(1_000).optional().catch(undefined),
-  widthPx: z.int().min(1).max(65_536).optional().catch(undefined),
-  heightPx: z.int().min(1).max(65_536).optional().catch(undefined),
+  cfg: figure(-1_000, 1_000),
+  widthPx: z.int().min(1).max(1_000_000).optional().catch(undefined),
+  heightPx: z.int().min(1).max(1_000_000).optional().catch(undefined),
   clipSkip: z.int().min(0).max(24).optional().catch(undefined),
+  guidance: figure(-1_000, 1_000),
+  denoisingStrength: figure(0, 10),
+  hiresUpscale: figure(0, 100),
+  hiresSteps: z.int().min(0).max(100_000).optional().catch(undefined),
+  hiresUpscaler: text(200),
+  modelName: text(400),
+  modelHash: text(80),
+  vae: text(400),
+  vaeHash: text(80),
+  version: text(200),
+  /** Everything else, by the tool's own names. */
+  others: z
+    .record(z.string().max(200), z.string().max(20_000))
+    .refine((record) => Object.keys(record).length <= 200)
+    .optional()
+    .catch(undefined),
 });
 export type Generation = z.output<typeof Generation>;
 
-const HASH_NAMES = ['sha256', 'autov1', 'autov2', 'autov3', 'blake3', 'crc32'] as const;
+const HASH_NAMES = ['sha256', 'autov1', 'autov2', 'autov3', 'tensor', 'blake3', 'crc32'] as const;
 export const Hashes = z
-  .partialRecord(
-    z.enum(HASH_NAMES),
-    z
-      .string()
-      .regex(/^[0-9a-f]{8,64}$/i)
-      .toLowerCase(),
-  )
-  .transform((hashes): Record<string, string> => Object.fromEntries(Object.entries(hashes)));
+  .record(z.string(), z.unknown())
+  // a kind of hash that is not known here costs nothing but itself
+  .transform((hashes): Record<string, string> => {
+    const known = HASH_NAMES.flatMap((name) => {
+      const hash = hashes[name];
+      return typeof hash === 'string' && /^[0-9a-f]{8,64}$/i.test(hash) ? [[name, hash.toLowerCase()] as const] : [];
+    });
+    return Object.fromEntries(known);
+  });
 
 /** Pixelfed refuses sides above this (spec section 5), so a larger size is left unsaid. */
 const LONGEST_SIDE_PX = 5_000;
@@ -85,14 +109,16 @@ export function buildPicture(view: PictureView, type: 'Image' | 'Document'): Doc
     ...(view.rating === null ? {} : { rating: view.rating }),
     ...(view.generation === null ? {} : { generation: view.generation }),
     ...(view.resources.length === 0 ? {} : { resources: view.resources.map(buildResource) }),
+    ...detailsField(view.details),
   };
 }
 
-function buildResource({ versionUri, name, weight, hashes }: ResourceUse): Document {
+function buildResource({ versionUri, name, kind, weight, hashes }: ResourceUse): Document {
   return {
     type: 'tessera:ResourceUse',
     ...(versionUri === null ? {} : { model: versionUri }),
     ...(name === null ? {} : { name }),
+    ...(kind == null ? {} : { kind }),
     ...(weight === null ? {} : { weight }),
     ...(Object.keys(hashes).length === 0 ? {} : { hashes }),
   };
@@ -154,9 +180,11 @@ function readPicture(attachment: ApObject, ownOrigin: string): PictureView | nul
     resources: objectsOf(attachment, 'resources', MOST_RESOURCES).map((resource) => ({
       versionUri: readId(uriOf(resource, 'model', ownOrigin), ownOrigin)?.href ?? null,
       name: textOf(resource, 'name', 200),
+      ...kindOf(resource),
       weight: numberOf(resource, 'weight', -100, 100),
       hashes: jsonOf(resource, 'hashes', Hashes) ?? {},
     })),
+    ...readPictureDetails(attachment),
   };
 }
 
@@ -165,6 +193,10 @@ function linkTypeOf(attachment: ApObject): string | null {
   const [link] = objectsOf(attachment, 'url', 1);
   return link ? textOf(link, 'mediaType', 100) : null;
 }
+const kindOf = (resource: ApObject): { kind?: string } => {
+  const kind = textOf(resource, 'kind', 40);
+  return kind === null ? {} : { kind };
+};
 
 export function readDigest(object: ApObject): string | null {
   return fromDigestMultibase(textOf(object, 'digestMultibase', 128) ?? '');

@@ -16,9 +16,12 @@ const LONGEST_HTML = 100_000;
 export function textOf(object: ApObject, key: string, most: number): string | null {
   const value = firstString(object, key);
   if (value === null) return null;
-  const text = value.replace(DECEPTIVE, '').replace(/\s+/g, ' ').trim();
-  return text === '' ? null : cut(text, most);
+  const text = plainText(value, most);
+  return text === '' ? null : text;
 }
+
+export const plainText = (value: string, most: number): string =>
+  cut(value.replace(DECEPTIVE, '').replace(/\s+/g, ' ').trim(), most);
 
 /** HTML as it came, for the sanitiser; the first language when there is only a map. */
 export function htmlOf(object: ApObject, key: string, most: number = LONGEST_HTML): string {

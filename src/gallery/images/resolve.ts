@@ -1,27 +1,15 @@
 import type { EntityManager } from '@mikro-orm/core';
 import { z } from 'zod';
-import { inList, type Parameter, rows } from '../../kit/database/sql.ts';
+import { filesWithHash, isFileHash, LEAST_HASH_DIGITS } from '../../catalogue/files/by-hash.ts';
+import { inList, rows } from '../../kit/database/sql.ts';
 import { defineJob } from '../../kit/queue/define.ts';
 import type { Work } from '../../kit/work.ts';
 import { refreshModelsJob } from '../figures.ts';
-
-// A picture names what it was made with by hashes of many lengths. Which of them stand for a file here:
-//   64 digits   SHA-256 of the file, of its tensors, or BLAKE3
-//   12          AutoV3: the start of the SHA-256 of the tensors
-//   10          AutoV2: the start of the SHA-256 of the file
-//   8           AutoV1, CRC32, or the start of either SHA-256
-// Others from 8 up are taken as the start of one of the two (tools cut hashes where they like).
 
 export interface KnownVersion {
   readonly versionId: number;
   readonly modelId: number;
 }
-
-const LEAST_DIGITS = 8;
-/** A hash that is shorter than this has its own column beside the prefixes. */
-const SHORT_DIGITS = 8;
-
-const isHash = (hash: string): boolean => new RegExp(`^[0-9a-f]{${LEAST_DIGITS},64}$`).test(hash);
 
 /**
  * The published versions here that have a file with one of these hashes; of several, an open one, and the one that was
@@ -32,7 +20,7 @@ export async function findVersionsByHash(
   hashes: readonly string[],
 ): Promise<Map<string, KnownVersion>> {
   const found = new Map<string, KnownVersion>();
-  for (const hash of new Set(hashes.filter(isHash))) {
+  for (const hash of new Set(hashes.filter(isFileHash))) {
     const version = await findVersionByHash(em, hash);
     if (version) found.set(hash, version);
   }
@@ -40,25 +28,15 @@ export async function findVersionsByHash(
 }
 
 async function findVersionByHash(em: EntityManager, hash: string): Promise<KnownVersion | null> {
-  const where: string[] = [];
-  const values: Parameter[] = [];
-  for (const column of ['sha256', 'tensor_sha256']) {
-    // a range, which every index serves: hex digits sort below `g`
-    where.push(hash.length === 64 ? `f.${column} = ?` : `(f.${column} >= ? and f.${column} < ?)`);
-    values.push(...(hash.length === 64 ? [hash] : [hash, `${hash}g`]));
-  }
-  if (hash.length === 64) where.push('f.blake3 = ?');
-  if (hash.length === SHORT_DIGITS) where.push('f.auto_v1 = ?', 'f.crc32 = ?');
-  values.push(...where.slice(2).map(() => hash));
-  // one branch for each column, so that each uses its own index
+  const files = filesWithHash(hash);
   const [row] = await rows<{ version_id: number; model_id: number }>(
     em,
     `select v.id as version_id, v.model_id from model_file f
        join model_version v on v.id = f.version_id join model m on m.id = v.model_id
-     where f.id in (${where.map((condition) => `select f.id from model_file f where ${condition}`).join(' union ')})
+     where f.id in (${files.sql})
        and v.state = 'published' and m.state = 'published'
      order by case when m.visibility = 'followers' then 1 else 0 end, v.published_at, v.id limit 1`,
-    values,
+    files.values,
   );
   return row ? { versionId: row.version_id, modelId: row.model_id } : null;
 }
@@ -75,7 +53,7 @@ interface FileHashes {
 function namesOf(file: FileHashes): string[] {
   const names: string[] = [];
   for (const digest of [file.sha256, file.tensor_sha256]) {
-    for (let length = LEAST_DIGITS; digest && length <= 64; length += 1) names.push(digest.slice(0, length));
+    for (let length = LEAST_HASH_DIGITS; digest && length <= 64; length += 1) names.push(digest.slice(0, length));
   }
   return [...names, file.blake3, file.auto_v1, file.crc32].filter((name): name is string => name !== null);
 }

@@ -51,6 +51,8 @@ export interface ImagePage {
   readonly owner: OwnerView;
   readonly postedAt: string;
   readonly postUrl: string;
+  /** Where its post is put into a collection. */
+  readonly collectUrl: string;
   readonly postTitle: string;
   readonly state: string;
   readonly visibility: Visibility;
@@ -132,6 +134,7 @@ export async function loadImagePage(
     owner: ownerView(row),
     postedAt: toDate(row.published_at ?? row.created_at).toISOString(),
     postUrl: `/posts/${row.post_id}`,
+    collectUrl: `/collections?post=${row.post_id}`,
     postTitle: row.title,
     state: row.access_state,
     visibility: row.access_visibility,

@@ -1,4 +1,5 @@
 import { MODEL_AUDIENCE, modelAudienceParameters } from '../../catalogue/access.ts';
+import { isFileHash } from '../../catalogue/files/by-hash.ts';
 import { rows, toBoolean } from '../../kit/database/sql.ts';
 import { t } from '../../kit/web/messages.ts';
 import type { Work } from '../../kit/work.ts';
@@ -17,6 +18,8 @@ interface ResourceView {
   /** Null: not on this node yet. */
   readonly url: string | null;
   readonly hash: string;
+  /** Where it may be found when it is not on this node; '' when nothing names it. */
+  readonly findUrl: string;
   readonly image: { readonly id: number } | null;
 }
 
@@ -97,8 +100,16 @@ const resourceView = (row: UseRow): ResourceView => ({
   weight: row.weight,
   url: isLinked(row) ? `/models/${row.model_id}?version=${row.version_id}` : null,
   hash: row.hash ?? '',
+  findUrl: findUrlOf(row),
   image: row.cover_id !== null && isLinked(row) ? { id: row.cover_id } : null,
 });
+
+/** By its hash; by its address, where another node said only that. One that is here is not looked for. */
+function findUrlOf({ linked_id: linkedId, hash, uri }: UseRow): string {
+  if (linkedId !== null) return '';
+  if (hash !== null && isFileHash(hash)) return `/hashes/${hash}`;
+  return uri === null ? '' : `/search?q=${encodeURIComponent(uri)}`;
+}
 
 /** Some tools write whole graphs among their settings; a table is no place for them. */
 const LONGEST_OTHER = 300;

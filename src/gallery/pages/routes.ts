@@ -7,7 +7,7 @@ import { idParam, readForm, readQuery, submitForm, uuidParam } from '../../kit/w
 import { t } from '../../kit/web/messages.ts';
 import type { Ctx, State } from '../../kit/web/state.ts';
 import { view } from '../../kit/web/views.ts';
-import type { GalleryDeps } from '../deps.ts';
+import type { GalleryDeps, PeerSilence } from '../deps.ts';
 import { addResource, editImage, findVersions, ImageForm, removeResource, type VersionChoice } from '../images/edit.ts';
 import { loadRawBlocks } from '../images/serve.ts';
 import { loadOwnImage, removeImage } from '../posts/delete.ts';
@@ -16,14 +16,16 @@ import { type GatePage, type ImagePage, loadImagePage } from './image-page.ts';
 import { loadPostPage, type PostPage } from './post-page.ts';
 
 type ParamCtx = Ctx & { params: Record<string, string | undefined> };
+type PostProps = PostPage & { readonly silence: PeerSilence | null };
 type ImageProps = ImagePage & {
+  readonly silence: PeerSilence | null;
   readonly errors: Readonly<Record<string, string>>;
   readonly message: string | null;
   readonly said: string;
 };
 
 const imagePage = view<ImageProps>('gallery/image');
-const postPage = view<PostPage>('gallery/post');
+const postPage = view<PostProps>('gallery/post');
 const gatePage = view<GatePage>('gallery/gate');
 const resourcesPage = view<ResourcesPage>('gallery/resources');
 
@@ -56,7 +58,10 @@ export function pageRoutes(routes: Router<State>, deps: GalleryDeps): void {
     const { reveal, said } = readQuery(ctx, ImageQuery);
     const props = await loadImagePage(ctx.state.work, idParam(ctx), { revealed: reveal === '1' }, deps.publicUrl);
     if (props.gate) gatePage(ctx, props);
-    else imagePage(ctx, { ...props, ...more, said: said ? t(`image.said.${said}`) : '' });
+    else {
+      const silence = await deps.findSilence(ctx.state.work, props.owner.host);
+      imagePage(ctx, { ...props, ...more, silence, said: said ? t(`image.said.${said}`) : '' });
+    }
   };
 
   routes.get('/images/:id', anyone, (ctx) => showImage(ctx));
@@ -64,7 +69,7 @@ export function pageRoutes(routes: Router<State>, deps: GalleryDeps): void {
   routes.get('/posts/:id', anyone, async (ctx) => {
     const props = await loadPostPage(ctx.state.work, idParam(ctx), deps.publicUrl);
     if (props.gate) gatePage(ctx, props);
-    else postPage(ctx, props);
+    else postPage(ctx, { ...props, silence: await deps.findSilence(ctx.state.work, props.owner.host) });
   });
 
   routes.get('/images/:id/workflow.json', anyone, async (ctx) => {

@@ -2,7 +2,7 @@ import type { EntityManager } from '@mikro-orm/core';
 import { Block } from '../../accounts/model.ts';
 import { AppError } from '../../kit/errors.ts';
 import type { Viewer } from '../../kit/work.ts';
-import { assertSees, lookAt, type Target } from '../access.ts';
+import { assertSees, lookAt, type Sight, type Target } from '../access.ts';
 
 export type Subject = Extract<Target, { id: number }>;
 
@@ -18,11 +18,11 @@ const speakerAsViewer = (speaker: Speaker | null): Viewer | null =>
   speaker && { id: speaker.id, permissions: speaker.permissions, name: '', levels: 0, scopes: null };
 
 /** Throws `not_found`, `gone` or `withheld` when this person may not see it. */
-export const loadSubject = (em: EntityManager, speaker: Speaker | null, target: Target) =>
+export const loadSubject = (em: EntityManager, speaker: Speaker | null, target: Sight) =>
   assertSees(em, speakerAsViewer(speaker), target);
 
 /** The same as a question, for peers, who are told nothing either way. */
-export async function isSeenBy(em: EntityManager, speaker: Speaker, target: Target): Promise<boolean> {
+export async function isSeenBy(em: EntityManager, speaker: Speaker, target: Sight): Promise<boolean> {
   return (await lookAt(em, speakerAsViewer(speaker), target))?.verdict.allowed ?? false;
 }
 

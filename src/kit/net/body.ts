@@ -39,6 +39,29 @@ export async function saveBody(
   return file.bytesWritten;
 }
 
+/** Passes the decoded body on, and returns its length. What has been passed on when something fails stays passed on. */
+export async function pipeBody(
+  response: IncomingMessage,
+  open: () => Writable,
+  maxBytes: number,
+  signal: AbortSignal,
+): Promise<number> {
+  refuseDeclaredLength(response, maxBytes);
+  let totalBytes = 0;
+  const count = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      totalBytes += chunk.length;
+      done(null, chunk);
+    },
+  });
+  try {
+    await pipeline([...decoded(response, maxBytes), count, open()], { signal });
+  } finally {
+    response.destroy();
+  }
+  return totalBytes;
+}
+
 function refuseDeclaredLength(response: IncomingMessage, maxBytes: number): void {
   const declared = Number(response.headers['content-length'] ?? 0);
   if (declared > maxBytes) {

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
+import type { Writable } from 'node:stream';
 import { AppError } from '../errors.ts';
-import { readBody, saveBody } from './body.ts';
+import { pipeBody, readBody, saveBody } from './body.ts';
 import { DomainBudget, TimedSet } from './budget.ts';
 import { sendRequest } from './request.ts';
 import { askNameServers, askSystem, type Resolve } from './resolve.ts';
@@ -13,6 +14,8 @@ export interface NetOptions {
   readonly resolve?: Resolve;
   readonly failures?: TimedSet;
   readonly requestsPerDomain?: number;
+  /** This node's own host: what came from outside never makes it ask itself. */
+  readonly ownHost?: string;
   /** Extra certificate authority in PEM, for tests. */
   readonly ca?: string;
 }
@@ -30,6 +33,8 @@ interface FetchOptions {
   readonly timeoutMs?: number;
   /** The body of a 2xx answer goes into this new file instead of memory. */
   readonly saveTo?: string;
+  /** Takes the body of a 2xx answer as it comes, and may look at the head first: what it throws ends the request. */
+  readonly writeTo?: (head: Pick<Reply, 'status' | 'headers'>) => Writable;
   readonly signal?: AbortSignal;
 }
 
@@ -70,6 +75,11 @@ const PERSONAL_HEADERS: ReadonlySet<string> = new Set(['authorization', 'cookie'
 export function makeNet(options: NetOptions): Net {
   const { userAgent, ca, reach = publicReach, failures = new TimedSet() } = options;
   const budget = new DomainBudget(options.requestsPerDomain ?? 6);
+  const readPeer = (address: string | URL): URL => {
+    const url = readTarget(address, reach);
+    if (url.host === options.ownHost) throw new AppError('invalid', 'This address is of this node itself.');
+    return url;
+  };
   const peer = { resolve: options.resolve ?? (reach.localNames ? askSystem : askNameServers), reach };
 
   /** Follows redirects of GET and HEAD; each hop is judged like the first. */
@@ -81,7 +91,7 @@ export function makeNet(options: NetOptions): Net {
       if (next === null) return await collect(response, url, request, signal);
       response.destroy();
       if (hops === MOST_REDIRECTS) throw new AppError('unavailable', 'The peer redirects too often.');
-      const target = readTarget(next, reach);
+      const target = readPeer(next);
       if (url.protocol === 'https:' && target.protocol !== 'https:') {
         throw new AppError('unavailable', 'The peer redirects from https to http.');
       }
@@ -105,7 +115,7 @@ export function makeNet(options: NetOptions): Net {
 
   return {
     async peerFetch(address, request = {}) {
-      const url = readTarget(address, reach);
+      const url = readPeer(address);
       const { forgetFailureAfterMs } = request;
       if (forgetFailureAfterMs !== undefined && (failures.has(url.origin) || failures.has(url.href))) {
         throw new AppError('unavailable', 'This peer did not answer a moment ago.');
@@ -179,7 +189,7 @@ function redirectOf(response: IncomingMessage, url: URL, { method = 'GET' }: Fet
 async function collect(
   response: IncomingMessage,
   url: URL,
-  { maxBytes = DEFAULT_MAX_BYTES, saveTo, method }: FetchOptions,
+  { maxBytes = DEFAULT_MAX_BYTES, saveTo, writeTo, method }: FetchOptions,
   signal: AbortSignal,
 ): Promise<Reply> {
   const status = response.statusCode ?? 0;
@@ -190,6 +200,9 @@ async function collect(
   }
   if (saveTo !== undefined && status >= 200 && status < 300) {
     return { ...reply, totalBytes: await saveBody(response, saveTo, maxBytes, signal) };
+  }
+  if (writeTo !== undefined && status >= 200 && status < 300) {
+    return { ...reply, totalBytes: await pipeBody(response, () => writeTo(reply), maxBytes, signal) };
   }
   const body = await readBody(response, maxBytes, signal);
   return { ...reply, body, totalBytes: body.length };

@@ -76,10 +76,14 @@ export async function claimNext(em: EntityManager, request: ClaimRequest): Promi
  * a change that our run does not see, so it stays: a unique index on the key would lose it.
  */
 async function dropDuplicates(em: EntityManager, id: string, dedupeKey: string, now: Date): Promise<void> {
+  const where = `dedupe_key = ? and state = 'queued' and id <> ? and run_at <= ?`;
+  // nearly always there are none, and a statement that writes nothing is a commit all the same
+  const [first] = await rows(em, `select 1 from job where ${where} limit 1`, [dedupeKey, id, now]);
+  if (!first) return;
   await rows(
     em,
     `update job set state = 'cancelled', finished_at = ?, progress_note = ?, revision = revision + 1
-      where dedupe_key = ? and state = 'queued' and id <> ? and run_at <= ?`,
+      where ${where}`,
     [now, `done by ${id}`, dedupeKey, id, now],
   );
 }

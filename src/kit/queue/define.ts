@@ -13,6 +13,8 @@ export interface JobHandle {
   readonly attempt: number;
   /** Aborted when the job is cancelled, overtaken or handed back because the process stops. */
   readonly signal: AbortSignal;
+  /** From here on it waits for somebody else and does nothing here: its place in the lane goes to another job. */
+  stepAside(): void;
   /** Written at most once a second. The preview is a small encoded picture, at most 48 KiB, dropped at the end. */
   progress(done: number, total: number, note?: string, preview?: Uint8Array): void;
 }

@@ -16,8 +16,8 @@ import type { Jobs } from './jobs.ts';
 import { watchJob } from './watch.ts';
 import { Worker } from './worker.ts';
 
-/** How many jobs of a lane one process runs at once. */
-const CONCURRENCY: Record<Lane, number> = { inbox: 4, delivery: 8, media: 2, mail: 2, clock: 1, gpu: 1 };
+/** How many jobs of a lane one process runs at once. Deliveries wait for other machines, the rest works here. */
+const CONCURRENCY: Record<Lane, number> = { inbox: 4, delivery: 48, media: 2, mail: 2, clock: 1, gpu: 1 };
 
 const DAY_MS = 86_400_000;
 const KEEP_ENDED_DAYS = 7;

@@ -28,6 +28,9 @@ type Reason = 'cancelled' | 'lost' | 'stopping';
 export class Run {
   readonly claim: Claim;
   readonly ended: Promise<void>;
+  /** Resolves when it leaves its place in the lane to others before it ends. */
+  readonly aside: Promise<void>;
+  #stepAside: () => void = () => {};
   readonly #parts: RunParts;
   readonly #abort = new AbortController();
   #reason: Reason | null = null;
@@ -35,6 +38,9 @@ export class Run {
   constructor(parts: RunParts, claim: Claim, definition: JobDefinition | undefined) {
     this.#parts = parts;
     this.claim = claim;
+    this.aside = new Promise((resolve) => {
+      this.#stepAside = resolve;
+    });
     this.ended = this.#run(definition);
   }
 
@@ -100,6 +106,7 @@ export class Run {
       fence: claim.fence,
       attempt: claim.attempt,
       signal: this.#abort.signal,
+      stepAside: () => this.#stepAside(),
       progress: (done, total, note, preview) => progress.step(done, total, note, preview),
     };
     return definition.run(this.#parts.openWork(), definition.payload.parse(claim.payload), handle);

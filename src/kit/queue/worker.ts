@@ -12,6 +12,9 @@ export interface WorkerSettings extends RunParts {
   readonly definitions: ReadonlyMap<string, JobDefinition>;
 }
 
+/** Each still holds a little memory and perhaps some sockets. */
+const MOST_ASIDE = 400;
+
 /** Claims and runs jobs in this process. */
 export class Worker implements Turns {
   readonly #settings: WorkerSettings;
@@ -19,6 +22,8 @@ export class Worker implements Turns {
   readonly #busy = new Map<Lane, number>();
   readonly #pumping = new Map<Lane, 'once' | 'again'>();
   readonly #waiting: (() => void)[] = [];
+  /** Runs that only wait for others and left their places. */
+  readonly #aside = new Set<Run>();
   #isStopped = false;
 
   constructor(settings: WorkerSettings) {
@@ -39,7 +44,7 @@ export class Worker implements Turns {
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
     const run = await this.#begin(lane);
-    await run?.ended;
+    await Promise.race([run?.ended, run?.aside].filter((one) => one !== undefined));
   }
 
   /** Somebody changed a job: if it runs here, it may have been cancelled. */
@@ -105,14 +110,25 @@ export class Worker implements Turns {
     }
     const run = new Run(this.#settings, claim, definitions.get(claim.name));
     this.#runs.set(claim.id, run);
+    let place: 'held' | 'left' = 'held';
+    const leave = () => {
+      if (place === 'held') this.#occupy(lane, -1);
+      place = 'left';
+      this.#waiting.shift()?.();
+      // a place is free, or its end has made room in a partition
+      this.pump(lane);
+    };
+    void run.aside.then(() => {
+      if (this.#aside.size >= MOST_ASIDE || !this.#runs.has(claim.id)) return;
+      this.#aside.add(run);
+      leave();
+    });
     run.ended
       .catch((error) => this.#settings.log.error({ err: error, job: claim.name, id: claim.id }, 'job not concluded'))
       .finally(() => {
         if (this.#runs.get(claim.id) === run) this.#runs.delete(claim.id);
-        this.#occupy(lane, -1);
-        this.#waiting.shift()?.();
-        // its end may have made room in a partition
-        this.pump(lane);
+        this.#aside.delete(run);
+        leave();
       });
     return run;
   }

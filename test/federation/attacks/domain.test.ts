@@ -1,14 +1,61 @@
 import assert from 'node:assert/strict';
+import { Account } from '../../../src/accounts/model.ts';
 import { Model, ModelFile, ModelVersion } from '../../../src/catalogue/model.ts';
 import { ApObject, InboxItem, Tombstone } from '../../../src/federation/model.ts';
 import { Image, Post, Reaction } from '../../../src/gallery/model.ts';
+import { Review } from '../../../src/gallery/reviews/model.ts';
 import { PolicyState, RESTRICTION } from '../../../src/safety/policy.ts';
+import { givenModel, givenVersion } from '../../factories/content.ts';
 import { deliver, get, nextId, nextNumber } from './client.ts';
+import type { Actor } from './hosts.ts';
 import { attackTable, type Case } from './table.ts';
 import { ownModel, ownPost, toldModel, toldPost } from './told.ts';
+import type { World } from './world.ts';
 
-// Spec section 4.G. Ratings of models, bounties and reports of peers are features to come: until then these cases show
+// Spec section 4.G. Bounties and reports of peers are features to come: until then these cases show
 // that what speaks of them is accepted politely, changes nothing and makes the node ask nobody.
+
+/** Whose reviews of whose versions count (A03). */
+async function attackReviews(w: World): Promise<void> {
+  const em = w.em();
+  const model = givenModel(em, { owner: em.getReference(Account, w.alice.id) });
+  const hidden = givenModel(em, { owner: model.owner, state: 'draft', listedAt: null, publishedAt: null });
+  const [version, draft, inHidden] = [
+    givenVersion(em, { model }),
+    givenVersion(em, { model, state: 'draft', publishedAt: null }),
+    givenVersion(em, { model: hidden }),
+  ];
+  await em.flush();
+  const site = w.freshE();
+  const say = async (actor: Actor, inModel: Model, of: ModelVersion, recommended: unknown = true) => {
+    const place = { inReplyTo: `${w.origin}/models/${inModel.id}`, context: `${w.origin}/versions/${of.id}` };
+    const review = { kind: 'Review', recommended, attachment: [], ...place };
+    const object = actor.site.note(actor, `/r/${nextNumber()}`, review);
+    assert.equal((await deliver(w, actor, { type: 'Create', object })).status, 202);
+  };
+  const eve = site.actor('eve');
+  await say(eve, model, draft);
+  await say(eve, hidden, inHidden);
+  await say(eve, model, inHidden);
+  for (const recommended of [5, 9, '9/5', null, 'true']) await say(eve, model, version, recommended);
+  await w.settle();
+  assert.equal(await w.em().count(Review, { author: { uri: eve.id } }), 0);
+  await say(eve, model, version, true);
+  await say(eve, model, version, false);
+  await w.settle();
+  const thumbs = async () => {
+    const { thumbsUpCount, thumbsDownCount } = await w.em().findOneOrFail(ModelVersion, version.id);
+    return [thumbsUpCount, thumbsDownCount];
+  };
+  assert.deepEqual(await thumbs(), [0, 1], 'two by one actor are one');
+  for (let n = 0; n < 24; n += 1) await say(site.actor(`sock${n}`), model, version, false);
+  await w.settle();
+  assert.deepEqual(await thumbs(), [0, 20], 'more of one host than anybody believes');
+  assert.equal(await w.em().count(Review, { version: version.id, withheldAt: { $ne: null } }), 5);
+  await say(w.freshV().actor('vic'), model, version, true);
+  await w.settle();
+  assert.deepEqual(await thumbs(), [1, 20], 'control: others are heard');
+}
 
 const CASES: readonly Case[] = [
   [
@@ -65,7 +112,7 @@ const CASES: readonly Case[] = [
   ],
   [
     'A03',
-    'ratings in Likes, reviews and votes from peers change no figure but the one like of each actor',
+    'ratings in Likes and votes change no figure; of reviews by one actor one counts, none of a hidden model, a draft or the actor’s own, and a flood from one host is bounded and waits for a moderator',
     async (w) => {
       const id = await ownModel(w, w.alice);
       const uri = `${w.origin}/models/${id}`;
@@ -75,7 +122,7 @@ const CASES: readonly Case[] = [
         await deliver(w, eve, { type: 'Like', object: uri, rating, 'tessera:rating': rating });
         const review = site.note(eve, `/r/${nextNumber()}`, {
           kind: 'Review',
-          recommended: true,
+          recommended: rating,
           rating,
           inReplyTo: uri,
           context: uri,
@@ -91,6 +138,7 @@ const CASES: readonly Case[] = [
       assert.equal((await deliver(w, eve, { type: 'Like', object: `${w.origin}/models/${hidden}` })).status, 202);
       await w.settle();
       assert.equal(await w.em().count(Reaction, { model: hidden }), 0);
+      await attackReviews(w);
     },
   ],
   [

@@ -649,7 +649,8 @@ const CASES: readonly Case[] = [
       await browser.signIn('carol');
       await browser.post('/settings/profile', { displayName: `Carol ${nextNumber()}`, bio: '' });
       await w.settle();
-      const open = () => w.em().count(Job, { name: 'federation.deliver', state: { $in: ['queued', 'running'] } });
+      const names = ['federation.deliver', 'federation.probe-peer'];
+      const open = () => w.em().count(Job, { name: { $in: names }, state: { $in: ['queued', 'running'] } });
       assert.ok((await open()) > 0, 'they are tried again');
       for (let day = 0; day < 9 && (await open()) > 0; day += 1) {
         w.clock.pass(25 * 3_600_000);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { sign } from 'node:crypto';
 import { blockAccount } from '../../../src/accounts/block.ts';
 import { Account, Follow } from '../../../src/accounts/model.ts';
-import { federationSettings } from '../../../src/federation/policy.ts';
+import { DomainPolicy } from '../../../src/federation/model.ts';
 import { postPublished } from '../../../src/gallery/events.ts';
 import { Comment, Image, Post, Reaction } from '../../../src/gallery/model.ts';
 import { record } from '../../../src/kit/events/events.ts';
@@ -286,11 +286,8 @@ const CASES: readonly Case[] = [
       const blocked = site.actor('x');
       site.documents.set('/n', site.note(blocked, '/n'));
       const em = w.em();
-      const block = async (blockedHosts: string[]) => {
-        await w.node.settings.write(em, federationSettings, { allowedHosts: [], blockedHosts }, w.now());
-        await em.flush();
-      };
-      await block([site.host]);
+      em.create(DomainPolicy, { host: site.host, stance: 'blocked', since: w.now() }, { persist: true });
+      await em.flush();
       const mark = await w.mark();
       for (const activity of [
         { type: 'Follow', object: w.aliceUri },
@@ -301,7 +298,7 @@ const CASES: readonly Case[] = [
       await w.nothing(mark);
       assert.equal((await deliver(w, friend, { type: 'Announce', object: `${site.origin}/n` })).status, 202);
       await w.nothing(mark, { admitted: true });
-      await block([]);
+      await w.em().nativeDelete(DomainPolicy, { host: site.host });
     },
   ],
   [

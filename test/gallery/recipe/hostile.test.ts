@@ -23,9 +23,11 @@ const INFOTEXT =
   'a cat <lora:x:1>\nNegative prompt: dog\nSteps: 20, Sampler: "Euler, a", CFG scale: 7, Seed: 1, Hashes: {"model": "aabbccddee"}, Size: 64x64';
 
 async function survives(name: string, bytes: Uint8Array, mostMs = 1000): Promise<void> {
-  const start = performance.now();
+  // processor time: other work of a busy machine is none of the parser's
+  const start = process.cpuUsage();
   await readRecipe(bytes);
-  const ms = performance.now() - start;
+  const { user, system } = process.cpuUsage(start);
+  const ms = (user + system) / 1000;
   assert.ok(ms < mostMs, `${name} took ${Math.round(ms)} ms`);
 }
 

@@ -1,0 +1,42 @@
+import { escapeHtml } from '../../kit/web/filters.ts';
+import type { ApObject } from '../normalise.ts';
+import type { Document } from './context.ts';
+import { type NoteView, noteFields } from './note.ts';
+import { booleanOf } from './read.ts';
+
+export interface ReviewNoteView
+  extends Pick<NoteView, 'uri' | 'ownerUri' | 'url' | 'publishedAt' | 'updatedAt' | 'audience' | 'mentions'> {
+  readonly isRecommended: boolean;
+  /** What it is of, in words. */
+  readonly subject: string;
+  /** Already sanitised HTML; may be empty. */
+  readonly textHtml: string;
+  readonly modelUri: string;
+  readonly versionUri: string;
+}
+
+/** A note that says its verdict in words too, because most servers know no other. */
+export function buildReview({
+  isRecommended,
+  subject,
+  textHtml,
+  modelUri,
+  versionUri,
+  ...note
+}: ReviewNoteView): Document {
+  const verdict = isRecommended ? '👍 Recommended' : '👎 Not recommended';
+  const head = `<p>${verdict}: <a href="${escapeHtml(versionUri)}">${escapeHtml(subject)}</a></p>`;
+  const plain = { tags: [], rating: 1, warning: null, likeCount: 0 };
+  return {
+    ...noteFields({ ...note, ...plain, contentHtml: `${head}${textHtml}` }, 'Review'),
+    attachment: [],
+    inReplyTo: modelUri,
+    context: versionUri,
+    recommended: isRecommended,
+    // the words alone, for readers who show verdict and version in their own way
+    source: { mediaType: 'text/html', content: textHtml },
+  };
+}
+
+/** Thumb up or down. Null for anything else: stars and points are no verdict of ours (A03). */
+export const readVerdict = (object: ApObject): boolean | null => booleanOf(object, 'recommended');

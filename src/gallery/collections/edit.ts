@@ -1,0 +1,127 @@
+import { z } from 'zod';
+import { rows } from '../../kit/database/sql.ts';
+import { AppError } from '../../kit/errors.ts';
+import { record } from '../../kit/events/events.ts';
+import { newId } from '../../kit/ids.ts';
+import type { Viewer, Work } from '../../kit/work.ts';
+import { collectionChanged, collectionItemChanged } from '../events.ts';
+import { assertNoBlock, loadSubject } from '../talk/target.ts';
+import { COLLECTION_VISIBILITIES, Collection, CollectionItem } from './model.ts';
+
+type Task = Pick<Work, 'em' | 'viewer' | 'now'>;
+
+/** What can be put into a collection. */
+export interface Collected {
+  readonly kind: 'model' | 'post';
+  readonly id: number;
+}
+
+export const CollectionForm = z.object({
+  name: z.string().trim().min(1, 'Give it a name.').max(120, 'At most 120 characters.'),
+  description: z.string().trim().max(5_000, 'At most 5,000 characters.').default(''),
+  visibility: z.enum(COLLECTION_VISIBILITIES).default('public'),
+});
+
+const MOST_COLLECTIONS = 500;
+const MOST_ITEMS = 5_000;
+
+const nothing = () => new AppError('not_found', 'There is no such collection.');
+
+function member(viewer: Viewer | null): Viewer {
+  if (!viewer) throw new AppError('unauthenticated', 'Please sign in.');
+  return viewer;
+}
+
+/** Throws `not_found` for somebody else's, for everybody alike. */
+export async function loadOwnCollection({ em, viewer }: Pick<Work, 'em' | 'viewer'>, id: number): Promise<Collection> {
+  const found = await em.findOne(Collection, { id, owner: member(viewer).id, deletedAt: null });
+  if (!found) throw nothing();
+  return found;
+}
+
+export async function createCollection(
+  { em, viewer, now }: Task,
+  form: z.output<typeof CollectionForm>,
+): Promise<Collection> {
+  const owner = member(viewer).id;
+  if ((await em.count(Collection, { owner, deletedAt: null })) >= MOST_COLLECTIONS) {
+    throw new AppError('conflict', 'You have as many collections as anybody can.');
+  }
+  const at = now();
+  const made = em.create(Collection, { owner, ...form, createdAt: at, updatedAt: at }, { persist: true });
+  await em.flush();
+  return made;
+}
+
+export async function editCollection(
+  { em, viewer, now }: Task,
+  id: number,
+  form: z.output<typeof CollectionForm>,
+): Promise<Collection> {
+  const collection = await loadOwnCollection({ em, viewer }, id);
+  Object.assign(collection, form, { updatedAt: now() });
+  record(em, collectionChanged, { collectionId: id });
+  await em.flush();
+  return collection;
+}
+
+/** Takes it away at once: what was in it stays where it is. */
+export async function deleteCollection({ em, viewer, now }: Task, id: number): Promise<void> {
+  const collection = await loadOwnCollection({ em, viewer }, id);
+  await endCollection({ em, now }, collection);
+}
+
+/** The row stays as a mark. Flushes. */
+export async function endCollection({ em, now }: Pick<Work, 'em' | 'now'>, collection: Collection): Promise<void> {
+  const { id } = collection;
+  Object.assign(collection, { name: '', description: '', deletedAt: now(), updatedAt: now() });
+  await em.nativeDelete(CollectionItem, { collection: id });
+  record(em, collectionChanged, { collectionId: id });
+  await em.flush();
+}
+
+/**
+ * Puts a thing in that everybody may see; again is the same. Throws `not_found`, `forbidden` across a block, `invalid`
+ * for what is not public, `conflict` when the collection is full.
+ */
+export async function collect({ em, viewer, now }: Task, collectionId: number, thing: Collected): Promise<void> {
+  const { id: viewerId } = member(viewer);
+  await loadOwnCollection({ em, viewer }, collectionId);
+  const { ownerId, visibility } = await loadSubject(em, viewer, thing);
+  await assertNoBlock(em, viewerId, [ownerId]);
+  if (visibility !== 'public')
+    throw new AppError('invalid', 'Only what everybody may see can be put into a collection.');
+  if ((await em.count(CollectionItem, { collection: collectionId })) >= MOST_ITEMS) {
+    throw new AppError('conflict', 'This collection is full.');
+  }
+  await em.transactional(async (tx) => {
+    const [made] = await rows(
+      tx,
+      `insert into collection_item (id, collection_id, ${thing.kind}_id, added_at) values (?, ?, ?, ?)
+       on conflict do nothing returning id`,
+      [newId(), collectionId, thing.id, now()],
+    );
+    if (made) await touch(tx, collectionId, thing, true, now());
+  });
+}
+
+/** Takes a thing out; one that is not in it is fine. */
+export async function uncollect({ em, viewer, now }: Task, collectionId: number, thing: Collected): Promise<void> {
+  await loadOwnCollection({ em, viewer }, collectionId);
+  await em.transactional(async (tx) => {
+    const gone = await tx.nativeDelete(CollectionItem, { collection: collectionId, [thing.kind]: thing.id });
+    if (gone > 0) await touch(tx, collectionId, thing, false, now());
+  });
+}
+
+async function touch(
+  tx: Work['em'],
+  collectionId: number,
+  { kind, id }: Collected,
+  isIn: boolean,
+  at: Date,
+): Promise<void> {
+  await tx.nativeUpdate(Collection, { id: collectionId }, { updatedAt: at });
+  record(tx, collectionItemChanged, { collectionId, kind, targetId: id, isIn, at: at.getTime() });
+  await tx.flush();
+}

@@ -1,0 +1,179 @@
+import { can } from '../../accounts/permissions.ts';
+import { type Parameter, rows, toBoolean, toDate, toNumber } from '../../kit/database/sql.ts';
+import { renderMarkdown, renderRemoteHtml } from '../../kit/web/markdown.ts';
+import type { Work } from '../../kit/work.ts';
+import { OWNER_COLUMNS, type OwnerRow, type OwnerView, ownerView } from '../views.ts';
+
+/** A review as `review.njk` draws it. */
+export interface ReviewView {
+  readonly id: string;
+  readonly url: string;
+  readonly account: OwnerView;
+  readonly isRecommended: boolean;
+  readonly html: string;
+  readonly postedAt: string;
+  readonly isEdited: boolean;
+  /** Only moderators see it. */
+  readonly isWithheld: boolean;
+  readonly deleteUrl: string;
+  /** Where it is given back; for those who moderate. */
+  readonly restoreUrl: string;
+}
+
+/** What the form holds before anything is typed into it. */
+export interface ReviewFormView {
+  readonly action: string;
+  readonly verdict: 'up' | 'down' | '';
+  readonly text: string;
+}
+
+export interface Reviews {
+  readonly upCount: number;
+  readonly downCount: number;
+  readonly items: readonly ReviewView[];
+  /** The viewer's own, which stands before all others. */
+  readonly own: ReviewView | null;
+  /** Null for those who may not write one. */
+  readonly form: ReviewFormView | null;
+  /** The older ones; '' when there are none. */
+  readonly moreUrl: string;
+}
+
+/** The version that is shown, whose page judged already whether this viewer sees it. */
+export interface Reviewed {
+  readonly versionId: number;
+  readonly ownerId: number;
+  /** It and its model are published. */
+  readonly isPublished: boolean;
+  /** Address of the page, with the version in its query. */
+  readonly url: string;
+  readonly upCount: number;
+  readonly downCount: number;
+}
+
+const PER_PAGE = 10;
+
+interface ReviewRow extends OwnerRow {
+  id: string;
+  text: string;
+  is_recommended: unknown;
+  is_local: unknown;
+  created_at: unknown;
+  edited_at: unknown;
+  withheld_at: unknown;
+}
+
+const COLUMNS = `r.id, r.text, r.is_recommended, r.is_local, r.created_at, r.edited_at, r.withheld_at, ${OWNER_COLUMNS}`;
+
+/** The reviews of a version, newest first, after the one with the id `after`. */
+export async function loadReviews(
+  { em, viewer }: Pick<Work, 'em' | 'viewer'>,
+  { versionId, ownerId, isPublished, url, upCount, downCount }: Reviewed,
+  after: string | undefined,
+): Promise<Reviews> {
+  const viewerId = viewer?.id ?? 0;
+  const seesAll = can(viewer, 'moderateContent');
+  const mayWrite = viewer !== null && viewer.id !== ownerId && isPublished;
+  const place: Parameter[] = after === undefined ? [] : [after];
+  const isAfter = after && 'and (r.created_at, r.id) < (select x.created_at, x.id from review x where x.id = ?)';
+  const [found, [mine], [block]] = await Promise.all([
+    upCount + downCount === 0 && !seesAll
+      ? []
+      : rows<ReviewRow>(
+          em,
+          `select ${COLUMNS} from review r join account a on a.id = r.author_id
+           where r.version_id = ? and r.author_id <> ? and r.deleted_at is null and a.state = 'active'
+             and (r.withheld_at is null or ?) ${isAfter ?? ''}
+             and not exists (select 1 from block b where b.account_id = ? and b.target_id = r.author_id)
+             and not exists (select 1 from block b where b.target_id = ? and b.account_id = r.author_id and b.kind = 'block')
+           order by r.created_at desc, r.id desc limit ${PER_PAGE + 1}`,
+          [versionId, viewerId, seesAll, ...place, viewerId, viewerId],
+        ),
+    viewer
+      ? rows<ReviewRow>(
+          em,
+          `select ${COLUMNS} from review r join account a on a.id = r.author_id
+           where r.version_id = ? and r.author_id = ? and r.deleted_at is null`,
+          [versionId, viewerId],
+        )
+      : [],
+    mayWrite
+      ? rows<{ n: unknown }>(
+          em,
+          `select count(*) as n from block b where b.kind = 'block' and ((b.account_id = ? and b.target_id = ?)
+             or (b.account_id = ? and b.target_id = ?))`,
+          [viewerId, ownerId, ownerId, viewerId],
+        )
+      : [],
+  ]);
+  const items = found.slice(0, PER_PAGE).map((row) => reviewView(row, viewer));
+  const own = mine ? reviewView(mine, viewer) : null;
+  const last = found.length > PER_PAGE ? items.at(-1) : undefined;
+  return {
+    ...{ upCount, downCount, items, own },
+    form: mayWrite && toNumber(block?.n) === 0 ? formOf(versionId, mine) : null,
+    moreUrl: last ? `${url}&reviews=${last.id}#reviews` : '',
+  };
+}
+
+function formOf(versionId: number, row: ReviewRow | undefined): ReviewFormView {
+  const action = `/versions/${versionId}/reviews`;
+  if (!row) return { action, verdict: '', text: '' };
+  return { action, verdict: toBoolean(row.is_recommended) ? 'up' : 'down', text: row.text };
+}
+
+function reviewView(row: ReviewRow, viewer: Work['viewer']): ReviewView {
+  const isWithheld = row.withheld_at != null;
+  const seesAll = can(viewer, 'moderateContent');
+  const url = `/reviews/${row.id}`;
+  return {
+    ...{ id: row.id, url, account: ownerView(row), isWithheld },
+    isRecommended: toBoolean(row.is_recommended),
+    html: row.text === '' ? '' : toBoolean(row.is_local) ? renderMarkdown(row.text) : renderRemoteHtml(row.text),
+    postedAt: toDate(row.created_at).toISOString(),
+    isEdited: row.edited_at != null,
+    deleteUrl: viewer?.id === row.owner_id || (seesAll && !isWithheld) ? `${url}/removal` : '',
+    restoreUrl: seesAll && isWithheld ? `${url}/removal/undo` : '',
+  };
+}
+
+interface PlacedRow extends ReviewRow {
+  model_id: number;
+  model_name: string;
+  version_id: number;
+  version_name: string;
+}
+
+export interface PlacedReview {
+  readonly review: ReviewView;
+  readonly isOwn: boolean;
+  readonly form: ReviewFormView;
+  readonly modelName: string;
+  readonly versionName: string;
+  readonly versionUrl: string;
+}
+
+/** One review with what it is of, for whoever may see it: the caller has judged. */
+export async function loadPlacedReview(
+  { em, viewer }: Pick<Work, 'em' | 'viewer'>,
+  reviewId: string,
+): Promise<PlacedReview | null> {
+  const [row] = await rows<PlacedRow>(
+    em,
+    `select ${COLUMNS}, r.model_id, m.name as model_name, r.version_id, v.name as version_name
+     from review r join account a on a.id = r.author_id join model_version v on v.id = r.version_id
+       join model m on m.id = r.model_id where r.id = ? and r.deleted_at is null`,
+    [reviewId],
+  );
+  return row
+    ? {
+        review: reviewView(row, viewer),
+        isOwn: viewer?.id === row.owner_id,
+        form: formOf(row.version_id, row),
+        ...{ modelName: row.model_name, versionName: row.version_name },
+        versionUrl: versionPath(row.model_id, row.version_id),
+      }
+    : null;
+}
+
+export const versionPath = (modelId: number, versionId: number): string => `/models/${modelId}?version=${versionId}`;

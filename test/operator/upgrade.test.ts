@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { migrate } from '../../src/kit/database/migrate.ts';
+import { migrations as forPostgresql } from '../../src/kit/database/migrations/postgresql/list.ts';
+import { migrations as forSqlite } from '../../src/kit/database/migrations/sqlite/list.ts';
+import { openDatabase } from '../../src/kit/database/open.ts';
+import { rows } from '../../src/kit/database/sql.ts';
+import { makeLog } from '../../src/kit/log.ts';
+import { ENTITIES } from '../../src/node.ts';
+import { freshDatabase } from '../kit/queue-setup.ts';
+
+const AT = '2026-01-02 03:04:05';
+
+/** A row with a value for whatever the table asks for. */
+const insert = (table: string, facts: Readonly<Record<string, string | number | boolean>>): string =>
+  `insert into ${table} (${Object.keys(facts).join(', ')}) values (${Object.values(facts)
+    .map((fact) => (typeof fact === 'string' ? `'${fact}'` : String(fact)))
+    .join(', ')})`;
+
+const image = (id: number, postId: number, facts: Readonly<Record<string, string | number | boolean>> = {}) =>
+  insert('image', {
+    ...{ id, post_id: postId, owner_id: 1, media_type: 'image/png', width: 8, height: 8, level: 1, created_at: AT },
+    ...facts,
+  });
+
+for (const dialect of ['sqlite', 'postgresql'] as const) {
+  const skip = dialect === 'postgresql' && !process.env.TEST_DATABASE_URL && 'TEST_DATABASE_URL names no PostgreSQL';
+  test(`a node from before audiences keeps everything and shows it to the same people, on ${dialect}`, {
+    skip,
+  }, async (t) => {
+    const endings: (() => Promise<unknown>)[] = [];
+    t.after(async () => {
+      for (const end of endings.reverse()) await end();
+    });
+    const { url, folder } = await freshDatabase(endings, dialect === 'postgresql');
+    const orm = await openDatabase({ url, dataDir: folder, entities: ENTITIES, log: makeLog('silent') });
+    endings.push(() => orm.close(true));
+    const all = dialect === 'sqlite' ? forSqlite : forPostgresql;
+    await migrate(orm, all.slice(0, 2));
+    const em = orm.em.fork();
+
+    const post = (id: number, visibility: string, state = 'published') =>
+      insert('post', {
+        ...{ id, owner_id: 1, state, visibility, published_at: AT, created_at: AT, updated_at: AT, image_count: 1 },
+        ...(visibility === 'public' && state === 'published' ? { listed_at: AT } : {}),
+      });
+    for (const sql of [
+      insert('account', { id: 1, name: 'ada', created_at: AT, links: '[]' }),
+      insert('model', {
+        id: 1,
+        owner_id: 1,
+        name: 'Ink',
+        type: 'LORA',
+        allow_commercial_use: '[]',
+        created_at: AT,
+        updated_at: AT,
+        listed_at: AT,
+      }),
+      insert('model', {
+        id: 2,
+        owner_id: 1,
+        name: 'Draft',
+        type: 'LORA',
+        allow_commercial_use: '[]',
+        created_at: AT,
+        updated_at: AT,
+      }),
+      ...[post(1, 'public'), post(2, 'followers'), post(3, 'public', 'draft'), post(4, 'unlisted')],
+      ...[image(1, 1, { listed_at: AT }), image(2, 2), image(3, 3), image(4, 4), image(5, 1, { level: 32 })],
+      insert('policy_state', { target_kind: 'post', target_id: 4, restrictions: 1, changed_at: AT }),
+      insert('peer_host', { host: 'peer.example', failure_count: 2 }),
+    ]) {
+      await rows(em, sql);
+    }
+
+    assert.deepEqual(
+      await migrate(orm),
+      all.slice(2).map(({ name }) => name),
+    );
+
+    const shown = async (table: string) =>
+      (await rows<{ id: number }>(orm.em.fork(), `select id from ${table} where shown_at is not null order by id`)).map(
+        ({ id }) => id,
+      );
+    assert.deepEqual(await shown('model'), [1]);
+    assert.deepEqual(await shown('image'), [1, 2], 'no draft, nothing withheld, nothing blocked');
+    assert.deepEqual(await shown('post'), [1, 2]);
+    const [counted] = await rows<{ n: number }>(orm.em.fork(), 'select count(*) as n from image');
+    assert.equal(Number(counted?.n), 5);
+    const [peer] = await rows<{ failure_count: number; turns: unknown }>(orm.em.fork(), 'select * from peer_host');
+    assert.equal(peer?.failure_count, 2);
+    assert.deepEqual(typeof peer?.turns === 'string' ? JSON.parse(peer.turns) : peer?.turns, []);
+  });
+}
