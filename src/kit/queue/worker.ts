@@ -44,7 +44,7 @@ export class Worker implements Turns {
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
     const run = await this.#begin(lane);
-    await Promise.race([run?.ended, run?.aside].filter((one) => one !== undefined));
+    if (run) await Promise.race([run.ended, run.aside]);
   }
 
   /** Somebody changed a job: if it runs here, it may have been cancelled. */
