@@ -47,7 +47,6 @@ import { READING_LINKS } from './federation/pages/reading-routes.ts';
 import { REPORT_LINKS } from './federation/pages/report-routes.ts';
 import { PEER_LINKS } from './federation/peers/routes.ts';
 import { findSilence } from './federation/peers/silence.ts';
-import { schedulePeerSweep } from './federation/peers/sweep.ts';
 import { federationRoutes } from './federation/routes.ts';
 import { Collection, CollectionItem } from './gallery/collections/model.ts';
 import type { FindSilence, GalleryDeps } from './gallery/deps.ts';
@@ -296,7 +295,6 @@ export async function openNode(
         await scheduleCollection(openWork(null));
         await scheduleGallerySweep(openWork(null));
         await federation.schedule(openWork(null));
-        await schedulePeerSweep(openWork(null), federation);
       }
       if (processes.includes('gpu')) await engines.serve();
       await queue.start({ jobs: jobsOf(parts), wiring: wiringOf(parts), lanes: lanesOf(processes) });

@@ -9,8 +9,7 @@ import { givenMember } from '../factories/accounts.ts';
 import { givenModel, givenPost, NOW } from '../factories/content.ts';
 import { peerNode } from './nodes.ts';
 import { nextId, post, send, stranger } from './strangers.ts';
-
-const PUBLIC = 'https://www.w3.org/ns/activitystreams#Public';
+import { note } from './world.ts';
 
 /** Node N with alice; the honest V with vic, the hostile E with mallory (spec/federation.md, section 4). */
 async function world(t: TestContext, env: Record<string, string> = {}) {
@@ -36,17 +35,6 @@ async function alicefollowsVic({ n, vic, aliceUri, em }: World) {
   await work.flush();
   return { target, follower, uri };
 }
-
-const note = (ownerId: string, path: string, more: object = {}) => ({
-  id: `${new URL(ownerId).origin}${path}`,
-  type: 'Note',
-  attributedTo: ownerId,
-  to: [PUBLIC],
-  published: NOW.toISOString(),
-  content: '<p>Look</p>',
-  attachment: [{ type: 'Image', mediaType: 'image/png', url: `${new URL(ownerId).origin}/p.png`, name: 'A picture' }],
-  ...more,
-});
 
 test('S01 S02 S06 S13 S16 what is unsigned, changed, for another path or by another host is 401, and opens no connection', async (t) => {
   const { n, v, e, vic, mallory, aliceUri, em } = await world(t);

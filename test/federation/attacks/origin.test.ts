@@ -7,10 +7,11 @@ import { Comment, Post, Reaction } from '../../../src/gallery/model.ts';
 import { newId } from '../../../src/kit/ids.ts';
 import { Browser } from '../../accounts/browser.ts';
 import { givenMember } from '../../factories/accounts.ts';
-import { givenModel, givenPost } from '../../factories/content.ts';
+import { givenModel } from '../../factories/content.ts';
 import { deliver, get, nextId, nextNumber, type Reply } from './client.ts';
 import type { Actor, Site } from './hosts.ts';
 import { attackTable, type Case } from './table.ts';
+import { ownPost } from './told.ts';
 import type { World } from './world.ts';
 
 // Spec section 4.B: whose word counts for what.
@@ -49,16 +50,7 @@ const captionOf = async (w: World, uri: string): Promise<string> =>
   (await w.em().findOneOrFail(Post, { uri })).caption ?? '';
 
 async function givenPostOf(w: World, owner: Account, visibility: 'public' | 'followers' = 'public'): Promise<string> {
-  const em = w.em();
-  const listedAt = visibility === 'public' ? w.now() : null;
-  const post = givenPost(em, {
-    owner: em.getReference(Account, owner.id),
-    visibility,
-    listedAt,
-    caption: 'For friends',
-  });
-  await em.flush();
-  return `${w.origin}/posts/${post.id}`;
+  return `${w.origin}/posts/${await ownPost(w, owner, visibility)}`;
 }
 
 async function givenModelOf(w: World, owner: Account): Promise<{ id: number; uri: string }> {
