@@ -48,7 +48,7 @@ import { REPORT_LINKS } from './federation/pages/report-routes.ts';
 import { PEER_LINKS } from './federation/peers/routes.ts';
 import { findSilence } from './federation/peers/silence.ts';
 import { federationRoutes } from './federation/routes.ts';
-import { Collection, CollectionItem } from './gallery/collections/model.ts';
+import { Collection, CollectionItem, CollectionRefusal } from './gallery/collections/model.ts';
 import type { FindSilence, GalleryDeps } from './gallery/deps.ts';
 import {
   Comment,
@@ -103,7 +103,7 @@ export const ENTITIES = [
   ...[Model, ModelVersion, ModelFile, Tag, ModelTag, BaseModel, Lineage, DownloadMark, Upload],
   ...[Post, Image, ImageMark, ImageRaw, ImageSize, ResourceUse, PostTag, Comment, Reaction],
   ...[Review, Mention, Pin, Share],
-  ...[Collection, CollectionItem, TopicFollow],
+  ...[Collection, CollectionItem, CollectionRefusal, TopicFollow],
   ...[Generation, GenerationImage, FolderModel],
   ...FEDERATION_ENTITIES,
 ];

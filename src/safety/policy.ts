@@ -11,7 +11,7 @@ export const RESTRICTION = {
 } as const;
 export type Act = 'view' | 'download' | 'generate' | 'train' | 'federate';
 
-const POLICY_TARGETS = ['model', 'version', 'image', 'post', 'account'] as const;
+const POLICY_TARGETS = ['model', 'version', 'image', 'post', 'account', 'collection'] as const;
 
 /**
  * The policy epoch of one thing (DESIGN.md section 3). `moderation/` alone writes it, every path asks `decide()`;

@@ -1,0 +1,37 @@
+import type { Migration } from '../../migration.ts';
+import { KEEP_ORDER_OF_COLLECTIONS } from '../collection-order.ts';
+
+export const migration: Migration = {
+  name: '0005-collections',
+  statements: [
+    `alter table \`collection\` add column \`cover_item_id\` text null;`,
+    `create table \`collection_item__new\` (\`id\` text not null, \`collection_id\` integer not null, \`model_id\` integer null, \`post_id\` integer null, \`image_id\` integer null, \`position\` integer not null default 0, \`added_at\` datetime not null, constraint \`collection_item_collection_id_foreign\` foreign key(\`collection_id\`) references \`collection\`(\`id\`) on delete cascade on update cascade, constraint \`collection_item_model_id_foreign\` foreign key(\`model_id\`) references \`model\`(\`id\`) on delete cascade on update cascade, constraint \`collection_item_post_id_foreign\` foreign key(\`post_id\`) references \`post\`(\`id\`) on delete cascade on update cascade, constraint \`collection_item_image_id_foreign\` foreign key(\`image_id\`) references \`image\`(\`id\`) on delete cascade on update cascade, primary key (\`id\`));`,
+    `insert into \`collection_item__new\` (\`id\`, \`collection_id\`, \`model_id\`, \`post_id\`, \`added_at\`) select \`id\`, \`collection_id\`, \`model_id\`, \`post_id\`, \`added_at\` from \`collection_item\`;`,
+    `drop table \`collection_item\`;`,
+    `alter table \`collection_item__new\` rename to \`collection_item\`;`,
+    `CREATE INDEX \`collection_item_collection_id_added_at_index\` on \`collection_item\` (\`collection_id\`, \`added_at\`);`,
+    `CREATE UNIQUE INDEX \`collection_item_collection_id_image_id_unique\` on \`collection_item\` (\`collection_id\`, \`image_id\`);`,
+    `CREATE INDEX \`collection_item_collection_id_index\` on \`collection_item\` (\`collection_id\`);`,
+    `CREATE UNIQUE INDEX \`collection_item_collection_id_model_id_unique\` on \`collection_item\` (\`collection_id\`, \`model_id\`);`,
+    `CREATE INDEX \`collection_item_collection_id_position_id_index\` on \`collection_item\` (\`collection_id\`, \`position\`, \`id\`);`,
+    `CREATE UNIQUE INDEX \`collection_item_collection_id_post_id_unique\` on \`collection_item\` (\`collection_id\`, \`post_id\`);`,
+    `CREATE INDEX \`collection_item_image_id_index\` on \`collection_item\` (\`image_id\`);`,
+    `CREATE INDEX \`collection_item_model_id_index\` on \`collection_item\` (\`model_id\`);`,
+    `CREATE INDEX \`collection_item_post_id_index\` on \`collection_item\` (\`post_id\`);`,
+    `CREATE TABLE \`collection_refusal\` (\`id\` text not null, \`collection_id\` integer not null, \`account_id\` integer not null, \`model_id\` integer null, \`post_id\` integer null, \`image_id\` integer null, \`uri\` text null, \`created_at\` datetime not null, constraint \`collection_refusal_collection_id_foreign\` foreign key(\`collection_id\`) references \`collection\`(\`id\`) on delete cascade on update cascade, constraint \`collection_refusal_account_id_foreign\` foreign key(\`account_id\`) references \`account\`(\`id\`) on delete cascade on update cascade, constraint \`collection_refusal_model_id_foreign\` foreign key(\`model_id\`) references \`model\`(\`id\`) on delete cascade on update cascade, constraint \`collection_refusal_post_id_foreign\` foreign key(\`post_id\`) references \`post\`(\`id\`) on delete cascade on update cascade, constraint \`collection_refusal_image_id_foreign\` foreign key(\`image_id\`) references \`image\`(\`id\`) on delete cascade on update cascade, primary key (\`id\`));`,
+    `CREATE INDEX \`collection_refusal_account_id_index\` on \`collection_refusal\` (\`account_id\`);`,
+    `CREATE UNIQUE INDEX \`collection_refusal_collection_id_image_id_unique\` on \`collection_refusal\` (\`collection_id\`, \`image_id\`);`,
+    `CREATE INDEX \`collection_refusal_collection_id_index\` on \`collection_refusal\` (\`collection_id\`);`,
+    `CREATE UNIQUE INDEX \`collection_refusal_collection_id_model_id_unique\` on \`collection_refusal\` (\`collection_id\`, \`model_id\`);`,
+    `CREATE UNIQUE INDEX \`collection_refusal_collection_id_post_id_unique\` on \`collection_refusal\` (\`collection_id\`, \`post_id\`);`,
+    `CREATE INDEX \`collection_refusal_image_id_index\` on \`collection_refusal\` (\`image_id\`);`,
+    `CREATE INDEX \`collection_refusal_model_id_index\` on \`collection_refusal\` (\`model_id\`);`,
+    `CREATE INDEX \`collection_refusal_post_id_index\` on \`collection_refusal\` (\`post_id\`);`,
+    `CREATE UNIQUE INDEX \`collection_refusal_uri_unique\` on \`collection_refusal\` (\`uri\`);`,
+    `create table \`policy_state__new\` (\`target_kind\` text check (\`target_kind\` in ('model', 'version', 'image', 'post', 'account', 'collection')) not null, \`target_id\` integer not null, \`epoch\` integer not null default 0, \`restrictions\` integer not null default 0, \`changed_at\` datetime not null, primary key (\`target_kind\`, \`target_id\`));`,
+    `insert into \`policy_state__new\` (\`target_kind\`, \`target_id\`, \`epoch\`, \`restrictions\`, \`changed_at\`) select \`target_kind\`, \`target_id\`, \`epoch\`, \`restrictions\`, \`changed_at\` from \`policy_state\`;`,
+    `drop table \`policy_state\`;`,
+    `alter table \`policy_state__new\` rename to \`policy_state\`;`,
+    KEEP_ORDER_OF_COLLECTIONS,
+  ],
+};
