@@ -1,18 +1,28 @@
 import { z } from 'zod';
-import { Account } from '../accounts/model.ts';
 import { accountCard } from '../accounts/profile/header.ts';
-import { Collection } from '../gallery/collections/model.ts';
+import { assertSeesCollection } from '../gallery/collections/access.ts';
+import { type Collection, CollectionRefusal } from '../gallery/collections/model.ts';
+import { readPlace, writePlace } from '../gallery/collections/order.ts';
+import {
+  coverPicture,
+  ITEM_IS_LISTED,
+  ITEM_JOINS,
+  ITEM_KIND,
+  ITEM_LEVEL,
+  ITEM_OWNER,
+  ITEM_THING,
+} from '../gallery/collections/thing.ts';
 import { loadTopicFollow, type TopicFollowView } from '../gallery/topics/follow.ts';
 import { type Eyes, eyesOf } from '../gallery/views.ts';
 import { type Parameter, rows, toNumber } from '../kit/database/sql.ts';
-import { AppError } from '../kit/errors.ts';
 import type { PageHead } from '../kit/web/views.ts';
 import type { Work } from '../kit/work.ts';
-import { type Page, readCursor, writeCursor } from './cards.ts';
-import { FEED_OF_PAGE, type FeedItem, type FeedRow, feedItems } from './feed.ts';
+import { isSensitive } from '../safety/ratings.ts';
+import type { Page } from './cards.ts';
+import { COLLECTED_OF_PAGE, type FeedItem, type FeedRow, feedItems } from './feed.ts';
 import { addressOf } from './pages.ts';
 
-export const CollectionQuery = z.object({ cursor: z.string().max(40).optional().catch(undefined) });
+export const CollectionQuery = z.object({ cursor: z.string().max(60).optional().catch(undefined) });
 
 export interface CollectionPage {
   readonly id: number;
@@ -26,6 +36,10 @@ export interface CollectionPage {
   readonly mine: boolean;
   /** Of what this viewer sees. */
   readonly itemCount: number;
+  /** What others had left out, for its owner. */
+  readonly refusedCount: number;
+  /** Something in it is the viewer's, or was until they asked. */
+  readonly hasSay: boolean;
   /** Null where it cannot be followed. */
   readonly follow: TopicFollowView | null;
   readonly items: readonly FeedItem[];
@@ -33,76 +47,91 @@ export interface CollectionPage {
   readonly page: PageHead;
 }
 
-/** Throws `not_found` for what is private and somebody else's, `gone` for what was public and is deleted. */
+/** Throws `not_found` for what is private and somebody else's, `gone` for what is deleted, `withheld` by moderators. */
 export async function loadCollectionPage(
   { em, viewer }: Pick<Work, 'em' | 'viewer'>,
   id: number,
   { cursor }: z.output<typeof CollectionQuery>,
 ): Promise<CollectionPage> {
-  const found = await em.findOne(Collection, id);
-  const owner = found && (await em.findOne(Account, { id: found.owner.id, state: 'active' }));
-  const mine = owner?.id === viewer?.id;
-  if (!found || !owner || (found.visibility === 'private' && !mine)) throw nothing();
-  if (found.deletedAt != null) throw new AppError('gone', 'This collection was deleted.');
+  const { collection, owner } = await assertSeesCollection(em, viewer, id);
+  const { name, description, visibility } = collection;
+  const mine = owner.id === viewer?.id;
   const eyes = await eyesOf(em, viewer);
   const { items, nextCursor } = await listCollected(em, eyes, id, cursor);
+  const cover = await coverOf(em, eyes, id);
   const url = `/collections/${id}`;
+  const isRemote = collection.uri != null;
   return {
-    ...{ id, name: found.name, description: found.description, visibility: found.visibility, mine, items },
-    originalUrl: found.uri ?? null,
+    ...{ id, name, description, visibility, mine, items },
+    originalUrl: collection.uri ?? null,
     owner: accountCard(owner),
     itemCount: await countCollected(em, eyes, id),
     follow: await loadTopicFollow(em, viewer, 'collection', id),
+    refusedCount: mine ? await em.count(CollectionRefusal, { collection: id }) : 0,
+    hasSay: viewer !== null && !mine && (await hasSay(em, viewer.id, id)),
     moreUrl: nextCursor === null ? '' : addressOf(url, { cursor: nextCursor }),
     page: {
-      title: found.name,
+      title: name,
       canonical: url,
-      ...(found.description === '' || found.uri != null ? {} : { description: found.description.slice(0, 200) }),
-      ...(found.visibility === 'public' && found.uri == null ? {} : { noindex: true }),
+      ...(description === '' || isRemote ? {} : { description: description.slice(0, 200) }),
+      ...(visibility === 'public' && !isRemote ? {} : { noindex: true }),
+      ...(cover && !isSensitive(cover.level)
+        ? { ogImage: `/media/1280/${cover.id}.webp` }
+        : {}),
     },
   };
 }
 
-const nothing = () => new AppError('not_found', 'There is no such collection.');
-
 const PAGE_LENGTH = 32;
-/** What stopped being public since it was put in is shown to nobody, as if it were not in it. */
-const PUBLIC_ITEMS = `collection_item c left join model cm on cm.id = c.model_id left join post cp on cp.id = c.post_id
-  where c.collection_id = ? and coalesce(cm.listed_at, cp.listed_at) is not null`;
+const SEEN_ITEMS = `collection_item c ${ITEM_JOINS}
+  where c.collection_id = ? and ${ITEM_IS_LISTED} and (${ITEM_LEVEL} & ?) <> 0`;
 
 async function countCollected(em: Work['em'], eyes: Eyes, id: number): Promise<number> {
-  const sql = `select count(*) as n from ${PUBLIC_ITEMS} and (coalesce(cm.level, cp.level) & ?) <> 0`;
-  const [found] = await rows<{ n: unknown }>(em, sql, [id, eyes.levels]);
+  const [found] = await rows<{ n: unknown }>(em, `select count(*) as n from ${SEEN_ITEMS}`, [id, eyes.levels]);
   return toNumber(found?.n);
 }
 
-/** The newest first, as they were put in. */
+/** In its owner's order. */
 async function listCollected(
   em: Work['em'],
   eyes: Eyes,
   id: number,
   cursor: string | undefined,
 ): Promise<Page<FeedItem>> {
-  const place = readCursor(cursor);
+  const place = readPlace(cursor);
   const values: Parameter[] = [id, eyes.levels];
-  if (place) values.push(new Date(place.value), place.id);
-  // a model and a post may share an id: the order is that of `id * 2`, and one more for posts
-  const order = 'coalesce(c.model_id * 2, c.post_id * 2 + 1)';
-  const found = await rows<FeedRow>(
+  if (place) values.push(place.position, place.id);
+  const found = await rows<FeedRow & { position: unknown; item_id: string }>(
     em,
-    `with page as (select case when c.model_id is null then 'post' else 'model' end as kind,
-         coalesce(c.model_id, c.post_id) as id, c.added_at as listed_at
-       from ${PUBLIC_ITEMS} and (coalesce(cm.level, cp.level) & ?) <> 0
-         ${place ? `and (c.added_at, ${order}) < (?, ?)` : ''}
-       order by c.added_at desc, ${order} desc limit ${PAGE_LENGTH + 1})
-     ${FEED_OF_PAGE} order by page.listed_at desc, case when page.kind = 'model' then page.id * 2 else page.id * 2 + 1 end desc`,
+    `with page as (select ${ITEM_KIND} as kind, ${ITEM_THING} as id, c.added_at as listed_at, c.position, c.id as item_id
+       from ${SEEN_ITEMS} ${place ? 'and (c.position, c.id) > (?, ?)' : ''}
+       order by c.position, c.id limit ${PAGE_LENGTH + 1})
+     ${COLLECTED_OF_PAGE} order by page.position, page.item_id`,
     [...values, eyes.levels, eyes.levels, eyes.levels],
   );
   const shown = found.slice(0, PAGE_LENGTH);
   const last = found.length > PAGE_LENGTH ? shown.at(-1) : undefined;
-  const placeOf = ({ kind, id: itemId }: FeedRow) => itemId * 2 + (kind === 'post' ? 1 : 0);
-  return {
-    items: feedItems(shown, eyes),
-    nextCursor: last ? writeCursor('newest', last.listed_at, placeOf(last)) : null,
-  };
+  return { items: feedItems(shown, eyes), nextCursor: last ? writePlace(last.position, last.item_id) : null };
+}
+
+async function coverOf(em: Work['em'], eyes: Eyes, id: number): Promise<{ id: number; level: number } | null> {
+  const cover = coverPicture(eyes.levels);
+  const [found] = await rows<{ id: number; level: number }>(
+    em,
+    `select i.id, i.level from (select ${cover.sql} as cover_id from collection k where k.id = ?) h
+     join image i on i.id = h.cover_id`,
+    [...cover.values, id],
+  );
+  return found ?? null;
+}
+
+/** May the viewer have something of theirs left out, or did they? */
+async function hasSay(em: Work['em'], viewerId: number, id: number): Promise<boolean> {
+  const found = await rows(
+    em,
+    `select 1 as one from collection_item c ${ITEM_JOINS} where c.collection_id = ? and ${ITEM_IS_LISTED} and ${ITEM_OWNER} = ?
+     union all select 1 from collection_refusal r where r.collection_id = ? and r.account_id = ? limit 1`,
+    [id, viewerId, id, viewerId],
+  );
+  return found.length > 0;
 }

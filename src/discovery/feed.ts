@@ -45,7 +45,8 @@ export interface FeedItem {
 }
 
 export interface FeedRow extends OwnerRow, PictureRow {
-  kind: 'model' | 'post';
+  /** Single pictures stand in collections alone. */
+  kind: 'model' | 'post' | 'image';
   id: number;
   /** Or `shown_at`, in a feed of what is not for all. */
   listed_at: unknown;
@@ -185,7 +186,17 @@ const feedOfPage = (columns = '', joins = ''): string => `select page.kind, page
     join account a on a.id = coalesce(m.owner_id, p.owner_id)
     ${joins}
     ${FEED_PICTURE_JOIN}`;
-export const FEED_OF_PAGE = feedOfPage();
+const FEED_OF_PAGE = feedOfPage();
+
+/** The same for rows that may be single pictures, without the order of a feed. Takes the mask three times. */
+export const COLLECTED_OF_PAGE = feedOfPage(', page.position, page.item_id')
+  .replace(
+    "left join post p on page.kind = 'post' and p.id = page.id",
+    `left join image ci on page.kind = 'image' and ci.id = page.id
+    left join post p on p.id = case page.kind when 'post' then page.id when 'image' then ci.post_id end`,
+  )
+  .replace('i.id = coalesce(', 'i.id = coalesce(ci.id, ')
+  .replace('coalesce(m.thumbs_up_count,', 'coalesce(m.thumbs_up_count, ci.like_count,');
 
 /** A post without a picture for these eyes is left out. */
 export const feedItems = (found: readonly FeedRow[], eyes: Eyes): FeedItem[] =>
@@ -193,10 +204,11 @@ export const feedItems = (found: readonly FeedRow[], eyes: Eyes): FeedItem[] =>
 
 function feedItem(row: FeedRow, eyes: Eyes): FeedItem {
   const isModel = row.kind === 'model';
+  const isImage = row.kind === 'image';
   const owner = ownerView(row);
   const src = `/media/320/${row.image_id}.webp`;
   const large = row.width > 640 ? `, /media/1280/${row.image_id}.webp 1280w` : '';
-  const url = isModel ? modelUrl(row.id, row.name) : `/posts/${row.id}`;
+  const url = isModel ? modelUrl(row.id, row.name) : `/${row.kind}s/${row.id}`;
   const figure = isModel ? row.download_count : row.thumbs_up_count;
   return {
     isModel,
@@ -208,7 +220,7 @@ function feedItem(row: FeedRow, eyes: Eyes): FeedItem {
     ratio: ratioStep(row.width, row.height),
     src,
     srcset: `${src} 320w, /media/640/${row.image_id}.webp 640w${large}`,
-    imageCount: row.image_count,
+    imageCount: isImage ? 1 : row.image_count,
     ownerUrl: owner.url,
     ownerName: owner.displayName || owner.name,
     host: owner.host,

@@ -1,3 +1,4 @@
+import { IS_NOT_WITHHELD } from '../gallery/collections/access.ts';
 import type { Eyes } from '../gallery/views.ts';
 import type { Parameter } from '../kit/database/sql.ts';
 
@@ -48,11 +49,13 @@ export function toldHead(
     from share s join account a on a.id = s.account_id and a.state = 'active'
     where s.account_id in (${FOLLOWED}) and s.${kind}_id is not null
       and not exists (select 1 from block b where b.account_id = ? and b.target_id = s.account_id)`;
-  const collected = `select c.${kind}_id, c.added_at, c.id, cast(null as integer), c.collection_id
-    from collection_item c join topic_follow t on t.collection_id = c.collection_id and t.follower_id = ?
+  // a single picture comes as its post, as a picture that is passed on does
+  const thing = kind === 'post' ? 'coalesce(c.post_id, ci.post_id)' : 'c.model_id';
+  const collected = `select ${thing}, c.added_at, c.id, cast(null as integer), c.collection_id
+    from collection_item c left join image ci on ci.id = c.image_id and ci.listed_at is not null join topic_follow t on t.collection_id = c.collection_id and t.follower_id = ?
       join collection k on k.id = c.collection_id and k.visibility = 'public'
       join account a on a.id = k.owner_id and a.state = 'active'
-    where c.${kind}_id is not null
+    where ${thing} is not null and ${IS_NOT_WITHHELD}
       and not exists (select 1 from block b where b.account_id = ? and b.target_id = k.owner_id)`;
   const where = ['x.listed_at is not null', '(x.level & ?) <> 0', `not ${anyway.sql}`, UNBLOCKED];
   const values: Parameter[] = [eyes.levels, ...anyway.values, viewerId, viewerId];

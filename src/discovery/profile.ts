@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { loadProfileHeader, type ProfileHeader } from '../accounts/profile/header.ts';
-import { type CollectionRow, listCollectionsOf } from '../gallery/collections/queries.ts';
+import { type CollectionRow, hasCollections, listCollectionsOf } from '../gallery/collections/queries.ts';
 import { listPins } from '../gallery/pins.ts';
 import { type Eyes, eyesOf } from '../gallery/views.ts';
 import { inList, rows } from '../kit/database/sql.ts';
@@ -41,9 +41,12 @@ export async function loadProfilePage(
   const profile = await loadProfileHeader(work, name, host);
   const eyes = await eyesOf(work.em, work.viewer);
   const filter = { ownerId: profile.id, shownTo: work.viewer };
-  const collections = await listCollectionsOf(work, profile.id, eyes.levels);
+  const hasSome = await hasCollections(work, profile.id);
   if (show === 'collections') {
-    return { ...head(profile, federates, show, collections), collections };
+    return {
+      ...head(profile, federates, show, hasSome),
+      collections: await listCollectionsOf(work, profile.id, eyes),
+    };
   }
   let images = show === 'models' ? null : await listTiles(em, eyes, filter, { cursor });
   const models =
@@ -54,7 +57,7 @@ export async function loadProfilePage(
   const current = models && !images ? 'models' : (show ?? 'images');
   const nextCursor = (images ?? models)?.nextCursor;
   return {
-    ...head(profile, federates, current, collections),
+    ...head(profile, federates, current, hasSome),
     pinned: show || cursor ? { models: [], posts: [] } : await loadPinned(em, eyes, profile.id),
     models: images ? null : (models?.items ?? null),
     images: images?.items ?? null,
@@ -67,9 +70,9 @@ function head(
   profile: ProfileHeader,
   federates: boolean,
   current: 'images' | 'models' | 'collections',
-  collections: readonly CollectionRow[],
+  hasSome: boolean,
 ): ProfilePage {
-  const kinds = ['images', 'models', ...(collections.length > 0 ? (['collections'] as const) : [])] as const;
+  const kinds = ['images', 'models', ...(hasSome ? (['collections'] as const) : [])] as const;
   return {
     profile,
     remoteFollowUrl: federates && profile.host === '' ? `/accounts/${profile.id}/remote-follow` : '',

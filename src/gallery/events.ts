@@ -65,7 +65,7 @@ export const collectionItemChanged = defineEvent(
   'collection.item-changed',
   z.object({
     collectionId: z.int(),
-    kind: z.enum(['model', 'post']),
+    kind: z.enum(['model', 'post', 'image']),
     targetId: z.int(),
     isIn: z.boolean(),
     /** Milliseconds. */
@@ -74,3 +74,17 @@ export const collectionItemChanged = defineEvent(
 );
 /** Its words or its audience changed, or it is gone: the row says which. */
 export const collectionChanged = defineEvent('collection.changed', z.object({ collectionId: z.int() }));
+/** What is in it stands in another order, or another thing is its cover. */
+export const collectionArranged = defineEvent('collection.arranged', z.object({ collectionId: z.int() }));
+/** Whose thing it is wants it left out of a collection, or no longer. */
+export const collectionRefused = defineEvent(
+  'collection.refused',
+  z.object({
+    refusalId: z.string(),
+    collectionId: z.int(),
+    accountId: z.int(),
+    kind: z.enum(['model', 'post', 'image']),
+    targetId: z.int(),
+    isRefused: z.boolean(),
+  }),
+);

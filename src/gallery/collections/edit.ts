@@ -4,17 +4,15 @@ import { AppError } from '../../kit/errors.ts';
 import { record } from '../../kit/events/events.ts';
 import { newId } from '../../kit/ids.ts';
 import type { Viewer, Work } from '../../kit/work.ts';
-import { collectionChanged, collectionItemChanged } from '../events.ts';
+import { collectionChanged } from '../events.ts';
 import { assertNoBlock, loadSubject } from '../talk/target.ts';
+import { assertSeesCollection } from './access.ts';
+import { BEFORE_ALL_ELSE, takeOut, touch } from './items.ts';
 import { COLLECTION_VISIBILITIES, Collection, CollectionItem } from './model.ts';
+import { isRefused } from './refuse.ts';
+import type { Collected } from './thing.ts';
 
 type Task = Pick<Work, 'em' | 'viewer' | 'now'>;
-
-/** What can be put into a collection. */
-export interface Collected {
-  readonly kind: 'model' | 'post';
-  readonly id: number;
-}
 
 export const CollectionForm = z.object({
   name: z.string().trim().min(1, 'Give it a name.').max(120, 'At most 120 characters.'),
@@ -32,8 +30,14 @@ function member(viewer: Viewer | null): Viewer {
   return viewer;
 }
 
-/** Throws `not_found` for somebody else's, for everybody alike. */
+/** Throws `not_found` for somebody else's, for everybody alike, and `withheld` for what moderators keep back. */
 export async function loadOwnCollection({ em, viewer }: Pick<Work, 'em' | 'viewer'>, id: number): Promise<Collection> {
+  const found = await findOwn({ em, viewer }, id);
+  await assertSeesCollection(em, viewer, id);
+  return found;
+}
+
+async function findOwn({ em, viewer }: Pick<Work, 'em' | 'viewer'>, id: number): Promise<Collection> {
   const found = await em.findOne(Collection, { id, owner: member(viewer).id, deletedAt: null });
   if (!found) throw nothing();
   return found;
@@ -65,9 +69,9 @@ export async function editCollection(
   return collection;
 }
 
-/** Takes it away at once: what was in it stays where it is. */
+/** Takes it away at once, also what moderators keep back: what was in it stays where it is. */
 export async function deleteCollection({ em, viewer, now }: Task, id: number): Promise<void> {
-  const collection = await loadOwnCollection({ em, viewer }, id);
+  const collection = await findOwn({ em, viewer }, id);
   await endCollection({ em, now }, collection);
 }
 
@@ -81,47 +85,39 @@ export async function endCollection({ em, now }: Pick<Work, 'em' | 'now'>, colle
 }
 
 /**
- * Puts a thing in that everybody may see; again is the same. Throws `not_found`, `forbidden` across a block, `invalid`
- * for what is not public, `conflict` when the collection is full.
+ * Puts a thing in before all else; again is the same. Throws `not_found`, `forbidden` across a block and where its owner
+ * wants it left out, `invalid` for what is not before everybody, `conflict` when the collection is full.
  */
 export async function collect({ em, viewer, now }: Task, collectionId: number, thing: Collected): Promise<void> {
   const { id: viewerId } = member(viewer);
   await loadOwnCollection({ em, viewer }, collectionId);
-  const { ownerId, visibility } = await loadSubject(em, viewer, thing);
+  const { ownerId } = await loadSubject(em, viewer, thing);
   await assertNoBlock(em, viewerId, [ownerId]);
-  if (visibility !== 'public')
+  if (!(await isListed(em, thing)))
     throw new AppError('invalid', 'Only what everybody may see can be put into a collection.');
+  if (await isRefused(em, collectionId, thing))
+    throw new AppError('forbidden', 'Whoever made this asked to be left out of this collection.');
   if ((await em.count(CollectionItem, { collection: collectionId })) >= MOST_ITEMS) {
     throw new AppError('conflict', 'This collection is full.');
   }
   await em.transactional(async (tx) => {
     const [made] = await rows(
       tx,
-      `insert into collection_item (id, collection_id, ${thing.kind}_id, added_at) values (?, ?, ?, ?)
-       on conflict do nothing returning id`,
-      [newId(), collectionId, thing.id, now()],
+      `insert into collection_item (id, collection_id, ${thing.kind}_id, added_at, position)
+       values (?, ?, ?, ?, ${BEFORE_ALL_ELSE}) on conflict do nothing returning id`,
+      [newId(), collectionId, thing.id, now(), collectionId],
     );
     if (made) await touch(tx, collectionId, thing, true, now());
   });
 }
 
+/** Before everybody: public, published, rated and not withheld, as the lists have it. */
+async function isListed(em: Work['em'], { kind, id }: Collected): Promise<boolean> {
+  return (await rows(em, `select id from ${kind} where id = ? and listed_at is not null`, [id])).length > 0;
+}
+
 /** Takes a thing out; one that is not in it is fine. */
 export async function uncollect({ em, viewer, now }: Task, collectionId: number, thing: Collected): Promise<void> {
   await loadOwnCollection({ em, viewer }, collectionId);
-  await em.transactional(async (tx) => {
-    const gone = await tx.nativeDelete(CollectionItem, { collection: collectionId, [thing.kind]: thing.id });
-    if (gone > 0) await touch(tx, collectionId, thing, false, now());
-  });
-}
-
-async function touch(
-  tx: Work['em'],
-  collectionId: number,
-  { kind, id }: Collected,
-  isIn: boolean,
-  at: Date,
-): Promise<void> {
-  await tx.nativeUpdate(Collection, { id: collectionId }, { updatedAt: at });
-  record(tx, collectionItemChanged, { collectionId, kind, targetId: id, isIn, at: at.getTime() });
-  await tx.flush();
+  await takeOut({ em, now }, collectionId, thing);
 }

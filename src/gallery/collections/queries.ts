@@ -1,7 +1,9 @@
 import { type Parameter, rows, toBoolean, toNumber } from '../../kit/database/sql.ts';
 import type { Work } from '../../kit/work.ts';
-import type { Collected } from './edit.ts';
+import { type Eyes, PICTURE_COLUMNS, type PictureRow, type PictureView, pictureView } from '../views.ts';
+import { IS_NOT_WITHHELD } from './access.ts';
 import type { Collection } from './model.ts';
+import { type Collected, coverPicture, ITEM_IS_LISTED, ITEM_JOINS, ITEM_LEVEL } from './thing.ts';
 
 export interface CollectionRow {
   readonly id: number;
@@ -10,55 +12,95 @@ export interface CollectionRow {
   readonly itemCount: number;
   /** The thing that was asked about is in it. */
   readonly hasThing: boolean;
+  readonly isWithheld: boolean;
+  readonly cover: PictureView | null;
 }
 
-/**
- * What of a collection `c` these eyes see: what stopped being public since it was put in is in it for nobody. Takes the
- * mask once.
- */
-const COUNT_OF_SEEN = `(select count(*) from collection_item i left join model m on m.id = i.model_id
-  left join post p on p.id = i.post_id where i.collection_id = c.id
-  and coalesce(m.listed_at, p.listed_at) is not null and (coalesce(m.level, p.level) & ?) <> 0)`;
+/** What of the collection `k` these eyes see. Takes the mask once. */
+const COUNT_OF_SEEN = `(select count(*) from collection_item c ${ITEM_JOINS}
+  where c.collection_id = k.id and ${ITEM_IS_LISTED} and (${ITEM_LEVEL} & ?) <> 0)`;
 
-/** Of one person, last changed first: what is public, and all of it for themselves. */
-export async function listCollectionsOf(
+/** Of one person: what is public, and all of it for themselves. Takes the person's id. */
+const isOf = (viewer: Work['viewer'], ownerId: number): string =>
+  viewer?.id === ownerId ? 'k.owner_id = ?' : `k.owner_id = ? and k.visibility = 'public' and ${IS_NOT_WITHHELD}`;
+
+/** Last changed first. */
+export const listCollectionsOf = (
   { em, viewer }: Pick<Work, 'em' | 'viewer'>,
   ownerId: number,
-  levels: number,
-): Promise<CollectionRow[]> {
-  const isOwn = viewer?.id === ownerId;
-  return read(
-    em,
-    `select c.id, c.name, c.visibility, ${COUNT_OF_SEEN} as n, 0 as has_thing from collection c
-     where c.owner_id = ? and c.deleted_at is null ${isOwn ? '' : "and c.visibility = 'public'"}
-     order by c.updated_at desc, c.id desc`,
-    [levels, ownerId],
-  );
+  eyes: Eyes,
+): Promise<CollectionRow[]> => read(em, eyes, null, isOf(viewer, ownerId), [ownerId]);
+
+/** Is there any of one person that the viewer may see? */
+export async function hasCollections({ em, viewer }: Pick<Work, 'em' | 'viewer'>, ownerId: number): Promise<boolean> {
+  const sql = `select k.id from collection k where k.deleted_at is null and ${isOf(viewer, ownerId)} limit 1`;
+  return (await rows(em, sql, [ownerId])).length > 0;
 }
 
 /** The viewer's own, last changed first. */
 export async function listOwnCollections(
   { em, viewer }: Pick<Work, 'em' | 'viewer'>,
   thing: Collected | null,
-  levels: number,
+  eyes: Eyes,
 ): Promise<CollectionRow[]> {
-  return read(
-    em,
-    `select c.id, c.name, c.visibility, ${COUNT_OF_SEEN} as n,
-       case when exists (select 1 from collection_item i where i.collection_id = c.id and i.${thing?.kind ?? 'model'}_id = ?)
-         then 1 else 0 end as has_thing
-     from collection c where c.owner_id = ? and c.deleted_at is null order by c.updated_at desc, c.id desc`,
-    [levels, thing?.id ?? 0, viewer?.id ?? 0],
-  );
+  return read(em, eyes, thing, 'k.owner_id = ? and k.uri is null', [viewer?.id ?? 0]);
 }
 
-async function read(em: Work['em'], sql: string, values: readonly Parameter[]): Promise<CollectionRow[]> {
-  const found = await rows<Record<'id' | 'name' | 'visibility' | 'n' | 'has_thing', unknown>>(em, sql, values);
+/** As many as anybody reads through. */
+const MOST_HOLDERS = 100;
+
+/** Public ones of others, of here and elsewhere, that hold a thing. */
+export async function listHolders(
+  { em, viewer }: Pick<Work, 'em' | 'viewer'>,
+  thing: Collected,
+  eyes: Eyes,
+): Promise<CollectionRow[]> {
+  const found = await read(
+    em,
+    eyes,
+    thing,
+    `k.owner_id <> ? and k.visibility = 'public' and ${IS_NOT_WITHHELD}
+       and k.id in (select c.collection_id from collection_item c where c.${thing.kind}_id = ?)`,
+    [viewer?.id ?? 0, thing.id],
+  );
+  return found.slice(0, MOST_HOLDERS);
+}
+
+interface Row extends Partial<PictureRow> {
+  id: unknown;
+  name: string;
+  visibility: Collection['visibility'];
+  n: unknown;
+  has_thing: unknown;
+  is_withheld: unknown;
+  image_id: number;
+}
+
+async function read(
+  em: Work['em'],
+  eyes: Eyes,
+  thing: Collected | null,
+  condition: string,
+  values: readonly Parameter[],
+): Promise<CollectionRow[]> {
+  const cover = coverPicture(eyes.levels);
+  const holds = `exists (select 1 from collection_item c where c.collection_id = k.id and c.${thing?.kind ?? 'model'}_id = ?)`;
+  const found = await rows<Row>(
+    em,
+    `select h.*, ${PICTURE_COLUMNS} from (
+       select k.id, k.name, k.visibility, k.updated_at, ${COUNT_OF_SEEN} as n, case when ${holds} then 1 else 0 end as has_thing,
+         case when ${IS_NOT_WITHHELD} then 0 else 1 end as is_withheld, ${cover.sql} as cover_id
+       from collection k where k.deleted_at is null and ${condition}) h
+     left join image i on i.id = h.cover_id order by h.updated_at desc, h.id desc`,
+    [eyes.levels, thing?.id ?? 0, ...cover.values, ...values],
+  );
   return found.map((row) => ({
     id: toNumber(row.id),
-    name: String(row.name),
-    visibility: row.visibility as Collection['visibility'],
+    name: row.name,
+    visibility: row.visibility,
     itemCount: toNumber(row.n),
     hasThing: toBoolean(row.has_thing),
+    isWithheld: toBoolean(row.is_withheld),
+    cover: row.image_id ? pictureView(row as Row & PictureRow, eyes) : null,
   }));
 }

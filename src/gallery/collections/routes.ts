@@ -3,14 +3,13 @@ import { z } from 'zod';
 import { membersOnly } from '../../accounts/access/guard.ts';
 import { EMPTY_FORM, type FormState, idParam, readForm, readQuery, submitForm } from '../../kit/web/forms.ts';
 import { t } from '../../kit/web/messages.ts';
-import type { Limit } from '../../kit/web/rate-limit.ts';
 import type { Ctx, State } from '../../kit/web/state.ts';
 import { view } from '../../kit/web/views.ts';
 import type { GalleryDeps } from '../deps.ts';
 import { loadSubject, urlOf } from '../talk/target.ts';
 import { eyesOf } from '../views.ts';
+import { ADD, arrangeRoutes } from './arrange-routes.ts';
 import {
-  type Collected,
   CollectionForm,
   collect,
   createCollection,
@@ -19,12 +18,16 @@ import {
   loadOwnCollection,
   uncollect,
 } from './edit.ts';
-import { type CollectionRow, listOwnCollections } from './queries.ts';
+import { type CollectionRow, listHolders, listOwnCollections } from './queries.ts';
+import { refusalRoutes } from './refusal-routes.ts';
+import { type Collected, Thing, thingOf } from './thing.ts';
 
 interface CollectionsPage {
   readonly collections: readonly CollectionRow[];
   /** What is to be put in; null on the page that only lists. */
   readonly thing: (Collected & { readonly url: string }) | null;
+  /** Of others that hold what is the viewer's. */
+  readonly holders: readonly CollectionRow[];
   readonly form: FormState;
 }
 const collectionsPage = view<CollectionsPage>('gallery/collections');
@@ -35,26 +38,23 @@ interface EditPage {
 }
 const editPage = view<EditPage>('gallery/collection-edit');
 
-const ADD: Limit = { name: 'collect', max: 300, perMs: 3_600_000 };
-const id = z.coerce.number().int().positive().max(2_147_483_647).optional();
-const Thing = z.object({ model: id.catch(undefined), post: id.catch(undefined) });
-const ItemForm = Thing.extend({ on: z.enum(['0', '1']).default('1') });
-const NewForm = CollectionForm.extend(Thing.shape);
-
-function thingOf({ model, post }: z.output<typeof Thing>): Collected | null {
-  if (model !== undefined) return { kind: 'model', id: model };
-  return post === undefined ? null : { kind: 'post', id: post };
-}
+/** `back` leads to the page where the owner arranges what is in it. */
+const ItemForm = Thing.extend({ on: z.enum(['0', '1']).default('1'), back: z.literal('items').optional().catch(undefined) });
+/** `stay` leads back to the choice of collections for the thing. */
+const NewForm = CollectionForm.extend(Thing.shape).extend({ stay: z.literal('1').optional().catch(undefined) });
 
 /** Collections of the viewer: any member makes, fills and edits their own. The page of one stands in discovery. */
-export function collectionRoutes(routes: Router<State>, { limits }: GalleryDeps): void {
+export function collectionRoutes(routes: Router<State>, deps: GalleryDeps): void {
+  const { limits } = deps;
   const show = async (ctx: Ctx, thing: Collected | null, form: FormState = EMPTY_FORM) => {
     const { work } = ctx.state;
     // what the viewer may not see is not named either
-    if (thing) await loadSubject(work.em, work.viewer, thing);
+    const subject = thing && (await loadSubject(work.em, work.viewer, thing));
+    const eyes = await eyesOf(work.em, work.viewer);
     collectionsPage(ctx, {
-      collections: await listOwnCollections(work, thing, (await eyesOf(work.em, work.viewer)).levels),
+      collections: await listOwnCollections(work, thing, eyes),
       thing: thing && { ...thing, url: urlOf(thing) },
+      holders: thing && subject?.ownerId === work.viewer?.id ? await listHolders(work, thing, eyes) : [],
       form,
       page: { title: t(thing ? 'collections.add-to' : 'collections.title'), noindex: true },
     });
@@ -68,11 +68,11 @@ export function collectionRoutes(routes: Router<State>, { limits }: GalleryDeps)
     await submitForm(
       ctx,
       NewForm,
-      async ({ model, post, ...form }) => {
-        thing = thingOf({ model, post });
+      async ({ model, post, image, stay, ...form }) => {
+        thing = thingOf({ model, post, image });
         const made = await createCollection(ctx.state.work, form);
         if (thing) await collect(ctx.state.work, made.id, thing);
-        ctx.redirect(`/collections/${made.id}`);
+        ctx.redirect(thing && stay ? `/collections?${thing.kind}=${thing.id}` : `/collections/${made.id}`);
       },
       (form) => show(ctx, thing ?? thingOf(Thing.parse(form.values)), form),
     );
@@ -80,11 +80,12 @@ export function collectionRoutes(routes: Router<State>, { limits }: GalleryDeps)
 
   routes.post('/collections/:id/items', membersOnly, async (ctx) => {
     limits.take(ctx, ADD);
-    const { on, ...named } = await readForm(ctx, ItemForm);
+    const { on, back, ...named } = await readForm(ctx, ItemForm);
     const thing = thingOf(named);
     if (thing && on === '1') await collect(ctx.state.work, idParam(ctx), thing);
     else if (thing) await uncollect(ctx.state.work, idParam(ctx), thing);
-    ctx.redirect(thing ? `/collections?${thing.kind}=${thing.id}` : `/collections/${idParam(ctx)}`);
+    const url = `/collections/${idParam(ctx)}`;
+    ctx.redirect(back ? `${url}/items` : thing ? `/collections?${thing.kind}=${thing.id}` : url);
   });
 
   const edit = async (ctx: Ctx & { params: Record<string, string | undefined> }, form?: FormState) => {
@@ -114,4 +115,7 @@ export function collectionRoutes(routes: Router<State>, { limits }: GalleryDeps)
     await deleteCollection(ctx.state.work, idParam(ctx));
     ctx.redirect('/collections');
   });
+
+  arrangeRoutes(routes, deps);
+  refusalRoutes(routes, deps);
 }

@@ -51,7 +51,7 @@ export interface ImagePage {
   readonly owner: OwnerView;
   readonly postedAt: string;
   readonly postUrl: string;
-  /** Where its post is put into a collection. */
+  /** Where it is put into a collection. */
   readonly collectUrl: string;
   readonly postTitle: string;
   readonly state: string;
@@ -134,7 +134,7 @@ export async function loadImagePage(
     owner: ownerView(row),
     postedAt: toDate(row.published_at ?? row.created_at).toISOString(),
     postUrl: `/posts/${row.post_id}`,
-    collectUrl: `/collections?post=${row.post_id}`,
+    collectUrl: `/collections?image=${imageId}`,
     postTitle: row.title,
     state: row.access_state,
     visibility: row.access_visibility,

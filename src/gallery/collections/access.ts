@@ -1,0 +1,71 @@
+import type { EntityManager } from '@mikro-orm/core';
+import { Account } from '../../accounts/model.ts';
+import { can } from '../../accounts/permissions.ts';
+import { AppError } from '../../kit/errors.ts';
+import type { Viewer } from '../../kit/work.ts';
+import { type Act, decide, PolicyState, RESTRICTION, type Verdict } from '../../safety/policy.ts';
+import { Collection } from './model.ts';
+
+// Who may see a collection: facts for the one decide() of safety, as access.ts has them for what lies in it.
+
+interface CollectionLook {
+  readonly collection: Collection;
+  readonly owner: Account;
+  readonly verdict: Verdict;
+}
+
+/** Null for what never was, and for that of somebody who is not here any more. */
+export async function lookAtCollection(
+  em: EntityManager,
+  viewer: Viewer | null,
+  id: number,
+  act: Act = 'view',
+): Promise<CollectionLook | null> {
+  const collection = await em.findOne(Collection, id, { refresh: true });
+  const owner = collection && (await em.findOne(Account, { id: collection.owner.id, state: 'active' }));
+  if (!collection || !owner) return null;
+  const subject = {
+    ownerId: owner.id,
+    state: collection.deletedAt == null ? ('published' as const) : ('deleted' as const),
+    restrictions: await loadCollectionRestrictions(em, id, owner.id),
+    isForViewer: collection.visibility !== 'private',
+  };
+  // what is private is nobody's business, whatever they may do elsewhere
+  const canModerate = subject.isForViewer && can(viewer, 'moderateContent');
+  return { collection, owner, verdict: decide(act, viewer, subject, canModerate) };
+}
+
+async function loadCollectionRestrictions(em: EntityManager, id: number, ownerId: number): Promise<number> {
+  const states = await em.find(
+    PolicyState,
+    {
+      $or: [
+        { targetKind: 'collection', targetId: id },
+        { targetKind: 'account', targetId: ownerId },
+      ],
+    },
+    { disableIdentityMap: true },
+  );
+  return states.reduce((all, { restrictions }) => all | restrictions, 0);
+}
+
+/** Throws `not_found` for what is private and somebody else's, `gone` for what is deleted, `withheld` by moderators. */
+export async function assertSeesCollection(
+  em: EntityManager,
+  viewer: Viewer | null,
+  id: number,
+): Promise<Omit<CollectionLook, 'verdict'>> {
+  const look = await lookAtCollection(em, viewer, id);
+  if (look?.verdict.allowed) return look;
+  throw refusalOf(look?.verdict.allowed === false ? look.verdict.reason : 'not_found');
+}
+
+function refusalOf(reason: 'not_found' | 'gone' | 'withheld'): AppError {
+  if (reason === 'gone') return new AppError('gone', 'This collection was deleted.');
+  if (reason === 'withheld') return new AppError('withheld', 'A moderation decision keeps this collection back.');
+  return new AppError('not_found', 'There is no such collection.');
+}
+
+/** For lists of collections `k`: none that moderation keeps back. */
+export const IS_NOT_WITHHELD = `not exists (select 1 from policy_state s where (s.restrictions & ${RESTRICTION.view | RESTRICTION.removed}) <> 0
+  and ((s.target_kind = 'collection' and s.target_id = k.id) or (s.target_kind = 'account' and s.target_id = k.owner_id)))`;
