@@ -77,10 +77,10 @@ function placeOf(order: readonly string[], seen: readonly string[], itemId: stri
 async function renumber(em: Work['em'], collectionId: number): Promise<void> {
   await rows(
     em,
-    `update collection_item set position = (select o.n from (select x.id,
+    `update collection_item set position = o.n from (select x.id,
          row_number() over (order by x.position, x.id) - 1 as n from collection_item x where x.collection_id = ?) o
-       where o.id = collection_item.id) where collection_id = ? returning id`,
-    [collectionId, collectionId],
+       where o.id = collection_item.id returning collection_item.id`,
+    [collectionId],
   );
 }
 

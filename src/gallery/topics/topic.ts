@@ -2,7 +2,7 @@ import type { EntityManager } from '@mikro-orm/core';
 import { Model, Tag } from '../../catalogue/model.ts';
 import { rows, toNumber } from '../../kit/database/sql.ts';
 import { lookAt } from '../access.ts';
-import { Collection } from '../collections/model.ts';
+import { lookAtCollection } from '../collections/access.ts';
 import { TopicFollow, type TopicKind } from './model.ts';
 import { topicName } from './names.ts';
 
@@ -53,12 +53,9 @@ async function findModel(em: EntityManager, id: number): Promise<Topic | null> {
 }
 
 async function findCollection(em: EntityManager, id: number): Promise<Topic | null> {
-  const found = await em.findOne(
-    Collection,
-    { id, uri: null, visibility: 'public', deletedAt: null, owner: { state: 'active' } },
-    { refresh: true },
-  );
-  if (!found) return null;
+  const look = await lookAtCollection(em, null, id, 'federate');
+  const found = look?.collection;
+  if (!look?.verdict.allowed || !found || found.uri != null || found.visibility !== 'public') return null;
   return {
     ...{ kind: 'collection', id, name: topicName('collection', id), title: found.name },
     ...{ url: topicUrl('collection', id), description: found.description, ownerId: found.owner.id },
