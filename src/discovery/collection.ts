@@ -75,9 +75,7 @@ export async function loadCollectionPage(
       canonical: url,
       ...(description === '' || isRemote ? {} : { description: description.slice(0, 200) }),
       ...(visibility === 'public' && !isRemote ? {} : { noindex: true }),
-      ...(cover && !isSensitive(cover.level)
-        ? { ogImage: `/media/1280/${cover.id}.webp` }
-        : {}),
+      ...(cover && !isSensitive(cover.level) ? { ogImage: `/media/1280/${cover.id}.webp` } : {}),
     },
   };
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { Account } from '../accounts/model.ts';
-import { collectionItemChanged, pinChanged, reviewWritten } from '../gallery/events.ts';
+import { collectionItemChanged, collectionRefused, pinChanged, reviewWritten } from '../gallery/events.ts';
 import type { Wiring } from '../kit/events/wiring.ts';
 import { defineJob, type JobDefinition } from '../kit/queue/define.ts';
 import type { Work } from '../kit/work.ts';
@@ -42,6 +42,8 @@ import { applyPolicy } from './peers/apply.ts';
 import { endPolicy } from './peers/decide.ts';
 import { askPeer } from './peers/software.ts';
 import { schedulePeerSweep, sweepPeers } from './peers/sweep.ts';
+import { announceCollection } from './topics/announce-collection.ts';
+import { tellOfRefusal } from './topics/refusals.ts';
 import { tellOfImage, tellOfItem, tellOfThing, tellOfTopic, tellOfVersion } from './topics/tell.ts';
 import { wiringOf } from './wiring.ts';
 
@@ -266,8 +268,10 @@ export function openFederation(settings: FederationSettings): OpenFederation {
       unshare: job('announce-unshare', z.object({ shareId: z.string(), accountId: z.int() }), (work, payload) =>
         announceUnshare(work, federation, payload),
       ),
-      tellThing: job('tell-of-thing', z.object({ kind: z.enum(['model', 'post']), id: z.int() }), (work, payload) =>
-        tellOfThing(work, federation, payload),
+      tellThing: job(
+        'tell-of-thing',
+        z.object({ kind: z.enum(['model', 'post', 'image']), id: z.int() }),
+        (work, payload) => tellOfThing(work, federation, payload),
       ),
       tellImage: job('tell-of-image', z.object({ imageId: z.int() }), (work, { imageId }) =>
         tellOfImage(work, federation, imageId),
@@ -281,7 +285,17 @@ export function openFederation(settings: FederationSettings): OpenFederation {
       tellTopic: job(
         'tell-of-topic',
         z.object({ kind: z.enum(['model', 'collection']), id: z.int() }),
-        (work, payload) => tellOfTopic(work, federation, payload),
+        async (work, { kind, id }) => {
+          // the note goes first: where the topic ends, so do those who follow it
+          if (kind === 'collection') await announceCollection(work, federation, { collectionId: id, mayBegin: false });
+          await tellOfTopic(work, federation, { kind, id });
+        },
+      ),
+      tellCollection: job('tell-of-collection', z.object({ collectionId: z.int() }), (work, { collectionId }) =>
+        announceCollection(work, federation, { collectionId, mayBegin: true }),
+      ),
+      tellRefusal: job('tell-of-refusal', collectionRefused.payload, (work, payload) =>
+        tellOfRefusal(work, federation, payload),
       ),
       planCopies: job('plan-copies', z.object({ modelId: z.int() }), (work, payload) =>
         planCopies(work, federation, payload),

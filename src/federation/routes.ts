@@ -24,6 +24,7 @@ import { reviewRoutes } from './pages/review-routes.ts';
 import { threadRoutes } from './pages/thread-routes.ts';
 import { visitRoutes } from './pages/visit-routes.ts';
 import { peersRoutes } from './peers/routes.ts';
+import { collectionObjectRoutes } from './topics/collection-routes.ts';
 import { TOPIC_FOLDERS, topicActorRoutes } from './topics/routes.ts';
 
 /** All that peers ask for. They stand before the pages, which share their addresses. */
@@ -65,6 +66,7 @@ export function federationRoutes(federation: Federation, adminLinks: readonly Ad
     inboxes,
     discoveryOfPeers(federation),
     topicActorRoutes(federation, door),
+    collectionObjectRoutes(federation, door),
     collectionRoutes(federation, door),
     threadRoutes(federation, door),
     objectRoutes(federation, door),

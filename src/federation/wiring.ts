@@ -9,11 +9,14 @@ import {
 } from '../accounts/events.ts';
 import { modelDeleted, modelPublished, modelUnpublished, modelUpdated, versionPublished } from '../catalogue/events.ts';
 import {
+  collectionArranged,
   collectionChanged,
   collectionItemChanged,
+  collectionRefused,
   commentCreated,
   commentDeleted,
   commentEdited,
+  imageDeleted,
   imageRendered,
   pinChanged,
   postDeleted,
@@ -55,6 +58,8 @@ type LocalJobs = Readonly<
     | 'tellImage'
     | 'tellItem'
     | 'tellTopic'
+    | 'tellCollection'
+    | 'tellRefusal'
     | 'askBackfill'
     | 'planCopies'
     | 'planCopiesOf'
@@ -63,11 +68,18 @@ type LocalJobs = Readonly<
   >
 >;
 
+const REST_MS = 120_000;
+
 /** Every job looks at the rows as they are then, and leaves what is not ours to tell. */
 export function wiringOf(local: LocalJobs): Wiring {
   const model = ({ modelId }: { modelId: number }) => ({ modelId });
   const post = ({ postId }: { postId: number }) => ({ postId });
   const thingOfPost = ({ postId }: { postId: number }) => ({ kind: 'post' as const, id: postId });
+  const collection = ({ collectionId }: { collectionId: number }) => ({ collectionId });
+  /** Somebody who fills or arranges a collection says so once and not with each thing. */
+  const atRest = ({ collectionId }: { collectionId: number }) => ({
+    ...{ dedupeKey: `collection at rest ${collectionId}`, delayMs: REST_MS },
+  });
   return [
     ...[modelPublished, modelUpdated, modelUnpublished, modelDeleted].map((event) => on(event, local.model, model)),
     on(versionPublished, local.model, model),
@@ -88,6 +100,11 @@ export function wiringOf(local: LocalJobs): Wiring {
     on(imageRendered, local.tellImage),
     on(collectionItemChanged, local.tellItem),
     on(collectionChanged, local.tellTopic, ({ collectionId: id }) => ({ kind: 'collection' as const, id })),
+    ...[collectionChanged, collectionArranged, collectionItemChanged].map((event) =>
+      on(event, local.tellCollection, collection, atRest),
+    ),
+    on(imageDeleted, local.tellThing, ({ imageId: id }) => ({ kind: 'image' as const, id })),
+    on(collectionRefused, local.tellRefusal),
     ...[commentCreated, commentEdited, commentDeleted].map((event) => on(event, local.comment)),
     ...[reviewWritten, reviewEdited, reviewDeleted].map((event) => on(event, local.review)),
     on(reactionCreated, local.like),

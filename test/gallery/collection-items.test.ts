@@ -15,7 +15,12 @@ async function given(t: Parameters<typeof painter>[0]) {
   const it = await painter(t);
   const { browser: bob, account: bobAccount } = await it.other('bob');
   const make = async (form: Record<string, string> = {}) => {
-    const answer = await it.browser.post('/collections', { name: 'Ink', description: '', visibility: 'public', ...form });
+    const answer = await it.browser.post('/collections', {
+      name: 'Ink',
+      description: '',
+      visibility: 'public',
+      ...form,
+    });
     assert.equal(answer.status, 302, answer.text.slice(0, 500));
     return Number(/^\/collections\/(\d+)$/.exec(answer.location)?.[1]);
   };
@@ -29,7 +34,9 @@ async function given(t: Parameters<typeof painter>[0]) {
   const itemOf = async (id: number, thing: object) =>
     it.em.fork().findOneOrFail(CollectionItem, { collection: id, ...thing });
   const addresses = (text: string) => [
-    ...new Set([...text.matchAll(/class="tile-link[^"]*" href="([^"]+)"|<h3><a href="([^"]+)"/g)].map((m) => m[1] ?? m[2])),
+    ...new Set(
+      [...text.matchAll(/class="tile-link[^"]*" href="([^"]+)"|<h3><a href="([^"]+)"/g)].map((m) => m[1] ?? m[2]),
+    ),
   ];
   return { ...it, bob, bobAccount, make, put, order, itemOf, addresses };
 }
@@ -151,7 +158,12 @@ test('its owner moves things up, down, to the top and beside others, and everybo
   assert.equal((await bob.post(place, { to: 'down' })).status, 404, 'not his');
   assert.equal((await bob.get(`/collections/${id}/items`)).status, 404);
   assert.equal((await visitor.post(place, { to: 'down' })).status, 401);
-  for (const form of [{ to: 'sideways' }, { to: 'before' }, { to: 'up', beside: item.e ?? '' }, { to: 'after', beside: 'x' }]) {
+  for (const form of [
+    { to: 'sideways' },
+    { to: 'before' },
+    { to: 'up', beside: item.e ?? '' },
+    { to: 'after', beside: 'x' },
+  ]) {
     assert.equal((await browser.post(place, form as Record<string, string>)).status, 422, JSON.stringify(form));
   }
   const strange = '01900000-0000-7000-8000-000000000000';
@@ -169,7 +181,13 @@ test('a long collection keeps its order over its pages, also when things move at
     // equal places, as two that are put in at once would have
     em.create(
       CollectionItem,
-      { id: crypto.randomUUID(), collection: em.getReference(Collection, id), model, position: Math.floor(n / 2), addedAt: NOW },
+      {
+        id: crypto.randomUUID(),
+        collection: em.getReference(Collection, id),
+        model,
+        position: Math.floor(n / 2),
+        addedAt: NOW,
+      },
       { persist: true },
     );
   }
@@ -207,13 +225,19 @@ test('the cover is of its owner’s choice while it is to be seen, else the firs
   await em.flush();
   const id = await make();
   for (const thing of [{ post: two.id }, { image: first.id }, { model: bare.id }]) await put(id, thing);
-  const cover = async () => /<span class="collection-cover"><img src="\/media\/320\/(\d+)/.exec((await visitor.get(`/@${ada.name}?show=collections`)).text)?.[1];
+  const cover = async () =>
+    /<span class="collection-cover"><img src="\/media\/320\/(\d+)/.exec(
+      (await visitor.get(`/@${ada.name}?show=collections`)).text,
+    )?.[1];
   assert.equal(await cover(), String(first.id), 'the first that has a picture');
   const chosen = await itemOf(id, { post: two.id });
   assert.equal((await bob.post(`/collections/${id}/cover`, { item: chosen.id })).status, 404);
   assert.equal((await browser.post(`/collections/${id}/cover`, { item: chosen.id })).status, 302);
   assert.equal(await cover(), String(second.id));
-  assert.match((await visitor.get(`/collections/${id}`)).text, new RegExp(`og:image" content="[^"]*/media/1280/${second.id}.webp`));
+  assert.match(
+    (await visitor.get(`/collections/${id}`)).text,
+    new RegExp(`og:image" content="[^"]*/media/1280/${second.id}.webp`),
+  );
   assert.match((await browser.get(`/collections/${id}/items`)).text, /aria-pressed="true"/);
   for (const model of [Image, 'Post'] as const) {
     await em.fork().nativeUpdate(model, model === 'Post' ? { id: two.id } : { id: second.id }, { listedAt: null });
@@ -240,7 +264,12 @@ test('from a page the viewer’s collections are chosen and left, and a new one 
   assert.match((await browser.get(list)).text, /aria-label="Put into Ink"/);
   await browser.post(`/collections/${id}/items`, { model: String(model.id) });
   assert.match((await browser.get(list)).text, /aria-label="Take out of Ink"/);
-  const answer = await browser.post('/collections', { name: 'Wash', visibility: 'private', model: String(model.id), stay: '1' });
+  const answer = await browser.post('/collections', {
+    name: 'Wash',
+    visibility: 'private',
+    model: String(model.id),
+    stay: '1',
+  });
   assert.equal(answer.location, list);
   assert.match((await browser.get(list)).text, /aria-label="Take out of Wash"/);
   await browser.post(`/collections/${id}/items`, { model: String(model.id), on: '0' });
@@ -261,11 +290,18 @@ test('whoever made a thing has it left out, and it cannot be put back until they
   const image = givenImage(em, { post });
   await em.flush();
   const id = await make();
-  for (const thing of [{ model: model.id }, { post: post.id }, { image: image.id }]) assert.equal(await put(id, thing), 302);
+  for (const thing of [{ model: model.id }, { post: post.id }, { image: image.id }])
+    assert.equal(await put(id, thing), 302);
   assert.match((await bob.get(`/collections/${id}`)).text, new RegExp(`href="/collections/${id}/refusals"`));
   assert.doesNotMatch((await eve.get(`/collections/${id}`)).text, /\/refusals"/);
-  assert.match(textOf((await bob.get(`/collections/${id}/refusals`)).text), /His post Picture.*His post Post.*Bob’s Model/s);
-  assert.match((await bob.get(`/collections?model=${model.id}`)).text, new RegExp(`action="/collections/${id}/refusals"`));
+  assert.match(
+    textOf((await bob.get(`/collections/${id}/refusals`)).text),
+    /His post Picture.*His post Post.*Bob’s Model/s,
+  );
+  assert.match(
+    (await bob.get(`/collections?model=${model.id}`)).text,
+    new RegExp(`action="/collections/${id}/refusals"`),
+  );
 
   const refusals = `/collections/${id}/refusals`;
   assert.equal((await eve.post(refusals, { model: String(model.id) })).status, 404, 'not hers');
@@ -301,7 +337,11 @@ test('moderators keep a collection back: 451, in no list, not changed, but delet
   const restrict = async (restrictions: number) => {
     const work = em.fork();
     await work.nativeDelete(PolicyState, { targetKind: 'collection', targetId: id });
-    work.create(PolicyState, { targetKind: 'collection', targetId: id, restrictions, changedAt: NOW }, { persist: true });
+    work.create(
+      PolicyState,
+      { targetKind: 'collection', targetId: id, restrictions, changedAt: NOW },
+      { persist: true },
+    );
     await work.flush();
   };
   await bob.post(`/collections/${id}/follow`, { on: '1' });

@@ -1,6 +1,8 @@
+import { ingestTold } from '../ingest/ingest-collection.ts';
 import { fetchNote, ingestNote, isFollowed } from '../ingest/ingest-note.ts';
 import { findTarget } from '../ingest/target.ts';
 import { idOf, singleIdOf, standingOf, valuesOf } from '../origin.ts';
+import { collectionOfNote } from '../vocabulary/collection-note.ts';
 import { type Handler, rawObject } from './act.ts';
 
 /** A new object: read as it stands where its own author signed it, else from its own address. */
@@ -10,6 +12,8 @@ export const create: Handler = async (work, federation, { activity, actorId, act
   const standing = standingOf(object, actorId, federation.origin);
   if (standing === 'refused') return 'attributed to somebody else';
   if (standing === 'inline' && typeof object === 'object') {
+    const collectionUri = collectionOfNote(object, federation.origin);
+    if (collectionUri !== null) return ingestTold(work, federation, actor, collectionUri);
     return ingestNote(work, federation, actor, { object, raw: rawObject(raw), provenance: 'inbox' }, 'if followed');
   }
   // only what somebody here waits for is worth a request

@@ -101,7 +101,7 @@ async function conclude({ em, now }: Pick<InboxWork, 'em' | 'now'>, itemId: stri
 }
 
 /** What can be taken back, also before it came. */
-const UNDOABLE: ReadonlySet<string> = new Set(['Follow', 'Like', 'EmojiReact', 'Announce', 'Block']);
+const UNDOABLE: ReadonlySet<string> = new Set(['Follow', 'Like', 'EmojiReact', 'Announce', 'Block', 'Remove']);
 
 async function carryOut(work: InboxWork, federation: Federation, item: InboxItem): Promise<string> {
   const { em } = work;

@@ -8,6 +8,7 @@ import { Tombstone } from '../model.ts';
 import { idOf, isSameOrigin, singleIdOf, valuesOf } from '../origin.ts';
 import { unfollowTopicHere } from '../topics/follow.ts';
 import type { Handler, InboxWork } from './act.ts';
+import { allowCollected } from './collected.ts';
 import { removeReaction } from './like.ts';
 
 /** Takes back what the same actor said: by its id, or by who and what where the peer forgot the id (O13). */
@@ -21,6 +22,7 @@ export const undo: Handler = async (work, federation, { activity, actor, actorId
     if (await unfollowTopicHere(work, federation, actor, { uri })) return 'done';
     const liked = await em.findOne(Reaction, { uri, account: actor });
     if (liked) return done(removeReaction(work, liked));
+    if (await allowCollected(work, federation, actor, { uri })) return 'done';
     const wasShared = await unshare(em, actor.id, { uri });
     // it may come late, or what it names may be on its way: then it is not to take effect any more
     if (isSameOrigin(uri, actorId, federation.origin)) await markTakenBack(work, uri, actorId);
@@ -35,6 +37,12 @@ export const undo: Handler = async (work, federation, { activity, actor, actorId
     const target = named?.kind === 'account' ? await em.findOne(Account, { host: '', name: named.name }) : null;
     const followed = target && (await em.findOne(Follow, { follower: actor, target }));
     return followed ? done(undoFollow(work, followed)) : 'not known here';
+  }
+  if (object.type === 'Remove') {
+    const collectionUri = singleIdOf(object, 'target') ?? '';
+    return (await allowCollected(work, federation, actor, { thingUri: about, collectionUri }))
+      ? 'done'
+      : 'not known here';
   }
   if (object.type === 'Announce') {
     const target = await findTarget(em, federation.origin, about);

@@ -1,10 +1,11 @@
 import { Collection } from '../../gallery/collections/model.ts';
 import { refreshActor } from '../actors/load.ts';
 import { boundFetches } from '../bound-fetches.ts';
-import { ingestCollection, isCollection } from '../ingest/ingest-collection.ts';
+import { ingestCollection, ingestTold, isCollection } from '../ingest/ingest-collection.ts';
 import { ingestNote } from '../ingest/ingest-note.ts';
 import { ApObject as StoredObject } from '../model.ts';
 import { ACTOR_TYPES, mayUpdate, standingOf, valuesOf } from '../origin.ts';
+import { collectionOfNote } from '../vocabulary/collection-note.ts';
 import { type Handler, rawObject } from './act.ts';
 
 /** What a collection that changed costs in requests. */
@@ -20,6 +21,10 @@ export const update: Handler = async (work, federation, { activity, actorId, act
     // read at its own address with what is in it; what nobody asked for stays at its home
     const known = await work.em.findOne(Collection, { uri: object.id, owner: actor });
     return known ? ingestCollection(work, boundFetches(federation, MOST_FETCHES), object.id) : 'not known here';
+  }
+  const toldUri = collectionOfNote(object, federation.origin);
+  if (toldUri !== null && standingOf(object, actorId, federation.origin) === 'inline') {
+    return ingestTold(work, boundFetches(federation, MOST_FETCHES), actor, toldUri);
   }
   const stored = await work.em.findOne(StoredObject, { uri: object.id });
   if (stored && !mayUpdate({ id: stored.uri, ownerId: stored.ownerUri }, actorId, federation.origin)) {

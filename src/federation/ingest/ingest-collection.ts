@@ -1,6 +1,7 @@
 import { Account, Follow } from '../../accounts/model.ts';
+import { BEFORE_ALL_ELSE } from '../../gallery/collections/items.ts';
 import { Collection, CollectionItem } from '../../gallery/collections/model.ts';
-import { Image } from '../../gallery/model.ts';
+import { isRefused } from '../../gallery/collections/refuse.ts';
 import { rows } from '../../kit/database/sql.ts';
 import { AppError } from '../../kit/errors.ts';
 import { newId } from '../../kit/ids.ts';
@@ -12,7 +13,7 @@ import type { ApObject, ApValue } from '../normalise.ts';
 import { idOf, isOwnId, isSameOrigin, readId, valuesOf } from '../origin.ts';
 import { readVisibility } from '../vocabulary/audience.ts';
 import { htmlOf, ownerUriOf, textOf, timeOf, uriOf } from '../vocabulary/read.ts';
-import { fetchNote } from './ingest-note.ts';
+import { fetchNote, isFollowed } from './ingest-note.ts';
 import { storeObject } from './store.ts';
 import { findTarget } from './target.ts';
 
@@ -70,14 +71,18 @@ export async function ingestCollection(work: Task, federation: Federation, uri: 
   });
   if (!collection) return 'older than what is known';
   const { uris, isWhole } = await listUris(work, federation, object);
+  const coverUri = uriOf(object, 'cover', origin);
   const kept: string[] = [];
-  // the last of the list was put in first
+  let coverItemId: string | null = null;
+  // the last of the list was put in first, as far as anybody knows
   for (const [n, item] of [...uris.entries()].reverse()) {
-    const at = new Date(collection.updatedAt.getTime() - n * 1_000);
-    const id = await quietly(() => putIn(work, federation, collection, item, at, true));
+    const place = { at: new Date(collection.updatedAt.getTime() - n * 1_000), position: n };
+    const id = await quietly(() => putIn(work, federation, collection, item, place, true));
     if (id) kept.push(id);
+    if (id && item === coverUri) coverItemId = id;
   }
   if (isWhole) await em.nativeDelete(CollectionItem, { collection: collection.id, id: { $nin: kept } });
+  await em.nativeUpdate(Collection, { id: collection.id }, { coverItemId });
   return 'done';
 }
 
@@ -118,13 +123,16 @@ async function listUris(
   return { uris: uris.slice(0, MOST_READ), isWhole: next === undefined && uris.length <= MOST_READ };
 }
 
-/** Puts a thing in that everybody may see; `mayAsk` reads what is not here at its own address. The id of its row, or null. */
+/**
+ * Puts a thing in that everybody may see, at its place in its owner's order, or before all else where none is told;
+ * `mayAsk` reads what is not here at its own address. The id of its row; null also for what its maker wants left out.
+ */
 export async function putIn(
   work: Task,
   federation: Federation,
   { id }: Pick<Collection, 'id'>,
   uri: string,
-  at: Date,
+  { at, position }: { readonly at: Date; readonly position: number | null },
   mayAsk: boolean,
 ): Promise<string | null> {
   const { em } = work;
@@ -135,15 +143,16 @@ export async function putIn(
     target = await findTarget(em, origin, uri);
   }
   if (!target?.isPublic || target.kind === 'comment') return null;
+  const thing = { kind: target.kind, id: Number(target.id) };
+  if (await isRefused(em, id, thing)) return null;
   if ((await em.count(CollectionItem, { collection: id })) >= MOST_ITEMS) return null;
-  const kind = target.kind === 'model' ? 'model' : 'post';
-  const thingId =
-    target.kind === 'image' ? (await em.findOneOrFail(Image, Number(target.id))).post.id : Number(target.id);
   const [row] = await rows<{ id: string }>(
     em,
-    `insert into collection_item (id, collection_id, ${kind}_id, added_at) values (?, ?, ?, ?)
-     on conflict (collection_id, ${kind}_id) do update set added_at = collection_item.added_at returning id`,
-    [newId(), id, thingId, at],
+    `insert into collection_item (id, collection_id, ${thing.kind}_id, added_at, position)
+     values (?, ?, ?, ?, ${position === null ? BEFORE_ALL_ELSE : '?'})
+     on conflict (collection_id, ${thing.kind}_id)
+       do update set ${position === null ? 'added_at = collection_item.added_at' : 'position = excluded.position'} returning id`,
+    [newId(), id, thing.id, at, position ?? id],
   );
   return row?.id ?? null;
 }
@@ -155,7 +164,7 @@ export async function takeOut(
   uri: string,
 ): Promise<boolean> {
   const target = await findTarget(work.em, federation.origin, uri);
-  if (target?.kind !== 'model' && target?.kind !== 'post') return false;
+  if (!target || target.kind === 'comment') return false;
   return (await work.em.nativeDelete(CollectionItem, { collection: id, [target.kind]: Number(target.id) })) > 0;
 }
 
@@ -168,4 +177,11 @@ export async function isHeard({ em }: Pick<Work, 'em'>, { owner, feedUri }: Coll
 /** Its home deleted it: the row and what is in it. */
 export async function dropCollection({ em }: Pick<Work, 'em'>, uri: string): Promise<boolean> {
   return (await em.count(Tombstone, { uri })) > 0 && (await em.nativeDelete(Collection, { uri })) > 0;
+}
+
+/** By a note that tells of it: one that is known here already, or of somebody whom anybody here follows. */
+export async function ingestTold(work: Task, federation: Federation, actor: Account, uri: string): Promise<string> {
+  const known = await work.em.count(Collection, { uri, owner: actor });
+  const isWanted = known > 0 || (await isFollowed(work.em, actor));
+  return isWanted ? ingestCollection(work, federation, uri) : 'nobody here follows its owner';
 }

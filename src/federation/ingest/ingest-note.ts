@@ -62,6 +62,8 @@ export async function ingestNote(
   }
   // a new version is told by the model's own Update; this note is for servers that know no models
   if (told.kind === 'ModelVersion') return 'told elsewhere';
+  // a collection is a list and no post: whoever wants it reads that
+  if (told.kind === 'Collection') return 'told elsewhere';
   // a comment needs no picture, but a post here is one: plain words of those who are followed stay at their home
   if (told.pictures.length === 0) return 'no pictures';
   await fetchContext(work, federation, owner, told);

@@ -12,6 +12,16 @@ export const topicFollowersUri = (origin: string, topic: Pick<Topic, 'url'>): st
   `${topicActorUri(origin, topic)}/followers`;
 export const collectionUri = (origin: string, { id, uri }: { id: number; uri?: string | null | undefined }): string =>
   uri ?? `${origin}/collections/${id}`;
+/** Of the note that tells of one of ours. */
+export const collectionNoteUri = (origin: string, { id }: { id: number }): string => `${origin}/collections/${id}/note`;
+
+/** The number of the collection that an id of ours names; null for anything else. */
+export function readCollectionUri(origin: string, uri: string): number | null {
+  if (!isOwnId(uri, origin)) return null;
+  const { pathname, search } = new URL(uri);
+  const id = search === '' ? Number(/^\/collections\/([1-9]\d{0,9})$/.exec(pathname)?.[1] ?? 0) : 0;
+  return id > 0 && id < 2 ** 31 ? id : null;
+}
 
 export type NamedTopic =
   | { readonly kind: TopicKind; readonly id: number }

@@ -1,8 +1,9 @@
 import type { EntityManager } from '@mikro-orm/core';
 import { Account } from '../../accounts/model.ts';
 import { Model } from '../../catalogue/model.ts';
-import type { Collection } from '../../gallery/collections/model.ts';
-import { Post } from '../../gallery/model.ts';
+import type { CollectedKind } from '../../gallery/collections/model.ts';
+import { ITEM_IS_LISTED, ITEM_JOINS, ITEM_KIND, ITEM_THING } from '../../gallery/collections/thing.ts';
+import { Image, Post } from '../../gallery/model.ts';
 import type { Topic } from '../../gallery/topics/topic.ts';
 import { type Parameter, rows, toDate, toNumber } from '../../kit/database/sql.ts';
 import { escapeHtml } from '../../kit/web/filters.ts';
@@ -13,9 +14,9 @@ import { actorUri, objectUri } from '../addresses.ts';
 import type { Federation } from '../deps.ts';
 import { NODE_ACTOR } from '../model.ts';
 import { buildAnnounce } from '../vocabulary/activity.ts';
-import { AS_PUBLIC, type Document, withContext } from '../vocabulary/context.ts';
+import type { Document } from '../vocabulary/context.ts';
 import { buildTopic } from '../vocabulary/topic.ts';
-import { collectionUri, topicActorUri, topicFollowersUri } from './addresses.ts';
+import { topicActorUri, topicFollowersUri } from './addresses.ts';
 
 /**
  * The actor that tells of a topic. It has the node's key under an id of its own: a pair of keys for each model would be
@@ -61,43 +62,16 @@ export async function topicDocument(federation: Federation, em: EntityManager, t
   });
 }
 
-/** A public collection without its items. */
-export async function collectionDocument(
-  { origin }: Pick<Federation, 'origin'>,
-  em: EntityManager,
-  collection: Collection,
-): Promise<Document> {
-  const uri = collectionUri(origin, collection);
-  const owner = await em.findOneOrFail(Account, collection.owner.id);
-  return withContext({
-    id: uri,
-    type: 'OrderedCollection',
-    kind: 'Collection',
-    attributedTo: actorUri(origin, owner),
-    to: [AS_PUBLIC],
-    name: collection.name,
-    ...(collection.description === '' ? {} : { summary: renderMarkdown(collection.description) }),
-    source: { mediaType: 'text/markdown', content: collection.description },
-    url: uri,
-    published: collection.createdAt.toISOString(),
-    updated: collection.updatedAt.toISOString(),
-    feed: topicActorUri(origin, { url: `/collections/${collection.id}` }),
-    totalItems: await countTold(em, 'collection', collection.id),
-    first: `${uri}?page=true`,
-  });
-}
-
 /** Something that a topic tells of. */
 export interface Told {
-  readonly kind: 'model' | 'post';
+  /** Single pictures are told of by collections alone. */
+  readonly kind: CollectedKind;
   readonly id: number;
   readonly at: Date;
 }
 
-const OF_COLLECTION = `select case when c.model_id is null then 'post' else 'model' end as kind,
-    coalesce(c.model_id, c.post_id) as id, c.added_at as at
-  from collection_item c left join model m on m.id = c.model_id left join post p on p.id = c.post_id
-  where c.collection_id = ? and coalesce(m.listed_at, p.listed_at) is not null`;
+const OF_COLLECTION = `select ${ITEM_KIND} as kind, ${ITEM_THING} as id, c.added_at as at
+  from collection_item c ${ITEM_JOINS} where c.collection_id = ? and ${ITEM_IS_LISTED}`;
 const OF_TAG = `select 'model' as kind, m.id, m.listed_at as at from model_tag g join model m on m.id = g.model_id
     where g.tag_id = ? and m.is_local = ? and m.listed_at is not null
   union all select 'post', p.id, p.listed_at from post_tag g join post p on p.id = g.post_id
@@ -116,20 +90,13 @@ export async function countTold(em: EntityManager, kind: Topic['kind'], id: numb
   return toNumber(found?.n);
 }
 
-/** The newest first, after a place. */
-export async function listTold(
-  em: EntityManager,
-  kind: Topic['kind'],
-  id: number,
-  limit: number,
-  after: { readonly at: Date; readonly kind: string; readonly id: number } | null = null,
-): Promise<Told[]> {
+/** The newest first. */
+export async function listTold(em: EntityManager, kind: Topic['kind'], id: number, limit: number): Promise<Told[]> {
   const { sql, values } = toldOf(kind, id);
   const found = await rows<{ kind: Told['kind']; id: number; at: unknown }>(
     em,
-    `select kind, id, at from (${sql}) x ${after ? 'where (at, kind, id) < (?, ?, ?)' : ''}
-     order by at desc, kind desc, id desc limit ${limit}`,
-    [...values, ...(after ? [after.at, after.kind, after.id] : [])],
+    `select kind, id, at from (${sql}) x order by at desc, kind desc, id desc limit ${limit}`,
+    values,
   );
   return found.map((row) => ({ ...row, at: toDate(row.at) }));
 }
@@ -140,6 +107,13 @@ export async function toldUri(
   em: EntityManager,
   { kind, id }: Pick<Told, 'kind' | 'id'>,
 ): Promise<{ uri: string; owner: Account } | null> {
+  if (kind === 'image') {
+    const image = await em.findOne(Image, id, { populate: ['post'] });
+    if (!image) return null;
+    // a picture without an id of its own is part of its post
+    const uri = image.uri?.includes('#picture-') ? (image.post.$.uri ?? '') : objectUri(origin, kind, image);
+    return { uri, owner: await em.findOneOrFail(Account, image.owner.id) };
+  }
   const row = kind === 'model' ? await em.findOne(Model, id) : await em.findOne(Post, id);
   if (!row) return null;
   return { uri: objectUri(origin, kind, row), owner: await em.findOneOrFail(Account, row.owner.id) };
@@ -173,4 +147,8 @@ export async function tellingDocument(
 }
 
 export const tagsOf = (em: EntityManager, { kind, id }: Pick<Told, 'kind' | 'id'>): Promise<{ id: number }[]> =>
-  rows<{ id: number }>(em, `select tag_id as id from ${kind}_tag where ${kind}_id = ? order by tag_id limit 50`, [id]);
+  kind === 'image'
+    ? Promise.resolve([])
+    : rows<{ id: number }>(em, `select tag_id as id from ${kind}_tag where ${kind}_id = ? order by tag_id limit 50`, [
+        id,
+      ]);

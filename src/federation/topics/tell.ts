@@ -1,57 +1,52 @@
 import { isBlockedEither } from '../../accounts/block.ts';
 import { Account } from '../../accounts/model.ts';
-import { Model, Tag } from '../../catalogue/model.ts';
+import { Model } from '../../catalogue/model.ts';
 import { lookAt } from '../../gallery/access.ts';
-import { Collection } from '../../gallery/collections/model.ts';
+import { Collection, CollectionItem } from '../../gallery/collections/model.ts';
 import { Image, Post } from '../../gallery/model.ts';
 import { TopicFollow, type TopicKind } from '../../gallery/topics/model.ts';
-import { findTopic, type Topic } from '../../gallery/topics/topic.ts';
-import { rows, toNumber } from '../../kit/database/sql.ts';
+import { findTopic } from '../../gallery/topics/topic.ts';
 import type { Work } from '../../kit/work.ts';
 import { actorUri, followersUri } from '../addresses.ts';
 import type { Federation } from '../deps.ts';
 import { isRendered } from '../documents/objects.ts';
 import { NODE_ACTOR, OutboxItem } from '../model.ts';
 import { send } from '../outbox/send.ts';
-import {
-  buildActorDelete,
-  buildAdd,
-  buildDelete,
-  buildRemove,
-  buildUndo,
-  buildUpdate,
-} from '../vocabulary/activity.ts';
-import type { Document } from '../vocabulary/context.ts';
-import { collectionUri, readTopicUri, topicActorUri } from './addresses.ts';
-import {
-  collectionDocument,
-  type Told,
-  tagsOf,
-  tellingDocument,
-  tellingStart,
-  tellingUri,
-  toldUri,
-  topicDocument,
-} from './documents.ts';
+import { buildActorDelete, buildAdd, buildDelete, buildRemove, buildUpdate } from '../vocabulary/activity.ts';
+import { collectionUri, topicActorUri } from './addresses.ts';
+import { renewNotes } from './announce-collection.ts';
+import { collectionDocument } from './collection-documents.ts';
+import { type Told, tagsOf, tellingUri, toldUri, topicDocument } from './documents.ts';
+import { takeBack, tell } from './tellings.ts';
 
 type Task = Pick<Work, 'em' | 'jobs' | 'now'>;
-
-const HOUR_MS = 3_600_000;
-/** What a topic tells of within an hour; the rest stands in its outbox and on its page, so that no busy tag floods anybody. */
-const MOST_AN_HOUR = 30;
-/** What is older is no news: a change of an old post is told to nobody who began to follow since. */
-const NEWS_MS = 48 * HOUR_MS;
 
 /** A post or model of ours is new, or changed: each of its tags tells of it once. When it is hidden, that is taken back. */
 export async function tellOfThing(work: Task, federation: Federation, thing: Pick<Told, 'kind' | 'id'>): Promise<void> {
   const { em } = work;
   const at = await publicSince(em, thing);
-  if (at === null) return takeBack(work, federation, thing, () => true);
+  if (thing.kind === 'post') await takeBackPictures(work, federation, thing.id);
+  if (at === null) {
+    await takeBack(work, federation, thing, () => true);
+    await renewNotes(work, federation, thing);
+    return;
+  }
   const tagIds = (await tagsOf(em, thing)).map(({ id }) => id);
   await takeBack(work, federation, thing, ({ kind, id }) => kind === 'tag' && !tagIds.includes(id));
   for (const id of tagIds) {
     const topic = await findTopic(em, 'tag', id);
     if (topic) await tell(work, federation, topic, { ...thing, at });
+  }
+}
+
+/** Of a post's pictures that lie in collections by themselves, each may be hidden alone. */
+async function takeBackPictures(work: Task, federation: Federation, postId: number): Promise<void> {
+  const items = await work.em.find(CollectionItem, { image: { post: postId } }, { populate: ['image'] });
+  for (const id of new Set(items.flatMap(({ image }) => image?.id ?? []))) {
+    const thing = { kind: 'image', id } as const;
+    if (await isPublic(work.em, thing)) continue;
+    await takeBack(work, federation, thing, () => true);
+    await renewNotes(work, federation, thing);
   }
 }
 
@@ -158,91 +153,21 @@ export async function tellOfTopic(
   await em.nativeDelete(TopicFollow, { [kind]: id, follower: { host: { $ne: '' } } });
 }
 
-/** Says once that there is something, to those who follow the topic and whose work it is, when that is news. */
-async function tell(work: Task, federation: Federation, topic: Topic, told: Told, version = ''): Promise<void> {
-  const { em, now } = work;
-  if (told.at.getTime() < now().getTime() - NEWS_MS) return;
-  const before = (await listTellings(work, federation, told)).filter(
-    ({ topic: { kind, id } }) => kind === topic.kind && id === topic.id,
-  );
-  if (before.some(({ isTakenBack }) => !isTakenBack)) return;
-  // an id that was taken back is spent: who knows it takes it for what it was
-  const mark = version || (before.length === 0 ? '' : `.${before.length + 1}`);
-  const telling = await tellingDocument(federation, em, topic, told, mark);
-  if (!telling || (await isBusy(em, topic, now()))) return;
-  const apartFrom = [telling.owner.id, ...(topic.ownerId === null ? [] : [topic.ownerId])];
-  await send(work, federation, NODE_ACTOR, telling.document, { topic: { ...topic, apartFrom } });
-}
-
-async function isBusy(em: Work['em'], { name }: Topic, now: Date): Promise<boolean> {
-  const [found] = await rows<{ n: unknown }>(
-    em,
-    `select count(*) as n from outbox_item where created_at > ? and actor_id = ?
-       and (uri like ? or uri like ?) and uri not like '%-undo'`,
-    [new Date(now.getTime() - HOUR_MS), NODE_ACTOR, `%#told.${name}`, `%#told.${name}.%`],
-  );
-  return toNumber(found?.n) >= MOST_AN_HOUR;
-}
-
-interface Telling {
-  readonly uri: string;
-  readonly document: Document;
-  readonly topic: { readonly kind: TopicKind; readonly id: number };
-  readonly isTakenBack: boolean;
-}
-
-/** All that was told of a thing, by whom too that has no public page any more. */
-async function listTellings(
-  { em }: Task,
-  { origin }: Federation,
-  thing: Pick<Told, 'kind' | 'id'>,
-): Promise<Telling[]> {
-  const items = await em.find(
-    OutboxItem,
-    { actorId: NODE_ACTOR, uri: { $like: `${tellingStart(origin, thing)}%` } },
-    { orderBy: { createdAt: 'asc', id: 'asc' } },
-  );
-  const uris = new Set(items.map(({ uri }) => uri));
-  const found: Telling[] = [];
-  for (const { uri, document } of items) {
-    const { type, actor } = document as Document;
-    const named = type === 'Announce' ? readTopicUri(origin, String(actor)) : null;
-    const id = named && ('id' in named ? named.id : (await em.findOne(Tag, { name: named.tag }))?.id);
-    if (!named || id == null) continue;
-    const topic = { kind: named.kind, id };
-    found.push({ uri, document: document as Document, topic, isTakenBack: uris.has(`${uri}-undo`) });
-  }
-  return found;
-}
-
-/** Only what was said can be taken back, and from the topics that are meant. */
-async function takeBack(
-  work: Task,
-  federation: Federation,
-  thing: Pick<Told, 'kind' | 'id'>,
-  isMeant: (topic: Telling['topic']) => boolean,
-): Promise<void> {
-  for (const { uri, document, topic, isTakenBack } of await listTellings(work, federation, thing)) {
-    if (isTakenBack || !isMeant(topic)) continue;
-    const undo = buildUndo({ uri: `${uri}-undo`, actorUri: String(document.actor) }, document);
-    await send(work, federation, NODE_ACTOR, undo, { topic: { ...topic, apartFrom: [] } });
-  }
-}
-
 async function isPublic(em: Work['em'], thing: Pick<Told, 'kind' | 'id'>): Promise<boolean> {
   const look = await lookAt(em, null, thing, 'federate');
-  const row =
-    thing.kind === 'model'
-      ? await em.findOne(Model, thing.id, { refresh: true })
-      : await em.findOne(Post, thing.id, { refresh: true });
-  return look?.verdict.allowed === true && row?.listedAt != null;
+  return look?.verdict.allowed === true && (await listedAt(em, thing)) !== null;
+}
+
+async function listedAt(em: Work['em'], { kind, id }: Pick<Told, 'kind' | 'id'>, isLocal = {}): Promise<Date | null> {
+  const [where, anew] = [{ id, ...isLocal }, { refresh: true }];
+  if (kind === 'model') return (await em.findOne(Model, where, anew))?.listedAt ?? null;
+  if (kind === 'post') return (await em.findOne(Post, where, anew))?.listedAt ?? null;
+  return (await em.findOne(Image, where, anew))?.listedAt ?? null;
 }
 
 /** Since when a thing of ours is before everybody; null while it is not, or its pictures are not ready. */
 async function publicSince(em: Work['em'], thing: Pick<Told, 'kind' | 'id'>): Promise<Date | null> {
-  const where = { id: thing.id, isLocal: true };
   if (!(await isPublic(em, thing))) return null;
   if (thing.kind === 'post' && !(await isRendered(em, thing.id))) return null;
-  const row = thing.kind === 'model' ? await em.findOne(Model, where) : await em.findOne(Post, where);
-  return row?.listedAt ?? null;
+  return listedAt(em, thing, { isLocal: true });
 }

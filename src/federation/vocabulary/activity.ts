@@ -97,6 +97,11 @@ export function buildRemove(act: Act, objectUri: string, targetUri: string, foll
   return activity('Remove', act, { to: [AS_PUBLIC], cc: [followersUri], object: objectUri, target: targetUri });
 }
 
+/** Whoever made a thing wants it left out of somebody else's collection. It is between the two of them. */
+export function buildLeave(act: Act, objectUri: string, collectionUri: string, keeperUri: string): Document {
+  return activity('Remove', act, { to: [keeperUri], object: objectUri, target: collectionUri });
+}
+
 /** FEP-7628: the account moves itself; `target` names it among its aliases. */
 export function buildMove(act: Act, targetUri: string, followersUri: string): Document {
   return activity('Move', act, { to: [followersUri], object: act.actorUri, target: targetUri });

@@ -43,6 +43,7 @@ export const CONTEXT = [
     kind: 'tessera:kind',
     feed: { '@id': 'tessera:feed', '@type': '@id' },
     topic: { '@id': 'tessera:topic', '@type': '@id' },
+    cover: { '@id': 'tessera:cover', '@type': '@id' },
     model: 'tessera:model',
     modelType: 'tessera:modelType',
     baseModel: 'tessera:baseModel',

@@ -71,7 +71,12 @@ export const CollectionRefusal = defineEntity({
     { properties: ['collection', 'post'] },
     { properties: ['collection', 'image'] },
   ],
-  indexes: [{ properties: ['account'] }, { properties: ['model'] }, { properties: ['post'] }, { properties: ['image'] }],
+  indexes: [
+    { properties: ['account'] },
+    { properties: ['model'] },
+    { properties: ['post'] },
+    { properties: ['image'] },
+  ],
   properties: {
     id: p.uuid().primary(),
     collection: () => p.manyToOne(Collection).ref().deleteRule('cascade'),

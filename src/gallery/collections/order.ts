@@ -25,7 +25,12 @@ export type Move =
   | { readonly to: 'before' | 'after'; readonly itemId: string };
 
 /** Puts one thing of the viewer's own collection somewhere else. Throws `not_found` for a thing that is not in it. */
-export async function moveItem({ em, viewer, now }: Task, collectionId: number, itemId: string, move: Move): Promise<void> {
+export async function moveItem(
+  { em, viewer, now }: Task,
+  collectionId: number,
+  itemId: string,
+  move: Move,
+): Promise<void> {
   await loadOwnCollection({ em, viewer }, collectionId);
   await em.transactional(async (tx) => {
     // two moves at once would mix their orders: the second waits here for the first
@@ -85,9 +90,14 @@ async function renumber(em: Work['em'], collectionId: number): Promise<void> {
 }
 
 /** Chooses the thing that stands for the collection; null lets the first do it. Throws `not_found` for what is not in it. */
-export async function chooseCover({ em, viewer, now }: Task, collectionId: number, itemId: string | null): Promise<void> {
+export async function chooseCover(
+  { em, viewer, now }: Task,
+  collectionId: number,
+  itemId: string | null,
+): Promise<void> {
   const collection = await loadOwnCollection({ em, viewer }, collectionId);
-  if (itemId !== null && (await em.count(CollectionItem, { id: itemId, collection: collectionId })) === 0) throw noItem();
+  if (itemId !== null && (await em.count(CollectionItem, { id: itemId, collection: collectionId })) === 0)
+    throw noItem();
   Object.assign(collection, { coverItemId: itemId, updatedAt: now() });
   record(em, collectionArranged, { collectionId });
   await em.flush();

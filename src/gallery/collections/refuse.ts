@@ -9,7 +9,16 @@ import { collectionRefused } from '../events.ts';
 import { assertSeesCollection } from './access.ts';
 import { takeOut } from './items.ts';
 import { CollectionItem, CollectionRefusal } from './model.ts';
-import { type Collected, ITEM_IS_LISTED, ITEM_JOINS, ITEM_OWNER, type NamedThing, namedThing, THING_COLUMNS, type ThingRow } from './thing.ts';
+import {
+  type Collected,
+  ITEM_IS_LISTED,
+  ITEM_JOINS,
+  ITEM_OWNER,
+  type NamedThing,
+  namedThing,
+  THING_COLUMNS,
+  type ThingRow,
+} from './thing.ts';
 
 // Whoever made a thing may have it left out of a collection of somebody else's: it goes out, and does not come back.
 
@@ -56,7 +65,8 @@ export async function writeRefusal(
     if (!made) return;
     const { kind, id: targetId } = thing;
     record(tx, collectionRefused, { refusalId: made.id, collectionId, accountId, kind, targetId, isRefused: true });
-    for (const one of [thing, ...(await picturesIn(tx, collectionId, thing))]) await takeOut({ em: tx, now }, collectionId, one);
+    for (const one of [thing, ...(await picturesIn(tx, collectionId, thing))])
+      await takeOut({ em: tx, now }, collectionId, one);
     await tx.flush();
   });
 }

@@ -39,7 +39,10 @@ interface EditPage {
 const editPage = view<EditPage>('gallery/collection-edit');
 
 /** `back` leads to the page where the owner arranges what is in it. */
-const ItemForm = Thing.extend({ on: z.enum(['0', '1']).default('1'), back: z.literal('items').optional().catch(undefined) });
+const ItemForm = Thing.extend({
+  on: z.enum(['0', '1']).default('1'),
+  back: z.literal('items').optional().catch(undefined),
+});
 /** `stay` leads back to the choice of collections for the thing. */
 const NewForm = CollectionForm.extend(Thing.shape).extend({ stay: z.literal('1').optional().catch(undefined) });
 
