@@ -11,7 +11,7 @@ const READERS: Readonly<Record<string, Reader>> = { mastodon, pixelfed, misskey,
 const READ = [
   ...['account', 'organisation', 'nodeActor', 'post', 'sensitivePost', 'unlistedPost', 'followersPost', 'directPost'],
   ...['model', 'versionNote', 'comment', 'review', 'create', 'update', 'actorUpdate', 'delete', 'actorDelete'],
-  ...['modelActor', 'collectionActor', 'tagActor'],
+  ...['modelActor', 'collectionActor', 'tagActor', 'collectionNote'],
 ];
 
 for (const [peer, read] of Object.entries(READERS)) {
@@ -37,7 +37,7 @@ test('no reader refuses a person, a picture, a model or a comment of ours', () =
       'create',
       'update',
     ];
-    for (const name of [...taken, 'modelActor', 'collectionActor', 'tagActor']) {
+    for (const name of [...taken, 'modelActor', 'collectionActor', 'tagActor', 'collectionNote']) {
       assert.equal(read(documents[name] ?? {}).refused, undefined, `${peer} ${name}`);
     }
   }

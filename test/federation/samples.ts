@@ -6,6 +6,7 @@ import {
   countedCollection,
   repliesCollection,
 } from '../../src/federation/vocabulary/collection.ts';
+import { buildCollectionNote } from '../../src/federation/vocabulary/collection-note.ts';
 import { type Document, withContext } from '../../src/federation/vocabulary/context.ts';
 import { buildModel, buildVersionNote, type ModelView } from '../../src/federation/vocabulary/model.ts';
 import { buildComment, buildPost, type NoteView, type PostView } from '../../src/federation/vocabulary/note.ts';
@@ -155,6 +156,12 @@ export const documents: Record<string, Document> = {
   }),
   modelActor: buildTopic(topic('model', 'models/42', 'model-42', 'Ink Wash Landscapes', ALICE)),
   collectionActor: buildTopic(topic('collection', 'collections/7', 'collection-7', 'Wash', ALICE)),
+  collectionNote: withContext(
+    buildCollectionNote({
+      ...noteView('collections/7/note'),
+      ...{ title: 'Wash', collectionUri: `${N}/collections/7`, previews: post.pictures.slice(0, 1) },
+    }),
+  ),
   tagActor: buildTopic(topic('tag', 'tags/ink', 'tag-ink', '#ink', null)),
   model: withContext(buildModel(model)),
   versionNote: withContext(buildVersionNote({ ...noteView('posts/78'), title: 'v1.1', modelUri: model.uri })),
@@ -187,6 +194,7 @@ export const documents: Record<string, Document> = {
     activities.buildTombstone({ uri: ALICE, formerType: 'Person', deletedAt: now, takedown: null }),
   ),
   add: activities.buildAdd(act('12'), model.uri, `${ALICE}/featured`, `${ALICE}/followers`),
+  leave: activities.buildLeave(act('14'), model.uri, 'https://v.example/collections/7', 'https://v.example/users/vic'),
   remove: activities.buildRemove(act('13'), model.uri, `${ALICE}/featured`, `${ALICE}/followers`),
   actorDelete: activities.buildActorDelete(act('5')),
   follow,

@@ -329,7 +329,7 @@ test('whoever made a thing has it left out, and it cannot be put back until they
 });
 
 test('moderators keep a collection back: 451, in no list, not changed, but deleted by its owner', async (t) => {
-  const { browser, bob, visitor, em, make, put, ada } = await given(t);
+  const { browser, bob, bobAccount, visitor, em, make, put, ada } = await given(t);
   const model = givenModel(em);
   await em.flush();
   const id = await make({ name: 'Kept back' });
@@ -353,8 +353,7 @@ test('moderators keep a collection back: 451, in no list, not changed, but delet
   assert.equal(await put(id, { model: model.id, on: '0' }), 451);
   assert.equal((await browser.post(`/collections/${id}/edit`, { name: 'x', visibility: 'public' })).status, 451);
   assert.equal((await bob.post(`/collections/${id}/follow`, { on: '1' })).status, 404);
-  const bobId = (await em.fork().findOneOrFail('Account', { name: 'bob' })) as { id: number };
-  const feed = await listFeed(em.fork(), EYES, { scope: 'following', viewerId: bobId.id });
+  const feed = await listFeed(em.fork(), EYES, { scope: 'following', viewerId: bobAccount.id });
   assert.equal(feed.items.length, 0);
   await restrict(RESTRICTION.removed);
   assert.equal((await visitor.get(`/collections/${id}`)).status, 410);

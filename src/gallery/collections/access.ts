@@ -2,8 +2,10 @@ import type { EntityManager } from '@mikro-orm/core';
 import { Account } from '../../accounts/model.ts';
 import { can } from '../../accounts/permissions.ts';
 import { AppError } from '../../kit/errors.ts';
-import type { Viewer } from '../../kit/work.ts';
+import { record } from '../../kit/events/events.ts';
+import type { Viewer, Work } from '../../kit/work.ts';
 import { type Act, decide, PolicyState, RESTRICTION, type Verdict } from '../../safety/policy.ts';
+import { collectionChanged } from '../events.ts';
 import { Collection } from './model.ts';
 
 // Who may see a collection: facts for the one decide() of safety, as access.ts has them for what lies in it.
@@ -69,3 +71,13 @@ function refusalOf(reason: 'not_found' | 'gone' | 'withheld'): AppError {
 /** For lists of collections `k`: none that moderation keeps back. */
 export const IS_NOT_WITHHELD = `not exists (select 1 from policy_state s where (s.restrictions & ${RESTRICTION.view | RESTRICTION.removed}) <> 0
   and ((s.target_kind = 'collection' and s.target_id = k.id) or (s.target_kind = 'account' and s.target_id = k.owner_id)))`;
+
+/** Moderation restricted a collection, or no longer: peers must know. For a row that is not there it is nothing. */
+export async function tellCollectionAfterPolicy({ em, now }: Pick<Work, 'em' | 'now'>, id: number): Promise<void> {
+  const collection = await em.findOne(Collection, { id, uri: null, deletedAt: null });
+  if (!collection) return;
+  // what is said of it is told apart by when it changed
+  collection.updatedAt = now();
+  record(em, collectionChanged, { collectionId: id });
+  await em.flush();
+}

@@ -21,6 +21,7 @@ import { like } from '../../gallery/talk/likes.ts';
 import type { Config } from '../../kit/config.ts';
 import type { Settings } from '../../kit/settings.ts';
 import type { Viewer, Work } from '../../kit/work.ts';
+import { putTogether } from './collections.ts';
 import { paint } from './painter.ts';
 import { encodePng } from './png.ts';
 import type { DemoModel, DemoPost, Town } from './towns.ts';
@@ -83,6 +84,7 @@ export async function furnish(ground: Ground, town: Town, settlers: readonly Set
       if (text) await addComment(workOf(ground, account), account, { kind: 'post', id: postId }, { text });
     }
   }
+  for (const one of town.collections) await putTogether(workOf(ground, accountOf(one.owner)), one);
 }
 
 export const workOf = (ground: Pick<Ground, 'openWork'>, account: Account): Work => ground.openWork(viewerOf(account));

@@ -1,3 +1,4 @@
+import { type DemoCollection, HILLS, SUNSETS } from './collections.ts';
 import type { Style } from './painter.ts';
 import type { PALETTES } from './palettes.ts';
 
@@ -37,6 +38,7 @@ export interface Town {
   readonly models: readonly DemoModel[];
   readonly posts: readonly DemoPost[];
   readonly remarks: readonly string[];
+  readonly collections: readonly DemoCollection[];
 }
 
 const wide = (palette: keyof typeof PALETTES, prompt: string) => ({ palette, shape: 'wide' as const, prompt });
@@ -117,6 +119,7 @@ export const TOWNS: readonly [Town, Town] = [
         pictures: [wide('mint', 'leaded light, low sun over green hills')],
       },
     ],
+    collections: [SUNSETS],
     remarks: ['The joints make it. What weight did you use?', 'This could hang in my kitchen.', 'Lovely light.'],
   },
   {
@@ -188,6 +191,7 @@ export const TOWNS: readonly [Town, Town] = [
         pictures: [wide('rose', 'ridge print, violet evening')],
       },
     ],
+    collections: [HILLS],
     remarks: ['The paper tone is just right.', 'How many steps is this?', 'I would buy the print.'],
   },
 ];
