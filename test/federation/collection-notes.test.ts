@@ -161,6 +161,9 @@ test('another node makes a row of what it is told of, in its owner’s order, wi
   );
   assert.match((await bob.browser.get(`/@alice@${home.host}?show=collections`)).text, /Wash/);
 
+  const found = await bob.browser.get(`/search?q=${encodeURIComponent(`${uri}/note`)}`);
+  assert.equal(found.location, `/@collection-${made.id}@${home.host}`, 'the address of the note leads to it');
+
   await moveItem(mine(), made.id, await item({ model: model.id }), { to: 'first' });
   await rest();
   assert.deepEqual(await order(), [names.model, names.post, names.image], 'it follows its owner’s hand');

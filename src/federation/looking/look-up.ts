@@ -18,6 +18,7 @@ import { findTarget, type Target } from '../ingest/target.ts';
 import { ACTOR_TYPES, isSameOrigin, readLink } from '../origin.ts';
 import { isHostAllowed } from '../policy.ts';
 import { findTopicByName } from '../topics/addresses.ts';
+import { collectionOfNote } from '../vocabulary/collection-note.ts';
 import { uriOf } from '../vocabulary/read.ts';
 import { withinBudget } from './budget.ts';
 import { readAddress, type WantedAddress } from './read-address.ts';
@@ -200,6 +201,9 @@ async function askUrl(work: Work, federation: Federation, url: string): Promise<
     await rememberActor(work, federation, document);
     return yes(id);
   }
+  // the note that tells of a collection leads to it
+  const collectionUri = collectionOfNote(document.object, federation.origin);
+  if (collectionUri !== null) return askUrl(work, federation, collectionUri);
   // a collection is followed as the actor that tells of it
   const feedUri = isCollection(document.object) ? uriOf(document.object, 'feed', federation.origin) : null;
   if (feedUri !== null && isSameOrigin(feedUri, id, federation.origin)) {

@@ -1,6 +1,5 @@
-import type { EntityManager } from '@mikro-orm/core';
 import { z } from 'zod';
-import { type Parameter, rows, toNumber } from '../../kit/database/sql.ts';
+import { type Parameter, toNumber } from '../../kit/database/sql.ts';
 import { urlOf } from '../talk/target.ts';
 import { COLLECTED_KINDS, type CollectedKind } from './model.ts';
 
@@ -52,20 +51,9 @@ export function thingOf(named: z.output<typeof Thing>): Collected | null {
 }
 
 export interface NamedThing extends Collected {
+  /** '' where it has none. */
   readonly title: string;
   readonly url: string;
-}
-
-/** '' is the title of what has none. */
-export async function titleOf(em: EntityManager, { kind, id }: Collected): Promise<string> {
-  const sql =
-    kind === 'model'
-      ? 'select name as title from model where id = ?'
-      : kind === 'post'
-        ? 'select title from post where id = ?'
-        : 'select p.title from image i join post p on p.id = i.post_id where i.id = ?';
-  const [row] = await rows<{ title: string }>(em, sql, [id]);
-  return row?.title ?? '';
 }
 
 export interface ThingRow {
