@@ -92,3 +92,53 @@ for (const dialect of ['sqlite', 'postgresql'] as const) {
     assert.deepEqual(typeof peer?.turns === 'string' ? JSON.parse(peer.turns) : peer?.turns, []);
   });
 }
+
+for (const dialect of ['sqlite', 'postgresql'] as const) {
+  const skip = dialect === 'postgresql' && !process.env.TEST_DATABASE_URL && 'TEST_DATABASE_URL names no PostgreSQL';
+  test(`collections from before there was an order keep the one they were shown in, on ${dialect}`, {
+    skip,
+  }, async (t) => {
+    const endings: (() => Promise<unknown>)[] = [];
+    t.after(async () => {
+      for (const end of endings.reverse()) await end();
+    });
+    const { url, folder } = await freshDatabase(endings, dialect === 'postgresql');
+    const orm = await openDatabase({ url, dataDir: folder, entities: ENTITIES, log: makeLog('silent') });
+    endings.push(() => orm.close(true));
+    await migrate(orm, (dialect === 'sqlite' ? forSqlite : forPostgresql).slice(0, 4));
+    const em = orm.em.fork();
+    const dates = { created_at: AT, updated_at: AT };
+    const uuid = (n: number) => `01900000-0000-7000-8000-00000000000${n}`;
+    const model = (id: number) =>
+      insert('model', { id, owner_id: 1, name: `M${id}`, type: 'LORA', allow_commercial_use: '[]', ...dates });
+    const item = (n: number, collectionId: number, modelId: number, day: number) =>
+      insert('collection_item', {
+        ...{ id: uuid(n), collection_id: collectionId, model_id: modelId, added_at: `2026-01-0${day} 00:00:00` },
+      });
+    for (const sql of [
+      insert('account', { id: 1, name: 'ada', created_at: AT, links: '[]' }),
+      ...[1, 2, 3].map(model),
+      ...[1, 2].map((id) => insert('collection', { id, owner_id: 1, name: 'Ink', ...dates })),
+      ...[item(1, 1, 1, 1), item(2, 1, 2, 3), item(3, 1, 3, 2), item(4, 2, 1, 1), item(5, 2, 2, 2)],
+    ]) {
+      await rows(em, sql);
+    }
+    await migrate(orm);
+    const order = async (collectionId: number) =>
+      (
+        await rows<{ model_id: number }>(
+          orm.em.fork(),
+          'select model_id from collection_item where collection_id = ? order by position, id',
+          [collectionId],
+        )
+      ).map(({ model_id }) => model_id);
+    assert.deepEqual(
+      [await order(1), await order(2)],
+      [
+        [2, 3, 1],
+        [2, 1],
+      ],
+      'the newest first',
+    );
+  });
+}
