@@ -14,7 +14,7 @@ import type { Federation } from '../deps.ts';
 import { WrongDocument } from '../fetch-document.ts';
 import { isCollection } from '../ingest/ingest-collection.ts';
 import { fetchNote } from '../ingest/ingest-note.ts';
-import { findTarget, type Target } from '../ingest/target.ts';
+import { findTarget, sightOf, type Target } from '../ingest/target.ts';
 import { ACTOR_TYPES, isSameOrigin, readLink } from '../origin.ts';
 import { isHostAllowed } from '../policy.ts';
 import { findTopicByName } from '../topics/addresses.ts';
@@ -109,8 +109,7 @@ async function findKnown(
   if (account) return account;
   const target = (await findTarget(em, federation.origin, url)) ?? (await findByPage(em, url));
   if (!target) return null;
-  const { kind, id } = target;
-  const look = await lookAt(em, viewer, kind === 'comment' ? { kind, id: String(id) } : { kind, id: Number(id) });
+  const look = await lookAt(em, viewer, sightOf(target));
   return look?.verdict.allowed ? { found: 'object', target } : null;
 }
 

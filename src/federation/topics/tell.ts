@@ -12,6 +12,7 @@ import { actorUri, followersUri } from '../addresses.ts';
 import type { Federation } from '../deps.ts';
 import { isRendered } from '../documents/objects.ts';
 import { NODE_ACTOR, OutboxItem } from '../model.ts';
+import { saidUnder } from '../outbox/said.ts';
 import { send } from '../outbox/send.ts';
 import {
   buildActorDelete,
@@ -175,11 +176,12 @@ async function tell(work: Task, federation: Federation, topic: Topic, told: Told
 }
 
 async function isBusy(em: Work['em'], { name }: Topic, now: Date): Promise<boolean> {
+  const end = `#told.${name}`;
   const [found] = await rows<{ n: unknown }>(
     em,
-    `select count(*) as n from outbox_item where created_at > ? and actor_id = ?
-       and (uri like ? or uri like ?) and uri not like '%-undo'`,
-    [new Date(now.getTime() - HOUR_MS), NODE_ACTOR, `%#told.${name}`, `%#told.${name}.%`],
+    `select count(*) as n from outbox_item where created_at > ? and actor_id = ? and uri not like '%-undo'
+       and (uri = about || ? or substr(uri, 1, length(about) + ${end.length + 1}) = about || ?)`,
+    [new Date(now.getTime() - HOUR_MS), NODE_ACTOR, end, `${end}.`],
   );
   return toNumber(found?.n) >= MOST_AN_HOUR;
 }
@@ -199,7 +201,7 @@ async function listTellings(
 ): Promise<Telling[]> {
   const items = await em.find(
     OutboxItem,
-    { actorId: NODE_ACTOR, uri: { $like: `${tellingStart(origin, thing)}%` } },
+    { actorId: NODE_ACTOR, ...saidUnder(tellingStart(origin, thing)) },
     { orderBy: { createdAt: 'asc', id: 'asc' } },
   );
   const uris = new Set(items.map(({ uri }) => uri));

@@ -3,6 +3,8 @@ import { migration as m0001 } from './0001-initial.ts';
 import { migration as m0002 } from './0002-search.ts';
 import { migration as m0003 } from './0003-federation.ts';
 import { migration as m0004 } from './0004-shown-before.ts';
+import { migration as m0005 } from './0005-talk-of-reviews.ts';
+import { migration as m0006 } from './0006-outbox-about.ts';
 
 /** Written by `npm run migration`. */
-export const migrations: readonly Migration[] = [m0001, m0002, m0003, m0004];
+export const migrations: readonly Migration[] = [m0001, m0002, m0003, m0004, m0005, m0006];
