@@ -198,6 +198,22 @@ test('a tag tells of what is new and public, once, within a budget, and takes ba
   assert.equal(await em().count(TopicFollow, { model: it.model.id }), 0, 'nor a follow');
 });
 
+test('a busy tag leaves those alone whose names are like its own', async (t) => {
+  const it = await given(t);
+  const { n, vic, heard, em } = it;
+  const work = em();
+  const [busy, like] = [work.create(Tag, { name: 'wetxink' }), work.create(Tag, { name: 'wet_ink' })];
+  await work.persist([busy, like]).flush();
+  for (const { id, name } of [busy, like]) {
+    await publish(it, id);
+    await it.follow(vic, `${n.origin}/tags/${name}/actor`);
+  }
+  for (let index = 0; index < 30; index += 1) await publish(it, busy.id);
+  assert.equal(heard('Announce').length, 30);
+  await publish(it, like.id);
+  assert.equal(heard('Announce').length, 31);
+});
+
 test('a model tells of each new version, and is gone when it is not public any more', async (t) => {
   const { n, vic, uris, follow, heard, model, em } = await given(t);
   await follow(vic, uris.model);

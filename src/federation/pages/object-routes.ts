@@ -142,7 +142,7 @@ export function objectRoutes(federation: Federation, door: Door): Router<State> 
 }
 
 /** A page with its object named in the header and in the head of the document; null where there is none to read. */
-export async function page(ctx: Ctx, alternate: string | null, next: () => Promise<unknown>): Promise<void> {
+async function page(ctx: Ctx, alternate: string | null, next: () => Promise<unknown>): Promise<void> {
   if (alternate !== null) ctx.state.page = { ...ctx.state.page, alternate };
   await next();
   if (alternate !== null && ctx.status === 200) {
