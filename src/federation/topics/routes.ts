@@ -16,8 +16,9 @@ import { sendActivity, wantsActivity } from '../pages/negotiate.ts';
 import { sendTombstone } from '../pages/object-routes.ts';
 import { buildCollection, buildCollectionPage, countedCollection } from '../vocabulary/collection.ts';
 import { type Document, withContext } from '../vocabulary/context.ts';
+import { topicDocument } from './actor.ts';
 import { collectionUri, findTopicByPath, topicActorUri, topicFollowersUri } from './addresses.ts';
-import { collectionDocument, countTold, listTold, tellingDocument, toldUri, topicDocument } from './documents.ts';
+import { collectionDocument, countTold, listTold, tellingDocument, toldUri } from './documents.ts';
 
 const PER_PAGE = 20;
 const PLACE = /^(\d{1,14}) (model|post) (\d{1,10})$/;

@@ -23,6 +23,7 @@ import {
   buildUpdate,
 } from '../vocabulary/activity.ts';
 import type { Document } from '../vocabulary/context.ts';
+import { topicDocument } from './actor.ts';
 import { collectionUri, readTopicUri, topicActorUri } from './addresses.ts';
 import {
   collectionDocument,
@@ -32,7 +33,6 @@ import {
   tellingStart,
   tellingUri,
   toldUri,
-  topicDocument,
 } from './documents.ts';
 
 type Task = Pick<Work, 'em' | 'jobs' | 'now'>;
