@@ -7,6 +7,7 @@ import { Post } from '../../gallery/model.ts';
 import { AppError } from '../../kit/errors.ts';
 import { registrableDomain } from '../../kit/net/budget.ts';
 import type { Work } from '../../kit/work.ts';
+import { loadSigningKey } from '../actors/keys.ts';
 import { findActor, readDocument } from '../actors/load.ts';
 import { rememberActor } from '../actors/remember.ts';
 import { askWebFinger, RESOLVES } from '../actors/resolve.ts';
@@ -142,7 +143,11 @@ async function askTogether(
   const key = wanted.kind === 'url' ? wanted.url : `${wanted.name}@${wanted.host}`;
   const underWay = federation.lookUpsUnderWay.get(key) as Promise<Asked> | undefined;
   if (underWay) return underWay;
-  const asking = ask({ ...work, em: work.em.fork() }, withinBudget(federation, BUDGET), wanted);
+  const asked = { ...work, em: work.em.fork() };
+  // the first question of a node makes its keys, and that is not the time of who is asked
+  const asking = loadSigningKey(federation, asked.em, NODE_ACTOR).then(() =>
+    ask(asked, withinBudget(federation, BUDGET), wanted),
+  );
   federation.lookUpsUnderWay.set(key, asking);
   try {
     return await asking;
