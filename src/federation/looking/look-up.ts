@@ -16,6 +16,7 @@ import { WrongDocument } from '../fetch-document.ts';
 import { isCollection } from '../ingest/ingest-collection.ts';
 import { fetchNote } from '../ingest/ingest-note.ts';
 import { findTarget, sightOf, type Target } from '../ingest/target.ts';
+import { NODE_ACTOR } from '../model.ts';
 import { ACTOR_TYPES, isSameOrigin, readLink } from '../origin.ts';
 import { isHostAllowed } from '../policy.ts';
 import { findTopicByName } from '../topics/addresses.ts';
