@@ -39,6 +39,7 @@ import { actorUri } from './federation/addresses.ts';
 import { COPY_LINKS, copyRoutes } from './federation/copies/routes.ts';
 import { listCopyViews } from './federation/copies/view.ts';
 import { type OpenFederation, openFederation } from './federation/federation.ts';
+import { isBackfilling } from './federation/ingest/backfill.ts';
 import { findPage } from './federation/looking/look-up.ts';
 import { FEDERATION_ENTITIES } from './federation/model.ts';
 import { findActorNow } from './federation/moving/find-actor.ts';
@@ -336,6 +337,7 @@ function routersOf(parts: Parts): Router<State>[] {
       limits: parts.limits,
       lookUp: searcherOf(federation),
       findSilence: silenceFinder(federation),
+      isArriving: isBackfilling,
       listCopies: federation.mode === 'off' ? null : (work, fileIds) => listCopyViews(work, federation, fileIds),
     }),
     ...accountRoutes(accountDeps(parts)),

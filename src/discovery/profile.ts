@@ -20,6 +20,8 @@ export interface ProfilePage {
   readonly profile: ProfileHeader;
   /** Where visitors follow a person of this node from elsewhere; '' where nobody can. */
   readonly remoteFollowUrl: string;
+  /** What an account of elsewhere tells of, where that is known here. */
+  readonly topic: { readonly title: string; readonly url: string } | null;
   /** What the person keeps at the top; on the first page alone. */
   readonly pinned: { readonly models: readonly ModelCardView[]; readonly posts: readonly TileView[] };
   readonly tabItems: readonly TabView[];
@@ -42,9 +44,11 @@ export async function loadProfilePage(
   const eyes = await eyesOf(work.em, work.viewer);
   const filter = { ownerId: profile.id, shownTo: work.viewer };
   const hasSome = await hasCollections(work, profile.id);
+  const topic = await findTopicOf(em, profile);
   if (show === 'collections') {
     return {
       ...head(profile, federates, show, hasSome),
+      topic,
       collections: await listCollectionsOf(work, profile.id, eyes),
     };
   }
@@ -58,6 +62,7 @@ export async function loadProfilePage(
   const nextCursor = (images ?? models)?.nextCursor;
   return {
     ...head(profile, federates, current, hasSome),
+    topic,
     pinned: show || cursor ? { models: [], posts: [] } : await loadPinned(em, eyes, profile.id),
     models: images ? null : (models?.items ?? null),
     images: images?.items ?? null,
@@ -76,6 +81,7 @@ function head(
   return {
     profile,
     remoteFollowUrl: federates && profile.host === '' ? `/accounts/${profile.id}/remote-follow` : '',
+    topic: null,
     pinned: { models: [], posts: [] },
     tabItems: kinds.map((kind) => ({
       label: t(`profile.${kind}`),
@@ -88,6 +94,20 @@ function head(
     moreUrl: '',
     page: { title: `${profile.displayName} (${profile.handle})`, canonical: profile.url },
   };
+}
+
+/** The page here of the model or collection whose actor it is, while everybody may see it. */
+async function findTopicOf(em: Work['em'], { id, host }: ProfileHeader): Promise<ProfilePage['topic']> {
+  if (host === '') return null;
+  const [found] = await rows<{ kind: 'model' | 'collection'; id: number; title: string }>(
+    em,
+    `select 'model' as kind, m.id, m.name as title from account a join model m on m.feed_uri = a.uri
+     where a.id = ? and a.topic = 'model' and m.listed_at is not null
+     union all select 'collection', c.id, c.name from account a join collection c on c.feed_uri = a.uri
+     where a.id = ? and a.topic = 'collection' and c.visibility = 'public' and c.deleted_at is null`,
+    [id, id],
+  );
+  return found ? { title: found.title, url: `/${found.kind}s/${found.id}` } : null;
 }
 
 async function loadPinned(em: Work['em'], eyes: Eyes, accountId: number): Promise<ProfilePage['pinned']> {

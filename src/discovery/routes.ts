@@ -4,6 +4,7 @@ import { idParam, readQuery } from '../kit/web/forms.ts';
 import type { RateLimits } from '../kit/web/rate-limit.ts';
 import type { State } from '../kit/web/state.ts';
 import { view } from '../kit/web/views.ts';
+import type { Work } from '../kit/work.ts';
 import type { ModelCardView, TileView } from './cards.ts';
 import { type CollectionPage, CollectionQuery, loadCollectionPage } from './collection.ts';
 import type { ListCopies } from './model-files.ts';
@@ -29,7 +30,7 @@ const modelsPage = view<ListPage<ModelCardView>>('discovery/models');
 const modelPage = view<ModelPage & Silent & Federates>('discovery/model');
 const imagesPage = view<ListPage<TileView>>('discovery/images');
 const searchPage = view<SearchPage>('discovery/search');
-const profilePage = view<ProfilePage & Silent>('discovery/profile');
+const profilePage = view<ProfilePage & Silent & Arriving>('discovery/profile');
 const tagPage = view<TagPage & Federates>('discovery/tag');
 
 const collectionPage = view<CollectionPage & Federates>('discovery/collection');
@@ -43,18 +44,25 @@ interface Silent {
   readonly silence: PeerSilence | null;
 }
 
+interface Arriving {
+  /** Where the page looks again while what this person made is on its way from elsewhere; '' when it is not. */
+  readonly arrivingUrl: string;
+}
+
 export interface DiscoveryDeps {
   readonly limits: RateLimits;
   /** Null where the node does not federate. */
   readonly lookUp: LookUp | null;
   readonly listCopies: ListCopies | null;
   readonly findSilence: FindSilence;
+  /** Are the things of this account of elsewhere being read? */
+  readonly isArriving: (work: Work, accountId: number) => Promise<boolean>;
 }
 
 const SEARCHES = { name: 'search', max: 120, perMs: 60_000 };
 
 /** Lists that anyone may read; what each sees depends on their ratings. */
-export function discoveryRoutes({ limits, lookUp, listCopies, findSilence }: DiscoveryDeps): Router<State> {
+export function discoveryRoutes({ limits, lookUp, listCopies, findSilence, isArriving }: DiscoveryDeps): Router<State> {
   const routes = new Router<State>();
   const federates = lookUp !== null;
   routes.get('/', async (ctx) => {
@@ -98,7 +106,10 @@ export function discoveryRoutes({ limits, lookUp, listCopies, findSilence }: Dis
     if (!handle) return next();
     const query = readQuery(ctx, ProfileQuery);
     const profile = await loadProfilePage(ctx.state.work, handle, query, lookUp !== null);
-    profilePage(ctx, { ...profile, silence: await findSilence(ctx.state.work, profile.profile.host) });
+    const { host, id } = profile.profile;
+    const isOnItsWay = ctx.state.work.viewer !== null && host !== '' && (await isArriving(ctx.state.work, id));
+    const silence = await findSilence(ctx.state.work, host);
+    profilePage(ctx, { ...profile, silence, arrivingUrl: isOnItsWay ? ctx.url : '' });
   });
   return routes;
 }

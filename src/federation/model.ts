@@ -90,6 +90,8 @@ export const OutboxItem = defineEntity({
   properties: {
     id: p.uuid().primary(),
     uri: p.string().length(2048).unique(),
+    /** Its `uri` up to the `#`: what it is about. All that was said of a thing is found by it. */
+    about: p.string().length(2048).default('').index(),
     /** An Account id, or `NODE_ACTOR`. */
     actorId: p.integer(),
     document: p.json<unknown>(),

@@ -20,7 +20,6 @@ import { objectRoutes } from './pages/object-routes.ts';
 import { quoteRoutes } from './pages/quote-routes.ts';
 import { readingRoutes } from './pages/reading-routes.ts';
 import { reportRoutes } from './pages/report-routes.ts';
-import { reviewRoutes } from './pages/review-routes.ts';
 import { threadRoutes } from './pages/thread-routes.ts';
 import { visitRoutes } from './pages/visit-routes.ts';
 import { peersRoutes } from './peers/routes.ts';
@@ -70,7 +69,6 @@ export function federationRoutes(federation: Federation, adminLinks: readonly Ad
     collectionRoutes(federation, door),
     threadRoutes(federation, door),
     objectRoutes(federation, door),
-    reviewRoutes(federation, door),
     fileRoutes(door),
     holderRoutes(federation, door),
     interactionRoutes(federation),

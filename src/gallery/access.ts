@@ -100,13 +100,11 @@ export const COMMENT_AUDIENCE = `(c.audience = 'page' or c.author_id = ?
 /** What one may look at, talk about, like and pass on. */
 export type Target =
   | { readonly kind: 'model' | 'post' | 'image'; readonly id: number }
-  | { readonly kind: 'comment'; readonly id: string };
+  | { readonly kind: 'comment'; readonly id: string }
+  | { readonly kind: 'review'; readonly id: string };
 
 /** What one may look at. */
-export type Sight =
-  | Target
-  | { readonly kind: 'version'; readonly id: number }
-  | { readonly kind: 'review'; readonly id: string };
+export type Sight = Target | { readonly kind: 'version'; readonly id: number };
 
 export interface Look {
   readonly verdict: Verdict;
@@ -189,6 +187,7 @@ interface CommentRow {
   model_id: number | null;
   post_id: number | null;
   image_id: number | null;
+  review_id: string | null;
   deleted_at: unknown;
   withheld_at: unknown;
 }
@@ -197,7 +196,7 @@ interface CommentRow {
 async function lookAtComment(em: EntityManager, viewer: Viewer | null, id: string, act: Act): Promise<Look | null> {
   const [row] = await rows<CommentRow>(
     em,
-    `select c.author_id, c.audience, c.is_local, c.model_id, c.post_id, c.image_id, c.deleted_at, c.withheld_at,
+    `select c.author_id, c.audience, c.is_local, c.model_id, c.post_id, c.image_id, c.review_id, c.deleted_at, c.withheld_at,
        case when ${COMMENT_AUDIENCE} then 1 else 0 end as is_audience from comment c where c.id = ?`,
     [...accessParameters(viewer), id],
   );
@@ -264,6 +263,7 @@ async function lookAtReview(em: EntityManager, viewer: Viewer | null, id: string
 function pageOf(row: CommentRow): Target {
   if (row.model_id !== null) return { kind: 'model', id: row.model_id };
   if (row.post_id !== null) return { kind: 'post', id: row.post_id };
+  if (row.review_id !== null) return { kind: 'review', id: row.review_id };
   return { kind: 'image', id: row.image_id ?? 0 };
 }
 

@@ -37,8 +37,8 @@ export const reactionRemoved = defineEvent(
   z.object({
     reactionId: z.string(),
     accountId: z.int(),
-    kind: z.enum(['model', 'post', 'image', 'comment']),
-    /** An integer of a model, post or image, the UUID of a comment. */
+    kind: z.enum(['model', 'post', 'image', 'comment', 'review']),
+    /** An integer of a model, post or image, the UUID of a comment or review. */
     targetId: z.union([z.int(), z.string()]),
     uri,
   }),

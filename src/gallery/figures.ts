@@ -51,14 +51,15 @@ const BATCH = 200;
 
 /** Counts everything that is kept as a number anew, in batches, so that no mistake stays for longer than a day. */
 export async function repairFigures({ em }: Pick<Work, 'em'>, signal: AbortSignal): Promise<void> {
-  for (const table of ['model', 'post', 'image', 'comment'] as const) {
-    for (let after = table === 'comment' ? '' : 0; !signal.aborted; ) {
+  for (const table of ['model', 'post', 'image', 'comment', 'review'] as const) {
+    const isNumbered = table !== 'comment' && table !== 'review';
+    for (let after = isNumbered ? 0 : ''; !signal.aborted; ) {
       const batch: { id: number | string }[] = await rows(
         em,
-        table === 'comment' && after === ''
-          ? 'select id from comment order by id limit ?'
+        after === ''
+          ? `select id from ${table} order by id limit ?`
           : `select id from ${table} where id > ? order by id limit ?`,
-        table === 'comment' && after === '' ? [BATCH] : [after, BATCH],
+        after === '' ? [BATCH] : [after, BATCH],
       );
       const last = batch.at(-1);
       if (!last) break;
@@ -73,7 +74,7 @@ export async function repairFigures({ em }: Pick<Work, 'em'>, signal: AbortSigna
 /** Likes and comments from their rows. */
 async function recountTalk(
   em: EntityManager,
-  table: 'model' | 'post' | 'image' | 'comment',
+  table: 'model' | 'post' | 'image' | 'comment' | 'review',
   ids: readonly (number | string)[],
 ): Promise<void> {
   const likes = table === 'model' ? 'thumbs_up_count' : 'like_count';

@@ -4,6 +4,7 @@ import { Model, ModelVersion, Tag } from '../catalogue/model.ts';
 import { CONTENT_STATES } from '../catalogue/types.ts';
 import { VISIBILITIES } from '../safety/audience.ts';
 import type { Recipe } from './recipe/recipe.ts';
+import { Review } from './reviews/model.ts';
 
 /** One to twenty images with a caption. With `version` it belongs to the gallery of that version. */
 export const Post = defineEntity({
@@ -194,13 +195,14 @@ export interface PostTag extends InferEntity<typeof PostTag> {}
 
 const COMMENT_AUDIENCES = ['page', 'followers', 'direct'] as const;
 
-/** A comment stands under exactly one of model, post or image. */
+/** A comment stands under exactly one of model, post, image or review. */
 export const Comment = defineEntity({
   name: 'Comment',
   indexes: [
     { properties: ['model', 'createdAt'] },
     { properties: ['post', 'createdAt'] },
     { properties: ['image', 'createdAt'] },
+    { properties: ['review', 'createdAt'] },
   ],
   properties: {
     id: p.uuid().primary(),
@@ -208,6 +210,7 @@ export const Comment = defineEntity({
     model: () => p.manyToOne(Model).ref().nullable().deleteRule('cascade'),
     post: () => p.manyToOne(Post).ref().nullable().deleteRule('cascade'),
     image: () => p.manyToOne(Image).ref().nullable().deleteRule('cascade'),
+    review: () => p.manyToOne(Review).ref().nullable().deleteRule('cascade'),
     parent: () => p.manyToOne(Comment).ref().nullable().deleteRule('cascade'),
     /** Who of those that see the page sees it: all, its author's followers and who is named, or only who is named. */
     audience: p.enum([...COMMENT_AUDIENCES]).default('page'),
@@ -219,13 +222,13 @@ export const Comment = defineEntity({
     createdAt: p.datetime(),
     editedAt: p.datetime().nullable(),
     deletedAt: p.datetime().nullable(),
-    /** By a moderator: shown to nobody, counted nowhere. */
+    /** By a moderator, or for good by whose page it is, where it is of a peer: shown to nobody, counted nowhere. */
     withheldAt: p.datetime().nullable(),
   },
 });
 export interface Comment extends InferEntity<typeof Comment> {}
 
-/** A like of exactly one of model, post, image or comment. */
+/** A like of exactly one of model, post, image, comment or review. */
 export const Reaction = defineEntity({
   name: 'Reaction',
   uniques: [
@@ -233,12 +236,14 @@ export const Reaction = defineEntity({
     { properties: ['account', 'post'] },
     { properties: ['account', 'image'] },
     { properties: ['account', 'comment'] },
+    { properties: ['account', 'review'] },
   ],
   indexes: [
     { properties: ['model'] },
     { properties: ['post'] },
     { properties: ['image'] },
     { properties: ['comment'] },
+    { properties: ['review'] },
   ],
   properties: {
     id: p.uuid().primary(),
@@ -247,6 +252,7 @@ export const Reaction = defineEntity({
     post: () => p.manyToOne(Post).ref().nullable().deleteRule('cascade'),
     image: () => p.manyToOne(Image).ref().nullable().deleteRule('cascade'),
     comment: () => p.manyToOne(Comment).ref().nullable().deleteRule('cascade'),
+    review: () => p.manyToOne(Review).ref().nullable().deleteRule('cascade'),
     uri: p.string().length(2048).nullable().unique(),
     createdAt: p.datetime(),
   },

@@ -83,7 +83,8 @@ export async function removeAccountContent(
     post_id: number | null;
     image_id: number | null;
     comment_id: string | null;
-  }>(em, 'select model_id, post_id, image_id, comment_id from reaction where account_id = ?', [accountId]);
+    review_id: string | null;
+  }>(em, 'select model_id, post_id, image_id, comment_id, review_id from reaction where account_id = ?', [accountId]);
   for (const row of likes) await unlike(work, speaker, targetOf(row));
   for (const { post, model } of await em.find(Share, { account: accountId })) {
     if (post) await unshare(em, accountId, { kind: 'post', id: post.id });
@@ -96,7 +97,9 @@ function targetOf(row: {
   post_id: number | null;
   image_id: number | null;
   comment_id: string | null;
+  review_id: string | null;
 }): Target {
+  if (row.review_id !== null) return { kind: 'review', id: row.review_id };
   if (row.comment_id !== null) return { kind: 'comment', id: row.comment_id };
   if (row.image_id !== null) return { kind: 'image', id: row.image_id };
   if (row.post_id !== null) return { kind: 'post', id: row.post_id };

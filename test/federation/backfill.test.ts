@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Comment, Post } from '../../src/gallery/model.ts';
 import { Pin } from '../../src/gallery/pins.ts';
+import { Browser } from '../accounts/browser.ts';
 import { note, PUBLIC, world } from './world.ts';
 
 /** A creator with two pinned posts and forty in the outbox, of which the newest has an answer. */
@@ -74,6 +75,32 @@ test('opening the page of somebody of elsewhere brings their pinned and newest t
   await bob.browser.get(`/search?q=${encodeURIComponent(handle.slice(1))}`);
   await n.settle();
   assert.equal(v.asked.length, asked, 'not again today');
+});
+
+test('while their things are on their way the page says so and looks again by itself, and then no more', async (t) => {
+  const { n, v, vic, serve } = await creator(t);
+  serve(4);
+  v.hanging.add('/users/vic/outbox');
+  const bob = (await n.member('bob')).browser;
+  const handle = `/@vic@${new URL(vic.id).host}`;
+  await bob.get(`/search?q=${encodeURIComponent(handle.slice(1))}`);
+  await n.settle();
+  const made = async (path: string) => /<div id="made"[^>]*>/.exec((await bob.get(path)).text)?.[0] ?? '';
+  const visitor = new Browser(new URL(n.origin));
+  assert.doesNotMatch((await visitor.get(handle)).text, /on its way|hx-trigger="every/, 'nobody asks for a visitor');
+  const first = await bob.get(`${handle}?show=images`);
+  assert.match(first.text, /<div id="made" hx-get="[^"]*\?show=images" hx-trigger="every 2s"/);
+  assert.match(
+    first.text,
+    new RegExp(`on its way from ${new URL(vic.id).host}[\\s\\S]*href="${handle}\\?show=images"`),
+  );
+  // a page that looks again asks for nothing new, however often
+  for (let count = 0; count < 25; count += 1) assert.match(await made(handle), /every 2s/);
+  await n.settle();
+  const last = await bob.get(handle);
+  assert.doesNotMatch(last.text, /on its way/);
+  assert.equal(await made(handle), '<div id="made">');
+  assert.equal(v.asked.filter((path) => path === '/users/vic/featured').length, 1);
 });
 
 test('F14 a full outbox costs at most twenty requests', async (t) => {

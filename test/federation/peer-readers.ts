@@ -1,8 +1,9 @@
 import type { Document } from '../../src/federation/vocabulary/context.ts';
 
 /**
- * What four programs take from a document of ours, and what they refuse. Constructed, not recorded: written from the rules
- * of spec/federation.md, section 5, and compared with the sources that those name:
+ * What four programs take from a document of ours, and what they refuse. Neither recorded from them nor constructed from
+ * their sources, which nobody read for it: written from the rules of spec/federation.md, section 5, alone. Where those
+ * rules are said to come from, for whoever will compare:
  *
  * - Mastodon: `app/lib/activitypub/parser/status_parser.rb` (0486db9), `parser/media_attachment_parser.rb` (03006bd),
  *   `app/lib/activitypub/activity/create.rb`, `app/services/activitypub/process_account_service.rb`

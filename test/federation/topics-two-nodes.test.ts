@@ -127,6 +127,7 @@ test('a collection of another node is followed by its address, kept with what ev
   await bob.browser.post(`/accounts/${actor.id}/follow`, { on: '1' });
   await settle();
   const kept = await there().findOneOrFail(Collection, { uri: address }, { populate: ['owner'] });
+  assert.match((await bob.browser.get(found.location)).text, new RegExp(`href="/collections/${kept.id}"`));
   assert.deepEqual(
     [kept.name, kept.owner.$.uri, kept.feedUri],
     ['Wash', `${home.origin}/users/alice`, `${address}/actor`],

@@ -13,10 +13,11 @@ import {
   editCollection,
   uncollect,
 } from '../../src/gallery/collections/edit.ts';
+import { ImageSize } from '../../src/gallery/model.ts';
 import { TopicFollow } from '../../src/gallery/topics/model.ts';
 import { rows } from '../../src/kit/database/sql.ts';
 import { record } from '../../src/kit/events/events.ts';
-import { givenModel, givenVersion, NOW } from '../factories/content.ts';
+import { givenImage, givenModel, givenPost, givenVersion, NOW } from '../factories/content.ts';
 import { nextId, post, type StrangeActor } from './strangers.ts';
 import { PUBLIC, world } from './world.ts';
 
@@ -102,6 +103,37 @@ test('a public model, collection and tag are actors with ends of their own, foun
     [list.body.type, list.body.kind, list.body.feed],
     ['OrderedCollection', 'Collection', uris.collection],
   );
+});
+
+test('a topic has the face of what is public in it, and none of what is not for everybody’s eyes', async (t) => {
+  const { n, em, alice, model, tag, collection, uris } = await given(t);
+  const work = em();
+  const owner = work.getReference(Account, alice.id);
+  const picture = (given: Parameters<typeof givenImage>[1]) => {
+    const post = givenPost(work, { owner });
+    const image = givenImage(work, { post, owner, ...given });
+    const size = { sha256: '0'.repeat(64), totalBytes: 1, width: 320, height: 480 };
+    work.create(ImageSize, { image, targetWidth: 320, format: 'webp', ...size }, { persist: true });
+    return image;
+  };
+  const [fine, mature, hidden] = [picture({}), picture({ level: 4 }), picture({ listedAt: null })];
+  await work.flush();
+  const show = async (imageId: number) => {
+    await em().nativeUpdate(Model, { id: model.id }, { coverImageId: imageId });
+  };
+  const faces = async () =>
+    Promise.all(
+      Object.values(uris).map(async (uri) => ((await read(n.origin, uri)).body.icon as Json | undefined)?.url),
+    );
+  assert.deepEqual(await faces(), [undefined, undefined, undefined]);
+  await collect(n.workAs(alice), collection.id, { kind: 'model', id: model.id });
+  for (const { id } of [mature, hidden]) {
+    await show(id);
+    assert.deepEqual(await faces(), [undefined, undefined, undefined]);
+  }
+  await show(fine.id);
+  const face = `${n.origin}/media/320/${fine.id}.webp`;
+  assert.deepEqual(await faces(), [face, face, face], `the tag ${tag.name} too`);
 });
 
 test('what is not public has no actor, and says the same as what never was', async (t) => {
@@ -196,6 +228,22 @@ test('a tag tells of what is new and public, once, within a budget, and takes ba
   assert.equal(heard('Announce').length, 31, 'nothing across a block');
   assert.equal(await follow(vic, uris.model), 202);
   assert.equal(await em().count(TopicFollow, { model: it.model.id }), 0, 'nor a follow');
+});
+
+test('a busy tag leaves those alone whose names are like its own', async (t) => {
+  const it = await given(t);
+  const { n, vic, heard, em } = it;
+  const work = em();
+  const [busy, like] = [work.create(Tag, { name: 'wetxink' }), work.create(Tag, { name: 'wet_ink' })];
+  await work.persist([busy, like]).flush();
+  for (const { id, name } of [busy, like]) {
+    await publish(it, id);
+    await it.follow(vic, `${n.origin}/tags/${name}/actor`);
+  }
+  for (let index = 0; index < 30; index += 1) await publish(it, busy.id);
+  assert.equal(heard('Announce').length, 30);
+  await publish(it, like.id);
+  assert.equal(heard('Announce').length, 31);
 });
 
 test('a model tells of each new version, and is gone when it is not public any more', async (t) => {

@@ -69,6 +69,10 @@ for (const dialect of ['sqlite', 'postgresql'] as const) {
       ...[image(1, 1, { listed_at: AT }), image(2, 2), image(3, 3), image(4, 4), image(5, 1, { level: 32 })],
       insert('policy_state', { target_kind: 'post', target_id: 4, restrictions: 1, changed_at: AT }),
       insert('peer_host', { host: 'peer.example', failure_count: 2 }),
+      insert('outbox_item', {
+        ...{ id: '018f0000-0000-7000-8000-000000000001', uri: 'https://n.example/models/1#create' },
+        ...{ actor_id: 1, document: '{}', created_at: AT },
+      }),
     ]) {
       await rows(em, sql);
     }
@@ -85,6 +89,8 @@ for (const dialect of ['sqlite', 'postgresql'] as const) {
     assert.deepEqual(await shown('model'), [1]);
     assert.deepEqual(await shown('image'), [1, 2], 'no draft, nothing withheld, nothing blocked');
     assert.deepEqual(await shown('post'), [1, 2]);
+    const [said] = await rows<{ about: string }>(orm.em.fork(), 'select about from outbox_item');
+    assert.equal(said?.about, 'https://n.example/models/1');
     const [counted] = await rows<{ n: number }>(orm.em.fork(), 'select count(*) as n from image');
     assert.equal(Number(counted?.n), 5);
     const [peer] = await rows<{ failure_count: number; turns: unknown }>(orm.em.fork(), 'select * from peer_host');

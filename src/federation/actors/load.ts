@@ -89,17 +89,26 @@ export function actorKeys(work: Task, federation: Federation, sender: string): L
     if (!underWay) {
       // before others can lean on it: that this sender asks too often is not their fault
       federation.keyBudget.take(keyId, sender);
-      underWay = fetchKey(work, federation, keyId, how);
-      federation.keysUnderWay.set(keyId, underWay);
+      // nobody else's: those that lean on this one are told after the next one may have begun
+      const own = findKey(work, federation, keyId, how).finally(() => federation.keysUnderWay.delete(keyId));
+      federation.keysUnderWay.set(keyId, own);
+      underWay = own;
     }
-    try {
-      const found = await underWay;
-      fetched.set(keyId, found);
-      return found;
-    } finally {
-      federation.keysUnderWay.delete(keyId);
-    }
+    const found = await underWay;
+    fetched.set(keyId, found);
+    return found;
   };
+}
+
+/** Who looked before a fetch ended, and goes on after it, finds in the table what that fetch wrote. */
+async function findKey(
+  work: Task,
+  federation: Federation,
+  keyId: string,
+  how: 'fetch' | 'refetch',
+): Promise<ActorKey | null> {
+  const known = how === 'fetch' ? await findStoredKey(work.em, keyId, keyId.split('#')[0] ?? keyId) : null;
+  return known ?? fetchKey(work, federation, keyId, how);
 }
 
 async function fetchKey(

@@ -1,4 +1,4 @@
-import type { EntityManager } from '@mikro-orm/core';
+import { type EntityManager, UniqueConstraintViolationException } from '@mikro-orm/core';
 import { accountProfileChanged } from '../../accounts/events.ts';
 import { ACCOUNT_KINDS, Account } from '../../accounts/model.ts';
 import { rows } from '../../kit/database/sql.ts';
@@ -12,13 +12,26 @@ import type { ApObject } from '../normalise.ts';
 import { valuesOf } from '../origin.ts';
 import { parseAccount } from '../vocabulary/account.ts';
 
+type Task = Pick<Work, 'em' | 'jobs' | 'now'>;
+type Site = Pick<Federation, 'origin' | 'jobs'>;
+
 /**
  * Writes an actor down that was read at its own address. Its host is that address's, whatever it says (O26). Throws
  * `malformed`, and `gone` when it was deleted here. Flushes.
  */
-export async function rememberActor(
-  { em, jobs, now }: Pick<Work, 'em' | 'jobs' | 'now'>,
-  federation: Pick<Federation, 'origin' | 'jobs'>,
+export async function rememberActor(work: Task, federation: Site, document: FetchedDocument): Promise<Account> {
+  try {
+    return await writeActor(work, federation, document);
+  } catch (error) {
+    if (!(error instanceof UniqueConstraintViolationException)) throw error;
+    // another process wrote the same rows between our look and our write: they are there now
+    return writeActor(work, federation, document);
+  }
+}
+
+async function writeActor(
+  { em, jobs, now }: Task,
+  federation: Site,
   { object, raw }: FetchedDocument,
 ): Promise<Account> {
   const actor = parseAccount(object, federation.origin, now());

@@ -2,6 +2,7 @@ import type { EntityManager } from '@mikro-orm/core';
 import { Account, isLocal } from '../../accounts/model.ts';
 import { Model } from '../../catalogue/model.ts';
 import { type Comment, Image, Mention, Post } from '../../gallery/model.ts';
+import { Review } from '../../gallery/reviews/model.ts';
 import { isOpen, type Visibility } from '../../safety/audience.ts';
 import { actorUri, followersUri } from '../addresses.ts';
 import type { Federation } from '../deps.ts';
@@ -10,6 +11,16 @@ import type { Audience } from '../vocabulary/audience.ts';
 import type { Mention as MentionTag } from '../vocabulary/tags.ts';
 
 type Site = Pick<Federation, 'origin' | 'host'>;
+
+/** What a comment stands under: exactly one of them. */
+export type Place = Pick<Comment, 'model' | 'post' | 'image' | 'review'>;
+
+/** Whom a comment answers, and whose page it stands on; with a review's, also whose model that is of. */
+export interface Answered {
+  readonly owner: Account;
+  readonly pageOwner: Account;
+  readonly modelOwner?: Account;
+}
 
 /** Whom an object of ours is addressed to, and who gets it. */
 export interface Circle {
@@ -61,24 +72,26 @@ async function namedBy(em: EntityManager, where: { post: number } | { comment: s
 export async function circleOfComment(
   site: Site,
   em: EntityManager,
-  comment: Pick<Comment, 'id' | 'author' | 'audience' | 'model' | 'post' | 'image'>,
-  { owner: answered, pageOwner }: { readonly owner: Account; readonly pageOwner: Account },
+  comment: Pick<Comment, 'id' | 'author' | 'audience'> & Place,
+  { owner: answered, pageOwner, modelOwner }: Answered,
 ): Promise<Circle> {
   const author = await em.findOneOrFail(Account, comment.author.id);
   const others = (accounts: readonly Account[]) =>
     accounts.filter((one, n) => one.id !== author.id && accounts.findIndex(({ id }) => id === one.id) === n);
+  const concerned = [answered, pageOwner, ...(modelOwner ? [modelOwner] : [])];
   if (comment.audience !== 'page') return circle(site, 'direct', author, await namedBy(em, { comment: comment.id }));
   const { visibility, postId } = await pageOf(em, comment);
   if (isOpen(visibility)) {
     const all = circle(site, visibility, author, others([answered]));
     const ids = isLocal(pageOwner) ? [author.id, pageOwner.id] : [author.id];
-    return { ...all, followersOf: ids, accountIds: others([answered, pageOwner]).map(({ id }) => id) };
+    return { ...all, followersOf: ids, accountIds: others(concerned).map(({ id }) => id) };
   }
-  const named = others([answered, pageOwner, ...(postId === null ? [] : await namedBy(em, { post: postId }))]);
-  const collectionUri = visibility === 'followers' ? await followersUriOf(site, em, pageOwner) : null;
+  const named = others([...concerned, ...(postId === null ? [] : await namedBy(em, { post: postId }))]);
+  const host = modelOwner ?? pageOwner;
+  const collectionUri = visibility === 'followers' ? await followersUriOf(site, em, host) : null;
   // a page of elsewhere: its owner's server tells the others
   if (collectionUri === null) return circle(site, 'direct', author, named);
-  const followersOf = isLocal(pageOwner) ? [pageOwner.id] : [];
+  const followersOf = isLocal(host) ? [host.id] : [];
   return { ...circle(site, 'followers', author, named, collectionUri), followersOf };
 }
 
@@ -90,8 +103,10 @@ export async function followersUriOf({ origin }: Site, em: EntityManager, accoun
 /** For whom the page is that something stands under. */
 export async function pageOf(
   em: EntityManager,
-  { model, post, image }: Pick<Comment, 'model' | 'post' | 'image'>,
+  { model, post, image, review }: Place,
 ): Promise<{ readonly visibility: Visibility; readonly postId: number | null }> {
+  if (review)
+    return pageOf(em, { ...(await em.findOneOrFail(Review, review.id)), post: null, image: null, review: null });
   if (model) return { visibility: (await em.findOneOrFail(Model, model.id)).visibility, postId: null };
   const postId = image ? (await em.findOneOrFail(Image, image.id)).post.id : (post?.id ?? 0);
   return { visibility: (await em.findOneOrFail(Post, postId)).visibility, postId };

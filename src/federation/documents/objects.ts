@@ -5,6 +5,7 @@ import { loadRestrictions } from '../../catalogue/publish.ts';
 import { listModelTags } from '../../catalogue/tags.ts';
 import { Comment, Image, Post } from '../../gallery/model.ts';
 import { listPostTags } from '../../gallery/posts/tags.ts';
+import { Review } from '../../gallery/reviews/model.ts';
 import { countShares } from '../../gallery/shares.ts';
 import { rows } from '../../kit/database/sql.ts';
 import { escapeHtml } from '../../kit/web/filters.ts';
@@ -20,7 +21,7 @@ import { detailsField, type Parent } from '../vocabulary/details.ts';
 import { buildModel, type VersionView } from '../vocabulary/model.ts';
 import { buildComment, buildPost } from '../vocabulary/note.ts';
 import type { TagLink } from '../vocabulary/tags.ts';
-import { circleOfComment, circleOfModel, circleOfPost } from './circle.ts';
+import { type Answered, circleOfComment, circleOfModel, circleOfPost, type Place } from './circle.ts';
 import { fileDetails, modelDetails, parentsOf, versionDetails } from './details.ts';
 import { listPictures, listPreviews } from './pictures.ts';
 import { countReplies } from './replies.ts';
@@ -249,20 +250,22 @@ export async function commentTarget(
   origin: string,
   em: EntityManager,
   comment: Comment,
-): Promise<{ uri: string; owner: Account; pageOwner: Account }> {
+): Promise<Answered & { uri: string }> {
   const page = await pageOf(origin, em, comment);
   const pageOwner = await em.findOneOrFail(Account, page.ownerId);
+  const review = comment.review && (await em.findOneOrFail(Review, comment.review.id, { populate: ['model.owner'] }));
+  const owners = { pageOwner, ...(review ? { modelOwner: review.model.$.owner.$ } : {}) };
   const parent = comment.parent && (await em.findOne(Comment, comment.parent.id, { populate: ['author'] }));
-  if (!parent) return { uri: page.uri, owner: pageOwner, pageOwner };
-  return { uri: objectUri(origin, 'comment', parent), owner: parent.author.$, pageOwner };
+  if (!parent) return { uri: page.uri, owner: pageOwner, ...owners };
+  return { uri: objectUri(origin, 'comment', parent), owner: parent.author.$, ...owners };
 }
 
-/** The model, post or image that something of the gallery hangs on. */
-export async function pageOf(
-  origin: string,
-  em: EntityManager,
-  row: Pick<Comment, 'model' | 'post' | 'image'>,
-): Promise<{ uri: string; ownerId: number }> {
+/** The model, post, image or review that something of the gallery hangs on. */
+export async function pageOf(origin: string, em: EntityManager, row: Place): Promise<{ uri: string; ownerId: number }> {
+  if (row.review) {
+    const review = await em.findOneOrFail(Review, row.review.id);
+    return { uri: objectUri(origin, 'review', review), ownerId: review.author.id };
+  }
   if (row.model) {
     const model = await em.findOneOrFail(Model, row.model.id);
     return { uri: objectUri(origin, 'model', model), ownerId: model.owner.id };

@@ -8,6 +8,7 @@ import type { Federation } from '../deps.ts';
 import { type Document, withContext } from '../vocabulary/context.ts';
 import { buildReview } from '../vocabulary/review.ts';
 import { type Circle, circleOfComment } from './circle.ts';
+import { countReplies } from './replies.ts';
 
 type Site = Pick<Federation, 'origin' | 'host'>;
 
@@ -16,7 +17,7 @@ export async function circleOfReview(site: Site, em: EntityManager, review: Revi
   const model = await em.findOneOrFail(Model, review.model.id);
   const owner = await em.findOneOrFail(Account, model.owner.id);
   const { id, author, model: page } = review;
-  const place = { id, author, audience: 'page' as const, model: page, post: null, image: null };
+  const place = { id, author, audience: 'page' as const, model: page, post: null, image: null, review: null };
   return circleOfComment(site, em, place, { owner, pageOwner: owner });
 }
 
@@ -40,6 +41,8 @@ export async function reviewDocument(site: Site, em: EntityManager, review: Revi
       textHtml: review.text === '' ? '' : renderMarkdown(review.text),
       modelUri: objectUri(origin, 'model', model),
       versionUri: objectUri(origin, 'version', version),
+      likeCount: review.likeCount,
+      replyCount: await countReplies(em, 'review', review.id),
       audience,
       mentions,
     }),

@@ -75,7 +75,7 @@ async function keep(
   { id, activity }: { readonly id: string; readonly activity: ApObject },
 ): Promise<string> {
   if (!target.isPublic || (await isBlockedEither({ em }, account.id, target.ownerId))) return NOTHING;
-  if (target.kind === 'comment' && !target.isLocal) return NOTHING;
+  if (target.kind === 'review' || (target.kind === 'comment' && !target.isLocal)) return NOTHING;
   const shared =
     target.kind === 'image' && !target.isLocal
       ? { kind: 'post' as const, id: (await em.findOneOrFail(Image, Number(target.id))).post.id }

@@ -1,5 +1,5 @@
 import type { Account } from '../../accounts/model.ts';
-import { Collection, CollectionRefusal } from '../../gallery/collections/model.ts';
+import { Collection, CollectionRefusal, isCollectedKind } from '../../gallery/collections/model.ts';
 import { endRefusal, writeRefusal } from '../../gallery/collections/refuse.ts';
 import type { Federation } from '../deps.ts';
 import { isHeard, putIn, takeOut } from '../ingest/ingest-collection.ts';
@@ -50,7 +50,8 @@ export const leaveCollected: Handler = async (work, { origin }, { id, actor, act
       ? null
       : await em.findOne(Collection, { id: collectionId, uri: null, deletedAt: null, visibility: { $ne: 'private' } });
   const thing = uri !== null && isSameOrigin(uri, actorId, origin) ? await findTarget(em, origin, uri) : null;
-  if (!collection || !thing || thing.kind === 'comment' || thing.ownerId !== actor.id) return 'not theirs to take out';
+  if (!collection || !thing || !isCollectedKind(thing.kind) || thing.ownerId !== actor.id)
+    return 'not theirs to take out';
   await writeRefusal(work, actor.id, collection.id, { kind: thing.kind, id: Number(thing.id) }, id);
   return 'done';
 };
@@ -79,6 +80,6 @@ async function findRefusal(
 ): Promise<CollectionRefusal | null> {
   const thing = await findTarget(em, origin, thingUri);
   const collection = readCollectionUri(origin, collectionUri);
-  if (!thing || thing.kind === 'comment' || collection === null) return null;
+  if (!thing || !isCollectedKind(thing.kind) || collection === null) return null;
   return em.findOne(CollectionRefusal, { account: actor, collection, [thing.kind]: Number(thing.id) });
 }

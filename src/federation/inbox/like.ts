@@ -27,12 +27,13 @@ export const like: Handler = async (work, federation, { id, activity, actor }) =
 };
 
 export async function removeReaction({ em }: Pick<InboxWork, 'em'>, reaction: Reaction): Promise<void> {
-  const { model, post, image, comment } = reaction;
+  const { model, post, image, comment, review } = reaction;
   const targets: Pick<Target, 'kind' | 'id'>[] = [];
   if (model) targets.push({ kind: 'model', id: model.id });
   if (post) targets.push({ kind: 'post', id: post.id });
   if (image) targets.push({ kind: 'image', id: image.id });
   if (comment) targets.push({ kind: 'comment', id: comment.id });
+  if (review) targets.push({ kind: 'review', id: review.id });
   await em.transactional(async (inner) => {
     await inner.nativeDelete(Reaction, { id: reaction.id });
     for (const target of targets) await recount(inner, target);

@@ -24,7 +24,7 @@ export const addAnswer: Handler = async (work, federation, act) => {
   if (!(await findOwnPage(work, federation.origin, act))) return 'not a list of answers that is known here';
   const uri = singleIdOf(act.activity, 'object');
   if (uri === null || isOwnId(uri, federation.origin)) return 'of ours';
-  const known = await em.findOne(Comment, { uri });
+  const known = (await em.findOne(Comment, { uri })) ?? (await em.findOne(Review, { uri }));
   const changedAt = timeOf(act.activity, 'updated', now());
   if (known && (changedAt === null || changedAt <= (known.editedAt ?? known.createdAt))) return 'known';
   return fetchNote(work, federation, uri, 'if followed');

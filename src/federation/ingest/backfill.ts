@@ -1,5 +1,6 @@
 import { Account } from '../../accounts/model.ts';
 import { AppError } from '../../kit/errors.ts';
+import { Job } from '../../kit/queue/job.ts';
 import type { Work } from '../../kit/work.ts';
 import { readDocument, refreshActor } from '../actors/load.ts';
 import { boundFetches } from '../bound-fetches.ts';
@@ -22,15 +23,28 @@ const COOL_DOWN_MS = 24 * 3_600_000;
 const MOST_PINS = 5;
 const MOST_REPLIES = 10;
 
+/** The things of this account are being read, or are about to be. */
+export async function isBackfilling({ em, now }: Pick<Work, 'em' | 'now'>, accountId: number): Promise<boolean> {
+  // not while it waits for another attempt
+  const open = { $or: [{ state: 'running' as const }, { state: 'queued' as const, runAt: { $lte: now() } }] };
+  return (await em.count(Job, { dedupeKey: keyOf(accountId), ...open })) > 0;
+}
+
+export const wantsBackfill = async ({ em, now }: Pick<Work, 'em' | 'now'>, accountId: number): Promise<boolean> => {
+  const actor = await em.findOne(RemoteActor, { account: accountId });
+  return actor !== null && !isCool(actor, now());
+};
+
+const keyOf = (accountId: number): string => `backfill:${accountId}`;
+
 /** Asks for the things of an account of elsewhere, unless it was read lately: somebody follows it or looks at it. */
 export async function askBackfill(
   { em, jobs, now }: Pick<Work, 'em' | 'jobs' | 'now'>,
   { jobs: { backfill } }: Pick<Federation, 'jobs'>,
   accountId: number,
 ): Promise<void> {
-  const actor = await em.findOne(RemoteActor, { account: accountId });
-  if (!actor || isCool(actor, now())) return;
-  jobs.enqueue(em, backfill, { accountId }, { dedupeKey: `backfill:${accountId}` });
+  if (!(await wantsBackfill({ em, now }, accountId))) return;
+  jobs.enqueue(em, backfill, { accountId }, { dedupeKey: keyOf(accountId) });
   await em.flush();
 }
 

@@ -1,6 +1,6 @@
 import { Account, Follow } from '../../accounts/model.ts';
 import { BEFORE_ALL_ELSE } from '../../gallery/collections/items.ts';
-import { Collection, CollectionItem } from '../../gallery/collections/model.ts';
+import { Collection, CollectionItem, isCollectedKind } from '../../gallery/collections/model.ts';
 import { isRefused } from '../../gallery/collections/refuse.ts';
 import { rows } from '../../kit/database/sql.ts';
 import { AppError } from '../../kit/errors.ts';
@@ -142,7 +142,7 @@ export async function putIn(
     await fetchNote(work, federation, uri);
     target = await findTarget(em, origin, uri);
   }
-  if (!target?.isPublic || target.kind === 'comment') return null;
+  if (!target?.isPublic || !isCollectedKind(target.kind)) return null;
   const thing = { kind: target.kind, id: Number(target.id) };
   if (await isRefused(em, id, thing)) return null;
   if ((await em.count(CollectionItem, { collection: id })) >= MOST_ITEMS) return null;
@@ -164,7 +164,7 @@ export async function takeOut(
   uri: string,
 ): Promise<boolean> {
   const target = await findTarget(work.em, federation.origin, uri);
-  if (!target || target.kind === 'comment') return false;
+  if (!target || !isCollectedKind(target.kind)) return false;
   return (await work.em.nativeDelete(CollectionItem, { collection: id, [target.kind]: Number(target.id) })) > 0;
 }
 

@@ -5,13 +5,14 @@ import { Model } from '../../catalogue/model.ts';
 import { commentCreated, commentDeleted, commentEdited } from '../../gallery/events.ts';
 import { Comment, Image, Post } from '../../gallery/model.ts';
 import { setMentions } from '../../gallery/posts/mentions.ts';
+import { Review } from '../../gallery/reviews/model.ts';
 import { record } from '../../kit/events/events.ts';
 import { newId } from '../../kit/ids.ts';
 import type { Work } from '../../kit/work.ts';
 import { isOpen } from '../../safety/audience.ts';
 import { readOwnUri } from '../addresses.ts';
 import type { Federation } from '../deps.ts';
-import { followersUriOf, pageOf } from '../documents/circle.ts';
+import { followersUriOf, type Place, pageOf } from '../documents/circle.ts';
 import type { RemoteNote } from '../vocabulary/note.ts';
 import { type ProvenObject, storeObject } from './store.ts';
 import { isFor, recount, type Target } from './target.ts';
@@ -31,18 +32,27 @@ export async function ingestComment(
   return em.transactional(async (inner) => {
     if (!(await storeObject({ em: inner, now }, proven))) return 'older than what is known';
     const known = await inner.findOne(Comment, { uri: told.uri });
-    if (known) {
-      if (known.author.id !== author.id || known.deletedAt != null) return 'not its author';
+    if (known && known.author.id !== author.id) return 'not its author';
+    if (known?.deletedAt != null && known.withheldAt != null) return 'taken away by whose page it is';
+    if (known && known.deletedAt == null) {
       Object.assign(known, { text: told.contentHtml, editedAt: told.updatedAt ?? now() });
       record(inner, commentEdited, { commentId: known.id });
       await inner.flush();
       return 'done';
     }
     const parent = target.kind === 'comment' ? await inner.findOneOrFail(Comment, String(target.id)) : null;
-    const page = parent
-      ? { model: parent.model ?? null, post: parent.post ?? null, image: parent.image ?? null }
-      : placeOf(inner, target);
+    const page = parent ? placeUnder(parent) : placeOf(inner, target);
     const circle = await narrownessOf(site, inner, page, parent, told);
+    // its author's server had taken it back, and gives it back
+    if (known) {
+      const words = { text: told.contentHtml, editedAt: told.updatedAt ?? now() };
+      Object.assign(known, { ...words, deletedAt: null, audience: circle.audience });
+      record(inner, commentEdited, { commentId: known.id });
+      await inner.flush();
+      await setMentions(inner, { comment: known.id }, author.id, circle.audience === 'page' ? [] : circle.named);
+      await recountPage({ em: inner }, known);
+      return 'done';
+    }
     const comment = inner.create(
       Comment,
       {
@@ -68,7 +78,7 @@ export async function ingestComment(
 async function narrownessOf(
   site: Pick<Federation, 'origin' | 'host'>,
   em: Work['em'],
-  place: Pick<Comment, 'model' | 'post' | 'image'>,
+  place: Place,
   parent: Comment | null,
   { visibility, addressees, mentionUris }: RemoteNote,
 ): Promise<{ readonly audience: Comment['audience']; readonly named: readonly number[] }> {
@@ -97,18 +107,26 @@ async function narrownessOf(
 export async function isForPage(
   site: Pick<Federation, 'origin' | 'host'>,
   em: Work['em'],
-  place: Pick<Comment, 'model' | 'post' | 'image'>,
+  place: Place,
   { visibility, addressees }: Pick<RemoteNote, 'visibility' | 'addressees'>,
 ): Promise<boolean> {
   if (isOpen(visibility)) return true;
   const page = await pageOf(em, place);
   // to whom the page was sent, and whoever answers there answers them
   if (page.visibility !== 'followers') return page.visibility === 'direct';
-  const collectionUri = await followersUriOf(site, em, await ownerOf(em, place));
+  const collectionUri = await followersUriOf(site, em, await ownerOf(em, await audienceOf(em, place)));
   return collectionUri !== null && addressees.includes(collectionUri);
 }
 
-async function ownerOf(em: Work['em'], { model, post, image }: Pick<Comment, 'model' | 'post' | 'image'>) {
+/** A review is for those whom its model is for. */
+async function audienceOf(em: Work['em'], place: Place): Promise<Place> {
+  if (!place.review) return place;
+  const { model } = await em.findOneOrFail(Review, place.review.id);
+  return { model, post: null, image: null, review: null };
+}
+
+async function ownerOf(em: Work['em'], { model, post, image, review }: Place) {
+  if (review) return em.findOneOrFail(Account, (await em.findOneOrFail(Review, review.id)).author.id);
   const page = model
     ? await em.findOneOrFail(Model, model.id)
     : image
@@ -129,16 +147,22 @@ export async function removeComment({ em, now }: Pick<Work, 'em' | 'now'>, comme
   });
 }
 
-async function recountPage({ em }: Pick<Work, 'em'>, { model, post, image }: Comment): Promise<void> {
+async function recountPage({ em }: Pick<Work, 'em'>, { model, post, image, review }: Comment): Promise<void> {
   if (model) await recount(em, { kind: 'model', id: model.id });
   if (post) await recount(em, { kind: 'post', id: post.id });
   if (image) await recount(em, { kind: 'image', id: image.id });
+  if (review) await recount(em, { kind: 'review', id: review.id });
 }
 
-function placeOf(em: Work['em'], { kind, id }: Target): Pick<Comment, 'model' | 'post' | 'image'> {
+const placeUnder = ({ model = null, post = null, image = null, review = null }: Comment): Place => ({
+  ...{ model, post, image, review },
+});
+
+function placeOf(em: Work['em'], { kind, id }: Target): Place {
   return {
     model: kind === 'model' ? ref(em.getReference(Model, Number(id))) : null,
     post: kind === 'post' ? ref(em.getReference(Post, Number(id))) : null,
     image: kind === 'image' ? ref(em.getReference(Image, Number(id))) : null,
+    review: kind === 'review' ? ref(em.getReference(Review, String(id))) : null,
   };
 }

@@ -41,7 +41,7 @@ export async function ingestReview(
   const isRecommended = readVerdict(proven.object);
   if (isRecommended === null) return 'says no verdict';
 
-  const isForAll = await isForPage(site, em, { model: version.model, post: null, image: null }, told);
+  const isForAll = await isForPage(site, em, { model: version.model, post: null, image: null, review: null }, told);
   const known = await em.findOne(Review, { uri: told.uri });
   if (known && known.author.id !== author.id) return 'not its author';
   if (!isForAll && !known) return 'for fewer than see the model';

@@ -1,8 +1,9 @@
 import type { EntityManager } from '@mikro-orm/core';
 import type { Account } from '../../accounts/model.ts';
 import { Model, ModelVersion } from '../../catalogue/model.ts';
-import { lookAt } from '../../gallery/access.ts';
+import { lookAt, type Sight } from '../../gallery/access.ts';
 import { Comment, Image, Post } from '../../gallery/model.ts';
+import { Review } from '../../gallery/reviews/model.ts';
 import { COMMENT_COUNT } from '../../gallery/talk/comment-count.ts';
 import { isSeenBy } from '../../gallery/talk/target.ts';
 import { rows } from '../../kit/database/sql.ts';
@@ -10,7 +11,7 @@ import { readOwnUri } from '../addresses.ts';
 
 /** A row that peers may like, answer or delete. */
 export interface Target {
-  readonly kind: 'model' | 'post' | 'image' | 'comment';
+  readonly kind: 'model' | 'post' | 'image' | 'comment' | 'review';
   readonly id: number | string;
   readonly ownerId: number;
   readonly isLocal: boolean;
@@ -22,27 +23,25 @@ export interface Target {
 export async function findTarget(em: EntityManager, origin: string, uri: string): Promise<Target | null> {
   const named = await findNamed(em, origin, uri);
   if (!named) return null;
-  const { kind, id } = named;
-  const look = await lookAt(em, null, kind === 'comment' ? { kind, id: String(id) } : { kind, id: Number(id) });
+  const look = await lookAt(em, null, sightOf(named));
   return { ...named, isPublic: look?.verdict.allowed ?? false };
 }
 
 /** May this account say something about it? Strangers learn nothing of what is not for them (O20). */
-export const isFor = async (em: EntityManager, account: Account, { kind, id, isPublic }: Target): Promise<boolean> =>
-  isPublic ||
-  isSeenBy(
-    em,
-    { id: account.id, permissions: 0 },
-    kind === 'comment' ? { kind, id: String(id) } : { kind, id: Number(id) },
-  );
+export const isFor = async (em: EntityManager, account: Account, target: Target): Promise<boolean> =>
+  target.isPublic || isSeenBy(em, { id: account.id, permissions: 0 }, sightOf(target));
+
+export const sightOf = ({ kind, id }: Pick<Target, 'kind' | 'id'>): Sight =>
+  kind === 'comment' || kind === 'review' ? { kind, id: String(id) } : { kind, id: Number(id) };
 
 type Named = Omit<Target, 'isPublic'>;
 
 async function findNamed(em: EntityManager, origin: string, uri: string): Promise<Named | null> {
   const own = readOwnUri(origin, uri);
-  // a review is neither liked nor answered
-  if (own?.kind === 'account' || own?.kind === 'review') return null;
-  if (own) return own.kind === 'comment' ? findComment(em, { id: own.id }) : findNumbered(em, own.kind, Number(own.id));
+  if (own?.kind === 'account') return null;
+  if (own?.kind === 'comment') return findSaid(em, 'comment', { id: own.id });
+  if (own?.kind === 'review') return findSaid(em, 'review', { id: own.id });
+  if (own) return findNumbered(em, own.kind, Number(own.id));
   const where = { uri };
   const model = await em.findOne(Model, where);
   if (model) return namedOf('model', model);
@@ -52,7 +51,7 @@ async function findNamed(em: EntityManager, origin: string, uri: string): Promis
   if (post) return namedOf('post', post);
   const image = await em.findOne(Image, where);
   if (image) return namedOf('image', image);
-  return findComment(em, where);
+  return (await findSaid(em, 'comment', where)) ?? findSaid(em, 'review', where);
 }
 
 async function findNumbered(
@@ -80,9 +79,13 @@ function namedOf(kind: 'model' | 'post' | 'image', row: Owned | null): Named | n
   return row && { kind, id: row.id, ownerId: row.owner.id, isLocal: row.isLocal };
 }
 
-async function findComment(em: EntityManager, where: { id: string } | { uri: string }): Promise<Named | null> {
-  const comment = await em.findOne(Comment, where);
-  return comment && { kind: 'comment', id: comment.id, ownerId: comment.author.id, isLocal: comment.isLocal };
+async function findSaid(
+  em: EntityManager,
+  kind: 'comment' | 'review',
+  where: { id: string } | { uri: string },
+): Promise<Named | null> {
+  const row = kind === 'comment' ? await em.findOne(Comment, where) : await em.findOne(Review, where);
+  return row && { kind, id: row.id, ownerId: row.author.id, isLocal: row.isLocal };
 }
 
 /** Counts the likes and comments of a row anew, so that running anything twice harms nothing. */

@@ -7,6 +7,7 @@ import { Post } from '../../gallery/model.ts';
 import { AppError } from '../../kit/errors.ts';
 import { registrableDomain } from '../../kit/net/budget.ts';
 import type { Work } from '../../kit/work.ts';
+import { loadSigningKey } from '../actors/keys.ts';
 import { findActor, readDocument } from '../actors/load.ts';
 import { rememberActor } from '../actors/remember.ts';
 import { askWebFinger, RESOLVES } from '../actors/resolve.ts';
@@ -14,7 +15,8 @@ import type { Federation } from '../deps.ts';
 import { WrongDocument } from '../fetch-document.ts';
 import { isCollection } from '../ingest/ingest-collection.ts';
 import { fetchNote } from '../ingest/ingest-note.ts';
-import { findTarget, type Target } from '../ingest/target.ts';
+import { findTarget, sightOf, type Target } from '../ingest/target.ts';
+import { NODE_ACTOR } from '../model.ts';
 import { ACTOR_TYPES, isSameOrigin, readLink } from '../origin.ts';
 import { isHostAllowed } from '../policy.ts';
 import { findTopicByName } from '../topics/addresses.ts';
@@ -110,8 +112,7 @@ async function findKnown(
   if (account) return account;
   const target = (await findTarget(em, federation.origin, url)) ?? (await findByPage(em, url));
   if (!target) return null;
-  const { kind, id } = target;
-  const look = await lookAt(em, viewer, kind === 'comment' ? { kind, id: String(id) } : { kind, id: Number(id) });
+  const look = await lookAt(em, viewer, sightOf(target));
   return look?.verdict.allowed ? { found: 'object', target } : null;
 }
 
@@ -144,7 +145,11 @@ async function askTogether(
   const key = wanted.kind === 'url' ? wanted.url : `${wanted.name}@${wanted.host}`;
   const underWay = federation.lookUpsUnderWay.get(key) as Promise<Asked> | undefined;
   if (underWay) return underWay;
-  const asking = ask({ ...work, em: work.em.fork() }, withinBudget(federation, BUDGET), wanted);
+  const asked = { ...work, em: work.em.fork() };
+  // the first question of a node makes its keys, and that is not the time of who is asked
+  const asking = loadSigningKey(federation, asked.em, NODE_ACTOR).then(() =>
+    ask(asked, withinBudget(federation, BUDGET), wanted),
+  );
   federation.lookUpsUnderWay.set(key, asking);
   try {
     return await asking;

@@ -14,6 +14,7 @@ import { normalise } from '../normalise.ts';
 import { buildCreate, buildDelete, buildUpdate } from '../vocabulary/activity.ts';
 import { readVisibility } from '../vocabulary/audience.ts';
 import type { Document } from '../vocabulary/context.ts';
+import { saidUnder } from './said.ts';
 import { type Recipients, send } from './send.ts';
 
 type Task = Pick<Work, 'em' | 'jobs' | 'now'>;
@@ -88,7 +89,7 @@ async function announceObject(
   }
   const last = await lastSaid(em, uri);
   const ended =
-    (await em.count(OutboxItem, { uri: { $like: `${uri}#delete-%` }, createdAt: { $gte: created.createdAt } })) > 0;
+    (await em.count(OutboxItem, { ...saidUnder(`${uri}#delete-`), createdAt: { $gte: created.createdAt } })) > 0;
   if (!ended && last && objectOf(last).updated === changedAt.toISOString()) return;
   const before = last && (await toldBy(em, federation.origin, owner, last));
   const isNewTo =
@@ -112,7 +113,7 @@ interface Told {
 
 /** The newest Create or Update of an object. */
 function lastSaid(em: Work['em'], uri: string): Promise<OutboxItem | null> {
-  const ids = ['#create-%', '#update-%'].map((end) => ({ uri: { $like: `${uri}${end}` } }));
+  const ids = ['#create-', '#update-'].map((end) => saidUnder(`${uri}${end}`));
   return em.findOne(OutboxItem, { $or: [{ uri: `${uri}#create` }, ...ids] }, { orderBy: { createdAt: -1, id: -1 } });
 }
 
@@ -169,7 +170,7 @@ async function announceEnd(
   const { em, now } = work;
   const last = await em.findOne(
     OutboxItem,
-    { $or: [{ uri: `${uri}#create` }, { uri: { $like: `${uri}#create-%` } }] },
+    { $or: [{ uri: `${uri}#create` }, saidUnder(`${uri}#create-`)] },
     { orderBy: { createdAt: 'desc' } },
   );
   const newest = await lastSaid(em, uri);

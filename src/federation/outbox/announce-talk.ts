@@ -7,7 +7,8 @@ import { circleOfComment } from '../documents/circle.ts';
 import { commentDocument, commentTarget, pageOf } from '../documents/objects.ts';
 import { findTarget } from '../ingest/target.ts';
 import { OutboxItem } from '../model.ts';
-import { buildCreate, buildDelete, buildLike, buildUndo, buildUpdate } from '../vocabulary/activity.ts';
+import { buildAnew, buildCreate, buildDelete, buildLike, buildUndo, buildUpdate } from '../vocabulary/activity.ts';
+import { takenBackAt } from './last-word.ts';
 import { passOnComment } from './pass-on.ts';
 import { send } from './send.ts';
 
@@ -26,13 +27,21 @@ export async function announceComment(work: Task, federation: Federation, commen
   const uri = objectUri(federation.origin, 'comment', comment);
   const act = { actorUri: actorUri(federation.origin, author) };
   const wasSaid = (await em.count(OutboxItem, { uri: `${uri}#create` })) > 0;
-  if (comment.deletedAt != null || comment.withheldAt != null) {
+  const goneAt = comment.deletedAt ?? comment.withheldAt;
+  if (goneAt != null) {
     if (!wasSaid) return;
-    const tombstone = { uri, formerType: 'Note', deletedAt: now(), takedown: null };
-    await send(work, federation, author.id, buildDelete({ ...act, uri: `${uri}#delete` }, tombstone), recipients);
+    const tombstone = { uri, formerType: 'Note', deletedAt: goneAt, takedown: null };
+    // it may be given back, and withheld again
+    const gone = buildDelete({ ...act, uri: `${uri}#delete-${goneAt.getTime()}` }, tombstone);
+    await send(work, federation, author.id, gone, recipients);
     return;
   }
   const document = await commentDocument(federation, em, comment);
+  const takenBack = await takenBackAt(em, uri);
+  if (takenBack) {
+    await send(work, federation, author.id, buildAnew(act.actorUri, document, takenBack, now()), recipients);
+    return;
+  }
   const editedAt = comment.editedAt ?? comment.createdAt;
   const activity = wasSaid
     ? buildUpdate({ ...act, uri: `${uri}#update-${editedAt.getTime()}` }, document, editedAt)
@@ -61,8 +70,8 @@ async function likedOf(
   reaction: Reaction,
 ): Promise<{ uri: string; ownerId: number }> {
   if (!reaction.comment) {
-    const { model = null, post = null, image = null } = reaction;
-    return pageOf(origin, em, { model, post, image });
+    const { model = null, post = null, image = null, review = null } = reaction;
+    return pageOf(origin, em, { model, post, image, review });
   }
   const comment = await em.findOneOrFail(Comment, reaction.comment.id);
   return { uri: objectUri(origin, 'comment', comment), ownerId: comment.author.id };

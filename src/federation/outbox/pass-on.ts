@@ -7,6 +7,7 @@ import { commentTarget, pageOf } from '../documents/objects.ts';
 import { findTarget } from '../ingest/target.ts';
 import { OutboxItem } from '../model.ts';
 import { buildAdd, buildRemove } from '../vocabulary/activity.ts';
+import { saidUnder } from './said.ts';
 import { send } from './send.ts';
 
 type Task = Pick<Work, 'em' | 'jobs' | 'now'>;
@@ -51,7 +52,7 @@ export async function passOnAnswer(
   const about = [uri, `${pageUri}/replies`, followersUri(federation.origin, pageOwner.name)] as const;
   // what is for fewer than see the page is not told of at all, and taken back where it became narrower
   if (!isForPage) {
-    if ((await em.count(OutboxItem, { uri: { $like: `${added}-%` } })) === 0) return;
+    if ((await em.count(OutboxItem, saidUnder(`${added}-`))) === 0) return;
     const removed = buildRemove({ ...act, uri: `${pageUri}#remove-${id}-${changedAt.getTime()}` }, ...about);
     await send(work, federation, pageOwner.id, removed, { followersOf: [pageOwner.id] });
     return;

@@ -8,6 +8,7 @@ import { Delivery, OutboxItem, PeerHost } from '../model.ts';
 import { loadHostFilter } from '../policy.ts';
 import type { Document } from '../vocabulary/context.ts';
 import { planDelivery } from './plan.ts';
+import { aboutOf } from './said.ts';
 
 export interface Recipients {
   /** Accounts whose followers get it. */
@@ -41,7 +42,8 @@ export async function send(
   return em.transactional(async (inner) => {
     const uri = String(document.id);
     if ((await inner.count(OutboxItem, { uri })) > 0) return false;
-    const item = inner.create(OutboxItem, { id: newId(), uri, actorId, document, createdAt: now() }, { persist: true });
+    const said = { uri, about: aboutOf(uri), actorId, document, createdAt: now() };
+    const item = inner.create(OutboxItem, { id: newId(), ...said }, { persist: true });
     await inner.flush();
     const peers = await loadPeers(inner, [...new Set(inboxes.map(hostOf))]);
     await makePeers(

@@ -1,7 +1,7 @@
 import type { EntityManager } from '@mikro-orm/core';
 import { rows, toBoolean } from '../../kit/database/sql.ts';
 import { objectUri } from '../addresses.ts';
-import type { Readable } from './may-read.ts';
+import type { ReadableKind } from './may-read.ts';
 
 interface Row {
   uri: string | null;
@@ -9,7 +9,7 @@ interface Row {
   is_open: unknown;
 }
 
-const QUERIES: Readonly<Record<Readable, string>> = {
+const QUERIES: Readonly<Record<ReadableKind, string>> = {
   model: `select uri, is_local, case when listed_at is null then 0 else 1 end as is_open from model where id = ?`,
   post: `select uri, is_local, case when state = 'published' and (listed_at is not null or visibility = 'unlisted')
     then 1 else 0 end as is_open from post where id = ?`,
@@ -29,7 +29,7 @@ const QUERIES: Readonly<Record<Readable, string>> = {
 export async function alternateOf(
   em: EntityManager,
   origin: string,
-  kind: Readable,
+  kind: ReadableKind,
   id: number | string,
 ): Promise<string | null> {
   const [row] = await rows<Row>(em, QUERIES[kind], [id]);

@@ -2,6 +2,7 @@ import { Account } from '../../accounts/model.ts';
 import { type AccountCard, accountCard, loadProfileHeader, type ProfileHeader } from '../../accounts/profile/header.ts';
 import { Model } from '../../catalogue/model.ts';
 import { Comment, Image, Post } from '../../gallery/model.ts';
+import { Review } from '../../gallery/reviews/model.ts';
 import type { Work } from '../../kit/work.ts';
 import type { Federation } from '../deps.ts';
 import type { Target } from '../ingest/target.ts';
@@ -57,5 +58,6 @@ async function namesOf(em: Work['em'], { kind, id }: Target): Promise<{ title: s
     return { title: post.title, remote: post.url ?? post.uri ?? null };
   }
   if (kind === 'image') return { title: '', remote: (await em.findOneOrFail(Image, Number(id))).uri ?? null };
+  if (kind === 'review') return { title: '', remote: (await em.findOneOrFail(Review, String(id))).uri ?? null };
   return { title: '', remote: (await em.findOneOrFail(Comment, String(id))).uri ?? null };
 }

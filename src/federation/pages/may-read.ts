@@ -9,9 +9,11 @@ import { isOpen } from '../../safety/audience.ts';
  * a tombstone; `nothing`, the same as for what never was.
  */
 export type Reading = 'public' | 'private' | 'gone' | 'nothing';
-export type ReadableKind = 'model' | 'post' | 'image' | 'comment';
-/** And what stands on a page of theirs without a conversation of its own. */
-export type Readable = ReadableKind | 'review';
+export type ReadableKind = 'model' | 'post' | 'image' | 'comment' | 'review';
+
+/** An integer; of the others it is a UUID. */
+export const isNumbered = (kind: ReadableKind): kind is 'model' | 'post' | 'image' =>
+  kind !== 'comment' && kind !== 'review';
 
 /**
  * The one rule for who may read an object of this node as ActivityPub. `reader` is the verified signer, as an account here;
@@ -19,12 +21,11 @@ export type Readable = ReadableKind | 'review';
  */
 export async function readingOf(
   em: EntityManager,
-  kind: Readable,
+  kind: ReadableKind,
   id: number | string,
   reader: Viewer | null,
 ): Promise<Reading> {
-  const isNumbered = kind !== 'comment' && kind !== 'review';
-  const target: Sight = isNumbered ? { kind, id: Number(id) } : { kind, id: String(id) };
+  const target: Sight = isNumbered(kind) ? { kind, id: Number(id) } : { kind, id: String(id) };
   const look = await lookAt(em, reader, target, 'federate');
   if (!look?.isLocal) return 'nothing';
   const { verdict, ownerId, visibility } = look;

@@ -4,6 +4,7 @@ import type { Middleware } from 'koa';
 import { anyone } from '../../accounts/access/guard.ts';
 import { Model, ModelVersion } from '../../catalogue/model.ts';
 import { Comment, Image, ImageMark, Post } from '../../gallery/model.ts';
+import { Review } from '../../gallery/reviews/model.ts';
 import { AppError } from '../../kit/errors.ts';
 import { idParam, uuidParam } from '../../kit/web/forms.ts';
 import type { Ctx, State } from '../../kit/web/state.ts';
@@ -11,13 +12,14 @@ import { objectUri } from '../addresses.ts';
 import type { Federation } from '../deps.ts';
 import { accountDocument, nodeDocument } from '../documents/account.ts';
 import { commentDocument, imageDocument, modelDocument, postDocument } from '../documents/objects.ts';
+import { reviewDocument } from '../documents/review.ts';
 import { ACTIVITY_JSON } from '../fetch-document.ts';
 import { buildTombstone } from '../vocabulary/activity.ts';
 import { type Document, withContext } from '../vocabulary/context.ts';
 import { accountAlternateOf, alternateOf } from './alternate.ts';
 import type { Door } from './asker.ts';
 import { loadLocalAccount } from './local-account.ts';
-import { type Readable, type ReadableKind, type Reading, readingOf } from './may-read.ts';
+import { isNumbered, type ReadableKind, type Reading, readingOf } from './may-read.ts';
 import { sendActivity, sendPrivately, wantsActivity } from './negotiate.ts';
 
 const nothing = () => new AppError('not_found', 'There is no such object.');
@@ -28,7 +30,7 @@ type ParamCtx = Ctx & { params: Record<string, string | undefined> };
 export async function readingFor(
   ctx: Ctx,
   door: Door,
-  kind: Readable,
+  kind: ReadableKind,
   id: number | string,
 ): Promise<Exclude<Reading, 'nothing'>> {
   const { em } = ctx.state.work;
@@ -57,8 +59,8 @@ export function objectRoutes(federation: Federation, door: Door): Router<State> 
       const { em } = ctx.state.work;
       const isPeer = wantsActivity(ctx.get('accept'));
       // the forms of pages stand beside them, such as `/models/new`
-      if (!isPeer && kind !== 'comment' && !/^\d+$/.test(ctx.params.id ?? '')) return next();
-      const id = kind === 'comment' ? uuidParam(ctx) : idParam(ctx);
+      if (!isPeer && isNumbered(kind) && !/^\d+$/.test(ctx.params.id ?? '')) return next();
+      const id = isNumbered(kind) ? idParam(ctx) : uuidParam(ctx);
       if (!isPeer) return page(ctx, await alternateOf(em, origin, kind, id), next);
       const reading = await readingFor(ctx, door, kind, id);
       if (reading === 'gone') {
@@ -75,6 +77,7 @@ export function objectRoutes(federation: Federation, door: Door): Router<State> 
   routes.get('/posts/:id', anyone, negotiated('post'));
   routes.get('/images/:id', anyone, negotiated('image'));
   routes.get('/comments/:id', anyone, negotiated('comment'));
+  routes.get('/reviews/:id', anyone, negotiated('review'));
 
   routes.get('/versions/:id', anyone, async (ctx, next) => {
     ctx.vary('Accept');
@@ -132,12 +135,14 @@ export function objectRoutes(federation: Federation, door: Door): Router<State> 
         return imageDocument(federation, em, await em.findOneOrFail(Image, Number(id)));
       case 'comment':
         return commentDocument(federation, em, await em.findOneOrFail(Comment, String(id)));
+      case 'review':
+        return reviewDocument(federation, em, await em.findOneOrFail(Review, String(id)));
     }
   }
 }
 
 /** A page with its object named in the header and in the head of the document; null where there is none to read. */
-export async function page(ctx: Ctx, alternate: string | null, next: () => Promise<unknown>): Promise<void> {
+async function page(ctx: Ctx, alternate: string | null, next: () => Promise<unknown>): Promise<void> {
   if (alternate !== null) ctx.state.page = { ...ctx.state.page, alternate };
   await next();
   if (alternate !== null && ctx.status === 200) {
@@ -174,5 +179,7 @@ async function deletionTimeOf(em: EntityManager, kind: ReadableKind, id: number 
     }
     case 'comment':
       return (await em.findOne(Comment, String(id)))?.deletedAt ?? null;
+    case 'review':
+      return (await em.findOne(Review, String(id)))?.deletedAt ?? null;
   }
 }

@@ -2,9 +2,9 @@ import Router from '@koa/router';
 import { anyone } from '../../accounts/access/guard.ts';
 import { Account } from '../../accounts/model.ts';
 import { AppError } from '../../kit/errors.ts';
-import type { State } from '../../kit/web/state.ts';
+import type { Ctx, State } from '../../kit/web/state.ts';
 import type { Federation } from '../deps.ts';
-import { askBackfill } from '../ingest/backfill.ts';
+import { askBackfill, isBackfilling, wantsBackfill } from '../ingest/backfill.ts';
 
 /** Profiles that one person may have filled in a while; each costs its host at most a few requests. */
 const VISITS = { name: 'visit-profile', max: 20, perMs: 600_000 };
@@ -17,12 +17,18 @@ const HANDLE = /^@([\w.-]{1,64})@([\w.:-]{1,253})$/;
 export function visitRoutes(federation: Federation): Router<State> {
   const routes = new Router<State>();
   routes.get('/:handle', anyone, async (ctx, next) => {
+    await ask(ctx);
     await next();
+  });
+  return routes;
+
+  async function ask(ctx: Ctx & { params: Record<string, string | undefined> }): Promise<void> {
     const { work } = ctx.state;
     const [, name, host] = HANDLE.exec(ctx.params.handle ?? '') ?? [];
-    if (!work.viewer || ctx.status !== 200 || name === undefined || host === undefined) return;
+    if (!work.viewer || name === undefined || host === undefined) return;
     const account = await work.em.findOne(Account, { host, name: name.toLowerCase(), state: 'active' });
-    if (!account) return;
+    // the page looks again by itself while they are on their way
+    if (!account || (await isBackfilling(work, account.id)) || !(await wantsBackfill(work, account.id))) return;
     try {
       federation.limits.takeFor(`${VISITS.name} a${work.viewer.id}`, VISITS);
     } catch (error) {
@@ -30,6 +36,5 @@ export function visitRoutes(federation: Federation): Router<State> {
       throw error;
     }
     await askBackfill(work, federation, account.id);
-  });
-  return routes;
+  }
 }

@@ -108,11 +108,7 @@ export async function renewNotes(work: Task, federation: Federation, { kind, id 
 /** Did we say more pictures, or others, than we would now? */
 async function showsMore(em: Work['em'], federation: Federation, collection: Collection): Promise<boolean> {
   const uri = collectionNoteUri(federation.origin, collection);
-  const last = await em.findOne(
-    OutboxItem,
-    { uri: { $like: `${uri}#%` } },
-    { orderBy: { createdAt: 'desc', id: 'desc' } },
-  );
+  const last = await em.findOne(OutboxItem, { about: uri }, { orderBy: { createdAt: 'desc', id: 'desc' } });
   const said = (last?.document as { object?: { attachment?: unknown } } | undefined)?.object?.attachment;
   if (said === undefined) return false;
   const { attachment } = await collectionNote(federation, em, collection);

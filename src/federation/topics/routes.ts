@@ -11,10 +11,11 @@ import { sendActivity, wantsActivity } from '../pages/negotiate.ts';
 import { sendTombstone } from '../pages/object-routes.ts';
 import { buildCollection, buildCollectionPage, countedCollection } from '../vocabulary/collection.ts';
 import { type Document, withContext } from '../vocabulary/context.ts';
+import { topicDocument } from './actor.ts';
 import { findTopicByPath, topicActorUri, topicFollowersUri } from './addresses.ts';
 import { admitToTopic } from './admit.ts';
 import { findCollectionEnd } from './collection-routes.ts';
-import { countTold, listTold, tellingDocument, topicDocument } from './documents.ts';
+import { countTold, listTold, tellingDocument } from './documents.ts';
 
 const PER_PAGE = 20;
 

@@ -13,10 +13,11 @@ import { isRendered } from '../documents/objects.ts';
 import { NODE_ACTOR, OutboxItem } from '../model.ts';
 import { send } from '../outbox/send.ts';
 import { buildActorDelete, buildAdd, buildDelete, buildRemove, buildUpdate } from '../vocabulary/activity.ts';
+import { topicDocument } from './actor.ts';
 import { collectionUri, topicActorUri } from './addresses.ts';
 import { renewNotes } from './announce-collection.ts';
 import { collectionDocument } from './collection-documents.ts';
-import { type Told, tagsOf, tellingUri, toldUri, topicDocument } from './documents.ts';
+import { type Told, tagsOf, tellingUri, toldUri } from './documents.ts';
 import { takeBack, tell } from './tellings.ts';
 
 type Task = Pick<Work, 'em' | 'jobs' | 'now'>;

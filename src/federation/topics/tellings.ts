@@ -5,6 +5,7 @@ import { rows, toNumber } from '../../kit/database/sql.ts';
 import type { Work } from '../../kit/work.ts';
 import type { Federation } from '../deps.ts';
 import { NODE_ACTOR, OutboxItem } from '../model.ts';
+import { saidUnder } from '../outbox/said.ts';
 import { send } from '../outbox/send.ts';
 import { buildUndo } from '../vocabulary/activity.ts';
 import type { Document } from '../vocabulary/context.ts';
@@ -36,11 +37,12 @@ export async function tell(work: Task, federation: Federation, topic: Topic, tol
 }
 
 async function isBusy(em: Work['em'], { name }: Topic, now: Date): Promise<boolean> {
+  const end = `#told.${name}`;
   const [found] = await rows<{ n: unknown }>(
     em,
-    `select count(*) as n from outbox_item where created_at > ? and actor_id = ?
-       and (uri like ? or uri like ?) and uri not like '%-undo'`,
-    [new Date(now.getTime() - HOUR_MS), NODE_ACTOR, `%#told.${name}`, `%#told.${name}.%`],
+    `select count(*) as n from outbox_item where created_at > ? and actor_id = ? and uri not like '%-undo'
+       and (uri = about || ? or substr(uri, 1, length(about) + ${end.length + 1}) = about || ?)`,
+    [new Date(now.getTime() - HOUR_MS), NODE_ACTOR, end, `${end}.`],
   );
   return toNumber(found?.n) >= MOST_AN_HOUR;
 }
@@ -60,7 +62,7 @@ async function listTellings(
 ): Promise<Telling[]> {
   const items = await em.find(
     OutboxItem,
-    { actorId: NODE_ACTOR, uri: { $like: `${tellingStart(origin, thing)}%` } },
+    { actorId: NODE_ACTOR, ...saidUnder(tellingStart(origin, thing)) },
     { orderBy: { createdAt: 'asc', id: 'asc' } },
   );
   const uris = new Set(items.map(({ uri }) => uri));

@@ -5,7 +5,10 @@ import { type NoteView, noteFields } from './note.ts';
 import { booleanOf } from './read.ts';
 
 export interface ReviewNoteView
-  extends Pick<NoteView, 'uri' | 'ownerUri' | 'url' | 'publishedAt' | 'updatedAt' | 'audience' | 'mentions'> {
+  extends Pick<
+    NoteView,
+    'uri' | 'ownerUri' | 'url' | 'publishedAt' | 'updatedAt' | 'audience' | 'mentions' | 'likeCount' | 'replyCount'
+  > {
   readonly isRecommended: boolean;
   /** What it is of, in words. */
   readonly subject: string;
@@ -26,7 +29,7 @@ export function buildReview({
 }: ReviewNoteView): Document {
   const verdict = isRecommended ? '👍 Recommended' : '👎 Not recommended';
   const head = `<p>${verdict}: <a href="${escapeHtml(versionUri)}">${escapeHtml(subject)}</a></p>`;
-  const plain = { tags: [], rating: 1, warning: null, likeCount: 0 };
+  const plain = { tags: [], rating: 1, warning: null };
   return {
     ...noteFields({ ...note, ...plain, contentHtml: `${head}${textHtml}` }, 'Review'),
     attachment: [],

@@ -34,6 +34,7 @@ export interface Collection extends InferEntity<typeof Collection> {}
 /** What can be put into a collection. */
 export const COLLECTED_KINDS = ['model', 'post', 'image'] as const;
 export type CollectedKind = (typeof COLLECTED_KINDS)[number];
+export const isCollectedKind = (kind: string): kind is CollectedKind => COLLECTED_KINDS.some((one) => one === kind);
 
 /** Exactly one of model, post and image. What is not public is in it for its owner, and shown to nobody else. */
 export const CollectionItem = defineEntity({

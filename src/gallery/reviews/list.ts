@@ -2,6 +2,7 @@ import { can } from '../../accounts/permissions.ts';
 import { type Parameter, rows, toBoolean, toDate, toNumber } from '../../kit/database/sql.ts';
 import { renderMarkdown, renderRemoteHtml } from '../../kit/web/markdown.ts';
 import type { Work } from '../../kit/work.ts';
+import { type Conversation, loadConversation } from '../talk/conversation.ts';
 import { OWNER_COLUMNS, type OwnerRow, type OwnerView, ownerView } from '../views.ts';
 
 /** A review as `review.njk` draws it. */
@@ -13,6 +14,8 @@ export interface ReviewView {
   readonly html: string;
   readonly postedAt: string;
   readonly isEdited: boolean;
+  readonly likeCount: number;
+  readonly commentCount: number;
   /** Only moderators see it. */
   readonly isWithheld: boolean;
   readonly deleteUrl: string;
@@ -58,12 +61,15 @@ interface ReviewRow extends OwnerRow {
   text: string;
   is_recommended: unknown;
   is_local: unknown;
+  like_count: number;
+  comment_count: number;
   created_at: unknown;
   edited_at: unknown;
   withheld_at: unknown;
 }
 
-const COLUMNS = `r.id, r.text, r.is_recommended, r.is_local, r.created_at, r.edited_at, r.withheld_at, ${OWNER_COLUMNS}`;
+const COLUMNS = `r.id, r.text, r.is_recommended, r.is_local, r.like_count, r.comment_count, r.created_at, r.edited_at,
+  r.withheld_at, ${OWNER_COLUMNS}`;
 
 /** The reviews of a version, newest first, after the one with the id `after`. */
 export async function loadReviews(
@@ -132,12 +138,14 @@ function reviewView(row: ReviewRow, viewer: Work['viewer']): ReviewView {
     html: row.text === '' ? '' : toBoolean(row.is_local) ? renderMarkdown(row.text) : renderRemoteHtml(row.text),
     postedAt: toDate(row.created_at).toISOString(),
     isEdited: row.edited_at != null,
+    ...{ likeCount: row.like_count, commentCount: row.comment_count },
     deleteUrl: viewer?.id === row.owner_id || (seesAll && !isWithheld) ? `${url}/removal` : '',
     restoreUrl: seesAll && isWithheld ? `${url}/removal/undo` : '',
   };
 }
 
 interface PlacedRow extends ReviewRow {
+  liked: unknown;
   model_id: number;
   model_name: string;
   version_id: number;
@@ -148,6 +156,8 @@ export interface PlacedReview {
   readonly review: ReviewView;
   readonly isOwn: boolean;
   readonly form: ReviewFormView;
+  readonly liked: boolean;
+  readonly conversation: Conversation;
   readonly modelName: string;
   readonly versionName: string;
   readonly versionUrl: string;
@@ -160,16 +170,19 @@ export async function loadPlacedReview(
 ): Promise<PlacedReview | null> {
   const [row] = await rows<PlacedRow>(
     em,
-    `select ${COLUMNS}, r.model_id, m.name as model_name, r.version_id, v.name as version_name
+    `select ${COLUMNS}, r.model_id, m.name as model_name, r.version_id, v.name as version_name,
+       (select count(*) from reaction x where x.account_id = ? and x.review_id = r.id) as liked
      from review r join account a on a.id = r.author_id join model_version v on v.id = r.version_id
        join model m on m.id = r.model_id where r.id = ? and r.deleted_at is null`,
-    [reviewId],
+    [viewer?.id ?? 0, reviewId],
   );
   return row
     ? {
         review: reviewView(row, viewer),
         isOwn: viewer?.id === row.owner_id,
         form: formOf(row.version_id, row),
+        liked: toNumber(row.liked) > 0,
+        conversation: await loadConversation({ em, viewer }, { kind: 'review', id: reviewId }, row.owner_id),
         ...{ modelName: row.model_name, versionName: row.version_name },
         versionUrl: versionPath(row.model_id, row.version_id),
       }

@@ -18,6 +18,8 @@ export const Review = defineEntity({
     text: p.text().default(''),
     isLocal: p.boolean().default(true),
     uri: p.string().length(2048).nullable().unique(),
+    likeCount: p.integer().default(0),
+    commentCount: p.integer().default(0),
     /** The peer's word, where it is one's. */
     createdAt: p.datetime(),
     receivedAt: p.datetime(),

@@ -8,6 +8,7 @@ import type { Limit } from '../../kit/web/rate-limit.ts';
 import type { Ctx, State } from '../../kit/web/state.ts';
 import { type PageHead, view } from '../../kit/web/views.ts';
 import type { GalleryDeps } from '../deps.ts';
+import type { Conversation } from '../talk/conversation.ts';
 import { loadSubject } from '../talk/target.ts';
 import { loadPlacedReview, type ReviewFormView, type ReviewView, versionPath } from './list.ts';
 import type { Review } from './model.ts';
@@ -19,6 +20,9 @@ interface ReviewPage {
   /** Null while it is being written. */
   readonly review: ReviewView | null;
   readonly form: ReviewFormView | null;
+  readonly liked: boolean;
+  /** Null while it is being written. */
+  readonly conversation: Conversation | null;
   readonly errors: Readonly<Record<string, string>>;
   readonly message: string;
   readonly modelName: string;
@@ -84,7 +88,7 @@ export function reviewRoutes(routes: Router<State>, { limits }: GalleryDeps): vo
     const { verdict, text } = values;
     const [modelName, versionName] = [version.model.$.name, version.name];
     reviewPage(ctx, {
-      review: null,
+      ...{ review: null, liked: false, conversation: null },
       form: {
         action: `/versions/${id}/reviews`,
         verdict: verdict === 'up' || verdict === 'down' ? verdict : '',

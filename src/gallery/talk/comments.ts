@@ -11,6 +11,7 @@ import type { Work } from '../../kit/work.ts';
 import { commentCreated, commentDeleted, commentEdited } from '../events.ts';
 import { Comment, Image, Mention, Post } from '../model.ts';
 import { setMentions } from '../posts/mentions.ts';
+import { Review } from '../reviews/model.ts';
 import { COMMENT_COUNT } from './comment-count.ts';
 import { assertNoBlock, isSeenBy, loadSubject, type Speaker, type Subject } from './target.ts';
 
@@ -38,7 +39,7 @@ export interface NewComment {
 }
 
 /**
- * Says something under a model, post or picture. Federation calls it for people elsewhere, the web for ours. Throws
+ * Says something under a model, post, picture or review. Federation calls it for people elsewhere, the web for ours. Throws
  * `not_found` for what the speaker may not see, `forbidden` across a block, `invalid` for a parent that is elsewhere.
  */
 export async function addComment(
@@ -82,6 +83,7 @@ function subjectColumns(em: EntityManager, { kind, id }: Subject) {
     model: kind === 'model' ? em.getReference(Model, id) : null,
     post: kind === 'post' ? em.getReference(Post, id) : null,
     image: kind === 'image' ? em.getReference(Image, id) : null,
+    review: kind === 'review' ? em.getReference(Review, id) : null,
   };
 }
 
@@ -114,6 +116,7 @@ async function countComments(em: EntityManager, comment: Comment): Promise<void>
 export const subjectOf = (comment: Comment): Subject => {
   if (comment.model) return { kind: 'model', id: comment.model.id };
   if (comment.post) return { kind: 'post', id: comment.post.id };
+  if (comment.review) return { kind: 'review', id: comment.review.id };
   return { kind: 'image', id: comment.image?.id ?? 0 };
 };
 
@@ -141,7 +144,8 @@ export async function editComment(
 
 /**
  * By its author or whoever owns the page: the words are gone. By a moderator: they are withheld, and can be looked at
- * again. What was answered to it stays.
+ * again. What a peer said stays away by the word of whose page it is, also when its own server gives it back. What was
+ * answered to it stays.
  */
 export async function deleteComment(
   { em, now }: Pick<Work, 'em' | 'now'>,
@@ -151,12 +155,15 @@ export async function deleteComment(
   const comment = await loadComment(em, commentId);
   const subject = subjectOf(comment);
   const isModerator = can(speaker, 'moderateContent');
-  const isOwn =
-    comment.author.id === speaker.id ||
-    (!isModerator && (await loadSubject(em, speaker, subject)).ownerId === speaker.id);
+  const isAuthor = comment.author.id === speaker.id;
+  const isOwn = isAuthor || (!isModerator && (await loadSubject(em, speaker, subject)).ownerId === speaker.id);
   if (!isOwn && !isModerator) throw new AppError('forbidden', 'Only its author can delete a comment.');
   await em.transactional(async (tx) => {
-    const gone = isOwn ? { deletedAt: now(), text: '' } : { withheldAt: now() };
+    const isForGood = isOwn && !isAuthor && !comment.isLocal;
+    const gone = {
+      ...(isOwn ? { deletedAt: now(), text: '' } : {}),
+      ...(!isOwn || isForGood ? { withheldAt: now() } : {}),
+    };
     const count = await tx.nativeUpdate(Comment, { id: commentId, deletedAt: null, withheldAt: null }, gone);
     if (count === 0) return;
     record(tx, commentDeleted, { commentId });

@@ -20,7 +20,7 @@ import type { GalleryDeps } from '../deps.ts';
 import { loadShares, share, unshare } from '../shares.ts';
 import { addComment, CommentForm, deleteComment, editComment, loadComment, subjectOf } from './comments.ts';
 import { like, loadLikes, unlike } from './likes.ts';
-import { loadSubject, urlOf } from './target.ts';
+import { loadSubject, type Subject, urlOf } from './target.ts';
 
 const COMMENT: Limit = { name: 'comment', max: 30, perMs: 600_000 };
 const LIKE: Limit = { name: 'like', max: 300, perMs: 3_600_000 };
@@ -39,18 +39,20 @@ const commentPage = view<CommentPage>('gallery/comment');
 
 type ParamCtx = Ctx & { params: Record<string, string | undefined> };
 
-/** What people say of models, posts and pictures, and what they like. */
+/** What people say of models, posts, pictures and reviews, and what they like. */
 export function talkRoutes(routes: Router<State>, { limits }: GalleryDeps): void {
-  for (const kind of ['model', 'post', 'image'] as const) {
+  for (const kind of ['model', 'post', 'image', 'review'] as const) {
+    const subjectIn = (ctx: ParamCtx): Subject =>
+      kind === 'review' ? { kind, id: uuidParam(ctx) } : { kind, id: idParam(ctx) };
     routes.post(`/${kind}s/:id/comments`, membersOnly, async (ctx) => {
       limits.take(ctx, COMMENT);
       const { text, parent } = await readForm(ctx, CommentForm);
-      const subject = { kind, id: idParam(ctx) };
+      const subject = subjectIn(ctx);
       const commentId = await addComment(ctx.state.work, viewerIn(ctx), subject, { text, parentId: parent });
       if (wantsJson(ctx)) ctx.body = { id: commentId, url: `/comments/${commentId}` };
       else ctx.redirect(`${urlOf(subject)}#comment-${commentId}`);
     });
-    likeRoutes(routes, `/${kind}s/:id/likes`, limits, (ctx) => ({ kind, id: idParam(ctx) }));
+    likeRoutes(routes, `/${kind}s/:id/likes`, limits, subjectIn);
   }
   for (const kind of ['model', 'post'] as const) shareRoutes(routes, kind, limits);
   likeRoutes(routes, '/comments/:id/likes', limits, (ctx) => ({ kind: 'comment', id: uuidParam(ctx) }));

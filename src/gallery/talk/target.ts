@@ -4,7 +4,8 @@ import { AppError } from '../../kit/errors.ts';
 import type { Viewer } from '../../kit/work.ts';
 import { assertSees, lookAt, type Sight, type Target } from '../access.ts';
 
-export type Subject = Extract<Target, { id: number }>;
+/** What one may talk about. */
+export type Subject = Exclude<Target, { kind: 'comment' }>;
 
 /** Who speaks: the viewer, or an account of a peer whose activity was verified. */
 export interface Speaker {

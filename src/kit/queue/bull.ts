@@ -50,6 +50,9 @@ export class BullDriver implements Driver {
           settings: { lockDuration: 60_000, stalledInterval: 30_000, maxStalledCount: 1_000_000 },
           defaultJobOptions: { attempts: 1, removeOnComplete: true, removeOnFail: true },
         });
+        // nobody reads the name; Bull gives it without looking what becomes of that, and at the end of a process whose
+        // connection does not stand yet it fails
+        Object.assign(queue, { setWorkerName: () => {} });
         queue.on('error', (error) => log.warn({ err: error, lane }, 'bull'));
         return [lane, queue];
       }),

@@ -16,6 +16,7 @@ import type { Uploads } from '../../catalogue/uploads/uploads.ts';
 import { addImage } from '../../gallery/images/add.ts';
 import { createDraft, PostForm, savePost } from '../../gallery/posts/draft.ts';
 import { publishPost } from '../../gallery/posts/publish.ts';
+import { writeReview } from '../../gallery/reviews/write.ts';
 import { addComment } from '../../gallery/talk/comments.ts';
 import { like } from '../../gallery/talk/likes.ts';
 import type { Config } from '../../kit/config.ts';
@@ -72,6 +73,7 @@ export async function furnish(ground: Ground, town: Town, settlers: readonly Set
   }
   const made = new Map<string, Made>();
   for (const model of town.models) made.set(model.name, await publishModel(ground, accountOf(model.owner), model));
+  await review(ground, town, settlers, made);
   for (const [n, post] of town.posts.entries()) {
     const model = made.get(post.model);
     if (!model) throw new Error(`There is no model ${post.model}.`);
@@ -85,6 +87,24 @@ export async function furnish(ground: Ground, town: Town, settlers: readonly Set
     }
   }
   for (const one of town.collections) await putTogether(workOf(ground, accountOf(one.owner)), one);
+}
+
+/** Somebody else says what they found of each model; its maker and the others hear it. */
+async function review(ground: Ground, town: Town, settlers: readonly Settler[], made: ReadonlyMap<string, Made>) {
+  for (const [n, { name, owner }] of town.models.entries()) {
+    const others = settlers.filter((settler) => settler.name !== owner).map(({ account }) => account);
+    const [author, reader] = [others[n % others.length], others[(n + 1) % others.length]];
+    const maker = settlers.find((settler) => settler.name === owner)?.account;
+    const [words, answer] = town.verdicts[n % town.verdicts.length] ?? [];
+    const versionId = made.get(name)?.versionId;
+    if (!author || !reader || !maker || !words || !answer || versionId === undefined) continue;
+    const verdict = { isRecommended: true, text: words };
+    const id = await writeReview(workOf(ground, author), author, versionId, verdict);
+    for (const account of [maker, reader]) {
+      if (account !== author) await like(workOf(ground, account), account, { kind: 'review', id });
+    }
+    await addComment(workOf(ground, maker), maker, { kind: 'review', id }, { text: answer });
+  }
 }
 
 export const workOf = (ground: Pick<Ground, 'openWork'>, account: Account): Work => ground.openWork(viewerOf(account));

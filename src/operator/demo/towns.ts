@@ -39,6 +39,8 @@ export interface Town {
   readonly posts: readonly DemoPost[];
   readonly remarks: readonly string[];
   readonly collections: readonly DemoCollection[];
+  /** What somebody else found of each model, and what its maker answers. */
+  readonly verdicts: readonly (readonly [review: string, answer: string])[];
 }
 
 const wide = (palette: keyof typeof PALETTES, prompt: string) => ({ palette, shape: 'wide' as const, prompt });
@@ -121,6 +123,7 @@ export const TOWNS: readonly [Town, Town] = [
     ],
     collections: [SUNSETS],
     remarks: ['The joints make it. What weight did you use?', 'This could hang in my kitchen.', 'Lovely light.'],
+    verdicts: [['Holds its look up to a weight of 0.9; faces stay faces.', 'Thank you! Try 0.7 for portraits.']],
   },
   {
     nodeName: 'Paper Hill',
@@ -193,5 +196,6 @@ export const TOWNS: readonly [Town, Town] = [
     ],
     collections: [HILLS],
     remarks: ['The paper tone is just right.', 'How many steps is this?', 'I would buy the print.'],
+    verdicts: [['The grain survives upscaling, which few of these do.', 'Good to know, I never went past 2×.']],
   },
 ];
