@@ -50,7 +50,8 @@ export interface EnginesOptions {
 }
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const ENGINE_DIR = fileURLToPath(new URL('./engine', import.meta.url));
+/** In the sources, which stand beside what was built: nothing is built of Python. */
+export const ENGINE_DIR = join(ROOT, 'src/compute/engine');
 /** The check imports torch: later than the first pages, which it would slow down. */
 const CHECK_AFTER_MS = 3_000;
 const STALE_JOB_FILE_MS = 86_400_000;

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { pathToFileURL } from 'node:url';
 import { checkEngine } from '../../src/compute/engine/check.ts';
 import { EngineProcess } from '../../src/compute/engine/process.ts';
 import type { EngineEvent, GenerateParams } from '../../src/compute/engine/protocol.ts';
@@ -52,6 +54,12 @@ const params = (prompt: string): GenerateParams => ({
   cfg: 7,
   sampler: 'Euler',
   seed: 1,
+});
+
+test('what was built looks for the Python package where it is', async () => {
+  const built = pathToFileURL(path.join(import.meta.dirname, '../../dist/compute/engines.js')).href;
+  const { ENGINE_DIR } = (await import(built)) as { ENGINE_DIR: string };
+  assert.ok(existsSync(path.join(ENGINE_DIR, 'tessera_engine', '__main__.py')));
 });
 
 test('an engine says hello, takes its configuration, and makes a picture with progress', async (t) => {

@@ -200,17 +200,21 @@ async function judgeCounts({ orm }: Node): Promise<void> {
 
 async function untilDrained(): Promise<void> {
   const open = { $or: [{ state: 'running' as const }, { state: 'queued' as const, runAt: { $lte: new Date() } }] };
-  let quiet = 0;
-  await until('the queue is empty', async () => {
-    quiet = (await em().count(Job, open)) === 0 ? quiet + 1 : 0;
-    return quiet > 5;
-  });
+  let [quiet, left] = [0, 0];
+  await until(
+    () => `the queue is empty: ${left} jobs were left`,
+    async () => {
+      left = await em().count(Job, open);
+      quiet = left === 0 ? quiet + 1 : 0;
+      return quiet > 5;
+    },
+  );
 }
 
-async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
+async function until(what: string | (() => string), isSo: () => Promise<boolean>): Promise<void> {
   const deadline = Date.now() + DRAIN_WITHIN_MS;
   while (!(await isSo())) {
-    if (Date.now() > deadline) throw new Error(`It took too long until ${what}.`);
+    if (Date.now() > deadline) throw new Error(`It took too long until ${typeof what === 'string' ? what : what()}.`);
     await wait(300);
   }
 }
