@@ -50,7 +50,10 @@ export interface EnginesOptions {
 }
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-/** In the sources, which stand beside what was built: nothing is built of Python. */
+/**
+ * In the sources, which stand beside what was built: nothing is built of Python.
+ * @public for the test of what was built
+ */
 export const ENGINE_DIR = join(ROOT, 'src/compute/engine');
 /** The check imports torch: later than the first pages, which it would slow down. */
 const CHECK_AFTER_MS = 3_000;
