@@ -79,6 +79,7 @@ import { makeNet, type Net, type NetOptions } from './kit/net/net.ts';
 import type { MailTransport } from './kit/net/smtp.ts';
 import { nearbyReach, publicReach } from './kit/net/target.ts';
 import type { Lane } from './kit/queue/define.ts';
+import { FairLane, FairShare } from './kit/queue/fair/model.ts';
 import { Job } from './kit/queue/job.ts';
 import type { Jobs } from './kit/queue/jobs.ts';
 import { openQueue, type Queue, type QueueTimes } from './kit/queue/open.ts';
@@ -97,7 +98,7 @@ import { jobsOf, wiringOf } from './wiring.ts';
 
 /** Every table of the program; migrations are written from this list. */
 export const ENTITIES = [
-  ...[Setting, Job, RecordedEvent],
+  ...[Setting, Job, FairLane, FairShare, RecordedEvent],
   ...[Account, Follow, Block, Login, Credential, Session, ApiToken, OneTimeToken, Invite, OutboxMail],
   ...[PolicyState],
   ...[Model, ModelVersion, ModelFile, Tag, ModelTag, BaseModel, Lineage, DownloadMark, Upload],
