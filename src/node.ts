@@ -30,8 +30,10 @@ import type { ComputeDeps } from './compute/deps.ts';
 import type { EngineLimits } from './compute/engine/watchdog.ts';
 import { Engines } from './compute/engines.ts';
 import { Generator } from './compute/generator.ts';
+import { GpuEngine, GpuPace, GpuUse } from './compute/gpu/model.ts';
 import { FolderModel, Generation, GenerationImage } from './compute/model.ts';
 import { computeRoutes } from './compute/tool/routes.ts';
+import { TrainingOutput, TrainingRun } from './compute/training/model.ts';
 import { discoveryRoutes } from './discovery/routes.ts';
 import type { LookUp } from './discovery/search.ts';
 import { resolveAccount } from './federation/actors/resolve.ts';
@@ -105,7 +107,7 @@ export const ENTITIES = [
   ...[Post, Image, ImageMark, ImageRaw, ImageSize, ResourceUse, PostTag, Comment, Reaction],
   ...[Review, Mention, Pin, Share],
   ...[Collection, CollectionItem, TopicFollow],
-  ...[Generation, GenerationImage, FolderModel],
+  ...[Generation, GenerationImage, FolderModel, GpuEngine, GpuUse, GpuPace, TrainingRun, TrainingOutput],
   ...FEDERATION_ENTITIES,
 ];
 
@@ -209,11 +211,12 @@ export async function openNode(
     engine: config.engine,
     pythonPath: config.enginePython,
     testFamilies: config.testFamilies,
+    devices: config.engineDevices,
     fork: () => orm.em.fork(),
     ...(engineLimits ? { limits: engineLimits } : {}),
   });
   const generator = new Generator({
-    ...{ engines, modelsDir },
+    ...{ engines, modelsDir, settings },
     programVersion: `Tessera ${VERSION}`,
     publicUrl: config.publicUrl,
   });
@@ -298,7 +301,12 @@ export async function openNode(
         await federation.schedule(openWork(null));
       }
       if (processes.includes('gpu')) await engines.serve();
-      await queue.start({ jobs: jobsOf(parts), wiring: wiringOf(parts), lanes: lanesOf(processes) });
+      await queue.start({
+        jobs: jobsOf(parts),
+        wiring: wiringOf(parts),
+        lanes: lanesOf(processes),
+        places: { gpu: engines.places() },
+      });
       if (!processes.includes('web')) return null;
       server = createServer(app.callback());
       // a stranger who sends a header byte by byte holds a socket, not a process

@@ -1,0 +1,24 @@
+import type { Migration } from '../../migration.ts';
+
+export const migration: Migration = {
+  name: '0005-gpu',
+  statements: [
+    `create table "fair_lane" ("lane" text check ("lane" in ('inbox', 'delivery', 'media', 'mail', 'clock', 'gpu')) not null, "clock" bigint not null default 0, "owed_seconds" real not null default 0, "interactive_part" real not null default 0.5, "paused_at" timestamptz(3) null, "servers" int not null default 1, constraint "fair_lane_pkey" primary key ("lane"));`,
+    `create table "fair_share" ("lane" text check ("lane" in ('inbox', 'delivery', 'media', 'mail', 'clock', 'gpu')) not null, "job_class" text check ("job_class" in ('interactive', 'batch')) not null, "key" varchar(255) not null, "deficit_seconds" real not null default 0, "turn" bigint not null default 0, "changed_at" timestamptz(3) not null, constraint "fair_share_pkey" primary key ("lane", "job_class", "key"));`,
+    `create table "gpu_engine" ("id" varchar(120) not null, "device" varchar(60) not null, "kind" varchar(20) not null default '', "device_name" varchar(120) not null default '', "vram_total_mb" int not null default 0, "vram_mb" int not null default 0, "state" varchar(20) not null, "crashes" int not null default 0, "last_crash" varchar(300) null, "job_id" uuid null, "model" varchar(64) null, "reset_requested_at" timestamptz(3) null, "drained_at" timestamptz(3) null, "seen_at" timestamptz(3) not null, constraint "gpu_engine_pkey" primary key ("id"));`,
+    `create index "gpu_engine_seen_at_index" on "gpu_engine" ("seen_at");`,
+    `create table "gpu_pace" ("device_name" varchar(120) not null, "work" varchar(80) not null, "seconds_per_unit" real not null, "spread" real not null, "runs" int not null, "changed_at" timestamptz not null, constraint "gpu_pace_pkey" primary key ("device_name", "work"));`,
+    `create table "gpu_use" ("job_id" uuid not null, "fence" int not null, "engine_id" varchar(120) not null, "account_id" int null, "job_class" text check ("job_class" in ('interactive', 'batch')) not null, "kind" text check ("kind" in ('generation', 'training')) not null, "estimated_seconds" real not null, "seconds" real not null, "is_refunded" boolean not null, "ended_at" timestamptz(3) not null, constraint "gpu_use_pkey" primary key ("job_id", "fence"));`,
+    `create index "gpu_use_account_id_ended_at_index" on "gpu_use" ("account_id", "ended_at");`,
+    `create index "gpu_use_ended_at_index" on "gpu_use" ("ended_at");`,
+    `create table "training_run" ("id" uuid not null, "account_id" int not null, "name" varchar(120) not null, "state" text check ("state" in ('queued', 'running', 'done', 'failed', 'cancelled')) not null default 'queued', "params" jsonb not null, "base_sha256" varchar(64) not null, "family" varchar(40) not null, "resolution" int not null, "epochs" int not null, "total_steps" int not null, "batch" int not null default 1, "epoch" int not null default 0, "step" int not null default 0, "loss_ema" real null, "segment" int not null default 0, "job_id" uuid null, "last_state_sha256" varchar(64) null, "last_state_bytes" bigint not null default 0, "crashes" int not null default 0, "error" varchar(500) null, "created_at" timestamptz not null, "started_at" timestamptz null, "finished_at" timestamptz null, constraint "training_run_pkey" primary key ("id"));`,
+    `create index "training_run_account_id_id_index" on "training_run" ("account_id", "id");`,
+    `create table "training_output" ("id" uuid not null, "run_id" uuid not null, "kind" text check ("kind" in ('lora', 'sample')) not null, "epoch" int not null, "step" int not null, "prompt_index" smallint not null default 0, "seed" bigint not null default 0, "sha256" varchar(64) not null, "total_bytes" bigint not null, "loss_ema" real null, "created_at" timestamptz not null, constraint "training_output_pkey" primary key ("id"));`,
+    `create index "training_output_sha256_index" on "training_output" ("sha256");`,
+    `alter table "training_output" add constraint "training_output_run_id_kind_epoch_step_prompt_index_unique" unique ("run_id", "kind", "epoch", "step", "prompt_index");`,
+    `alter table "training_run" add constraint "training_run_account_id_foreign" foreign key ("account_id") references "account" ("id") on update cascade;`,
+    `alter table "training_output" add constraint "training_output_run_id_foreign" foreign key ("run_id") references "training_run" ("id") on update cascade;`,
+    `alter table "job" add column "job_class" text check ("job_class" in ('interactive', 'batch')) not null default 'interactive', add column "share_key" varchar(255) not null default '', add column "share_weight" real not null default 1, add column "cost_seconds" real not null default 0, add column "affinity" varchar(64) null, add column "crashes" int not null default 0;`,
+    `create index "job_lane_state_job_class_share_key_index" on "job" ("lane", "state", "job_class", "share_key");`,
+  ],
+};
