@@ -34,6 +34,8 @@ import { GpuEngine, GpuPace, GpuUse } from './compute/gpu/model.ts';
 import { FolderModel, Generation, GenerationImage } from './compute/model.ts';
 import { computeRoutes } from './compute/tool/routes.ts';
 import { TrainingOutput, TrainingRun } from './compute/training/model.ts';
+import type { FindMaterial } from './compute/training/segment.ts';
+import { Trainer, type TrainerOptions } from './compute/training/trainer.ts';
 import { discoveryRoutes } from './discovery/routes.ts';
 import type { LookUp } from './discovery/search.ts';
 import { resolveAccount } from './federation/actors/resolve.ts';
@@ -74,6 +76,7 @@ import type { Config } from './kit/config.ts';
 import { migrate } from './kit/database/migrate.ts';
 import { openDatabase } from './kit/database/open.ts';
 import { rows } from './kit/database/sql.ts';
+import { AppError } from './kit/errors.ts';
 import { RecordedEvent } from './kit/events/model.ts';
 import { randomToken } from './kit/ids.ts';
 import { type Log, makeLog } from './kit/log.ts';
@@ -128,6 +131,7 @@ export interface Parts {
   readonly uploads: Uploads;
   readonly engines: Engines;
   readonly generator: Generator;
+  readonly trainer: Trainer;
   readonly federation: OpenFederation;
   /** Key of everything that is hashed or signed for ourselves. */
   readonly secretKey: string;
@@ -158,6 +162,8 @@ export interface NodeOptions {
   readonly log?: Log;
   readonly queueTimes?: Partial<QueueTimes>;
   readonly engineLimits?: Partial<EngineLimits>;
+  /** Where trainings get their pictures from, and how long their turns are. */
+  readonly training?: Pick<TrainerOptions, 'findMaterial' | 'times'>;
   /** Resolver, socket policy and authority in place of the public internet's, for tests with peers of their own. */
   readonly net?: Pick<NetOptions, 'reach' | 'resolve' | 'ca'>;
 }
@@ -165,7 +171,14 @@ export interface NodeOptions {
 /** Makes all that lives as long as the process. The schema is up to date when it returns. */
 export async function openNode(
   config: Config,
-  { now = () => new Date(), log = makeLog(config.logLevel), queueTimes, engineLimits, net: ways }: NodeOptions = {},
+  {
+    now = () => new Date(),
+    log = makeLog(config.logLevel),
+    queueTimes,
+    engineLimits,
+    training,
+    net: ways,
+  }: NodeOptions = {},
 ): Promise<Node> {
   const dataDir = resolve(config.dataDir);
   mkdirSync(dataDir, { recursive: true });
@@ -220,6 +233,11 @@ export async function openNode(
     programVersion: `Tessera ${VERSION}`,
     publicUrl: config.publicUrl,
   });
+  const trainer = new Trainer({
+    ...{ engines, settings, findMaterial: noMaterial },
+    fork: () => orm.em.fork(),
+    ...training,
+  });
   const openWork = (viewer: Viewer | null): Work => ({ em: orm.em.fork(), viewer, jobs: queue.jobs, files, now });
   const federation = openFederation({
     ...{ net, settings, limits, log, secretKey, uploadsDir, hashing, filePolicy },
@@ -247,6 +265,7 @@ export async function openNode(
     uploads,
     engines,
     generator,
+    trainer,
     secretKey,
     dataDir,
     uploadsDir,
@@ -419,6 +438,11 @@ function computeDeps({ config, generator, limits, settings }: Parts): ComputeDep
   const programVersion = `Tessera ${VERSION}`;
   return { generator, limits, settings, maxImageBytes, minFreeBytes, defaultQuotaBytes, programVersion };
 }
+
+/** There are no data sets yet, so nothing makes a run either. */
+const noMaterial: FindMaterial = () => {
+  throw new AppError('gone', 'The pictures of this training are not here.');
+};
 
 const VERSION = '0.1.0';
 /** After listening, so that nobody waits for it. */

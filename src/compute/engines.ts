@@ -116,7 +116,7 @@ export class Engines {
     if (!this.#isWanted()) return;
     const { modelsDir, fork, log, now, devices } = this.#options;
     this.#pool = new Pool(await listDevices(devices), (device, onEvent) => this.#makeEngine(device, onEvent));
-    this.#timer = setTimeout(() => void this.#warmUp().catch((error) => this.#say(error)), CHECK_AFTER_MS);
+    this.#timer = setTimeout(() => void this.warmUp().catch((error) => this.#say(error)), CHECK_AFTER_MS);
     this.#timer.unref();
     await this.#report();
     this.#reporting = setInterval(() => void this.#report(), REPORT_EVERY_MS);
@@ -273,7 +273,7 @@ export class Engines {
   }
 
   /** On a GPU the model that was used last is loaded before somebody asks for it. */
-  async #warmUp(): Promise<void> {
+  async warmUp(): Promise<void> {
     const check = await this.#look();
     const [seat] = this.#pool?.seats ?? [];
     if (!check.ok || check.hello.device.kind === 'cpu' || !seat) return;

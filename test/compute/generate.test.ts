@@ -129,7 +129,7 @@ test('one account has only so many requests open', async (t) => {
     answers.map(({ status }) => status),
     [...Array(10).fill(302), 429],
   );
-  assert.match(textOf(answers.at(-1)?.text ?? ''), /You have 10 generations waiting/);
+  assert.match(textOf(answers.at(-1)?.text ?? ''), /You have 10 requests waiting/);
   assert.equal(await em.count(Generation), 10);
   for (const { location } of answers) if (location) await browser.post(`${location}/cancellation`);
 });

@@ -2,11 +2,11 @@
 
 crash, exit70, exit137, hang (silent), stall (beats, no steps), garbage, half (a line cut in two), long (a line that is
 too long), slow-cancel (obeys late), no-cancel, no-ack, noise (on stdout), oom, early-error; `crash in decode`, `hang in
-load`, `stall in encode` (in every phase of a job); `wait in denoise` (once for each phase, for as long as nobody kills
-it); anything else is made in four steps. Arguments: `--no-hello`, `--crash-at-start`, `--refuse-configure`, `--cuda`
+load`, `stall in encode` (in every phase of a job); `slow in save`; once for each phase `wait in denoise` (for as long as
+nobody kills it) and `kill in decode` (by SIGKILL); anything else is made in four steps. Arguments: `--no-hello`, `--crash-at-start`, `--refuse-configure`, `--cuda`
 (says that it has a GPU).
 
-A training does what `p.what` says, in the same words and `no-pause`; it makes `p.steps` steps in `p.epochs` epochs with
+A training does what `p.what` says, in the same words, `no-pause` and `kill at 7` (once, at that step); it makes `p.steps` steps in `p.epochs` epochs with
 `p.step_s` seconds each. Its LoRA is the list of the steps that made it, so a step that was lost or made twice shows.
 """
 
@@ -14,6 +14,7 @@ import base64
 import hashlib
 import json
 import os
+import signal
 import sys
 import threading
 import time
@@ -56,10 +57,21 @@ def enter(job, what, phase, step=0, total=0, **fields):
         time.sleep(60)
     while act == "stall":
         time.sleep(0.01)
-    waited = os.path.join(roots["job"], f"waited-{phase}")
-    if act == "wait" and not os.path.exists(waited):
-        open(waited, "w").close()
+    if act == "slow":
+        time.sleep(0.7)
+    if act == "wait" and once(phase):
         time.sleep(60)
+    if act == "kill" and once(phase):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def once(what):
+    """True the first time that it is asked, over all processes."""
+    mark = os.path.join(roots["job"], f"once-{what}")
+    if os.path.exists(mark):
+        return False
+    open(mark, "w").close()
+    return True
 
 
 def write(name, value):
@@ -84,6 +96,8 @@ def train(job, p):
         is_first = step == 1 or what.startswith("crash")
         enter(job, what if is_first else "", "train", step, steps, epoch=epoch, loss_ema=1 / step, lr=1e-4)
         time.sleep(p.get("step_s", 0.01))
+        if what == f"kill at {step}" and once(step):
+            os.kill(os.getpid(), signal.SIGKILL)
         made.append(step)
         if job in cancelled:
             send("cancelled", job=job, partial=[])
@@ -156,7 +170,7 @@ def make(job, p):
         with open(os.path.join(roots["job"], f"{job}-0.png"), "wb") as file:
             file.write(picture)
     image = {"index": 0, "file": f"{job}-0.png", "w": p["width"], "h": p["height"], "seed": p["seed"], "sha256": digest,
-             "infotext": what, "ms": 1}  # fmt: skip
+             "infotext": f"{what} on {os.environ.get('CUDA_VISIBLE_DEVICES')}", "ms": 1}  # fmt: skip
     send("result", job=job, images=[image], ms=1)
 
 
@@ -171,7 +185,7 @@ def main():
             "max_pixels": 4096}  # fmt: skip
     device = {"kind": "cpu", "name": "none", "vram_total": 0, "vram_free": 0}
     if "--cuda" in sys.argv:
-        device = {"kind": "cuda", "name": "Fake GPU", "vram_total": 24000, "vram_free": 24000}
+        device = {"kind": "cuda", "name": f"Fake GPU {os.environ.get('CUDA_VISIBLE_DEVICES', '')}".strip(), "vram_total": 24000, "vram_free": 24000}
     if "--check" in sys.argv:
         hello = {"t": "hello", "proto": [1], "engine": "fake", "caps": caps,
                  "device": device}  # fmt: skip
