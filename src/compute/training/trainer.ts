@@ -69,7 +69,11 @@ export class Trainer {
       assertRoom(toNumber(open?.n), settings.openTrainings);
       await assertAllowance({ em: tx, now }, viewer, p50, settings);
       const account = tx.getReference(Account, viewer.id);
-      const run = tx.create(TrainingRun, { id: newId(), account, ...fields, createdAt: now() }, { persist: true });
+      const run = tx.create(
+        TrainingRun,
+        { id: newId(), account, segment: 0, ...fields, createdAt: now() },
+        { persist: true },
+      );
       run.jobId = this.#enqueue(tx, work, run, settings, p50);
       await tx.flush();
       return run;
