@@ -69,11 +69,12 @@ export async function openQueue(settings: QueueSettings): Promise<Queue> {
   return new Queue(settings, await openDriver(settings));
 }
 
-async function openDriver({ redisUrl, redisPrefix = 'tessera', log, now }: QueueSettings): Promise<Driver> {
+async function openDriver({ redisUrl, redisPrefix = 'tessera', log, now, times }: QueueSettings): Promise<Driver> {
   if (!redisUrl) return new EmbeddedDriver(now);
   // Bull and its client of Redis take 30 MB, which a node without Redis keeps
   const { BullDriver } = await import('./bull.ts');
-  return new BullDriver({ url: redisUrl, prefix: redisPrefix, log, now });
+  const lockMs = times?.leaseMs ?? TIMES.leaseMs;
+  return new BullDriver({ url: redisUrl, prefix: redisPrefix, log, now, lockMs });
 }
 
 export class Queue {
