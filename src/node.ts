@@ -30,7 +30,9 @@ import type { ComputeDeps } from './compute/deps.ts';
 import type { EngineLimits } from './compute/engine/watchdog.ts';
 import { Engines } from './compute/engines.ts';
 import { Generator } from './compute/generator.ts';
+import { GPU_LINKS, gpuRoutes } from './compute/gpu/admin-routes.ts';
 import { GpuEngine, GpuPace, GpuUse } from './compute/gpu/model.ts';
+import { jobRoutes } from './compute/jobs/routes.ts';
 import { FolderModel, Generation, GenerationImage } from './compute/model.ts';
 import { computeRoutes } from './compute/tool/routes.ts';
 import { TrainingOutput, TrainingRun } from './compute/training/model.ts';
@@ -370,6 +372,8 @@ function routersOf(parts: Parts): Router<State>[] {
     catalogueRoutes(catalogueDeps(parts)),
     galleryRoutes(galleryDeps(parts)),
     computeRoutes(computeDeps(parts)),
+    jobRoutes(computeDeps(parts)),
+    gpuRoutes(parts.settings, adminLinksOf(parts)),
     operatorRoutes({ adminLinks: adminLinksOf(parts), minFreeBytes: parts.config.minFreeBytes }),
   ];
 }
@@ -379,6 +383,7 @@ const adminLinksOf = ({ federation }: Parts): readonly AdminLink[] => [
   ...(federation.mode === 'off'
     ? []
     : [...REPORT_LINKS, ...PEER_LINKS, ...READING_LINKS, ...MEDIA_LINKS, ...COPY_LINKS]),
+  ...GPU_LINKS,
   ...OPERATOR_LINKS,
 ];
 
@@ -433,10 +438,10 @@ function galleryDeps({ config, limits, settings, uploadsDir, federation }: Parts
   };
 }
 
-function computeDeps({ config, generator, limits, settings }: Parts): ComputeDeps {
+function computeDeps({ config, generator, trainer, limits, settings }: Parts): ComputeDeps {
   const { maxImageBytes, minFreeBytes, accountQuotaBytes: defaultQuotaBytes } = config;
   const programVersion = `Tessera ${VERSION}`;
-  return { generator, limits, settings, maxImageBytes, minFreeBytes, defaultQuotaBytes, programVersion };
+  return { generator, trainer, limits, settings, maxImageBytes, minFreeBytes, defaultQuotaBytes, programVersion };
 }
 
 /** There are no data sets yet, so nothing makes a run either. */

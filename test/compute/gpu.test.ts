@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { type TestContext, test } from 'node:test';
+import type { EngineLimits } from '../../src/compute/engine/watchdog.ts';
 import { GpuEngine, GpuPace, GpuUse } from '../../src/compute/gpu/model.ts';
 import { estimate, learnPace, seedSeconds } from '../../src/compute/gpu/pace.ts';
 import { GpuSettings, gpuSettings, loadAllowance } from '../../src/compute/gpu/quotas.ts';
@@ -13,7 +14,11 @@ import { givenMember } from '../factories/accounts.ts';
 import { until } from '../kit/queue-setup.ts';
 import { fakePython, formOf, readEvents, SHORT, type Studio, studio } from './studio.ts';
 
-async function gpuStudio(t: TestContext, env: Record<string, string> = {}, limits = SHORT): Promise<Studio> {
+async function gpuStudio(
+  t: TestContext,
+  env: Record<string, string> = {},
+  limits: Partial<EngineLimits> = { ...SHORT, stepMs: 5_000 },
+): Promise<Studio> {
   return studio(t, { python: await fakePython(t, '--cuda'), limits, env });
 }
 

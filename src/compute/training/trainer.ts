@@ -93,6 +93,22 @@ export class Trainer {
     if (run.jobId) await jobs.cancel(em, run.jobId);
   }
 
+  /** Goes on with what failed or was cancelled, from its newest state. */
+  async retry(work: Pick<Work, 'em' | 'jobs' | 'now'>, viewer: Viewer, runId: string): Promise<void> {
+    const { em, now } = work;
+    const settings = await this.#options.settings.read(em, gpuSettings);
+    await em.transactional(async (tx) => {
+      const run = await tx.findOne(TrainingRun, { id: runId, account: viewer.id });
+      if (!run) throw new AppError('not_found', t('training.none'));
+      if (run.state !== 'failed' && run.state !== 'cancelled') throw new AppError('conflict', t('training.not-ended'));
+      const { p50 } = await estimate(tx, await this.#device(tx), sizeOf(run, run.totalSteps - run.step));
+      await assertAllowance({ em: tx, now }, viewer, p50, settings);
+      Object.assign(run, { state: 'queued', segment: run.segment + 1, crashes: 0, error: null, finishedAt: null });
+      run.jobId = this.#enqueue(tx, work, run, settings, p50);
+      await tx.flush();
+    });
+  }
+
   #enqueue(
     em: EntityManager,
     { jobs }: Pick<Work, 'jobs'>,
@@ -178,10 +194,11 @@ export class Trainer {
       await holdFence(tx, handle);
       await rows(
         tx,
-        `update training_run set state = ?, error = ?, finished_at = ?, last_state_sha256 = null,
+        `update training_run set state = ?, error = ?, finished_at = ?,
+           last_state_sha256 = case when ? = 'done' then null else last_state_sha256 end,
            step = case when ? = 'done' then total_steps else step end
          where id = ? and state in ('queued', 'running') returning id`,
-        [state, error?.slice(0, 500) ?? null, now(), state, runId],
+        [state, error?.slice(0, 500) ?? null, now(), state, state, runId],
       );
     });
     return { state };

@@ -58,7 +58,7 @@ def enter(job, what, phase, step=0, total=0, **fields):
     while act == "stall":
         time.sleep(0.01)
     if act == "slow":
-        time.sleep(0.7)
+        time.sleep(1.5)
     if act == "wait" and once(phase):
         time.sleep(60)
     if act == "kill" and once(phase):
