@@ -14,7 +14,11 @@ const LIMITS = { ...SHORT, loadMs: 5_000, encodeMs: 5_000, decodeMs: 5_000, step
 /** Has a picture made in each phase of which `cut` is called, and sees that there is one of each. */
 async function throughEachPhase(its: Studio, cut: () => Promise<unknown>): Promise<void> {
   for (const phase of PHASES) {
-    const { location } = await its.browser.post('/generate', formOf(its.checkpoint, { prompt: `slow in ${phase}` }));
+    const { location, status, text } = await its.browser.post(
+      '/generate',
+      formOf(its.checkpoint, { prompt: `slow in ${phase}` }),
+    );
+    assert.equal(status, 302, text);
     const id = location.split('/').at(-1) ?? '';
     const fork = () => its.node.orm.em.fork();
     const note = async () => {

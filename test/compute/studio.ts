@@ -77,12 +77,15 @@ export async function givenTinyModel(
   return file;
 }
 
+export const fakeEngineProgram = (args: readonly string[]): string =>
+  `#!/bin/sh\nexec python3 "${FAKE}" --write ${args.join(' ')} "$@"\n`;
+
 /** A program in the place of Python that runs the fake engine. */
 export async function fakePython(t: TestContext, ...args: string[]): Promise<string> {
   const folder = await mkdtemp(path.join(tmpdir(), 'fake-python-'));
   t.after(() => rm(folder, { recursive: true }));
   const program = path.join(folder, 'python');
-  await writeFile(program, `#!/bin/sh\nexec python3 "${FAKE}" --write ${args.join(' ')} "$@"\n`);
+  await writeFile(program, fakeEngineProgram(args));
   await chmod(program, 0o755);
   return program;
 }
