@@ -14,7 +14,7 @@ export interface GenerationFile {
 }
 
 /** The family is not in requests of older releases. */
-export interface GenerationModel extends GenerationFile {
+interface GenerationModel extends GenerationFile {
   readonly family?: string;
 }
 

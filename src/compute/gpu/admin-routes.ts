@@ -37,7 +37,7 @@ export function gpuRoutes(settings: Settings, adminLinks: readonly AdminLink[]):
     const { work } = ctx.state;
     const values = await settings.read(work.em, gpuSettings);
     const fields = Object.entries(GpuSettings.shape).map(([name, field]) => ({
-      ...{ name, label: field.description ?? name, value: values[name as keyof GpuSettings] },
+      ...{ name, label: (field.description ?? name).replace(/\.$/, ''), value: values[name as keyof GpuSettings] },
     }));
     await gpuPage(ctx, { adminLinks }, t('admin.gpu'), { ...(await loadGpu(work)), fields }, form);
   }

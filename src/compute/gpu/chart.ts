@@ -1,5 +1,5 @@
 /** A bar of a chart, in the units of its viewBox. */
-export interface Bar {
+interface Bar {
   readonly x: number;
   readonly y: number;
   readonly width: number;

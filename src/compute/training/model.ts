@@ -45,7 +45,7 @@ export const TrainingRun = defineEntity({
 });
 export interface TrainingRun extends InferEntity<typeof TrainingRun> {}
 
-export const OUTPUT_KINDS = ['lora', 'sample'] as const;
+const OUTPUT_KINDS = ['lora', 'sample'] as const;
 
 /** A LoRA of an epoch, or a sample picture. */
 export const TrainingOutput = defineEntity({

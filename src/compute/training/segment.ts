@@ -10,7 +10,7 @@ import { type Keeper, keepOutput, keepState, placeBlob } from './keep-state.ts';
 import type { TrainingRun } from './model.ts';
 
 /** What a run is made from; whoever keeps the data set makes it. */
-export interface TrainingMaterial {
+interface TrainingMaterial {
   readonly params: TrainParams;
   /** What must lie in the root `job`, under the names of the parameters. */
   readonly files: readonly { readonly name: string; readonly sha256: string }[];

@@ -38,7 +38,7 @@ export function forecast(
   return found;
 }
 
-export async function forecastLane(em: EntityManager, lane: Lane, now: Date): Promise<Map<string, Forecast>> {
+async function forecastLane(em: EntityManager, lane: Lane, now: Date): Promise<Map<string, Forecast>> {
   const waiting = await listWaiting(em, lane, now, MOST_PLANNED);
   if (waiting.length === 0) return new Map();
   const running = await rows<{ cost_seconds: number; started_at: unknown }>(
