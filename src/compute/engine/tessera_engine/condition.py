@@ -56,7 +56,7 @@ def emphasise(context: Tensor, weights: Tensor) -> Tensor:
     return weighed * torch.where(after == 0, torch.ones_like(after), before / after)
 
 
-def _layer(family: Family, config: TextConfig, text: ClipText, hidden: list[Tensor], clip_skip: int) -> Tensor:
+def pick_layer(family: Family, config: TextConfig, text: ClipText, hidden: list[Tensor], clip_skip: int) -> Tensor:
     if family.context == "penultimate":
         return hidden[-2]
     return text.final_norm(hidden[-min(clip_skip, config.layers)])
@@ -78,7 +78,7 @@ def encode_prompts(model: Model, prompts: list[str], clip_skip: int, device: Dev
         place = next(text.parameters()).device
         ids = torch.tensor([_ids(chunk, text) for row in split for chunk in row], device=place)
         encoded = text(ids)
-        layer = _layer(model.family, config, text, encoded.hidden, clip_skip).to(device.torch)
+        layer = pick_layer(model.family, config, text, encoded.hidden, clip_skip).to(device.torch)
         per_chunk = emphasise(layer, weights.flatten(0, 1))
         contexts.append(per_chunk.view(len(prompts), longest * (CHUNK_TOKENS + 2), -1))
         if config.projection:

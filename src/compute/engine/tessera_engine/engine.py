@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -17,6 +18,8 @@ from .load import Model, load_model
 from .params import Fields
 from .roots import Roots
 from .samplers import AUTOMATIC, SAMPLERS, SCHEDULES, list_schedules
+from .train.params import OPTIMIZERS
+from .train.presets import describe_training
 
 MIB = 1 << 20
 
@@ -28,6 +31,8 @@ class Engine:
         self.test_families = False
         self.max_batch = 4
         self.cache = ModelCache(_default_budget(self.device))
+        #: Seconds for each picture that a training was shown, by what matters for it.
+        self.train_speeds: dict[Any, float] = {}
 
     def configure(self, message: dict[str, Any]) -> None:
         """Takes a `configure` message. Throws `bad_params`."""
@@ -47,6 +52,15 @@ class Engine:
         limit = fields.count("vram_limit_mb" if self.device.is_cuda else "ram_limit_mb", 0, 1 << 24, 0)
         if limit:
             self.cache.budget_bytes = limit * MIB
+
+    @contextmanager
+    def computing_in(self, dtype: str) -> Iterator[None]:
+        """For the length of one job in another precision than that of `configure`: "fp32", "fp16" or "bf16"."""
+        before, self.device = self.device, pick_device(dtype)
+        try:
+            yield
+        finally:
+            self.device = before
 
     def key_of(self, model: Model) -> str:
         return f"{model.sha256}-{self.device.dtype}"
@@ -71,11 +85,12 @@ class Engine:
         }  # fmt: skip
         return {
             "families": families,
-            "tasks": ["txt2img"],
+            "tasks": ["txt2img", "train"],
             "samplers": list(SAMPLERS),
             "schedules": [AUTOMATIC, *SCHEDULES],
             "sampler_schedules": {name: list_schedules(name) for name in SAMPLERS},
-            "optimizers": [],
+            "optimizers": list(OPTIMIZERS),
+            "training": describe_training([*families]),
             "lora_formats": ["kohya", "locon", "peft", "diffusers"],
             "max_pixels": max(f["max_pixels"] for f in families.values()),
             "features": ["preview", "cancel", "clip_skip", "cfg_rescale", "vae", "loras", "batch1"],
