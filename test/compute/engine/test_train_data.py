@@ -26,7 +26,7 @@ def test_buckets_are_all_multiples_of_the_step_within_the_area() -> None:
     assert (512, 512) in buckets and (256, 1024) in buckets and (1024, 256) in buckets and (576, 448) in buckets
     for width, height in buckets:
         assert width % 64 == 0 and height % 64 == 0 and width * height <= 512 * 512
-        assert 256 <= min(width, height) and max(width, height) <= 1024 and (height, width) in buckets
+        assert min(width, height) >= 256 and max(width, height) <= 1024 and (height, width) in buckets
     assert list_buckets(512, replace(RULES, enable=False)) == [(512, 512)]
 
 

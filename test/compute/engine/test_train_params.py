@@ -11,7 +11,10 @@ from tessera_engine.train.read import read_base, read_train
 
 
 def read(family: str = "sd15", count: int = 20, **changes: Any) -> TrainParams:
-    data = {"base": {"file": "a/b.safetensors"}, "dataset": {"items": [{"file": f"{i}.png", "caption": "a"} for i in range(count)]}}
+    data = {
+        "base": {"file": "a/b.safetensors"},
+        "dataset": {"items": [{"file": f"{i}.png", "caption": "a"} for i in range(count)]},
+    }
     data |= changes
     return read_train(data, read_base(data), load_family(family))
 
@@ -22,7 +25,14 @@ def test_what_is_not_said_is_the_preset_of_the_family() -> None:
     assert (p.optimizer, p.lr_schedule, p.lr_cycles, p.min_snr_gamma) == ("adamw8bit", "cosine_restarts", 3, 5)
     assert (p.conv_rank, p.clip_skip, p.state_every_s, p.save.keep, p.save.dtype) == (0, 1, 300, 20, "fp16")
     anime = read(preset="anime")
-    assert (anime.rank, anime.alpha, anime.te_lr, anime.clip_skip, anime.shuffle_tags, anime.keep_tokens) == (16, 8, 1e-4, 2, True, 1)
+    assert (anime.rank, anime.alpha, anime.te_lr, anime.clip_skip, anime.shuffle_tags, anime.keep_tokens) == (
+        16,
+        8,
+        1e-4,
+        2,
+        True,
+        1,
+    )
     assert read(preset="realistic").batch == 2 and read(preset="realistic").rank == 32
     sdxl, pony = read("sdxl"), read("sdxl", preset="pony")
     assert (sdxl.resolution, sdxl.batch, sdxl.optimizer, sdxl.te_lr, sdxl.cache_text) == (1024, 4, "adafactor", 0, True)
