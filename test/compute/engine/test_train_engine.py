@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
-from engine_client import Client, started
+from engine_client import FIXTURES, Client, started
+from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file
 from train_style import run_to_end, training, write_style
@@ -31,6 +33,10 @@ def items(folder: Path) -> list[dict[str, Any]]:
 @pytest.fixture(scope="module")
 def engine(folder: Path) -> Iterator[Client]:
     with started(folder, threads=1) as client:
+        # What was trained is found among the LoRAs at once.
+        roots = {"models": str(FIXTURES), "loras": str(folder), "job": str(folder)}
+        client.send("configure", roots=roots, test_families=True, heartbeat_s=0.2, threads=1)
+        client.wait("ready")
         yield client
 
 
@@ -40,6 +46,10 @@ SMALL: dict[str, Any] = {"rank": 4, "alpha": 2, "conv_rank": 0, "batch": 2, "epo
 def tensors(folder: Path, result: dict[str, Any], at: int = -1) -> dict[str, torch.Tensor]:
     assert result["t"] == "result", result
     return load_file(folder / result["train"]["files"][at]["file"])
+
+
+def pixels(folder: Path, name: str) -> np.ndarray:
+    return np.asarray(Image.open(folder / name)).astype(int)
 
 
 def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
@@ -73,9 +83,12 @@ def test_a_training_tells_how_it_goes_and_leaves_a_file_and_samples_for_each_epo
     assert [(e["epoch"], e["prompt_index"], e["seed"]) for e in made] == [(1, 0, 7), (1, 1, 7), (2, 0, 7), (2, 1, 7)]
     assert len({e["sha256"] for e in made}) == 4 and all((folder / e["file"]).is_file() for e in made)
 
-    # A sample is what `generate` makes of the file of that epoch. The file is fp16, so nearly.
-    lora = {"file": result["train"]["files"][1]["file"], "name": "x"}
-    assert (folder / made[2]["file"]).read_bytes() != (folder / made[0]["file"]).read_bytes() and lora
+    # A sample is what `generate` makes of the file of that epoch, but for the digits that fp16 cuts off.
+    lora = {"file": result["train"]["files"][1]["file"], "name": "outline-1"}
+    again = engine.result(model={"file": "tiny-base.safetensors"}, prompt=samples["prompts"][1], width=32, height=32, steps=3,
+                          cfg=3, seed=7, loras=[lora])  # fmt: skip
+    assert np.abs(pixels(folder, again["images"][0]["file"]) - pixels(folder, made[3]["file"])).max() <= 3
+    assert np.abs(pixels(folder, made[1]["file"]) - pixels(folder, made[3]["file"])).max() > 3
     assert not list(folder.glob(".*"))
 
 
@@ -109,8 +122,10 @@ def test_the_header_says_what_others_look_for_and_names_no_file(
     assert found["sshs_model_hash"] == digest and found["modelspec.hash_sha256"] == f"0x{digest}"
     assert result["train"]["files"][0]["autov3"] == digest[:12] and len(found["sshs_legacy_hash"]) == 8
 
-    id = engine.send("inspect", p={"root": "loras", "file": "tiny-style-lora.safetensors"})
-    assert engine.wait("report", id=id)["kind"] == "lora"
+    id = engine.send("inspect", p={"root": "loras", "file": path.name})
+    report = engine.wait("report", id=id)
+    assert (report["kind"], report["family"], report["rank"], report["alpha"]) == ("lora", "tiny", 4, 2.0)
+    assert (report["autov2"], report["autov3"]) == (result["train"]["files"][0]["autov2"], digest[:12])
 
 
 def test_a_paused_training_goes_on_to_the_same_bits_and_generation_fits_between(
