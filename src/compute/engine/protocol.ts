@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { Checkpoint, Paused, Sample, TrainEstimate, TrainingCaps, TrainResult } from './protocol-train.ts';
 
 /**
  * Protocol 1 of the engine: JSON lines, commands to its stdin, events from its file descriptor 3. Fields that we do not
@@ -44,6 +45,8 @@ const Caps = z.object({
   sampler_schedules: z.record(z.string(), z.array(z.string())).default({}),
   max_pixels: count,
   features: z.array(z.string()).default([]),
+  optimizers: z.array(z.string()).default([]),
+  training: TrainingCaps.default({}),
 });
 export type EngineCaps = z.output<typeof Caps>;
 
@@ -95,6 +98,10 @@ const Progress = z.object({
   total: count,
   eta_s: z.number().optional(),
   it_s: z.number().optional(),
+  /** The rest is of a training. */
+  epoch: count.optional(),
+  loss_ema: z.number().optional(),
+  lr: z.number().optional(),
 });
 
 const Preview = z.object({
@@ -132,7 +139,17 @@ export const EngineEvent = z.discriminatedUnion('t', [
   }),
   Progress,
   Preview,
-  z.object({ t: z.literal('result'), job: z.string(), images: z.array(ResultImage), ms: z.number().optional() }),
+  z.object({
+    t: z.literal('result'),
+    job: z.string(),
+    images: z.array(ResultImage).default([]),
+    train: TrainResult.optional(),
+    ms: z.number().optional(),
+  }),
+  Checkpoint,
+  Sample,
+  Paused,
+  TrainEstimate,
   z.object({ t: z.literal('cancelled'), job: z.string(), partial: z.array(z.string()) }),
   z.object({ t: z.literal('warn'), job: z.string().optional(), code: z.string(), text: z.string() }),
   z.object({ t: z.literal('log'), code: z.string(), text: z.string() }),
