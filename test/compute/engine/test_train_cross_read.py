@@ -2,7 +2,7 @@
 
 diffusers' LoRA loading needs transformers and PEFT, which the engine's environment does not have; they live in
 .venv/cross-reader, made by `npm run engine:install -- --cross-reader`. TESSERA_CROSS_READER names another Python;
-under TESSERA_REQUIRE_CROSS_READER a missing one is a failure.
+under TESSERA_REQUIRE_CROSS_READER, which .ci/run sets, a missing one is a failure.
 """
 
 from __future__ import annotations
