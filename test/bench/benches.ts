@@ -5,6 +5,7 @@ import { feedBench, modelPageBench } from './pages.ts';
 import { searchBench } from './search.ts';
 import { idleBench, startBench } from './start.ts';
 import { thumbnailBench } from './thumbnail.ts';
+import { tinyTrainBench } from './tiny-train.ts';
 import { uploadBench } from './upload.ts';
 
 export const benches: Readonly<Record<string, () => Promise<void>>> = {
@@ -18,4 +19,5 @@ export const benches: Readonly<Record<string, () => Promise<void>>> = {
   fanout: fanoutBench,
   start: startBench,
   idle: idleBench,
+  'tiny-train': tinyTrainBench,
 };

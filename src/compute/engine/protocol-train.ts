@@ -108,6 +108,8 @@ export interface TrainParams {
   readonly preset?: string;
   /** Of the LoRA in its metadata: letters, digits, _ . and -. */
   readonly name?: string;
+  /** A LoRA in the root `job` of the same ranks and modules, such as an epoch of another training, to learn on from. */
+  readonly start_from?: { readonly file: string; readonly sha256?: string };
   readonly dataset: {
     readonly items: readonly { readonly file: string; readonly caption?: string; readonly repeats?: number }[];
     readonly trigger?: string;

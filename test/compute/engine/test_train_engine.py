@@ -32,11 +32,9 @@ def items(folder: Path) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def engine(folder: Path) -> Iterator[Client]:
-    with started(folder, threads=1) as client:
-        # What was trained is found among the LoRAs at once.
-        roots = {"models": str(FIXTURES), "loras": str(folder), "job": str(folder)}
-        client.send("configure", roots=roots, test_families=True, heartbeat_s=0.2, threads=1)
-        client.wait("ready")
+    # What was trained is found among the LoRAs at once.
+    roots = {"models": str(FIXTURES), "loras": str(folder), "job": str(folder)}
+    with started(folder, threads=1, roots=roots) as client:
         yield client
 
 
@@ -151,6 +149,22 @@ def test_a_paused_training_goes_on_to_the_same_bits_and_generation_fits_between(
     result = engine.wait("result", "error", job=job)
     assert same(tensors(folder, result), whole)
     assert [file["epoch"] for file in result["train"]["files"]] == [1, 2]
+
+
+def test_a_training_may_start_from_an_epoch_of_another(engine: Client, folder: Path, items: list[dict[str, Any]]) -> None:
+    first = run_to_end(engine, training(items, **SMALL, save={"dtype": "fp32"}))
+    file = {"file": first["train"]["files"][0]["file"], "sha256": first["train"]["files"][0]["sha256"]}
+    still = {**SMALL, "unet_lr": 1e-12, "epochs": 1, "save": {"dtype": "fp32"}, "start_from": file}
+    before, after = tensors(folder, first, 0), tensors(folder, run_to_end(engine, training(items, **still)))
+    assert all(torch.allclose(after[name], before[name], atol=1e-6) for name in before)
+    # Another alpha changes the scale of a layer, and so the factors must make up for it.
+    other = tensors(folder, run_to_end(engine, training(items, **{**still, "alpha": 4})))
+    name = "lora_unet_mid_block_attentions_0_proj_in.lora_up.weight"
+    assert torch.allclose(other[name] * 2, before[name], atol=1e-6) and before[name].abs().sum() > 0
+
+    for change in ({"rank": 8}, {"te_lr": 1e-4}, {"conv_rank": 4}):
+        error = run_to_end(engine, training(items, **{**still, **change}))
+        assert (error["t"], error.get("code"), error.get("path")) == ("error", "lora_mismatch", "p.start_from.file"), change
 
 
 def test_a_killed_training_goes_on_from_its_last_state_to_the_same_bits(folder: Path, items: list[dict[str, Any]]) -> None:

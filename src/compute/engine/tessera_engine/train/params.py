@@ -68,6 +68,8 @@ class TrainParams:
     preset: str
     #: What the LoRA is called in its metadata: letters, digits, _ . and -.
     name: str
+    #: A LoRA of the same ranks in the root `job`, for instance an epoch of another training, to learn on from.
+    start_from: FileRef | None
     dataset: Dataset
     resolution: int
     bucket: BucketRules

@@ -61,6 +61,7 @@ def read_train(data: object, base: FileRef, family: Family) -> TrainParams:
         family=family.name,
         preset=name,
         name=p.text("name", "lora", 100),
+        start_from=_start_from(p) if p.data.get("start_from") is not None else None,
         dataset=dataset,
         resolution=p.count("resolution", low, high),
         bucket=_bucket(p, training, low),
@@ -99,6 +100,11 @@ def read_train(data: object, base: FileRef, family: Family) -> TrainParams:
     )
     _check_together(params, training)
     return params
+
+
+def _start_from(p: Fields) -> FileRef:
+    inner = p.inner("start_from")
+    return FileRef(inner.text("file"), inner.sha256(), "")
 
 
 def _dataset(p: Fields, training: Training) -> Dataset:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 from ..engine import Engine
@@ -23,7 +22,8 @@ from .optimizers import make_optimizer
 from .params import TrainParams
 from .pictures import Picture, find_pictures
 from .precision import choose_precision
-from .state import Position, StateKeeper, load_state, read_position
+from .start_from import start_from
+from .state import Position, Resumed, StateKeeper, load_state
 from .step import Stepper, list_captions
 from .texts import CachedTexts, LiveTexts, cut_tokens
 
@@ -43,18 +43,6 @@ def run_train(engine: Engine, job: TrainJob, params: TrainParams, state_file: st
             return run.work(legacy_hash(base_path))
         finally:
             run.close()
-
-
-@dataclass(frozen=True)
-class Resumed:
-    file: str
-    path: Path
-    position: Position
-
-    @staticmethod
-    def read(engine: Engine, params: TrainParams, file: str) -> Resumed:
-        path = engine.roots.find("job", file, "p.state.file")
-        return Resumed(file, path, read_position(path, params, "p.state.file"))
 
 
 class Run:
@@ -92,6 +80,8 @@ class Run:
         self._caching(1, 1)
         self.lora = Lora(find_places(model.family, model.unet, list(model.texts), params), params.seed)
         self.stepper = Stepper(params, model, device, self.pictures, latents, texts, self.lora, self.make_optimizer())
+        if params.start_from and not self.start:
+            start_from(self.engine, params.start_from, model, self.lora)
         if self.start:
             load_state(self.start.path, self.lora, self.stepper.optimizer, "p.state.file")
             if self.position.scaler:

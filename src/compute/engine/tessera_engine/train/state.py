@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 from torch.optim import Optimizer
 
+from ..engine import Engine
 from ..errors import EngineError
 from ..header import read_header
 from .files import Written, write_tensors
@@ -86,6 +87,18 @@ def load_state(path: Path, lora: Lora, optimizer: Optimizer, where: str) -> None
         load_state_tensors(optimizer, {n.removeprefix(prefix): v for n, v in tensors.items() if n.startswith(prefix)})
     except (ValueError, IndexError) as error:
         raise EngineError("model_invalid", "The optimizer in this state is damaged.", where) from error
+
+
+@dataclass(frozen=True)
+class Resumed:
+    file: str
+    path: Path
+    position: Position
+
+    @staticmethod
+    def read(engine: Engine, params: TrainParams, file: str) -> Resumed:
+        path = engine.roots.find("job", file, "p.state.file")
+        return Resumed(file, path, read_position(path, params, "p.state.file"))
 
 
 class StateKeeper:
