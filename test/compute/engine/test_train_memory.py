@@ -13,10 +13,12 @@ from safetensors.torch import load_file
 from test_families import Silent
 from train_style import training, write_style
 
+from tessera_engine.device import Device
 from tessera_engine.engine import Engine
 from tessera_engine.errors import EngineError
 from tessera_engine.families import load_family
 from tessera_engine.train.jobs import TrainJob
+from tessera_engine.train.layers import Lora
 from tessera_engine.train.read import read_base, read_train
 from tessera_engine.train.run import run_train
 
@@ -59,6 +61,25 @@ def test_checkpointing_and_live_encoding_change_nothing_but_rounding(tmp_path: P
     for change in ({"grad_checkpoint": True}, {"cache_latents": False}, {"cache_text": False}):
         other, _ = learn(tmp_path, **change)
         assert all(torch.allclose(whole[name], other[name], atol=2e-3) for name in whole), change
+
+
+def test_a_base_in_half_precision_is_trained_in_the_same_direction(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, _ = learn(tmp_path, te_lr=1e-3)
+    half = Device(torch.device("cpu"), torch.bfloat16, torch.float32)
+    monkeypatch.setattr("tessera_engine.engine.pick_device", lambda *_: half)
+    other, _ = learn(tmp_path, te_lr=1e-3)
+    ups = [name for name in whole if name.endswith("lora_up.weight")]
+    assert any(name.startswith("lora_te_") for name in ups)
+    a, b = (torch.cat([tensors[name].flatten() for name in ups]) for tensors in (whole, other))
+    assert torch.isfinite(b).all() and torch.nn.functional.cosine_similarity(a, b, dim=0) > 0.9
+
+
+def test_a_lora_that_its_file_cannot_hold_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tensors = Lora.tensors
+    monkeypatch.setattr(Lora, "tensors", lambda self: ((name, value + 7e4) for name, value in tensors(self)))
+    with pytest.raises(EngineError, match="fp16 cannot hold"):
+        learn(tmp_path, save={"dtype": "fp16"})
+    assert not list(tmp_path.glob("*.safetensors"))
 
 
 def test_when_nothing_helps_the_person_is_told_what_would(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
+from ..errors import EngineError
 from ..load import Model
 from .captions import count_tags
 from .files import Written, write_tensors
@@ -60,6 +61,10 @@ class LoraWriter:
         params = self.params
         dtype = _DTYPES[params.save.dtype]
         tensors = {name: value.to("cpu", dtype, copy=True).contiguous() for name, value in lora.tensors()}
+        if not all(bool(torch.isfinite(value).all()) for value in tensors.values()):
+            raise EngineError(
+                "nan_output", f"The LoRA has numbers that {params.save.dtype} cannot hold. Try a lower learning rate."
+            )
         ss = _ss(self, position, epoch)
         model_hash, old_hash = network_hashes(tensors, ss)
         metadata = ss | {"sshs_model_hash": model_hash, "sshs_legacy_hash": old_hash}

@@ -67,6 +67,8 @@ class Run:
             self.lora.detach()
         self.model.unet.disable_gradient_checkpointing()
         unpark(self.model, self.engine.device)
+        # The ladder and this refer to each other, and the GPU's memory should not wait for the collector.
+        vars(self).clear()
 
     def work(self, base_legacy_hash: str) -> dict[str, Any]:
         params, model, device = self.params, self.model, self.engine.device
