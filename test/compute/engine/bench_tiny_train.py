@@ -30,19 +30,22 @@ def main() -> None:
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tessera-tiny-")))
         shutil.copy(FIXTURES / "tiny-base.safetensors", folder / "committed.safetensors")
-        runs = [("committed", seed) for seed in range(3, 3 + args.seeds)]
+        roots = {"models": str(folder), "loras": str(folder), "job": str(folder)}
+        client = stack.enter_context(started(folder, roots=roots))
+
+        def measure(base: str, seed: int) -> None:
+            outcome = learn_style(client, folder, {"file": f"{base}.safetensors", "name": base}, seed)
+            print(json.dumps({"base": base, "seed": seed, **asdict(outcome), "failures": outcome.failures()}), flush=True)
+
+        for seed in range(3, 3 + args.seeds):
+            measure("committed", seed)
         if args.retrain:
             begun = time.monotonic()
             command = [sys.executable, str(HERE / "make_tiny_model.py"), "--only", "base", "--out", str(folder)]
             subprocess.run(command, check=True, stdout=sys.stderr)
             print(json.dumps({"base_seconds": time.monotonic() - begun}), flush=True)
             (folder / "tiny-base.safetensors").rename(folder / "retrained.safetensors")
-            runs.append(("retrained", 3))
-        roots = {"models": str(folder), "loras": str(folder), "job": str(folder)}
-        client = stack.enter_context(started(folder, roots=roots))
-        for base, seed in runs:
-            outcome = learn_style(client, folder, {"file": f"{base}.safetensors", "name": base}, seed)
-            print(json.dumps({"base": base, "seed": seed, **asdict(outcome), "failures": outcome.failures()}), flush=True)
+            measure("retrained", 3)
 
 
 main()
