@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from .header import Header, read_header
 from .ldm_keys import UNET_PREFIX, VAE_PREFIX
 
 CONV_IN = f"{UNET_PREFIX}input_blocks.0.0.weight"
+FOLDER_CONV_IN = "unet/conv_in.weight"
 #: Adapters that are recognised and refused by name, by the ending of their tensors.
 OTHER_ADAPTERS = {"hada_w1_a": "LoHa", "lokr_w1": "LoKr", "dora_scale": "DoRA", "oft_blocks": "OFT", "oft_diag": "OFT"}
 
@@ -26,7 +28,7 @@ class Prediction:
 
 def detect_kind(header: Header) -> str:
     names = header.tensors
-    if CONV_IN in names:
+    if CONV_IN in names or FOLDER_CONV_IN in names:
         return "checkpoint"
     if any(".lora_" in n or ".lora." in n or "_lora." in n or n.rpartition(".")[2] in OTHER_ADAPTERS for n in names):
         return "lora"
@@ -39,7 +41,7 @@ def detect_kind(header: Header) -> str:
 
 def detect_family(header: Header, test_families: bool) -> Family | None:
     """By the width of the first convolution, the depth of cross-attention, and where the text encoders lie."""
-    first = header.shape(CONV_IN)
+    first = header.shape(CONV_IN) or header.shape(FOLDER_CONV_IN)
     if first is None:
         return None
     depths = {
@@ -58,17 +60,18 @@ def load_family_of(header: Header, test_families: bool) -> Family:
         raise EngineError("model_invalid", "This file is not a checkpoint with a UNet.")
     family = detect_family(header, test_families)
     if family is None:
-        shape = header.shape(CONV_IN)
+        shape = header.shape(CONV_IN) or header.shape(FOLDER_CONV_IN)
         if shape and len(shape) == 4 and shape[1] == 9:
             raise EngineError("unsupported", "Inpainting checkpoints are not supported yet.")
         raise EngineError("unsupported", "This family of models is not supported.")
     return family
 
 
-def detect_prediction(header: Header) -> Prediction:
-    """From metadata, else from marker tensors as Comfy and Forge read them, else epsilon."""
-    stated = header.metadata.get("modelspec.prediction_type", "").lower()
-    zero = "ztsnr" in header.tensors
+def detect_prediction(header: Header, scheduler: Mapping[str, Any] | None = None) -> Prediction:
+    """From metadata or the settings of a folder, else from marker tensors as Comfy and Forge read them, else epsilon."""
+    scheduler = scheduler or {}
+    stated = str(scheduler.get("prediction_type") or header.metadata.get("modelspec.prediction_type", "")).lower()
+    zero = "ztsnr" in header.tensors or scheduler.get("rescale_betas_zero_snr") is True
     if stated.startswith("v"):
         return Prediction("v_prediction", zero)
     if stated.startswith("eps"):

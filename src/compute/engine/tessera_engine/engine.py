@@ -12,11 +12,11 @@ from .cache import ModelCache
 from .device import Device, pick_device
 from .errors import EngineError
 from .families import list_families
-from .hashes import file_sha256
 from .load import Model, load_model
 from .params import Fields
 from .roots import Roots
 from .samplers import AUTOMATIC, SAMPLERS, SCHEDULES, list_schedules
+from .tensors import open_source
 
 MIB = 1 << 20
 
@@ -53,10 +53,10 @@ class Engine:
 
     def load_model(self, file: str, digest: str | None, check: Callable[[], None], where: str) -> Model:
         """From the cache if it is there. Throws `model_not_found` and what `load_model` throws."""
-        path = self.roots.find("models", file, where)
-        if digest is None:
-            digest = file_sha256(path, check)
-        size = os.path.getsize(path)
+        path = self.roots.find_model(file, where)
+        source = open_source(path)
+        digest = digest or source.sha256(check)
+        size = source.header.total_bytes
         load = lambda: load_model(path, self.device, self.test_families, check, digest)  # noqa: E731
         return self.cache.get(f"{digest}-{self.device.dtype}", size, load)
 

@@ -155,7 +155,7 @@ class Server:
     def _on_load(self, message: dict[str, Any]) -> None:
         p = Fields(message.get("p", {}), "p").inner("model")
         ref, pin = FileRef(p.text("file"), p.sha256(), ""), p.flag("pin", False)
-        self.engine.roots.find("models", ref.file, "p.model.file")
+        self.engine.roots.find_model(ref.file, "p.model.file")
 
         def run() -> None:
             started = time.monotonic()
@@ -188,7 +188,7 @@ class Server:
             raise EngineError("bad_params", "This job is already here.", "job")
         params = read_generate(message.get("p"))
         self.engine.roots.folder("job")
-        self.engine.roots.find("models", params.model.file, "p.model.file")
+        self.engine.roots.find_model(params.model.file, "p.model.file")
         job = Job(id, self._events)
         self._jobs[id] = job
         started = time.monotonic()
