@@ -28,7 +28,7 @@ from .output import encode_png, write_whole
 from .params import GenerateParams, LoraRef
 from .preview import render_preview
 from .prompt import find_unsupported
-from .samplers import SAMPLERS, make_scheduler
+from .samplers import make_scheduler
 
 
 def run_generate(engine: Engine, job: Job, params: GenerateParams) -> list[dict[str, Any]]:
@@ -166,7 +166,7 @@ class _Run:
         scale = self.model.family.vae_scale
         shape = (4, params.height // scale, params.width // scale)
         noise = first_noise(generators, shape).to(device.torch)
-        scheduler = make_scheduler(params.sampler, params.schedule, self.model.prediction, params.steps)
+        scheduler = make_scheduler(params.sampler, params.schedule, self.model.prediction, params.steps, self.model.family.name)
         denoiser = self._denoiser(plain, wanted, count)
         started = time.monotonic()
 
@@ -178,8 +178,7 @@ class _Run:
             if params.preview_every and done % params.preview_every == 0 and done < total:
                 self.job.preview(start, count, done, clean, lambda z: render_preview(z, self.model.family, params.preview_max_px))
 
-        eta = params.eta if SAMPLERS[params.sampler].takes_eta else None
-        latents = run_sampler(scheduler, noise, denoiser, generators, on_step, eta)
+        latents = run_sampler(scheduler, noise, denoiser, generators, on_step, params.eta)
         return self._decode(latents, start)
 
     def _conditions(self) -> tuple[Condition, Condition]:
