@@ -37,6 +37,33 @@ class Model:
     loras: LoraStack
     total_bytes: int
 
+    def move(self, device: torch.device) -> None:
+        for module in (self.unet, self.vae, *self.texts):
+            move_module(module, device)
+
+
+@dataclass
+class Part:
+    """A VAE or an enlarger of its own."""
+
+    sha256: str
+    module: nn.Module
+
+    @property
+    def total_bytes(self) -> int:
+        return count_bytes(self.module)
+
+    def move(self, device: torch.device) -> None:
+        move_module(self.module, device)
+
+
+def move_module(module: nn.Module, device: torch.device) -> None:
+    """In memory of the machine the weights are pinned where there is a GPU, so that the way back is one fast copy."""
+    module.to(device)
+    if device.type == "cpu" and torch.cuda.is_available():
+        for parameter in module.parameters():
+            parameter.data = parameter.data.pin_memory()
+
 
 def _fill(module: nn.Module, names: dict[str, str], read: Reader, device: torch.device, dtype: torch.dtype) -> None:
     state = {

@@ -6,7 +6,7 @@ do not matter. "CPU" is torch's own generator; "NV" gives the numbers that torch
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -21,6 +21,10 @@ class Noise(Protocol):
 
     def draw(self, shape: tuple[int, ...]) -> Tensor: ...
 
+    def state(self) -> Any: ...
+
+    def rewind(self, state: Any) -> None: ...
+
 
 class CpuGenerator:
     def __init__(self, seed: int) -> None:
@@ -28,6 +32,12 @@ class CpuGenerator:
 
     def draw(self, shape: tuple[int, ...]) -> Tensor:
         return torch.randn(shape, generator=self._generator, dtype=torch.float32)
+
+    def state(self) -> Tensor:
+        return self._generator.get_state()
+
+    def rewind(self, state: Tensor) -> None:
+        self._generator.set_state(state)
 
 
 def make_generators(seeds: list[int], mode: str = "CPU") -> list[Noise]:

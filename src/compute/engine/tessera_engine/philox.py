@@ -48,3 +48,9 @@ class PhiloxGenerator:
         v = words[1].astype(np.float32) * np.float32(2 * np.pi * 2**-32) + np.float32(2 * np.pi * 2**-33)
         normal = np.sqrt(np.float32(-2) * np.log(u)) * np.sin(v)
         return torch.from_numpy(normal.astype(np.float32)).reshape(shape)
+
+    def state(self) -> int:
+        return self._calls
+
+    def rewind(self, state: int) -> None:
+        self._calls = state

@@ -13,21 +13,23 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from .detect import inspect_file
+from .detect import inspect_file, load_family_of
 from .device import describe_device, is_broken_gpu, is_out_of_memory, memory_use
 from .engine import Engine
 from .errors import Cancelled, EngineError, disk_error
 from .generate import run_generate
 from .job import Job
 from .params import Fields, FileRef, read_generate
+from .tensors import open_source
 from .versions import versions
 from .wire import BadLine, Events, parse, split_lines
 
 HEARTBEAT_S = 2.0
 #: Protocol commands that exist and are not built yet.
-LATER = ("train", "resume", "pause", "estimate")
+LATER = ("train", "resume", "pause")
 _JOB_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
@@ -148,7 +150,8 @@ class Server:
     def _on_inspect(self, message: dict[str, Any]) -> None:
         p = Fields(message.get("p", {}), "p")
         root = p.choice("root", ("models", "loras"), "models")
-        path = self.engine.roots.find(root, p.data.get("file"), "p.file")
+        find = self.engine.roots.find_model if root == "models" else partial(self.engine.roots.find, root)
+        path = find(p.data.get("file"), "p.file")
         send = self._events.send
         self._later(message, lambda: send("report", id=message["id"], **inspect_file(path, self.engine.test_families)))
 
@@ -176,6 +179,8 @@ class Server:
             for name in self.engine.cache.names():
                 if wanted == "all" or name.startswith(wanted):
                     self.engine.cache.drop(name)
+            if wanted == "all":
+                self.engine.cache.drop_all()
             self._events.send("unloaded", id=message["id"], warm=self.engine.cache.names())
 
         self._later(message, run)
@@ -194,10 +199,21 @@ class Server:
         started = time.monotonic()
 
         def run() -> None:
-            images = run_generate(self.engine, job, params)
-            self._events.send("result", job=id, images=images, ms=round((time.monotonic() - started) * 1000))
+            timings: dict[str, float] = {}
+            images = run_generate(self.engine, job, params, timings)
+            phases = {name: round(seconds * 1000) for name, seconds in timings.items()}
+            self._events.send("result", job=id, images=images, ms=round((time.monotonic() - started) * 1000), phases_ms=phases)
 
         self._later(message, run, job)
+
+    def _on_estimate(self, message: dict[str, Any]) -> None:
+        """Answered at once, even while a job runs: nothing but a header is read."""
+        params = read_generate(message.get("p"))
+        path = self.engine.roots.find_model(params.model.file, "p.model.file")
+        family = load_family_of(open_source(path).header, self.engine.test_families)
+        self._ack(message)
+        found = self.engine.speeds.estimate(params, family, self.engine.device)
+        self._events.send("estimate", id=message["id"], task="generate", **found)
 
     def _on_cancel(self, message: dict[str, Any]) -> None:
         job = self._jobs.get(str(message.get("job")))
