@@ -79,6 +79,8 @@ class Engine:
         def load() -> Model:
             model = load_model(path, self.device, self.test_families, check, digest)
             if self.compiles:
+                # Where no compiler is found the model runs as it is. LoRAs are merged in place, so graphs stay valid.
+                torch._dynamo.config.suppress_errors = True
                 model.unet.compile()
             return model
 

@@ -25,6 +25,7 @@ from .job import Job
 from .params import Fields, FileRef, read_generate
 from .tensors import open_source
 from .versions import versions
+from .warm import read_warm, warm_up
 from .wire import BadLine, Events, parse, split_lines
 
 HEARTBEAT_S = 2.0
@@ -136,12 +137,17 @@ class Server:
         if self._running:
             raise EngineError("bad_params", "A job is running; configure before or after.")
         beat = Fields(message, "configure").number("heartbeat_s", 0.05, 60, HEARTBEAT_S)
+        wanted = read_warm(Fields(message, "configure"))
         started = time.monotonic()
         self.engine.configure(message)
         self._heartbeat_s = beat
-        self._ack(message)
-        ms = round((time.monotonic() - started) * 1000)
-        self._events.send("ready", warm=self.engine.cache.names(), ms=ms, caps=self.engine.caps())
+
+        def ready() -> None:
+            warm_up(self.engine, wanted, lambda code, text: self._events.warn(None, code, text))
+            ms = round((time.monotonic() - started) * 1000)
+            self._events.send("ready", warm=self.engine.cache.names(), ms=ms, caps=self.engine.caps())
+
+        self._later(message, ready)
 
     def _on_ping(self, message: dict[str, Any]) -> None:
         self._ack(message)
