@@ -57,7 +57,7 @@ def _make_images(run: Run, started: float) -> list[dict[str, Any]]:
             index, saving = len(images), time.monotonic()
             sample = params.samples[index]
             infotext = write_infotext(params, sample, materials.files)
-            data = encode_picture(row, params.format, params.quality, infotext if params.embed else None, params.record)
+            data = encode_picture(row, params.format, params.quality, infotext if params.embed else None, sample.record)
             job.phase("save", index + 1, params.count)
             name, digest = write_whole(folder, f"{job.id}-{index}", SUFFIXES[params.format], data)
             run.timings["save"] = run.timings.get("save", 0.0) + time.monotonic() - saving

@@ -60,6 +60,8 @@ class Sample:
     seed: int
     subseed: int
     cfg: float
+    #: Goes into a chunk of its own under our key.
+    record: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -96,8 +98,6 @@ class GenerateParams:
     #: Written into the infotext as they are: Civitai's list of resources, and the name and version of the node.
     resources: list[Any]
     version: str
-    #: Goes into a chunk of its own under our key.
-    record: dict[str, Any] | None
 
     @property
     def mask_and_redraw(self) -> bool:
@@ -149,15 +149,22 @@ def _prompts(fields: Fields, prompt: str = "", negative: str = "") -> tuple[str,
     return found
 
 
+def _record(fields: Fields, default: dict[str, Any] | None = None) -> dict[str, Any] | None:
+    found = fields.data.get("record", default)
+    if not isinstance(found, dict | None):
+        raise EngineError("bad_params", "An object is expected.", f"{fields.path}.record")
+    return found
+
+
 def _samples(p: Fields, prompts: tuple[str, str], cfg: float, seed: int, subseed: int) -> tuple[Sample, ...]:
     """`count` images that differ in their seeds, or one for each of `batch`, which says what differs."""
-    batch = p.items("batch", 64)
+    batch, record = p.items("batch", 64), _record(p)
     if not batch:
         count = p.count("count", 1, 64, 1)
-        return tuple(Sample(*prompts, (seed + i) % (1 << 32), (subseed + i) % (1 << 32), cfg) for i in range(count))
+        return tuple(Sample(*prompts, (seed + i) % (1 << 32), (subseed + i) % (1 << 32), cfg, record) for i in range(count))
     return tuple(
         Sample(*_prompts(one, *prompts), one.count("seed", 0, MAX_SEED), one.count("subseed", 0, MAX_SEED, subseed),
-               one.number("cfg", 0, 30, cfg))
+               one.number("cfg", 0, 30, cfg), _record(one, record))
         for one in batch
     )  # fmt: skip
 
@@ -171,9 +178,9 @@ def read_generate(data: object) -> GenerateParams:
         raise EngineError("bad_params", "Width and height are multiples of 8.", "p.width")
     sampler, schedule = resolve_names(p.text("sampler", "Euler", 60), p.text("schedule", "Automatic", 60))
     prompts = _prompts(p)
-    resources, record = p.data.get("resources", []), p.data.get("record")
-    if not isinstance(resources, list) or not isinstance(record, dict | None):
-        raise EngineError("bad_params", "resources is a list and record an object.", "p.resources")
+    resources = p.data.get("resources", [])
+    if not isinstance(resources, list):
+        raise EngineError("bad_params", "A list is expected.", "p.resources")
     cfg = p.number("cfg", 0, 30, 7.0)
     seed, subseed = p.count("seed", 0, MAX_SEED), p.count("subseed", 0, MAX_SEED, 0)
     samples = _samples(p, prompts, cfg, seed, subseed)
@@ -209,5 +216,4 @@ def read_generate(data: object) -> GenerateParams:
         samples=samples,
         resources=resources,
         version=p.text("version", "Tessera", 100),
-        record=record,
     )
