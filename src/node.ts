@@ -26,12 +26,14 @@ import { catalogueRoutes } from './catalogue/routes.ts';
 import { Upload } from './catalogue/uploads/model.ts';
 import { scheduleUploadSweep } from './catalogue/uploads/sweep.ts';
 import { Uploads } from './catalogue/uploads/uploads.ts';
+import { Dataset, DatasetItem } from './compute/datasets/model.ts';
 import type { ComputeDeps } from './compute/deps.ts';
 import type { EngineLimits } from './compute/engine/watchdog.ts';
 import { Engines } from './compute/engines.ts';
 import { Generator } from './compute/generator.ts';
 import { FolderModel, Generation, GenerationImage } from './compute/model.ts';
 import { computeRoutes } from './compute/tool/routes.ts';
+import { TrainingEpoch, TrainingRun, TrainingSample } from './compute/training/model.ts';
 import { discoveryRoutes } from './discovery/routes.ts';
 import type { LookUp } from './discovery/search.ts';
 import { resolveAccount } from './federation/actors/resolve.ts';
@@ -105,6 +107,7 @@ export const ENTITIES = [
   ...[Review, Mention, Pin, Share],
   ...[Collection, CollectionItem, TopicFollow],
   ...[Generation, GenerationImage, FolderModel],
+  ...[Dataset, DatasetItem, TrainingRun, TrainingEpoch, TrainingSample],
   ...FEDERATION_ENTITIES,
 ];
 

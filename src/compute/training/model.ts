@@ -1,0 +1,124 @@
+import { defineEntity, type InferEntity, p } from '@mikro-orm/core';
+import { Account } from '../../accounts/model.ts';
+import { ModelVersion } from '../../catalogue/model.ts';
+import type { Crop } from '../../kit/storage/images-turn.ts';
+import { Dataset } from '../datasets/model.ts';
+import type { GenerationFile } from '../model.ts';
+import type { TrainSettings } from './params.ts';
+
+/** A picture as it was when the run began. */
+export interface ManifestItem {
+  readonly itemId: string;
+  readonly sha256: string;
+  readonly caption: string;
+  readonly width: number;
+  readonly height: number;
+  readonly rotation: number;
+  readonly crop: Crop | null;
+  /** 0: as the run says. */
+  readonly repeats: number;
+}
+
+/** What was trained on, frozen: later changes of the set do not reach a run. */
+export interface Manifest {
+  readonly items: readonly ManifestItem[];
+}
+
+export interface TrainingBase extends GenerationFile {
+  readonly baseModel: string;
+  /** Of the engine: `sd15`, `sdxl`, … */
+  readonly family: string;
+}
+
+export const RUN_STATES = ['queued', 'running', 'paused', 'done', 'failed', 'cancelled', 'stopped'] as const;
+export type RunState = (typeof RUN_STATES)[number];
+export const OPEN_STATES: readonly RunState[] = ['queued', 'running', 'paused'];
+
+export const PRESETS = ['character', 'style', 'concept'] as const;
+export type Preset = (typeof PRESETS)[number];
+export const LOOKS = ['standard', 'anime', 'realistic'] as const;
+export type Look = (typeof LOOKS)[number];
+
+/** One training of a LoRA. The truth of its run is the job row; this is what people see and keep. */
+export const TrainingRun = defineEntity({
+  name: 'TrainingRun',
+  indexes: [{ properties: ['owner', 'id'] }, { properties: ['dataset', 'state'] }],
+  properties: {
+    id: p.uuid().primary(),
+    owner: () => p.manyToOne(Account).ref(),
+    /** Null when the set is gone; the manifest stays. */
+    dataset: () => p.manyToOne(Dataset).ref().nullable(),
+    name: p.string().length(120),
+    manifest: p.json<Manifest>(),
+    /** The words that its owner agreed to, and when. */
+    rightsStatement: p.text(),
+    rightsAgreedAt: p.datetime(),
+    base: p.json<TrainingBase>(),
+    preset: p.enum([...PRESETS]),
+    look: p.enum([...LOOKS]),
+    params: p.json<TrainSettings>(),
+    /** Weights that it goes on from: an epoch of an earlier run. */
+    startSha256: p.string().length(64).nullable().index(),
+    startTitle: p.string().length(200).nullable(),
+    state: p.enum([...RUN_STATES]).default('queued'),
+    jobId: p.uuid().nullable(),
+    step: p.integer().default(0),
+    totalSteps: p.integer().default(0),
+    /** `[step, loss]`, thinned out as it grows. */
+    lossSeries: p.json<(readonly [number, number])[]>().onCreate(() => []),
+    /** From here a run that broke off goes on. */
+    stateSha256: p.string().length(64).nullable().index(),
+    stateBytes: p.bigint('number').default(0),
+    stateFile: p.string().length(255).nullable(),
+    stateStep: p.integer().default(0),
+    /** Of the GPU, over all attempts: estimates learn from it. */
+    trainedMs: p.bigint('number').default(0),
+    deviceName: p.string().length(120).nullable(),
+    /** For the person at the screen. */
+    error: p.string().length(500).nullable(),
+    createdAt: p.datetime(),
+    startedAt: p.datetime().nullable(),
+    finishedAt: p.datetime().nullable(),
+  },
+});
+export interface TrainingRun extends InferEntity<typeof TrainingRun> {}
+
+/** A LoRA that a run saved. */
+export const TrainingEpoch = defineEntity({
+  name: 'TrainingEpoch',
+  uniques: [{ properties: ['run', 'number'] }],
+  properties: {
+    id: p.uuid().primary(),
+    run: () => p.manyToOne(TrainingRun).ref(),
+    number: p.integer(),
+    step: p.integer(),
+    sha256: p.string().length(64).index(),
+    totalBytes: p.bigint('number'),
+    lossEma: p.float().nullable(),
+    /** What it became. */
+    publishedVersion: () => p.manyToOne(ModelVersion).ref().nullable(),
+    createdAt: p.datetime(),
+  },
+});
+export interface TrainingEpoch extends InferEntity<typeof TrainingEpoch> {}
+
+/** A picture that the run made on its way, with the weights of that epoch. */
+export const TrainingSample = defineEntity({
+  name: 'TrainingSample',
+  uniques: [{ properties: ['run', 'epoch', 'promptIndex'] }],
+  properties: {
+    id: p.uuid().primary(),
+    run: () => p.manyToOne(TrainingRun).ref(),
+    epoch: p.integer(),
+    promptIndex: p.smallint(),
+    seed: p.bigint('number'),
+    sha256: p.string().length(64).index(),
+    totalBytes: p.integer(),
+    width: p.integer(),
+    height: p.integer(),
+    thumbSha256: p.string().length(64).nullable().index(),
+    thumbBytes: p.integer().default(0),
+    createdAt: p.datetime(),
+  },
+});
+export interface TrainingSample extends InferEntity<typeof TrainingSample> {}

@@ -1,0 +1,33 @@
+import type { Migration } from '../../migration.ts';
+
+export const migration: Migration = {
+  name: '0005-training',
+  statements: [
+    `create table "dataset" ("id" uuid not null, "owner_id" int not null, "name" varchar(120) not null, "import_job_id" uuid null, "import_sha256" varchar(64) null, "import_report" jsonb null, "created_at" timestamptz not null, "updated_at" timestamptz not null, "deleted_at" timestamptz null, constraint "dataset_pkey" primary key ("id"));`,
+    `create index "dataset_import_sha256_index" on "dataset" ("import_sha256");`,
+    `create index "dataset_owner_id_updated_at_index" on "dataset" ("owner_id", "updated_at");`,
+    `create table "dataset_item" ("id" uuid not null, "dataset_id" uuid not null, "position" int not null, "file_name" varchar(200) not null, "sha256" varchar(64) not null, "total_bytes" int not null, "media_type" varchar(20) not null, "width" int not null, "height" int not null, "thumb_sha256" varchar(64) null, "thumb_bytes" int not null default 0, "likeness" varchar(16) not null, "caption" text not null default '', "rotation" smallint not null default 0, "crop" jsonb null, "repeats" smallint not null default 0, "created_at" timestamptz not null, "deleted_at" timestamptz null, constraint "dataset_item_pkey" primary key ("id"));`,
+    `create index "dataset_item_sha256_index" on "dataset_item" ("sha256");`,
+    `create index "dataset_item_thumb_sha256_index" on "dataset_item" ("thumb_sha256");`,
+    `alter table "dataset_item" add constraint "dataset_item_dataset_id_sha256_unique" unique ("dataset_id", "sha256");`,
+    `create table "training_run" ("id" uuid not null, "owner_id" int not null, "dataset_id" uuid null, "name" varchar(120) not null, "manifest" jsonb not null, "rights_statement" text not null, "rights_agreed_at" timestamptz not null, "base" jsonb not null, "preset" text check ("preset" in ('character', 'style', 'concept')) not null, "look" text check ("look" in ('standard', 'anime', 'realistic')) not null, "params" jsonb not null, "start_sha256" varchar(64) null, "start_title" varchar(200) null, "state" text check ("state" in ('queued', 'running', 'paused', 'done', 'failed', 'cancelled', 'stopped')) not null default 'queued', "job_id" uuid null, "step" int not null default 0, "total_steps" int not null default 0, "loss_series" jsonb not null, "state_sha256" varchar(64) null, "state_bytes" bigint not null default 0, "state_file" varchar(255) null, "state_step" int not null default 0, "trained_ms" bigint not null default 0, "device_name" varchar(120) null, "error" varchar(500) null, "created_at" timestamptz not null, "started_at" timestamptz null, "finished_at" timestamptz null, constraint "training_run_pkey" primary key ("id"));`,
+    `create index "training_run_start_sha256_index" on "training_run" ("start_sha256");`,
+    `create index "training_run_state_sha256_index" on "training_run" ("state_sha256");`,
+    `create index "training_run_owner_id_id_index" on "training_run" ("owner_id", "id");`,
+    `create index "training_run_dataset_id_state_index" on "training_run" ("dataset_id", "state");`,
+    `create table "training_epoch" ("id" uuid not null, "run_id" uuid not null, "number" int not null, "step" int not null, "sha256" varchar(64) not null, "total_bytes" bigint not null, "loss_ema" real null, "published_version_id" int null, "created_at" timestamptz not null, constraint "training_epoch_pkey" primary key ("id"));`,
+    `create index "training_epoch_sha256_index" on "training_epoch" ("sha256");`,
+    `alter table "training_epoch" add constraint "training_epoch_run_id_number_unique" unique ("run_id", "number");`,
+    `create table "training_sample" ("id" uuid not null, "run_id" uuid not null, "epoch" int not null, "prompt_index" smallint not null, "seed" bigint not null, "sha256" varchar(64) not null, "total_bytes" int not null, "width" int not null, "height" int not null, "thumb_sha256" varchar(64) null, "thumb_bytes" int not null default 0, "created_at" timestamptz not null, constraint "training_sample_pkey" primary key ("id"));`,
+    `create index "training_sample_sha256_index" on "training_sample" ("sha256");`,
+    `create index "training_sample_thumb_sha256_index" on "training_sample" ("thumb_sha256");`,
+    `alter table "training_sample" add constraint "training_sample_run_id_epoch_prompt_index_unique" unique ("run_id", "epoch", "prompt_index");`,
+    `alter table "dataset" add constraint "dataset_owner_id_foreign" foreign key ("owner_id") references "account" ("id") on update cascade;`,
+    `alter table "dataset_item" add constraint "dataset_item_dataset_id_foreign" foreign key ("dataset_id") references "dataset" ("id") on update cascade;`,
+    `alter table "training_run" add constraint "training_run_owner_id_foreign" foreign key ("owner_id") references "account" ("id") on update cascade;`,
+    `alter table "training_run" add constraint "training_run_dataset_id_foreign" foreign key ("dataset_id") references "dataset" ("id") on update cascade on delete set null;`,
+    `alter table "training_epoch" add constraint "training_epoch_run_id_foreign" foreign key ("run_id") references "training_run" ("id") on update cascade;`,
+    `alter table "training_epoch" add constraint "training_epoch_published_version_id_foreign" foreign key ("published_version_id") references "model_version" ("id") on update cascade on delete set null;`,
+    `alter table "training_sample" add constraint "training_sample_run_id_foreign" foreign key ("run_id") references "training_run" ("id") on update cascade;`,
+  ],
+};

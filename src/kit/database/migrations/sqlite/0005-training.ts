@@ -1,0 +1,33 @@
+import type { Migration } from '../../migration.ts';
+
+export const migration: Migration = {
+  name: '0005-training',
+  statements: [
+    `CREATE TABLE \`dataset\` (\`id\` text not null, \`owner_id\` integer not null, \`name\` text not null, \`import_job_id\` text null, \`import_sha256\` text null, \`import_report\` json null, \`created_at\` datetime not null, \`updated_at\` datetime not null, \`deleted_at\` datetime null, constraint \`dataset_owner_id_foreign\` foreign key(\`owner_id\`) references \`account\`(\`id\`) on update cascade, primary key (\`id\`));`,
+    `CREATE INDEX \`dataset_import_sha256_index\` on \`dataset\` (\`import_sha256\`);`,
+    `CREATE INDEX \`dataset_owner_id_index\` on \`dataset\` (\`owner_id\`);`,
+    `CREATE INDEX \`dataset_owner_id_updated_at_index\` on \`dataset\` (\`owner_id\`, \`updated_at\`);`,
+    `CREATE TABLE \`dataset_item\` (\`id\` text not null, \`dataset_id\` text not null, \`position\` integer not null, \`file_name\` text not null, \`sha256\` text not null, \`total_bytes\` integer not null, \`media_type\` text not null, \`width\` integer not null, \`height\` integer not null, \`thumb_sha256\` text null, \`thumb_bytes\` integer not null default 0, \`likeness\` text not null, \`caption\` text not null default '', \`rotation\` integer not null default 0, \`crop\` json null, \`repeats\` integer not null default 0, \`created_at\` datetime not null, \`deleted_at\` datetime null, constraint \`dataset_item_dataset_id_foreign\` foreign key(\`dataset_id\`) references \`dataset\`(\`id\`) on update cascade, primary key (\`id\`));`,
+    `CREATE INDEX \`dataset_item_dataset_id_index\` on \`dataset_item\` (\`dataset_id\`);`,
+    `CREATE UNIQUE INDEX \`dataset_item_dataset_id_sha256_unique\` on \`dataset_item\` (\`dataset_id\`, \`sha256\`);`,
+    `CREATE INDEX \`dataset_item_sha256_index\` on \`dataset_item\` (\`sha256\`);`,
+    `CREATE INDEX \`dataset_item_thumb_sha256_index\` on \`dataset_item\` (\`thumb_sha256\`);`,
+    `CREATE TABLE \`training_epoch\` (\`id\` text not null, \`run_id\` text not null, \`number\` integer not null, \`step\` integer not null, \`sha256\` text not null, \`total_bytes\` bigint not null, \`loss_ema\` real null, \`published_version_id\` integer null, \`created_at\` datetime not null, constraint \`training_epoch_run_id_foreign\` foreign key(\`run_id\`) references \`training_run\`(\`id\`) on update cascade, constraint \`training_epoch_published_version_id_foreign\` foreign key(\`published_version_id\`) references \`model_version\`(\`id\`) on delete set null on update cascade, primary key (\`id\`));`,
+    `CREATE INDEX \`training_epoch_published_version_id_index\` on \`training_epoch\` (\`published_version_id\`);`,
+    `CREATE INDEX \`training_epoch_run_id_index\` on \`training_epoch\` (\`run_id\`);`,
+    `CREATE UNIQUE INDEX \`training_epoch_run_id_number_unique\` on \`training_epoch\` (\`run_id\`, \`number\`);`,
+    `CREATE INDEX \`training_epoch_sha256_index\` on \`training_epoch\` (\`sha256\`);`,
+    `CREATE TABLE \`training_run\` (\`id\` text not null, \`owner_id\` integer not null, \`dataset_id\` text null, \`name\` text not null, \`manifest\` json not null, \`rights_statement\` text not null, \`rights_agreed_at\` datetime not null, \`base\` json not null, \`preset\` text check (\`preset\` in ('character', 'style', 'concept')) not null, \`look\` text check (\`look\` in ('standard', 'anime', 'realistic')) not null, \`params\` json not null, \`start_sha256\` text null, \`start_title\` text null, \`state\` text check (\`state\` in ('queued', 'running', 'paused', 'done', 'failed', 'cancelled', 'stopped')) not null default 'queued', \`job_id\` text null, \`step\` integer not null default 0, \`total_steps\` integer not null default 0, \`loss_series\` json not null, \`state_sha256\` text null, \`state_bytes\` bigint not null default 0, \`state_file\` text null, \`state_step\` integer not null default 0, \`trained_ms\` bigint not null default 0, \`device_name\` text null, \`error\` text null, \`created_at\` datetime not null, \`started_at\` datetime null, \`finished_at\` datetime null, constraint \`training_run_owner_id_foreign\` foreign key(\`owner_id\`) references \`account\`(\`id\`) on update cascade, constraint \`training_run_dataset_id_foreign\` foreign key(\`dataset_id\`) references \`dataset\`(\`id\`) on delete set null on update cascade, primary key (\`id\`));`,
+    `CREATE INDEX \`training_run_dataset_id_index\` on \`training_run\` (\`dataset_id\`);`,
+    `CREATE INDEX \`training_run_dataset_id_state_index\` on \`training_run\` (\`dataset_id\`, \`state\`);`,
+    `CREATE INDEX \`training_run_owner_id_id_index\` on \`training_run\` (\`owner_id\`, \`id\`);`,
+    `CREATE INDEX \`training_run_owner_id_index\` on \`training_run\` (\`owner_id\`);`,
+    `CREATE INDEX \`training_run_start_sha256_index\` on \`training_run\` (\`start_sha256\`);`,
+    `CREATE INDEX \`training_run_state_sha256_index\` on \`training_run\` (\`state_sha256\`);`,
+    `CREATE TABLE \`training_sample\` (\`id\` text not null, \`run_id\` text not null, \`epoch\` integer not null, \`prompt_index\` integer not null, \`seed\` bigint not null, \`sha256\` text not null, \`total_bytes\` integer not null, \`width\` integer not null, \`height\` integer not null, \`thumb_sha256\` text null, \`thumb_bytes\` integer not null default 0, \`created_at\` datetime not null, constraint \`training_sample_run_id_foreign\` foreign key(\`run_id\`) references \`training_run\`(\`id\`) on update cascade, primary key (\`id\`));`,
+    `CREATE UNIQUE INDEX \`training_sample_run_id_epoch_prompt_index_unique\` on \`training_sample\` (\`run_id\`, \`epoch\`, \`prompt_index\`);`,
+    `CREATE INDEX \`training_sample_run_id_index\` on \`training_sample\` (\`run_id\`);`,
+    `CREATE INDEX \`training_sample_sha256_index\` on \`training_sample\` (\`sha256\`);`,
+    `CREATE INDEX \`training_sample_thumb_sha256_index\` on \`training_sample\` (\`thumb_sha256\`);`,
+  ],
+};
