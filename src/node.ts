@@ -26,7 +26,10 @@ import { catalogueRoutes } from './catalogue/routes.ts';
 import { Upload } from './catalogue/uploads/model.ts';
 import { scheduleUploadSweep } from './catalogue/uploads/sweep.ts';
 import { Uploads } from './catalogue/uploads/uploads.ts';
+import type { DatasetDeps } from './compute/datasets/deps.ts';
+import { Imports } from './compute/datasets/import-zip.ts';
 import { Dataset, DatasetItem } from './compute/datasets/model.ts';
+import { datasetRoutes } from './compute/datasets/routes.ts';
 import type { ComputeDeps } from './compute/deps.ts';
 import type { EngineLimits } from './compute/engine/watchdog.ts';
 import { Engines } from './compute/engines.ts';
@@ -34,6 +37,7 @@ import { Generator } from './compute/generator.ts';
 import { FolderModel, Generation, GenerationImage } from './compute/model.ts';
 import { computeRoutes } from './compute/tool/routes.ts';
 import { TrainingEpoch, TrainingRun, TrainingSample } from './compute/training/model.ts';
+import { trainingRoutes } from './compute/training/pages/routes.ts';
 import { discoveryRoutes } from './discovery/routes.ts';
 import type { LookUp } from './discovery/search.ts';
 import { resolveAccount } from './federation/actors/resolve.ts';
@@ -128,6 +132,7 @@ export interface Parts {
   readonly uploads: Uploads;
   readonly engines: Engines;
   readonly generator: Generator;
+  readonly imports: Imports;
   readonly federation: OpenFederation;
   /** Key of everything that is hashed or signed for ourselves. */
   readonly secretKey: string;
@@ -219,6 +224,13 @@ export async function openNode(
     programVersion: `Tessera ${VERSION}`,
     publicUrl: config.publicUrl,
   });
+  const imports = new Imports({
+    settings,
+    folder: uploadsDir,
+    maxImageBytes: config.maxImageBytes,
+    minFreeBytes: config.minFreeBytes,
+    defaultQuotaBytes: config.accountQuotaBytes,
+  });
   const openWork = (viewer: Viewer | null): Work => ({ em: orm.em.fork(), viewer, jobs: queue.jobs, files, now });
   const federation = openFederation({
     ...{ net, settings, limits, log, secretKey, uploadsDir, hashing, filePolicy },
@@ -246,6 +258,7 @@ export async function openNode(
     uploads,
     engines,
     generator,
+    imports,
     secretKey,
     dataDir,
     uploadsDir,
@@ -345,6 +358,8 @@ function routersOf(parts: Parts): Router<State>[] {
     catalogueRoutes(catalogueDeps(parts)),
     galleryRoutes(galleryDeps(parts)),
     computeRoutes(computeDeps(parts)),
+    datasetRoutes(trainingDeps(parts)),
+    trainingRoutes(trainingDeps(parts)),
     operatorRoutes({ adminLinks: adminLinksOf(parts), minFreeBytes: parts.config.minFreeBytes }),
   ];
 }
@@ -412,6 +427,15 @@ function computeDeps({ config, generator, limits, settings }: Parts): ComputeDep
   const { maxImageBytes, minFreeBytes, accountQuotaBytes: defaultQuotaBytes } = config;
   const programVersion = `Tessera ${VERSION}`;
   return { generator, limits, settings, maxImageBytes, minFreeBytes, defaultQuotaBytes, programVersion };
+}
+
+function trainingDeps(parts: Parts): DatasetDeps {
+  const { uploads, imports, uploadsDir, orm, jobs, files, now } = parts;
+  return {
+    ...computeDeps(parts),
+    ...{ uploads, imports, uploadsDir },
+    openWork: () => ({ em: orm.em.fork(), viewer: null, jobs, files, now }),
+  };
 }
 
 const VERSION = '0.1.0';

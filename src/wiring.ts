@@ -19,6 +19,7 @@ import {
   versionPublished,
 } from './catalogue/events.ts';
 import { publishScheduledJob } from './catalogue/publish.ts';
+import { finishDeletionJob as finishDatasetDeletionJob } from './compute/datasets/delete.ts';
 import { forgetGenerationsJob } from './compute/keep.ts';
 import { indexAccountJob, indexModelJob, indexPostJob, unindexImageJob } from './discovery/index/keep.ts';
 import { imageDeleted, postDeleted, postPublished, postUnpublished, postUpdated } from './gallery/events.ts';
@@ -34,7 +35,7 @@ import type { Parts } from './node.ts';
 import { collectBlobsJob } from './operator/collect.ts';
 
 /** Every kind of job that a worker of this program runs. */
-export function jobsOf({ mailer, uploads, generator, federation }: Parts): JobDefinition[] {
+export function jobsOf({ mailer, uploads, generator, imports, federation }: Parts): JobDefinition[] {
   return [
     mailer.job,
     deleteAccountJob,
@@ -54,6 +55,8 @@ export function jobsOf({ mailer, uploads, generator, federation }: Parts): JobDe
     publishScheduledPostJob,
     finishPostDeletionJob,
     generator.job,
+    imports.job,
+    finishDatasetDeletionJob,
     forgetGenerationsJob,
     indexModelJob,
     indexPostJob,

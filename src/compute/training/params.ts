@@ -8,8 +8,7 @@ export const LR_SCHEDULES = ['constant', 'cosine', 'cosine_restarts', 'linear'] 
 export const PRECISIONS = ['bf16', 'fp16', 'fp32'] as const;
 
 const whole = (low: number, high: number) => z.int().min(low, `At least ${low}.`).max(high, `At most ${high}.`);
-const decimal = (low: number, high: number) =>
-  z.number().min(low, `At least ${low}.`).max(high, `At most ${high}.`);
+const decimal = (low: number, high: number) => z.number().min(low, `At least ${low}.`).max(high, `At most ${high}.`);
 const side = z.int().min(16, 'At least 16.').max(2048, 'At most 2048.');
 
 /** How a run trains, in the words of the wire (spec/engine.md 2.4). What it trains on stands in the run. */
