@@ -151,7 +151,8 @@ export class Generator {
       const listener = follow(handle, generation.request);
       const outcome = await engines.generate(handle.jobId, params, sources, { signal: handle.signal, listener });
       handle.signal.throwIfAborted();
-      if (outcome.state === 'cancelled') throw new AppError('unavailable', 'The engine was stopped.');
+      if (outcome.state !== 'failed' && outcome.state !== 'done')
+        throw new AppError('unavailable', 'The engine was stopped.');
       if (outcome.state === 'failed') {
         if (outcome.retryable && handle.attempt < ATTEMPTS) throw new AppError('unavailable', outcome.message);
         return await fail(work, generationId, handle, messageOf(outcome.code, outcome.message));

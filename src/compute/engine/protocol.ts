@@ -95,6 +95,9 @@ const Progress = z.object({
   total: count,
   eta_s: z.number().optional(),
   it_s: z.number().optional(),
+  epoch: count.optional(),
+  loss_ema: z.number().optional(),
+  lr: z.number().optional(),
 });
 
 const Preview = z.object({
@@ -104,6 +107,54 @@ const Preview = z.object({
   step: count,
   /** Base64 of a WebP of at most 48 KiB. */
   webp: z.base64().max(65_536),
+});
+
+/** A file of a training, relative to the root `job`. */
+const file = z.string().min(1).max(255);
+
+const Checkpoint = z.object({
+  t: z.literal('checkpoint'),
+  job: z.string(),
+  epoch: count,
+  step: count,
+  kind: z.enum(['lora', 'state']),
+  file,
+  bytes: count,
+  sha256,
+  loss_ema: z.number().nullish(),
+});
+export type EngineCheckpoint = z.output<typeof Checkpoint>;
+
+const Sample = z.object({
+  t: z.literal('sample'),
+  job: z.string(),
+  epoch: count,
+  step: count,
+  prompt_index: count,
+  seed: count,
+  file,
+  sha256,
+});
+export type EngineSample = z.output<typeof Sample>;
+
+const Paused = z.object({
+  t: z.literal('paused'),
+  job: z.string(),
+  epoch: count.default(0),
+  step: count.default(0),
+  /** The state to go on from; absent where nothing was done yet. */
+  file: file.nullish(),
+  bytes: count.default(0),
+  sha256: sha256.nullish(),
+});
+
+const Result = z.object({
+  t: z.literal('result'),
+  job: z.string(),
+  images: z.array(ResultImage).default([]),
+  /** Of a training; its files were told as checkpoints before. */
+  train: z.looseObject({ steps: count }).optional(),
+  ms: z.number().optional(),
 });
 
 const Report = z.object({
@@ -132,7 +183,10 @@ export const EngineEvent = z.discriminatedUnion('t', [
   }),
   Progress,
   Preview,
-  z.object({ t: z.literal('result'), job: z.string(), images: z.array(ResultImage), ms: z.number().optional() }),
+  Checkpoint,
+  Sample,
+  Paused,
+  Result,
   z.object({ t: z.literal('cancelled'), job: z.string(), partial: z.array(z.string()) }),
   z.object({ t: z.literal('warn'), job: z.string().optional(), code: z.string(), text: z.string() }),
   z.object({ t: z.literal('log'), code: z.string(), text: z.string() }),
@@ -183,6 +237,13 @@ export interface GenerateParams {
   readonly version?: string;
   /** Written into the picture under our own key. */
   readonly record?: Readonly<Record<string, unknown>>;
+}
+
+/** The parameters of `train` (spec/engine.md 2.4), made by whoever keeps the data set; we only pass them on. */
+export interface TrainParams {
+  readonly [name: string]: unknown;
+  /** The state to go on from: with it the command is `resume`. */
+  readonly state?: EngineFile;
 }
 
 /** Absolute folders; every path on the wire is relative to one of them. */
