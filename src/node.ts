@@ -26,7 +26,6 @@ import { catalogueRoutes } from './catalogue/routes.ts';
 import { Upload } from './catalogue/uploads/model.ts';
 import { scheduleUploadSweep } from './catalogue/uploads/sweep.ts';
 import { Uploads } from './catalogue/uploads/uploads.ts';
-import type { DatasetDeps } from './compute/datasets/deps.ts';
 import { Imports } from './compute/datasets/import-zip.ts';
 import { Dataset, DatasetItem } from './compute/datasets/model.ts';
 import { datasetRoutes } from './compute/datasets/routes.ts';
@@ -37,7 +36,9 @@ import { Generator } from './compute/generator.ts';
 import { FolderModel, Generation, GenerationImage } from './compute/model.ts';
 import { computeRoutes } from './compute/tool/routes.ts';
 import { TrainingEpoch, TrainingRun, TrainingSample } from './compute/training/model.ts';
+import type { TrainingDeps } from './compute/training/pages/deps.ts';
 import { trainingRoutes } from './compute/training/pages/routes.ts';
+import { Trainer } from './compute/training/trainer.ts';
 import { discoveryRoutes } from './discovery/routes.ts';
 import type { LookUp } from './discovery/search.ts';
 import { resolveAccount } from './federation/actors/resolve.ts';
@@ -132,6 +133,7 @@ export interface Parts {
   readonly uploads: Uploads;
   readonly engines: Engines;
   readonly generator: Generator;
+  readonly trainer: Trainer;
   readonly imports: Imports;
   readonly federation: OpenFederation;
   /** Key of everything that is hashed or signed for ourselves. */
@@ -224,6 +226,7 @@ export async function openNode(
     programVersion: `Tessera ${VERSION}`,
     publicUrl: config.publicUrl,
   });
+  const trainer = new Trainer({ engines, modelsDir, publicUrl: config.publicUrl });
   const imports = new Imports({
     settings,
     folder: uploadsDir,
@@ -258,6 +261,7 @@ export async function openNode(
     uploads,
     engines,
     generator,
+    trainer,
     imports,
     secretKey,
     dataDir,
@@ -429,11 +433,11 @@ function computeDeps({ config, generator, limits, settings }: Parts): ComputeDep
   return { generator, limits, settings, maxImageBytes, minFreeBytes, defaultQuotaBytes, programVersion };
 }
 
-function trainingDeps(parts: Parts): DatasetDeps {
-  const { uploads, imports, uploadsDir, orm, jobs, files, now } = parts;
+function trainingDeps(parts: Parts): TrainingDeps {
+  const { uploads, trainer, imports, uploadsDir, orm, jobs, files, now } = parts;
   return {
     ...computeDeps(parts),
-    ...{ uploads, imports, uploadsDir },
+    ...{ uploads, trainer, imports, uploadsDir },
     openWork: () => ({ em: orm.em.fork(), viewer: null, jobs, files, now }),
   };
 }

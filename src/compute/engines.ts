@@ -49,6 +49,11 @@ export interface EnginesOptions {
   readonly limits?: Partial<EngineLimits>;
 }
 
+interface Ways {
+  readonly signal: AbortSignal;
+  readonly listener: EngineListener;
+}
+
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const ENGINE_DIR = fileURLToPath(new URL('./engine', import.meta.url));
 /** The check imports torch: later than the first pages, which it would slow down. */
@@ -116,11 +121,25 @@ export class Engines {
   }
 
   /** Loads, makes, and tells `listener`; the models are brought to the engine first. */
-  async generate(
+  generate(jobId: string, params: GenerateParams, sources: readonly ModelSource[], ways: Ways): Promise<JobOutcome> {
+    return this.#perform(jobId, { type: 'generate', params }, sources, ways);
+  }
+
+  /** As `generate`, for a training; its files lie in the job folder already. */
+  train(
     jobId: string,
-    params: GenerateParams,
+    command: { readonly type: 'train' | 'resume'; readonly params: object },
     sources: readonly ModelSource[],
-    { signal, listener }: { readonly signal: AbortSignal; readonly listener: EngineListener },
+    ways: Ways,
+  ): Promise<JobOutcome> {
+    return this.#perform(jobId, command, sources, ways);
+  }
+
+  async #perform(
+    jobId: string,
+    command: { readonly type: 'generate' | 'train' | 'resume'; readonly params: object },
+    sources: readonly ModelSource[],
+    { signal, listener }: Ways,
   ): Promise<JobOutcome> {
     const check = await this.#look();
     if (!check.ok) return failed('engine_crashed', `The engine needs ${check.missing}. ${check.command}`, false);
@@ -133,7 +152,7 @@ export class Engines {
       const cancel = () => engine.cancel(jobId);
       signal.addEventListener('abort', cancel, { once: true });
       try {
-        return await engine.generate(jobId, params, listener);
+        return await engine.run(jobId, { ...command, listener });
       } finally {
         signal.removeEventListener('abort', cancel);
       }

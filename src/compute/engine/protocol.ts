@@ -42,6 +42,7 @@ const Caps = z.object({
   schedules: z.array(z.string()),
   /** Sampler → the schedules that it can follow. */
   sampler_schedules: z.record(z.string(), z.array(z.string())).default({}),
+  optimizers: z.array(z.string()).default([]),
   max_pixels: count,
   features: z.array(z.string()).default([]),
 });
