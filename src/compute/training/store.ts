@@ -3,7 +3,7 @@ import { newId } from '../../kit/ids.ts';
 import type { JobHandle } from '../../kit/queue/define.ts';
 import { holdFence } from '../../kit/queue/lease.ts';
 import { inspectImage } from '../../kit/storage/images.ts';
-import { turnImage } from '../../kit/storage/images-turn.ts';
+import { cropImage } from '../../kit/storage/images-crop.ts';
 import type { Work } from '../../kit/work.ts';
 import type { EngineCheckpoint, EngineSample } from '../engine/protocol.ts';
 import { TrainingEpoch, TrainingRun, TrainingSample } from './model.ts';
@@ -62,8 +62,9 @@ export async function keepSample(
 ): Promise<void> {
   const path = place(file);
   const { width, height } = await inspectImage(path);
-  const small = await turnImage(path, { rotation: 0, crop: null }, { format: 'webp', longestSide: THUMB_PX });
-  const thumb = await files.put(small.bytes);
+  const scale = Math.min(1, THUMB_PX / Math.max(width, height));
+  const sides = [width, height].map((side) => Math.max(1, Math.round(side * scale)));
+  const thumb = await files.put(await cropImage(path, sides[0] ?? 1, sides[1] ?? 1));
   const blob = await files.put({ path, sha256 });
   await em.fork().transactional(async (tx) => {
     await holdFence(tx, handle);

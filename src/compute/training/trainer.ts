@@ -146,7 +146,7 @@ class Keeper {
     if (event.t === 'checkpoint') {
       this.#then(() => keepCheckpoint(this.#work, this.#handle, this.#run.id, event, this.#place));
     } else if (event.t === 'sample') {
-      this.#then(() => keepSample(this.#work, this.#handle, this.#run.id, event, this.#place));
+      this.#then(() => keepSample(this.#work, this.#handle, this.#run.id, event, this.#place).catch(passOver));
     } else if (event.t === 'progress') {
       if (event.phase === 'train') {
         this.#step = event.step;
@@ -184,6 +184,11 @@ class Keeper {
       }
     });
   }
+}
+
+/** A sample that cannot be read is no reason to lose a run. */
+function passOver(error: unknown): void {
+  if (!(error instanceof AppError) || error.kind !== 'invalid') throw error;
 }
 
 const MESSAGES: Readonly<Record<string, string>> = {

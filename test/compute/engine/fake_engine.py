@@ -20,7 +20,7 @@ import time
 
 TINY_WEBP = "UklGRhoAAABXRUJQVlA4TA0AAAAvAAAAEAcQERGIiP4HAA=="
 #: 8 × 8, red.
-TINY_PNG = ("iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAEklEQVR4nGO4o6OFFTEMLQkAXqhH4ZXIoZ0AAAAASUVORK5CYII=")
+TINY_PNG = "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAEklEQVR4nGO4o6OFFTEMLQkAXqhH4ZXIoZ0AAAAASUVORK5CYII="
 roots = {}
 lock = threading.Lock()
 cancelled = set()
@@ -63,14 +63,29 @@ def enter(job, what, phase, step=0, total=0, **fields):
 
 
 def write(name, value):
-    data = json.dumps(value).encode()
+    return write_bytes(name, json.dumps(value).encode())
+
+
+def write_lora(name, made):
+    """A LoRA that the node takes, with the steps that made it in its header."""
+    with open(os.path.join(os.path.dirname(__file__), "../../fixtures/tiny-style-lora.safetensors"), "rb") as file:
+        data = file.read()
+    end = 8 + int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:end])
+    header["__metadata__"] = {**header.get("__metadata__", {}), "steps": json.dumps(made)}
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    return write_bytes(name, len(text).to_bytes(8, "little") + text + data[end:])
+
+
+def write_bytes(name, data):
     with open(os.path.join(roots["job"], name), "wb") as file:
         file.write(data)
     return {"file": name, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
 
 def train(job, p):
-    what = p.get("what", "")
+    what = p.get("what", p.get("dataset", {}).get("trigger", ""))
     steps, epochs = p.get("steps", 12), p.get("epochs", 2)
     made = []
     if p.get("state"):
@@ -96,10 +111,18 @@ def train(job, p):
             send("checkpoint", job=job, epoch=epoch, step=step, kind="state", loss_ema=1 / step, **its)
         if step * epochs // steps > epoch:
             enter(job, what, "sample", step, steps, epoch=epoch)
-            its = write(f"{job}-sample-{epoch}.json", ["sample", epoch])
+            its = (
+                write_bytes(f"{job}-sample-{epoch}.png", base64.b64decode(TINY_PNG))
+                if "--write" in sys.argv
+                else write(f"{job}-sample-{epoch}.json", ["sample", epoch])
+            )
             send("sample", job=job, epoch=epoch, step=step, prompt_index=0, seed=1, file=its["file"], sha256=its["sha256"])
             enter(job, what, "save", step, steps, epoch=epoch)
-            its = write(f"{job}-lora-{epoch}.json", made)
+            its = (
+                write_lora(f"{job}-lora-{epoch}.safetensors", made)
+                if "--write" in sys.argv
+                else write(f"{job}-lora-{epoch}.json", made)
+            )
             send("checkpoint", job=job, epoch=epoch, step=step, kind="lora", loss_ema=1 / step, **its)
     send("result", job=job, train={"files": [], "steps": steps, "ms": 1}, ms=1)
 
@@ -167,7 +190,8 @@ def main():
         time.sleep(60)
     family = {"label": "Fake", "base_model": "Other", "min_size": 8, "max_size": 64, "size_step": 8, "default_size": 32,
               "max_pixels": 4096}  # fmt: skip
-    caps = {"families": {"fake": family}, "tasks": ["txt2img"], "samplers": ["Euler"], "schedules": ["Automatic"],
+    caps = {"families": {"fake": family}, "tasks": ["txt2img", "train"], "features": ["init_lora"],
+            "samplers": ["Euler"], "schedules": ["Automatic"],
             "max_pixels": 4096}  # fmt: skip
     device = {"kind": "cpu", "name": "none", "vram_total": 0, "vram_free": 0}
     if "--cuda" in sys.argv:

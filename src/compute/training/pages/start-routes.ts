@@ -50,6 +50,8 @@ interface SettingsPage {
   readonly baseTitle: string;
   readonly plain: readonly FieldView[];
   readonly advanced: readonly FieldView[];
+  /** Something in what is folded away is wrong. */
+  readonly isAdvancedOpen: boolean;
   readonly errors: FormState['errors'];
   readonly page: PageHead;
 }
@@ -58,7 +60,7 @@ const settingsPage = view<SettingsPage>('compute/training/settings');
 interface SummaryPage {
   readonly set: DatasetView;
   readonly facts: readonly { readonly label: string; readonly value: string }[];
-  readonly hidden: readonly { readonly name: string; readonly value: string }[];
+  readonly sent: readonly { readonly name: string; readonly value: string }[];
   readonly errors: FormState['errors'];
   readonly message: string;
   readonly page: PageHead;
@@ -115,11 +117,13 @@ export function startRoutes(routes: Router<State>, deps: TrainingDeps): void {
     }
     const kind = { family: base.family, baseModel: base.baseModel, look: choice.look, preset: choice.preset };
     const values = raw ?? valuesOf(defaultsFor(kind, base.caps, items.length, hello.device.kind === 'cpu'));
+    const fields = fieldViews(values);
     settingsPage(ctx, {
       set: datasetView(dataset, items),
       choice: { ...choice, name: choice.name || (raw ? '' : dataset.name) },
       baseTitle: `${base.title} ${base.subtitle}`,
-      ...fieldViews(values),
+      ...fields,
+      isAdvancedOpen: fields.advanced.some(({ name }) => errors[name] !== undefined),
       errors,
       page: { title: t('train.step.settings'), noindex: true },
     });
@@ -149,7 +153,7 @@ export function startRoutes(routes: Router<State>, deps: TrainingDeps): void {
     summaryPage(ctx, {
       set: datasetView(dataset, items),
       facts: facts.map(([label, value]) => ({ label, value })),
-      hidden: shown.flatMap(([name, value]) => [value].flat().map((one) => ({ name, value: one }))),
+      sent: shown.flatMap(([name, value]) => [value].flat().map((one) => ({ name, value: one }))),
       errors: failure.errors,
       message: failure.message ?? '',
       page: { title: t('train.step.summary'), noindex: true },
