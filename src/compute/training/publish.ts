@@ -153,8 +153,8 @@ async function showSamples(
     try {
       await addImage(fresh(), limits, { postId: post.id, source, level: rating, made: { recipe, resources: [base] } });
     } catch (error) {
-      // the same picture for two prompts; a full quota leaves the model as it is
-      if (!(error instanceof AppError) || !['conflict', 'too_large'].includes(error.kind)) throw error;
+      // the same picture for two prompts, a damaged one, a full quota: the model stands without it
+      if (!(error instanceof AppError) || !['conflict', 'too_large', 'invalid'].includes(error.kind)) throw error;
     }
   }
   await dropEmptyDraft(fresh(), post.id);
