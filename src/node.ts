@@ -28,7 +28,7 @@ import { scheduleUploadSweep } from './catalogue/uploads/sweep.ts';
 import { Uploads } from './catalogue/uploads/uploads.ts';
 import { Imports } from './compute/datasets/import-zip.ts';
 import { Dataset, DatasetItem } from './compute/datasets/model.ts';
-import { datasetRoutes } from './compute/datasets/routes.ts';
+import { datasetRoutes } from './compute/datasets/pages/routes.ts';
 import type { ComputeDeps } from './compute/deps.ts';
 import type { EngineLimits } from './compute/engine/watchdog.ts';
 import { Engines } from './compute/engines.ts';

@@ -4,10 +4,10 @@ import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import sharp from 'sharp';
 import { Lineage, Model, ModelFile, ModelVersion } from '../../src/catalogue/model.ts';
-import { defaultsFor } from '../../src/compute/training/presets.ts';
 import { kohyaConfig } from '../../src/compute/training/kohya-toml.ts';
 import { TrainingEpoch, TrainingRun, TrainingSample } from '../../src/compute/training/model.ts';
 import { stepsOf } from '../../src/compute/training/params.ts';
+import { defaultsFor } from '../../src/compute/training/presets.ts';
 import { Image, ResourceUse } from '../../src/gallery/model.ts';
 import { Job } from '../../src/kit/queue/job.ts';
 import { Browser, textOf } from '../accounts/browser.ts';
@@ -24,7 +24,9 @@ async function school(t: TestContext): Promise<School> {
   const { location: setUrl } = await its.browser.post('/datasets', { name: 'Ink "wash"' });
   const form = new FormData();
   for (const [n, background] of ['#a33', '#3a3', '#33a'].entries()) {
-    const bytes = await sharp({ create: { width: 40, height: 40, channels: 3, background } }).png().toBuffer();
+    const bytes = await sharp({ create: { width: 40, height: 40, channels: 3, background } })
+      .png()
+      .toBuffer();
     form.append('pictures', new Blob([new Uint8Array(bytes)]), `${n}.png`);
   }
   await its.browser.postForm(`${setUrl}/images`, form);
@@ -84,12 +86,21 @@ test('from pictures to a published LoRA that the node generates with, by the pag
   const epoch = epochs[1];
   const publishUrl = `/train/epochs/${epoch?.id}/publish`;
   assert.match((await browser.get(publishUrl)).text, /Trigger: `inkw`/);
-  const published = await browser.post(publishUrl, { name: 'Ink wash', versionName: 'v1.0', description: 'How I draw.', rating: '1', act: 'publish' });
+  const published = await browser.post(publishUrl, {
+    name: 'Ink wash',
+    versionName: 'v1.0',
+    description: 'How I draw.',
+    rating: '1',
+    act: 'publish',
+  });
   assert.equal(published.status, 302, textOf(published.text));
   await its.settle();
   const after = node.orm.em.fork();
   const version = await after.findOneOrFail(ModelVersion, { model: { name: 'Ink wash' } }, { populate: ['model'] });
-  assert.deepEqual([version.state, version.trainedWords, version.model.$.type, version.baseModel], ['published', ['inkw'], 'LORA', 'Other']);
+  assert.deepEqual(
+    [version.state, version.trainedWords, version.model.$.type, version.baseModel],
+    ['published', ['inkw'], 'LORA', 'Other'],
+  );
   assert.equal(version.trainingSettings.Pictures, '3');
   const file = await after.findOneOrFail(ModelFile, { version });
   assert.equal(file.sha256, epoch?.sha256);
@@ -119,7 +130,10 @@ test('what cannot be trained is refused at its field, and every word comes back'
     [{ base: '999999' }, /Choose a checkpoint/],
   ];
   for (const [change, message] of cases) {
-    const answer = await its.browser.post(`${its.setUrl}/train/summary`, await proposed(its, { trigger: 'my own word', ...change }));
+    const answer = await its.browser.post(
+      `${its.setUrl}/train/summary`,
+      await proposed(its, { trigger: 'my own word', ...change }),
+    );
     assert.equal(answer.status, 422, JSON.stringify(change));
     assert.match(textOf(answer.text), message);
     if (!('base' in change)) assert.match(answer.text, /value="my own word"/);
@@ -145,10 +159,17 @@ test('a run whose engine dies goes on from its last state, and each epoch stands
   for (const { sha256, step } of epochs) {
     const bytes = await its.browser.get(`/train/epochs/${epochs.find((one) => one.sha256 === sha256)?.id}.safetensors`);
     const steps = /"steps": "\[([\d, ]+)\]"/.exec(bytes.text)?.[1]?.split(', ').map(Number);
-    assert.deepEqual(steps, Array.from({ length: step }, (_, n) => n + 1), 'no step was lost or made twice');
+    assert.deepEqual(
+      steps,
+      Array.from({ length: step }, (_, n) => n + 1),
+      'no step was lost or made twice',
+    );
   }
   const losses = run.lossSeries.map(([step]) => step);
-  assert.deepEqual(losses, [...new Set(losses)].sort((a, b) => a - b));
+  assert.deepEqual(
+    losses,
+    [...new Set(losses)].sort((a, b) => a - b),
+  );
 });
 
 test('a run that failed says why and can be begun again; one that was stopped keeps its epochs and goes on', async (t) => {
@@ -171,7 +192,13 @@ test('a run that failed says why and can be begun again; one that was stopped ke
   assert.equal((await ended(its, stopped)).at(-1)?.event, 'done');
   assert.equal((await its.browser.post(`${stopped}/resumption`)).status, 409);
 
-  const next = textOf((await its.browser.get(`${its.setUrl}/train?start=${(await its.node.orm.em.fork().findOneOrFail(TrainingEpoch, { run: (await runAt(its, stopped)).id, number: 1 })).id}`)).text);
+  const next = textOf(
+    (
+      await its.browser.get(
+        `${its.setUrl}/train?start=${(await its.node.orm.em.fork().findOneOrFail(TrainingEpoch, { run: (await runAt(its, stopped)).id, number: 1 })).id}`,
+      )
+    ).text,
+  );
   assert.match(next, /Goes on from Ink "wash", epoch 1|Goes on from Ink &quot;wash&quot;, epoch 1/);
 });
 
@@ -184,11 +211,21 @@ test('a cancelled or deleted run leaves nothing, and nobody else reaches one', a
   await givenMember(its.em, 'eve', { role: 'owner' });
   const eve = new Browser(its.address);
   await eve.signIn('eve');
-  for (const url of [location, `${location}/events`, `${location}/kohya.toml`, `${location}/dataset.toml`, `/train/epochs/${epoch?.id}.safetensors`, `/train/epochs/${epoch?.id}/publish`, `/train/samples/${sample?.id}.png`, `/train/samples/${sample?.id}.webp`]) {
+  for (const url of [
+    location,
+    `${location}/events`,
+    `${location}/kohya.toml`,
+    `${location}/dataset.toml`,
+    `/train/epochs/${epoch?.id}.safetensors`,
+    `/train/epochs/${epoch?.id}/publish`,
+    `/train/samples/${sample?.id}.png`,
+    `/train/samples/${sample?.id}.webp`,
+  ]) {
     assert.equal((await its.browser.get(url)).status, 200, url);
     assert.equal((await eve.get(url)).status, 404, url);
   }
-  for (const act of ['stop', 'cancellation', 'resumption', 'deletion']) assert.equal((await eve.post(`${location}/${act}`)).status, 404);
+  for (const act of ['stop', 'cancellation', 'resumption', 'deletion'])
+    assert.equal((await eve.post(`${location}/${act}`)).status, 404);
   assert.equal((await eve.post(`/train/epochs/${epoch?.id}/publish`, { name: 'Mine', rating: '1' })).status, 404);
 
   const running = await started(its, { trigger: 'wait in cache_latents' });
@@ -201,24 +238,61 @@ test('a cancelled or deleted run leaves nothing, and nobody else reaches one', a
   assert.equal(await its.node.orm.em.fork().count(TrainingEpoch), 0);
 });
 
-const FAMILY = { label: 'SD', base_model: 'SD 1.5', min_size: 64, max_size: 2048, size_step: 8, default_size: 512, max_pixels: 4_194_304 };
+const FAMILY = {
+  label: 'SD',
+  base_model: 'SD 1.5',
+  min_size: 64,
+  max_size: 2048,
+  size_step: 8,
+  default_size: 512,
+  max_pixels: 4_194_304,
+};
 
 test('defaults are those of the kind of base, for the number of pictures', () => {
-  const sd15 = defaultsFor({ family: 'sd15', baseModel: 'SD 1.5', look: 'anime', preset: 'character' }, FAMILY, 30, false);
-  assert.deepEqual([sd15.rank, sd15.alpha, sd15.te_lr, sd15.clip_skip, sd15.keep_tokens, sd15.repeats], [16, 8, 1e-4, 2, 1, 14]);
+  const sd15 = defaultsFor(
+    { family: 'sd15', baseModel: 'SD 1.5', look: 'anime', preset: 'character' },
+    FAMILY,
+    30,
+    false,
+  );
+  assert.deepEqual(
+    [sd15.rank, sd15.alpha, sd15.te_lr, sd15.clip_skip, sd15.keep_tokens, sd15.repeats],
+    [16, 8, 1e-4, 2, 1, 14],
+  );
   const pony = defaultsFor({ family: 'sdxl', baseModel: 'Pony', look: 'standard', preset: 'style' }, FAMILY, 30, false);
-  assert.deepEqual([pony.optimizer, pony.unet_lr, pony.alpha, pony.noise_offset, pony.repeats, pony.flip], ['prodigy', 1, 32, 0.03, 7, true]);
+  assert.deepEqual(
+    [pony.optimizer, pony.unet_lr, pony.alpha, pony.noise_offset, pony.repeats, pony.flip],
+    ['prodigy', 1, 32, 0.03, 7, true],
+  );
   const items = Array.from({ length: 30 }, () => ({ repeats: 0 }));
   assert.deepEqual(stepsOf(items, sd15), { shownPerEpoch: 420, stepsPerEpoch: 70, steps: 700 });
 });
 
 test('the kohya configuration says the same, and no name breaks out of its string', () => {
-  const params = defaultsFor({ family: 'sd15', baseModel: 'SD 1.5', look: 'standard', preset: 'style' }, FAMILY, 30, false);
-  const base = { sha256: 'a'.repeat(64), fileId: 1, versionId: 1, name: 'base"\\\n[evil]', title: 'B', baseModel: 'SD 1.5', family: 'sd15' };
-  const text = kohyaConfig({ name: 'Ink "wash"', base, params: { ...params, trigger: 'a\u0007"b' } } as unknown as TrainingRun);
+  const params = defaultsFor(
+    { family: 'sd15', baseModel: 'SD 1.5', look: 'standard', preset: 'style' },
+    FAMILY,
+    30,
+    false,
+  );
+  const base = {
+    sha256: 'a'.repeat(64),
+    fileId: 1,
+    versionId: 1,
+    name: 'base"\\\n[evil]',
+    title: 'B',
+    baseModel: 'SD 1.5',
+    family: 'sd15',
+  };
+  const text = kohyaConfig({
+    name: 'Ink "wash"',
+    base,
+    params: { ...params, trigger: 'a\u0007"b' },
+  } as unknown as TrainingRun);
   assert.ok(text.includes('pretrained_model_name_or_path = "base\\"\\\\\\n[evil].safetensors"\n'));
   assert.ok(text.includes('training_comment = "trigger: a\\u0007\\"b"\n'));
   assert.ok(text.includes('output_name = "Ink_wash"\n') && text.includes('lr_scheduler = "cosine_with_restarts"\n'));
   assert.ok(text.includes('text_encoder_lr = 0.00005\n') && text.includes('network_train_unet_only = false\n'));
-  for (const line of text.trim().split('\n')) assert.match(line, /^[a-z0-9_]+ = ("(?:[^"\\]|\\.)*"|\[.*\]|true|false|[\d.e+-]+)$/);
+  for (const line of text.trim().split('\n'))
+    assert.match(line, /^[a-z0-9_]+ = ("(?:[^"\\]|\\.)*"|\[.*\]|true|false|[\d.e+-]+)$/);
 });

@@ -1,7 +1,6 @@
 import type { ZipEntry } from '../../catalogue/files/zip.ts';
 import { AppError } from '../../kit/errors.ts';
 import type { TrainingLimits } from './limits.ts';
-import { stemOf } from './take-files.ts';
 
 // Trainers read a folder of folders: `10_ink wash/boat.png` is shown ten times an epoch, `boat.txt` beside it is its
 // caption, and without one it is the folder's words.
@@ -75,3 +74,6 @@ function assertSound({ name, packedBytes, unpackedBytes }: ZipEntry): void {
     throw new AppError('invalid', 'The archive has a text that is too long for a caption.');
   }
 }
+
+/** A name without its last ending, in lower case. */
+export const stemOf = (name: string): string => name.replace(/\.[^.]*$/, '').toLowerCase();

@@ -2,7 +2,14 @@ import type { Viewer, Work } from '../../kit/work.ts';
 import type { TrainingLimits } from '../datasets/limits.ts';
 import type { EngineHello } from '../engine/protocol.ts';
 import { Families, type FamilyCaps } from '../models/families.ts';
-import { CHECKPOINT_TYPES, findFolderOffer, findOffersByFile, listFolderOffers, listOffers, type Offer } from '../models/offers.ts';
+import {
+  CHECKPOINT_TYPES,
+  findFolderOffer,
+  findOffersByFile,
+  listFolderOffers,
+  listOffers,
+  type Offer,
+} from '../models/offers.ts';
 import type { Look } from './model.ts';
 
 export const canTrain = ({ caps }: EngineHello): boolean => caps.tasks.includes('train');
@@ -45,7 +52,11 @@ export async function listBases(
     ...(await listOffers(em, viewer, { types: CHECKPOINT_TYPES, baseModels: families.baseModels() })),
     ...(await listFolderOffers(em, families)),
   ];
-  const looks: Readonly<Record<string, Look>> = { [standardBase]: 'standard', [animeBase]: 'anime', [realisticBase]: 'realistic' };
+  const looks: Readonly<Record<string, Look>> = {
+    [standardBase]: 'standard',
+    [animeBase]: 'anime',
+    [realisticBase]: 'realistic',
+  };
   return offers
     .flatMap((offer) => baseOf(offer, families) ?? [])
     .map((base) => ({ ...base, look: looks[base.key] ?? null }))

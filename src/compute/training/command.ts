@@ -1,7 +1,7 @@
+import { createWriteStream } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { buffer } from 'node:stream/consumers';
-import { writeFile } from 'node:fs/promises';
-import { createWriteStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { AppError } from '../../kit/errors.ts';
 import { turnImage } from '../../kit/storage/images-turn.ts';

@@ -66,14 +66,20 @@ export async function estimateTraining(
   const seconds50 = START_SECONDS + (measured === null ? work / peak / USUAL_SHARE : measured * shownCount);
   const seconds90 = START_SECONDS * 2 + (measured === null ? work / peak / POOR_SHARE : 1.4 * measured * shownCount);
   const [withText, unetAlone] = LORA_BYTES[family] ?? [228e6, 170e6];
-  const loraBytes = ((settings.te_lr > 0 ? withText : unetAlone) * (settings.rank + (settings.conv_rank ?? 0) / 2)) / 32;
+  const loraBytes =
+    ((settings.te_lr > 0 ? withText : unetAlone) * (settings.rank + (settings.conv_rank ?? 0) / 2)) / 32;
   const kept = Math.min(settings.save.keep, Math.ceil(settings.epochs / settings.save.every_epochs));
   const diskBytes = Math.round(loraBytes * (kept + STATE_FACTOR));
   return { steps, shownCount, seconds50, seconds90, diskBytes, basis: measured === null ? 'table' : 'measured' };
 }
 
 /** Seconds for a picture shown, over the last runs of this kind here; null while there is none. */
-async function measuredSeconds(em: Work['em'], deviceName: string, family: string, resolution: number): Promise<number | null> {
+async function measuredSeconds(
+  em: Work['em'],
+  deviceName: string,
+  family: string,
+  resolution: number,
+): Promise<number | null> {
   const found = await rows<{ ms: unknown; total: unknown; params: unknown; base: unknown }>(
     em,
     `select trained_ms as ms, total_steps as total, cast(params as text) as params, cast(base as text) as base

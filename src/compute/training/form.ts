@@ -14,7 +14,12 @@ const at = (kind: FieldSpec['kind'], ...names: readonly string[]): FieldSpec[] =
   names.map((name) => ({ name, path: [name], kind }));
 const inside = (group: string, kind: FieldSpec['kind'], ...names: readonly string[]): FieldSpec[] =>
   names.map((name) => ({ name: `${group}_${name}`, path: [group, name], kind }));
-const choice = (name: string, options: readonly string[]): FieldSpec => ({ name, path: [name], kind: 'choice', options });
+const choice = (name: string, options: readonly string[]): FieldSpec => ({
+  name,
+  path: [name],
+  kind: 'choice',
+  options,
+});
 
 /** What everybody sees, and what is folded away. */
 const PLAIN: readonly FieldSpec[] = [
@@ -65,7 +70,10 @@ export function valuesOf(settings: TrainSettings): Record<string, string> {
   );
 }
 
-export function fieldViews(values: RawForm): { readonly plain: readonly FieldView[]; readonly advanced: readonly FieldView[] } {
+export function fieldViews(values: RawForm): {
+  readonly plain: readonly FieldView[];
+  readonly advanced: readonly FieldView[];
+} {
   const views = (specs: readonly FieldSpec[]) =>
     specs.map(({ name, kind, options = [] }) => ({
       ...{ name, kind },
@@ -80,13 +88,15 @@ export function fieldViews(values: RawForm): { readonly plain: readonly FieldVie
 /** Reads the sent fields. A field that is wrong has a message under its own name. */
 export function readSettings(
   raw: RawForm,
-): { readonly settings: TrainSettings; readonly errors: null } | { readonly settings: null; readonly errors: Record<string, string> } {
+):
+  | { readonly settings: TrainSettings; readonly errors: null }
+  | { readonly settings: null; readonly errors: Record<string, string> } {
   const nested: Record<string, unknown> = {};
   const errors: Record<string, string> = {};
   for (const { name, path, kind } of ALL) {
     const text = [raw[name] ?? ''].flat()[0] ?? '';
     const [first, second] = path;
-    const value = valueOf(kind, text);
+    const value = valueIn(kind, text);
     if (value === undefined) errors[name] = t('train.error.number', { label: t(`train.field.${name}`) });
     if (second === undefined) nested[first] = value;
     else nested[first] = { ...(nested[first] as Nested | undefined), [second]: value };
@@ -102,9 +112,13 @@ export function readSettings(
 }
 
 /** Undefined for what is no number. */
-function valueOf(kind: FieldSpec['kind'], text: string): unknown {
+function valueIn(kind: FieldSpec['kind'], text: string): unknown {
   if (kind === 'flag') return text === '1' || text === 'on';
-  if (kind === 'lines') return text.split('\n').map((line) => line.trim()).filter((line) => line !== '');
+  if (kind === 'lines')
+    return text
+      .split('\n')
+      .map((line) => line.trim())
+      .filter((line) => line !== '');
   if (kind === 'text' || kind === 'choice') return text.trim();
   if (text.trim() === '') return kind === 'number or empty' ? null : undefined;
   const number = Number(text.replace(',', '.'));

@@ -60,11 +60,16 @@ export async function shownState({ em }: Pick<Work, 'em'>, { state, jobId }: Tra
 }
 
 /** Goes on from the last state, or begins again where there is none. Throws `conflict` unless it failed or was stopped. */
-export async function resumeTraining(work: Keeping, job: JobDefinition<typeof TrainPayload>, runId: string): Promise<void> {
+export async function resumeTraining(
+  work: Keeping,
+  job: JobDefinition<typeof TrainPayload>,
+  runId: string,
+): Promise<void> {
   const { em, jobs } = work;
   const run = await loadOwnRun(work, runId);
   const state = await shownState(work, run);
-  if (state !== 'failed' && state !== 'stopped') throw new AppError('conflict', 'This training has nothing to go on with.');
+  if (state !== 'failed' && state !== 'stopped')
+    throw new AppError('conflict', 'This training has nothing to go on with.');
   const ownerId = run.owner.id;
   Object.assign(run, { state: 'queued', error: null, finishedAt: null });
   run.jobId = jobs.enqueue(em, job, { runId }, { accountId: ownerId, partition: `train:${ownerId}`, priority: 50 });

@@ -28,12 +28,13 @@ function tomlValue(value: Value): string {
 const lines = (table: Table): string =>
   table.flatMap(([key, value]) => (value === null ? [] : [`${key} = ${tomlValue(value)}\n`])).join('');
 
-const OPTIMIZER_NAMES: Readonly<Record<TrainSettings['optimizer'], readonly [name: string, args: readonly string[]]>> = {
-  adamw: ['AdamW', ['weight_decay=0.1']],
-  adamw8bit: ['AdamW8bit', ['weight_decay=0.1']],
-  adafactor: ['Adafactor', ['scale_parameter=False', 'relative_step=False', 'warmup_init=False']],
-  prodigy: ['Prodigy', ['weight_decay=0.5', 'decouple=True', 'use_bias_correction=True']],
-};
+const OPTIMIZER_NAMES: Readonly<Record<TrainSettings['optimizer'], readonly [name: string, args: readonly string[]]>> =
+  {
+    adamw: ['AdamW', ['weight_decay=0.1']],
+    adamw8bit: ['AdamW8bit', ['weight_decay=0.1']],
+    adafactor: ['Adafactor', ['scale_parameter=False', 'relative_step=False', 'warmup_init=False']],
+    prodigy: ['Prodigy', ['weight_decay=0.5', 'decouple=True', 'use_bias_correction=True']],
+  };
 const SCHEDULE_NAMES: Readonly<Record<TrainSettings['lr_schedule'], string>> = {
   constant: 'constant',
   cosine: 'cosine',

@@ -1,5 +1,5 @@
 import type { FamilyCaps } from '../models/families.ts';
-import { type Look, type Preset, PRESETS } from './model.ts';
+import { type Look, PRESETS, type Preset } from './model.ts';
 import { TrainSettings } from './params.ts';
 
 // What a run trains with when nobody says otherwise: Civitai's production values (spec/engine.md 2.5) as data, one column

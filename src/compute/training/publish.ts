@@ -7,19 +7,19 @@ import { z } from 'zod';
 import { createModel } from '../../catalogue/create.ts';
 import { deleteModel } from '../../catalogue/delete.ts';
 import { saveVersion, VersionForm } from '../../catalogue/edit.ts';
+import { ModelVersion } from '../../catalogue/model.ts';
 import { publishVersion } from '../../catalogue/publish.ts';
 import { attachFile } from '../../catalogue/uploads/take.ts';
-import { ModelVersion } from '../../catalogue/model.ts';
 import { addImage, MOST_IMAGES } from '../../gallery/images/add.ts';
 import { createDraft, dropEmptyDraft } from '../../gallery/posts/draft.ts';
 import { publishPost } from '../../gallery/posts/publish.ts';
 import { AppError } from '../../kit/errors.ts';
 import type { Work } from '../../kit/work.ts';
 import { RATINGS } from '../../safety/ratings.ts';
-import type { DatasetDeps } from '../datasets/deps.ts';
+import type { DatasetDeps } from '../datasets/pages/deps.ts';
 import { loraName } from './command.ts';
 import { loadOwnEpoch } from './keep.ts';
-import { TrainingEpoch, type TrainingRun, TrainingSample } from './model.ts';
+import { type TrainingEpoch, type TrainingRun, TrainingSample } from './model.ts';
 import { stepsOf } from './params.ts';
 
 export const PublishForm = z.object({
@@ -45,10 +45,16 @@ export async function publishEpoch(
   const run = epoch.run.$;
   if (epoch.publishedVersion) throw new AppError('conflict', 'This epoch was published already.');
   if ((form.rating & deps.allowedLevels) === 0) {
-    throw new AppError('invalid', 'This node does not take that rating.', { fields: { rating: 'This node does not take that rating.' } });
+    throw new AppError('invalid', 'This node does not take that rating.', {
+      fields: { rating: 'This node does not take that rating.' },
+    });
   }
   const fresh = (): Work => ({ ...work, em: work.em.fork() });
-  const version = await createModel(fresh(), { type: 'LORA', baseModel: run.base.baseModel, versionName: form.versionName });
+  const version = await createModel(fresh(), {
+    type: 'LORA',
+    baseModel: run.base.baseModel,
+    versionName: form.versionName,
+  });
   const modelId = version.model.id;
   try {
     await saveVersion(fresh(), version.id, VersionForm.parse(wordsOf(run, epoch, form)));
@@ -71,14 +77,19 @@ function wordsOf(run: TrainingRun, epoch: TrainingEpoch, form: z.output<typeof P
     ...{ versionName: form.versionName, baseModel: base.baseModel, trainedWords: params.trigger },
     ...{ allowNoCredit: '1', allowDerivatives: '1', allowDifferentLicense: '1', recommendedWeight: '1' },
     clipSkip: base.family === 'sd15' ? String(params.clip_skip) : '',
-    settings: Object.entries(trainingFacts(run, epoch)).map(([key, value]) => `${key}: ${value}`).join('\n'),
+    settings: Object.entries(trainingFacts(run, epoch))
+      .map(([key, value]) => `${key}: ${value}`)
+      .join('\n'),
     parentKind: 'trained_on_base',
     parentText: base.versionId === null ? base.sha256 : `/versions/${base.versionId}`,
   };
 }
 
 /** How it was trained, for the version's table. */
-function trainingFacts({ base, params, manifest, totalSteps }: TrainingRun, epoch: TrainingEpoch): Record<string, string | number> {
+function trainingFacts(
+  { base, params, manifest, totalSteps }: TrainingRun,
+  epoch: TrainingEpoch,
+): Record<string, string | number> {
   const { shownPerEpoch } = stepsOf(manifest.items, params);
   return {
     'Trained on': base.title,
@@ -132,7 +143,11 @@ async function showSamples(
   { rating, act, name }: z.output<typeof PublishForm>,
 ): Promise<void> {
   const work = fresh();
-  const samples = await work.em.find(TrainingSample, { run, epoch: number }, { orderBy: { promptIndex: 1 }, limit: MOST_IMAGES });
+  const samples = await work.em.find(
+    TrainingSample,
+    { run, epoch: number },
+    { orderBy: { promptIndex: 1 }, limit: MOST_IMAGES },
+  );
   if (samples.length === 0) return;
   const post = await createDraft(fresh(), { versionId, title: name });
   const { samples: asked, clip_skip: clipSkip } = run.params;
@@ -141,8 +156,19 @@ async function showSamples(
     const recipe = {
       ...{ tool: 'Tessera', version: limits.programVersion, prompt: asked.prompts[sample.promptIndex] ?? '' },
       ...(asked.negative ? { negativePrompt: asked.negative } : {}),
-      ...{ sampler: 'Euler', scheduler: 'Automatic', steps: asked.steps, cfgScale: asked.cfg, seed: String(sample.seed) },
-      ...{ width: sample.width, height: sample.height, modelName: run.base.name, modelHash: run.base.sha256.slice(0, 10) },
+      ...{
+        sampler: 'Euler',
+        scheduler: 'Automatic',
+        steps: asked.steps,
+        cfgScale: asked.cfg,
+        seed: String(sample.seed),
+      },
+      ...{
+        width: sample.width,
+        height: sample.height,
+        modelName: run.base.name,
+        modelHash: run.base.sha256.slice(0, 10),
+      },
       ...(clipSkip > 1 ? { clipSkip } : {}),
       others: {},
     };

@@ -8,7 +8,7 @@ import type { Work } from '../../kit/work.ts';
 import { usedBytesOf } from '../datasets/add-item.ts';
 import { Dataset, type DatasetItem } from '../datasets/model.ts';
 import { loadOwnDataset, mayTrain } from '../datasets/own.ts';
-import { listItems } from '../datasets/queries.ts';
+import { listItems } from '../datasets/pages/queries.ts';
 import type { EngineHello } from '../engine/protocol.ts';
 import { fileOf } from '../models/choose.ts';
 import { type Base, canTrain, findBase } from './bases.ts';
@@ -42,7 +42,11 @@ export interface CheckedTraining {
 type Checking = Pick<Work, 'em' | 'viewer'>;
 
 /** Whether this can be trained here, before anything is written. Throws `invalid` by field, `unavailable` or `not_found`. */
-export async function checkTraining(work: Checking, hello: EngineHello | null, request: TrainingRequest): Promise<CheckedTraining> {
+export async function checkTraining(
+  work: Checking,
+  hello: EngineHello | null,
+  request: TrainingRequest,
+): Promise<CheckedTraining> {
   const viewer = mayTrain(work.viewer);
   if (!hello || !canTrain(hello)) throw new AppError('unavailable', 'There is no engine here that could train.');
   const { settings } = request;
@@ -54,7 +58,9 @@ export async function checkTraining(work: Checking, hello: EngineHello | null, r
   assertPossible(settings, hello, base);
   const estimate = await estimateTraining(work, hello, base.family, settings, items);
   if (estimate.steps > MAX_STEPS) {
-    throw refusal({ epochs: `That is ${estimate.steps.toLocaleString('en')} steps; a run has at most ${MAX_STEPS.toLocaleString('en')}. Take fewer epochs or repeats, or a larger batch.` });
+    throw refusal({
+      epochs: `That is ${estimate.steps.toLocaleString('en')} steps; a run has at most ${MAX_STEPS.toLocaleString('en')}. Take fewer epochs or repeats, or a larger batch.`,
+    });
   }
   return { dataset, items, base, estimate, start: await findStart(work, viewer.id, request, base) };
 }
@@ -62,18 +68,26 @@ export async function checkTraining(work: Checking, hello: EngineHello | null, r
 function assertPossible(settings: TrainSettings, { caps }: EngineHello, { caps: family }: Base): void {
   const errors: Record<string, string> = {};
   const { label, min_size: least, max_size: most, size_step: step } = family;
-  if (settings.resolution < least || settings.resolution > most) errors.resolution = `${label} is trained with ${least} to ${most} pixels.`;
+  if (settings.resolution < least || settings.resolution > most)
+    errors.resolution = `${label} is trained with ${least} to ${most} pixels.`;
   for (const side of ['w', 'h'] as const) {
     const size = settings.samples[side];
-    if (size < least || size > most || size % step !== 0) errors[`samples_${side}`] = `${label} makes ${least} to ${most} pixels, in steps of ${step}.`;
+    if (size < least || size > most || size % step !== 0)
+      errors[`samples_${side}`] = `${label} makes ${least} to ${most} pixels, in steps of ${step}.`;
   }
-  if (caps.optimizers.length > 0 && !caps.optimizers.includes(settings.optimizer)) errors.optimizer = 'The engine has no such optimizer.';
-  if (settings.bucket.min > settings.bucket.max) errors.bucket_min = 'The shortest side of a bucket is not longer than the longest.';
-  if (settings.cache_text && settings.te_lr > 0) errors.cache_text = 'A text encoder that is trained cannot be kept as it was: set its learning rate to 0, or do not keep its answers.';
+  if (caps.optimizers.length > 0 && !caps.optimizers.includes(settings.optimizer))
+    errors.optimizer = 'The engine has no such optimizer.';
+  if (settings.bucket.min > settings.bucket.max)
+    errors.bucket_min = 'The shortest side of a bucket is not longer than the longest.';
+  if (settings.cache_text && settings.te_lr > 0)
+    errors.cache_text =
+      'A text encoder that is trained cannot be kept as it was: set its learning rate to 0, or do not keep its answers.';
   if (settings.cache_text && (settings.shuffle_tags || settings.caption_dropout > 0)) {
-    errors.cache_text = 'Captions that change each time cannot be kept: switch shuffling and dropout off, or do not keep them.';
+    errors.cache_text =
+      'Captions that change each time cannot be kept: switch shuffling and dropout off, or do not keep them.';
   }
-  if (settings.unet_lr === 0 && settings.te_lr === 0) errors.unet_lr = 'With both learning rates at 0 nothing is learned.';
+  if (settings.unet_lr === 0 && settings.te_lr === 0)
+    errors.unet_lr = 'With both learning rates at 0 nothing is learned.';
   if (Object.keys(errors).length > 0) throw refusal(errors);
 }
 
@@ -82,12 +96,12 @@ async function findStart({ em }: Checking, ownerId: number, { startEpochId }: Tr
   const epoch = await em.findOne(TrainingEpoch, { id: startEpochId, run: { owner: ownerId } }, { populate: ['run'] });
   if (!epoch) throw new AppError('not_found', 'There is no such epoch.');
   const { base: before, name } = epoch.run.$;
-  if (before.family !== base.family) throw refusal({ base: `That epoch was made for ${before.baseModel}, and does not fit this checkpoint.` });
+  if (before.family !== base.family)
+    throw refusal({ base: `That epoch was made for ${before.baseModel}, and does not fit this checkpoint.` });
   return { sha256: epoch.sha256, title: `${name}, ${epoch.number}`.slice(0, 200) };
 }
 
-const refusal = (fields: Record<string, string>) =>
-  new AppError('invalid', Object.values(fields)[0] ?? '', { fields });
+const refusal = (fields: Record<string, string>) => new AppError('invalid', Object.values(fields)[0] ?? '', { fields });
 
 /**
  * Freezes the set and puts the run into the queue, in one transaction. Throws as `checkTraining`, and `invalid` without
@@ -98,7 +112,10 @@ export async function startTraining(
   job: JobDefinition<typeof TrainPayload>,
   hello: EngineHello | null,
   request: TrainingRequest,
-  { rightsStatement, defaultQuotaBytes }: { readonly rightsStatement: string | null; readonly defaultQuotaBytes: number },
+  {
+    rightsStatement,
+    defaultQuotaBytes,
+  }: { readonly rightsStatement: string | null; readonly defaultQuotaBytes: number },
 ): Promise<TrainingRun> {
   const { em, jobs, now } = work;
   const { dataset, items, base, estimate, start } = await checkTraining(work, hello, request);
@@ -115,7 +132,9 @@ export async function startTraining(
       [ownerId],
     );
     if (toNumber(open?.n) >= MOST_OPEN) {
-      throw new AppError('rate_limited', `You have ${MOST_OPEN} trainings waiting. Let some finish, or cancel them.`, { retryAfterSeconds: 600 });
+      throw new AppError('rate_limited', `You have ${MOST_OPEN} trainings waiting. Let some finish, or cancel them.`, {
+        retryAfterSeconds: 600,
+      });
     }
     const run = tx.create(
       TrainingRun,
@@ -134,7 +153,12 @@ export async function startTraining(
       },
       { persist: true },
     );
-    run.jobId = jobs.enqueue(tx, job, { runId: run.id }, { accountId: ownerId, partition: `train:${ownerId}`, priority: 50 });
+    run.jobId = jobs.enqueue(
+      tx,
+      job,
+      { runId: run.id },
+      { accountId: ownerId, partition: `train:${ownerId}`, priority: 50 },
+    );
     await tx.flush();
     return run;
   });

@@ -76,7 +76,12 @@ export async function keepSample(
     };
     const known = await tx.findOne(TrainingSample, { run, epoch, promptIndex });
     if (known) Object.assign(known, facts);
-    else tx.create(TrainingSample, { id: newId(), run, epoch, promptIndex, ...facts, createdAt: now() }, { persist: true });
+    else
+      tx.create(
+        TrainingSample,
+        { id: newId(), run, epoch, promptIndex, ...facts, createdAt: now() },
+        { persist: true },
+      );
   });
 }
 

@@ -150,7 +150,8 @@ class Keeper {
     } else if (event.t === 'progress') {
       if (event.phase === 'train') {
         this.#step = event.step;
-        if (event.loss_ema !== undefined && Number.isFinite(event.loss_ema)) this.#losses.push([event.step, event.loss_ema]);
+        if (event.loss_ema !== undefined && Number.isFinite(event.loss_ema))
+          this.#losses.push([event.step, event.loss_ema]);
       }
       const total = this.#run.totalSteps || event.total;
       this.#handle.progress(this.#step, total, encodePhase(event));
@@ -192,7 +193,8 @@ function passOver(error: unknown): void {
 }
 
 const MESSAGES: Readonly<Record<string, string>> = {
-  oom_vram: 'The GPU has too little memory for this. Take a smaller batch or resolution, or switch gradient checkpointing on.',
+  oom_vram:
+    'The GPU has too little memory for this. Take a smaller batch or resolution, or switch gradient checkpointing on.',
   oom_ram: 'The machine has too little memory for this training.',
   disk_full: 'The disk of this node is full.',
   nan_output: 'The numbers of the training ran away (NaN). Take lower learning rates.',

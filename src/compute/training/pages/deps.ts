@@ -1,4 +1,4 @@
-import type { DatasetDeps } from '../../datasets/deps.ts';
+import type { DatasetDeps } from '../../datasets/pages/deps.ts';
 import type { Trainer } from '../trainer.ts';
 
 /** What the pages of training lean on; made by the composition root. */

@@ -5,10 +5,10 @@ import { t } from '../../../kit/web/messages.ts';
 import type { Ctx, State } from '../../../kit/web/state.ts';
 import { type PageHead, view } from '../../../kit/web/views.ts';
 import { createDataset, DatasetForm } from '../../datasets/create.ts';
-import type { DatasetDeps } from '../../datasets/deps.ts';
 import { trainingSettings } from '../../datasets/limits.ts';
 import { mayTrain } from '../../datasets/own.ts';
-import { type DatasetCard, listDatasets } from '../../datasets/queries.ts';
+import type { DatasetDeps } from '../../datasets/pages/deps.ts';
+import { type DatasetCard, listDatasets } from '../../datasets/pages/queries.ts';
 import { listRuns, type RunCard } from '../queries.ts';
 
 interface OverviewPage {

@@ -111,7 +111,13 @@ export function runRoutes(routes: Router<State>, deps: TrainingDeps): void {
         kind === 'png' ? [sample?.sha256, sample?.totalBytes] : [sample?.thumbSha256, sample?.thumbBytes];
       if (!sample || !sha256) throw new AppError('not_found', 'There is no such picture.');
       await sendBytes(ctx, {
-        ...{ files: work.files, sha256, totalBytes: totalBytes ?? 0, contentType: `image/${kind}`, disposition: 'inline' },
+        ...{
+          files: work.files,
+          sha256,
+          totalBytes: totalBytes ?? 0,
+          contentType: `image/${kind}`,
+          disposition: 'inline',
+        },
         fileName: `${sample.epoch}-${sample.promptIndex}.${kind}`,
       });
     });
@@ -124,7 +130,12 @@ export function runRoutes(routes: Router<State>, deps: TrainingDeps): void {
     const shown = run.epochs.find(({ id }) => id === epochId);
     if (!shown) throw new AppError('not_found', 'There is no such epoch.');
     const { allowedLevels } = await settings.read(work.em, nodeSettings);
-    const proposed = { name: run.name, versionName: 'v1.0', description: proposedDescription(epoch.run.$, epoch), rating: '1' };
+    const proposed = {
+      name: run.name,
+      versionName: 'v1.0',
+      description: proposedDescription(epoch.run.$, epoch),
+      rating: '1',
+    };
     publishPage(ctx, {
       ...{ run, epoch: shown, form },
       values: { ...proposed, ...form.values } as Record<string, string>,

@@ -104,9 +104,21 @@ function epochView(
   };
 }
 
-function factsOf({ base, params, manifest, preset, totalSteps, rightsAgreedAt, deviceName }: TrainingRun): RunView['facts'] {
+function factsOf({
+  base,
+  params,
+  manifest,
+  preset,
+  totalSteps,
+  rightsAgreedAt,
+  deviceName,
+}: TrainingRun): RunView['facts'] {
   return [
-    { label: t('train.fact.base'), value: base.title, ...(base.versionId === null ? {} : { href: `/versions/${base.versionId}` }) },
+    {
+      label: t('train.fact.base'),
+      value: base.title,
+      ...(base.versionId === null ? {} : { href: `/versions/${base.versionId}` }),
+    },
     { label: t('train.fact.preset'), value: t(`train.preset.${preset}`) },
     { label: t('train.fact.pictures'), value: String(manifest.items.length) },
     ...(params.trigger === '' ? [] : [{ label: t('train.field.trigger'), value: params.trigger }]),

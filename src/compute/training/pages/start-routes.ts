@@ -8,7 +8,7 @@ import type { Ctx, State } from '../../../kit/web/state.ts';
 import { type PageHead, view } from '../../../kit/web/views.ts';
 import { trainingSettings } from '../../datasets/limits.ts';
 import { loadOwnDataset, mayTrain } from '../../datasets/own.ts';
-import { type DatasetView, datasetView, listItems } from '../../datasets/queries.ts';
+import { type DatasetView, datasetView, listItems } from '../../datasets/pages/queries.ts';
 import { textValue } from '../../tool/values.ts';
 import { type BaseChoice, canTrain, findBase, listBases } from '../bases.ts';
 import { type FieldView, fieldViews, readSettings, valuesOf } from '../form.ts';
@@ -96,14 +96,23 @@ export function startRoutes(routes: Router<State>, deps: TrainingDeps): void {
       missing: isReady ? (bases.length === 0 ? t('train.no-bases') : '') : t('train.no-engine'),
       choice: { ...choice, base: choice.base || (before ?? bases[0]?.key ?? ''), start: epoch?.id ?? '' },
       startTitle: epoch ? t('train.continues', { name: epoch.run.$.name, n: epoch.number }) : '',
-      presets: PRESETS.map((value) => ({ value, label: t(`train.preset.${value}`), hint: t(`train.preset.${value}.hint`) })),
+      presets: PRESETS.map((value) => ({
+        value,
+        label: t(`train.preset.${value}`),
+        hint: t(`train.preset.${value}.hint`),
+      })),
       looks: LOOKS.map((value) => ({ value, label: t(`train.look.${value}`), hint: t(`train.look.${value}.hint`) })),
       form: { values: {}, errors, message: null },
       page: { title: t('train.step.base'), noindex: true },
     });
   };
 
-  const showSettings = async (ctx: OfSet, choice: Choice, raw: RawForm | null, errors: FormState['errors'] = {}): Promise<void> => {
+  const showSettings = async (
+    ctx: OfSet,
+    choice: Choice,
+    raw: RawForm | null,
+    errors: FormState['errors'] = {},
+  ): Promise<void> => {
     const { work } = ctx.state;
     const viewer = mayTrain(work.viewer);
     const dataset = await loadOwnDataset(work, uuidParam(ctx));
@@ -144,8 +153,14 @@ export function startRoutes(routes: Router<State>, deps: TrainingDeps): void {
       [t('train.fact.preset'), `${t(`train.preset.${request.preset}`)}, ${t(`train.look.${request.look}`)}`],
       [t('train.fact.pictures'), String(items.length)],
       ...(start ? [[t('train.fact.start'), start.title] as const] : []),
-      [t('train.fact.steps'), `${estimate.steps.toLocaleString('en')} · ${t('train.shown', { n: estimate.shownCount.toLocaleString('en') })}`],
-      [t('train.fact.time'), t('train.time.range', { from: durationText(estimate.seconds50), to: durationText(estimate.seconds90) })],
+      [
+        t('train.fact.steps'),
+        `${estimate.steps.toLocaleString('en')} · ${t('train.shown', { n: estimate.shownCount.toLocaleString('en') })}`,
+      ],
+      [
+        t('train.fact.time'),
+        t('train.time.range', { from: durationText(estimate.seconds50), to: durationText(estimate.seconds90) }),
+      ],
       [t('train.fact.basis'), t(`train.basis.${estimate.basis}`)],
       [t('train.fact.disk'), `${Math.max(1, Math.round(estimate.diskBytes / 1_000_000)).toLocaleString('en')} MB`],
     ] as const;
@@ -178,7 +193,8 @@ export function startRoutes(routes: Router<State>, deps: TrainingDeps): void {
     const failure = failureOf(error);
     if (failure.isFault || failure.kind === 'not_found') throw error;
     const isOfSummary = failure.fields.rights !== undefined || Object.keys(failure.fields).length === 0;
-    if (failure.kind === 'unavailable' || failure.fields.base) await showBase(ctx, ChoiceForm.parse(raw), failure.fields);
+    if (failure.kind === 'unavailable' || failure.fields.base)
+      await showBase(ctx, ChoiceForm.parse(raw), failure.fields);
     else if (isOfSummary) await showSummary(ctx, raw, request, { errors: failure.fields, message: failure.message });
     else await showSettings(ctx, ChoiceForm.parse(raw), raw, failure.fields);
     ctx.status = failure.status;
@@ -204,7 +220,10 @@ export function startRoutes(routes: Router<State>, deps: TrainingDeps): void {
     try {
       const rightsStatement = textValue(raw.rights) === '1' ? t('train.rights') : null;
       const { defaultQuotaBytes } = deps;
-      const run = await startTraining(work, trainer.job, await trainer.hello(work), request, { rightsStatement, defaultQuotaBytes });
+      const run = await startTraining(work, trainer.job, await trainer.hello(work), request, {
+        rightsStatement,
+        defaultQuotaBytes,
+      });
       ctx.redirect(`/train/${run.id}`);
     } catch (error) {
       await refused(ctx, raw, request, error);
@@ -212,7 +231,11 @@ export function startRoutes(routes: Router<State>, deps: TrainingDeps): void {
   });
 }
 
-const requestOf = (datasetId: string, { base, preset, look, start, name }: Choice, settings: TrainSettings): TrainingRequest => ({
+const requestOf = (
+  datasetId: string,
+  { base, preset, look, start, name }: Choice,
+  settings: TrainSettings,
+): TrainingRequest => ({
   ...{ datasetId, name, baseKey: base, preset, look, settings },
   startEpochId: start === '' ? null : start,
 });

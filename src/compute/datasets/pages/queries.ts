@@ -1,10 +1,10 @@
-import { rows, toDate, toNumber } from '../../kit/database/sql.ts';
-import { likenessDistance } from '../../kit/storage/images-turn.ts';
-import { t } from '../../kit/web/messages.ts';
-import type { Viewer, Work } from '../../kit/work.ts';
-import { countTags, type TagCount, tagsOf } from './captions.ts';
-import { partShape } from './crop.ts';
-import { type Dataset, DatasetItem } from './model.ts';
+import { rows, toDate, toNumber } from '../../../kit/database/sql.ts';
+import { likenessDistance } from '../../../kit/storage/images-turn.ts';
+import { t } from '../../../kit/web/messages.ts';
+import type { Viewer, Work } from '../../../kit/work.ts';
+import { countTags, type TagCount, tagsOf } from '../captions.ts';
+import { partShape } from '../crop.ts';
+import { type Dataset, DatasetItem } from '../model.ts';
 
 /** Bits of 64 in which pictures that look the same may differ. */
 const MOST_DISTANCE = 4;

@@ -1,34 +1,26 @@
 import { Readable } from 'node:stream';
 import Router from '@koa/router';
 import { z } from 'zod';
-import { browserOnly } from '../../accounts/access/guard.ts';
-import { findStatus } from '../../kit/queue/status.ts';
-import { contentDisposition } from '../../kit/web/download/file-names.ts';
-import { zipOf } from '../../kit/web/download/zip.ts';
-import { sendEvents } from '../../kit/web/event-stream.ts';
-import { EMPTY_FORM, type FormState, readQuery, submitForm, uuidParam } from '../../kit/web/forms.ts';
-import { t, tCount } from '../../kit/web/messages.ts';
-import type { Ctx, State } from '../../kit/web/state.ts';
-import { type PageHead, view } from '../../kit/web/views.ts';
-import { followJob } from '../tool/live.ts';
-import { type BULK_ACTS, BulkForm, CaptionsForm, changeCaptions, saveCaptions } from './captions.ts';
-import { DatasetForm, renameDataset } from './create.ts';
-import { deleteDataset, restoreDataset, UNDO_MS } from './delete.ts';
+import { browserOnly } from '../../../accounts/access/guard.ts';
+import { findStatus } from '../../../kit/queue/status.ts';
+import { contentDisposition } from '../../../kit/web/download/file-names.ts';
+import { zipOf } from '../../../kit/web/download/zip.ts';
+import { sendEvents } from '../../../kit/web/event-stream.ts';
+import { EMPTY_FORM, type FormState, readQuery, submitForm, uuidParam } from '../../../kit/web/forms.ts';
+import { t } from '../../../kit/web/messages.ts';
+import type { Ctx, State } from '../../../kit/web/state.ts';
+import { type PageHead, view } from '../../../kit/web/views.ts';
+import { followJob } from '../../tool/live.ts';
+import { DatasetForm, renameDataset } from '../create.ts';
+import { deleteDataset, restoreDataset, UNDO_MS } from '../delete.ts';
+import { folderFiles, folderName } from '../export-zip.ts';
+import { trainingSettings } from '../limits.ts';
+import type { ImportReport } from '../model.ts';
+import { loadOwnDataset } from '../own.ts';
+import { captionRoutes } from './caption-routes.ts';
 import type { DatasetDeps } from './deps.ts';
-import { folderFiles, folderName } from './export-zip.ts';
 import { imageRoutes } from './image-routes.ts';
-import { trainingSettings } from './limits.ts';
-import type { ImportReport } from './model.ts';
-import { loadOwnDataset } from './own.ts';
-import {
-  type CaptionsView,
-  captionsView,
-  type DatasetView,
-  datasetView,
-  type ItemView,
-  itemViews,
-  listItems,
-} from './queries.ts';
+import { type DatasetView, datasetView, type ItemView, itemViews, listItems } from './queries.ts';
 import { uploadRoutes } from './upload-routes.ts';
 
 interface DatasetPage {
@@ -54,23 +46,7 @@ interface DatasetPage {
 const datasetPage = view<DatasetPage>('compute/datasets/dataset');
 const deletedPage = view<{ restoreUrl: string; minutes: number; page: PageHead }>('compute/datasets/deleted');
 
-interface CaptionsPage extends CaptionsView {
-  readonly set: DatasetView;
-  readonly tag: string;
-  readonly said: string;
-  readonly acts: readonly { readonly value: (typeof BULK_ACTS)[number]; readonly label: string }[];
-  readonly form: FormState;
-  readonly page: PageHead;
-}
-const captionsPage = view<CaptionsPage>('compute/datasets/captions');
-
 const DatasetQuery = z.object({ removed: z.uuid().optional().catch(undefined) });
-const CaptionsQuery = z.object({
-  tag: z.string().max(500).catch('').default(''),
-  changed: z.coerce.number().int().nonnegative().optional().catch(undefined),
-  saved: z.string().optional().catch(undefined),
-});
-
 /** Sets of pictures: each person sees their own, and no path shows them to anybody else. */
 export function datasetRoutes(deps: DatasetDeps): Router<State> {
   const routes = new Router<State>();
@@ -106,26 +82,6 @@ export function datasetRoutes(deps: DatasetDeps): Router<State> {
     });
   };
 
-  const showCaptions = async (ctx: Ctx, datasetId: string, form: FormState = EMPTY_FORM): Promise<void> => {
-    const { work } = ctx.state;
-    const dataset = await loadOwnDataset(work, datasetId);
-    const items = await listItems(work, datasetId);
-    const query = readQuery(ctx, CaptionsQuery);
-    const tag = typeof form.values.tag === 'string' ? form.values.tag : query.tag;
-    captionsPage(ctx, {
-      set: datasetView(dataset, items),
-      ...captionsView(items, tag),
-      ...{ tag, form },
-      said:
-        query.changed !== undefined ? tCount('dataset.changed', query.changed) : query.saved ? t('dataset.saved') : '',
-      acts: (['prepend', 'append', 'remove', 'replace'] as const).map((value) => ({
-        value,
-        label: t(`dataset.act.${value}`),
-      })),
-      page: { title: t('dataset.captions-of', { name: dataset.name }), noindex: true },
-    });
-  };
-
   routes.get('/datasets', browserOnly, (ctx) => ctx.redirect('/train'));
   routes.get('/datasets/:id', browserOnly, (ctx) => show(ctx, uuidParam(ctx)));
   routes.post('/datasets/:id/name', browserOnly, async (ctx) => {
@@ -138,33 +94,6 @@ export function datasetRoutes(deps: DatasetDeps): Router<State> {
         ctx.redirect(`/datasets/${id}`);
       },
       (form) => show(ctx, id, { form }),
-    );
-  });
-
-  routes.get('/datasets/:id/captions', browserOnly, (ctx) => showCaptions(ctx, uuidParam(ctx)));
-  routes.post('/datasets/:id/captions', browserOnly, async (ctx) => {
-    const id = uuidParam(ctx);
-    const { tag } = readQuery(ctx, CaptionsQuery);
-    await submitForm(
-      ctx,
-      CaptionsForm,
-      async (captions) => {
-        await saveCaptions(ctx.state.work, id, captions);
-        ctx.redirect(`/datasets/${id}/captions?saved=1${tag ? `&tag=${encodeURIComponent(tag)}` : ''}`);
-      },
-      (form) => showCaptions(ctx, id, form),
-    );
-  });
-  routes.post('/datasets/:id/captions/changes', browserOnly, async (ctx) => {
-    const id = uuidParam(ctx);
-    await submitForm(
-      ctx,
-      BulkForm,
-      async (form) => {
-        const changed = await changeCaptions(ctx.state.work, id, form);
-        ctx.redirect(`/datasets/${id}/captions?changed=${changed}`);
-      },
-      (form) => showCaptions(ctx, id, form),
     );
   });
 
@@ -204,6 +133,7 @@ export function datasetRoutes(deps: DatasetDeps): Router<State> {
     ctx.redirect(`/datasets/${id}`);
   });
 
+  captionRoutes(routes);
   uploadRoutes(routes, deps, (ctx, id, refusals) => show(ctx, id, { refusals }));
   imageRoutes(routes);
   return routes;

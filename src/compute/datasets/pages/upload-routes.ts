@@ -1,18 +1,19 @@
 import { readFile } from 'node:fs/promises';
 import type Router from '@koa/router';
-import { browserOnly, viewerIn } from '../../accounts/access/guard.ts';
-import { Upload } from '../../catalogue/uploads/model.ts';
-import { settled } from '../../catalogue/uploads/take.ts';
-import { AppError } from '../../kit/errors.ts';
-import { failureOf } from '../../kit/web/errors.ts';
-import { uuidParam, wantsJson } from '../../kit/web/forms.ts';
-import { type MultipartForm, readMultipart, type UploadedFile } from '../../kit/web/multipart.ts';
-import type { Ctx, State } from '../../kit/web/state.ts';
+import { browserOnly, viewerIn } from '../../../accounts/access/guard.ts';
+import { Upload } from '../../../catalogue/uploads/model.ts';
+import { settled } from '../../../catalogue/uploads/take.ts';
+import { AppError } from '../../../kit/errors.ts';
+import { failureOf } from '../../../kit/web/errors.ts';
+import { uuidParam, wantsJson } from '../../../kit/web/forms.ts';
+import { type MultipartForm, readMultipart, type UploadedFile } from '../../../kit/web/multipart.ts';
+import type { Ctx, State } from '../../../kit/web/state.ts';
+import { stemOf } from '../kohya-folder.ts';
+import { MOST_CAPTION_CHARS, trainingSettings } from '../limits.ts';
+import type { Dataset } from '../model.ts';
+import { loadOwnDataset } from '../own.ts';
 import type { DatasetDeps } from './deps.ts';
-import { MOST_CAPTION_CHARS, trainingSettings } from './limits.ts';
-import type { Dataset } from './model.ts';
-import { loadOwnDataset } from './own.ts';
-import { stemOf, takeFiles } from './take-files.ts';
+import { takeFiles } from './take-files.ts';
 
 const UPLOAD = { name: 'dataset-upload', max: 1_200, perMs: 3_600_000 };
 /** Of one form without scripts: pictures, and a text for each. */

@@ -1,19 +1,19 @@
 import { buffer } from 'node:stream/consumers';
 import type Router from '@koa/router';
 import { z } from 'zod';
-import { browserOnly } from '../../accounts/access/guard.ts';
-import { AppError } from '../../kit/errors.ts';
-import type { Crop } from '../../kit/storage/images-turn.ts';
-import { turnImage } from '../../kit/storage/images-turn.ts';
-import { sendBytes } from '../../kit/web/bytes.ts';
-import { EMPTY_FORM, type FormState, readForm, submitForm, uuidParam } from '../../kit/web/forms.ts';
-import { t } from '../../kit/web/messages.ts';
-import type { Ctx, State } from '../../kit/web/state.ts';
-import { type PageHead, view } from '../../kit/web/views.ts';
-import { CropForm, LEAST_CROP_PX, turnedShape } from './crop.ts';
-import { deleteItem, restoreItem } from './delete.ts';
-import { cropItem, repeatItem, rotateItem } from './edit-item.ts';
-import { loadOwnItem } from './own.ts';
+import { browserOnly } from '../../../accounts/access/guard.ts';
+import { AppError } from '../../../kit/errors.ts';
+import type { Crop } from '../../../kit/storage/images-turn.ts';
+import { turnImage } from '../../../kit/storage/images-turn.ts';
+import { sendBytes } from '../../../kit/web/bytes.ts';
+import { EMPTY_FORM, type FormState, readForm, submitForm, uuidParam } from '../../../kit/web/forms.ts';
+import { t } from '../../../kit/web/messages.ts';
+import type { Ctx, State } from '../../../kit/web/state.ts';
+import { type PageHead, view } from '../../../kit/web/views.ts';
+import { CropForm, LEAST_CROP_PX, turnedShape } from '../crop.ts';
+import { deleteItem, restoreItem } from '../delete.ts';
+import { cropItem, repeatItem, rotateItem } from '../edit-item.ts';
+import { loadOwnItem } from '../own.ts';
 
 interface CropPage {
   readonly name: string;

@@ -1,8 +1,9 @@
-import { failureOf } from '../../kit/web/errors.ts';
-import type { UploadedFile } from '../../kit/web/multipart.ts';
-import type { Work } from '../../kit/work.ts';
-import { addItem, type DatasetLimits } from './add-item.ts';
-import type { Dataset } from './model.ts';
+import { failureOf } from '../../../kit/web/errors.ts';
+import type { UploadedFile } from '../../../kit/web/multipart.ts';
+import type { Work } from '../../../kit/work.ts';
+import { addItem, type DatasetLimits } from '../add-item.ts';
+import { stemOf } from '../kohya-folder.ts';
+import type { Dataset } from '../model.ts';
 
 export interface TakenItem {
   readonly itemId: string;
@@ -43,6 +44,3 @@ export async function takeFiles(
   }
   return { taken, refused };
 }
-
-/** A name without its last ending, in lower case. */
-export const stemOf = (name: string): string => name.replace(/\.[^.]*$/, '').toLowerCase();

@@ -1,7 +1,7 @@
-import type { Uploads } from '../../catalogue/uploads/uploads.ts';
-import type { Work } from '../../kit/work.ts';
-import type { ComputeDeps } from '../deps.ts';
-import type { Imports } from './import-zip.ts';
+import type { Uploads } from '../../../catalogue/uploads/uploads.ts';
+import type { Work } from '../../../kit/work.ts';
+import type { ComputeDeps } from '../../deps.ts';
+import type { Imports } from '../import-zip.ts';
 
 /** What the pages of sets lean on; made by the composition root. */
 export interface DatasetDeps extends ComputeDeps {
