@@ -14,7 +14,7 @@ export interface Shape {
 /** Below this there is nothing to learn from. */
 export const LEAST_CROP_PX = 16;
 
-export const isSideways = (rotation: number): boolean => rotation % 180 !== 0;
+const isSideways = (rotation: number): boolean => rotation % 180 !== 0;
 
 /** The whole picture after it was turned. */
 export const turnedShape = ({ width, height }: Shape, rotation: number): Shape =>

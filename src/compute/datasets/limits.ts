@@ -19,5 +19,3 @@ export type TrainingLimits = z.output<typeof trainingSettings.schema>;
 /** Pixels of a picture that is taken: what is trained on is far smaller. */
 export const MOST_PIXELS = 50_000_000;
 export const MOST_CAPTION_CHARS = 2_000;
-/** As many characters as a picture is named by where it has no caption. */
-export const MOST_NAME_CHARS = 200;

@@ -7,13 +7,14 @@ import { AppError } from '../../kit/errors.ts';
 import { turnImage } from '../../kit/storage/images-turn.ts';
 import type { Work } from '../../kit/work.ts';
 import { LONGEST_TRAINED_PX } from '../datasets/export-zip.ts';
+import type { TrainParams } from '../engine/protocol.ts';
 import { ModelCache } from '../models/cache.ts';
 import type { ManifestItem, TrainingRun } from './model.ts';
 
 /** `train`, or `resume` with a state, and its parameters (spec/engine.md 2.4). */
 export interface TrainCommand {
   readonly type: 'train' | 'resume';
-  readonly params: Readonly<Record<string, unknown>>;
+  readonly params: TrainParams;
 }
 
 /** What the LoRA's file says of itself. */

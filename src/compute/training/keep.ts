@@ -54,7 +54,7 @@ async function end(work: Keeping, runId: string, state: 'stopped' | 'cancelled')
 }
 
 /** What it looks like to its owner: a run whose job is gone has failed. */
-export async function shownState({ em }: Pick<Work, 'em'>, { state, jobId }: TrainingRun): Promise<RunState> {
+async function shownState({ em }: Pick<Work, 'em'>, { state, jobId }: TrainingRun): Promise<RunState> {
   const status = jobId ? await findStatus(em, jobId) : null;
   return runState(state, status?.state ?? null);
 }

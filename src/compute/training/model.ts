@@ -30,7 +30,7 @@ export interface TrainingBase extends GenerationFile {
   readonly family: string;
 }
 
-export const RUN_STATES = ['queued', 'running', 'paused', 'done', 'failed', 'cancelled', 'stopped'] as const;
+const RUN_STATES = ['queued', 'running', 'paused', 'done', 'failed', 'cancelled', 'stopped'] as const;
 export type RunState = (typeof RUN_STATES)[number];
 export const OPEN_STATES: readonly RunState[] = ['queued', 'running', 'paused'];
 

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { MAX_SEED } from '../form.ts';
 
 export const MAX_STEPS = 10_000;
-export const MOST_SAMPLE_PROMPTS = 4;
+const MOST_SAMPLE_PROMPTS = 4;
 export const OPTIMIZERS = ['adamw', 'adamw8bit', 'adafactor', 'prodigy'] as const;
 export const LR_SCHEDULES = ['constant', 'cosine', 'cosine_restarts', 'linear'] as const;
 export const PRECISIONS = ['bf16', 'fp16', 'fp32'] as const;

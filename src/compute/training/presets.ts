@@ -1,5 +1,5 @@
 import type { FamilyCaps } from '../models/families.ts';
-import { type Look, PRESETS, type Preset } from './model.ts';
+import type { Look, Preset } from './model.ts';
 import { TrainSettings } from './params.ts';
 
 // What a run trains with when nobody says otherwise: Civitai's production values (spec/engine.md 2.5) as data, one column
@@ -82,5 +82,3 @@ export function defaultsFor(kind: Kind, caps: FamilyCaps, imageCount: number, is
     save: {},
   });
 }
-
-export const isPreset = (text: string): text is Preset => PRESETS.some((one) => one === text);

@@ -6,7 +6,7 @@ import { OPEN_STATES, type RunState, TrainingEpoch, type TrainingRun, TrainingSa
 import { runState } from '../queries.ts';
 import { type Chart, lossChart, lossText } from './chart.ts';
 
-export interface SampleView {
+interface SampleView {
   readonly id: string;
   readonly src: string;
   readonly fullUrl: string;
