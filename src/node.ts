@@ -27,6 +27,7 @@ import { Upload } from './catalogue/uploads/model.ts';
 import { scheduleUploadSweep } from './catalogue/uploads/sweep.ts';
 import { Uploads } from './catalogue/uploads/uploads.ts';
 import type { ComputeDeps } from './compute/deps.ts';
+import { GenerationDraft, GenerationInput, GenerationPreset } from './compute/desk/model.ts';
 import type { EngineLimits } from './compute/engine/watchdog.ts';
 import { Engines } from './compute/engines.ts';
 import { Generator } from './compute/generator.ts';
@@ -105,6 +106,7 @@ export const ENTITIES = [
   ...[Review, Mention, Pin, Share],
   ...[Collection, CollectionItem, TopicFollow],
   ...[Generation, GenerationImage, FolderModel],
+  ...[GenerationDraft, GenerationPreset, GenerationInput],
   ...FEDERATION_ENTITIES,
 ];
 
@@ -405,10 +407,10 @@ function galleryDeps({ config, limits, settings, uploadsDir, federation }: Parts
   };
 }
 
-function computeDeps({ config, generator, limits, settings }: Parts): ComputeDeps {
+function computeDeps({ config, generator, limits, settings, uploadsDir }: Parts): ComputeDeps {
   const { maxImageBytes, minFreeBytes, accountQuotaBytes: defaultQuotaBytes } = config;
   const programVersion = `Tessera ${VERSION}`;
-  return { generator, limits, settings, maxImageBytes, minFreeBytes, defaultQuotaBytes, programVersion };
+  return { generator, limits, settings, uploadsDir, maxImageBytes, minFreeBytes, defaultQuotaBytes, programVersion };
 }
 
 const VERSION = '0.1.0';

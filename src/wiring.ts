@@ -19,7 +19,8 @@ import {
   versionPublished,
 } from './catalogue/events.ts';
 import { publishScheduledJob } from './catalogue/publish.ts';
-import { forgetGenerationsJob } from './compute/keep.ts';
+import { forgetInputsJob } from './compute/desk/inputs.ts';
+import { forgetGenerationsJob, purgeGenerationJob } from './compute/keep.ts';
 import { indexAccountJob, indexModelJob, indexPostJob, unindexImageJob } from './discovery/index/keep.ts';
 import { imageDeleted, postDeleted, postPublished, postUnpublished, postUpdated } from './gallery/events.ts';
 import { refreshModelsJob } from './gallery/figures.ts';
@@ -55,6 +56,8 @@ export function jobsOf({ mailer, uploads, generator, federation }: Parts): JobDe
     finishPostDeletionJob,
     generator.job,
     forgetGenerationsJob,
+    purgeGenerationJob,
+    forgetInputsJob,
     indexModelJob,
     indexPostJob,
     indexAccountJob,

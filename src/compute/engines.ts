@@ -1,6 +1,7 @@
-import { existsSync } from 'node:fs';
+import { createWriteStream, existsSync } from 'node:fs';
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
 import type { EntityManager } from '@mikro-orm/core';
 import { z } from 'zod';
@@ -113,6 +114,11 @@ export class Engines {
   jobFile(name: string): string {
     if (!/^[\w.-]+$/.test(name) || name.startsWith('.')) throw new Error(`The engine named a file ${name}.`);
     return join(this.#jobDir, name);
+  }
+
+  /** Lays a picture that a job begins from into its folder; `clean` takes it away with the rest. */
+  async bringInput(name: string, sha256: string): Promise<void> {
+    await pipeline(this.#options.files.open(sha256), createWriteStream(this.jobFile(name)));
   }
 
   /** Loads, makes, and tells `listener`; the models are brought to the engine first. */

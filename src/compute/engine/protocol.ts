@@ -6,7 +6,7 @@ import { z } from 'zod';
  */
 export const MAX_LINE_BYTES = 1 << 20;
 
-const CODES = [
+export const ENGINE_ERROR_CODES = [
   ...['bad_message', 'bad_params', 'unsupported', 'model_not_found', 'model_invalid', 'model_unsafe'],
   ...['arch_mismatch', 'lora_mismatch', 'dataset_invalid', 'oom_vram', 'oom_ram', 'disk_full', 'timeout', 'gpu_lost'],
   ...['engine_crashed', 'nan_output', 'cancelled', 'internal'],
@@ -44,6 +44,9 @@ const Caps = z.object({
   sampler_schedules: z.record(z.string(), z.array(z.string())).default({}),
   max_pixels: count,
   features: z.array(z.string()).default([]),
+  /** Ways to enlarge; `model` stands for an upscaler of the node's own. */
+  upscalers: z.array(z.string()).default(['latent', 'lanczos']),
+  formats: z.array(z.string()).default(['png']),
 });
 export type EngineCaps = z.output<typeof Caps>;
 
@@ -77,7 +80,7 @@ const EngineError = z.object({
   t: z.literal('error'),
   id: z.int().optional(),
   job: z.string().optional(),
-  code: z.enum(CODES).catch('internal'),
+  code: z.enum(ENGINE_ERROR_CODES).catch('internal'),
   message: z.string(),
   /** Where in the parameters the mistake is, for instance `p.loras[0].file`. */
   path: z.string().optional(),
@@ -85,7 +88,7 @@ const EngineError = z.object({
   fatal: z.boolean().default(false),
   detail: z.record(z.string(), z.unknown()).optional(),
 });
-export type EngineErrorCode = (typeof CODES)[number];
+export type EngineErrorCode = (typeof ENGINE_ERROR_CODES)[number];
 
 const Progress = z.object({
   t: z.literal('progress'),
@@ -155,10 +158,30 @@ interface EngineLora extends EngineFile {
   readonly te: number;
 }
 
+/** Files under the root `job`. */
+interface EngineStart {
+  readonly file: string;
+  /** White is made anew, black stays. */
+  readonly mask?: string;
+  readonly denoise: number;
+  readonly resize: 'crop' | 'fill' | 'stretch';
+}
+
+interface EngineHires {
+  readonly scale: number;
+  /** `latent`, `lanczos`, or `model:` and a file under the root `models`. */
+  readonly upscaler: string;
+  /** 0 takes those of the first pass. */
+  readonly steps: number;
+  readonly denoise: number;
+}
+
 /** The parameters of `generate`, in the words of the wire. What is left out has the engine's default. */
 export interface GenerateParams {
   readonly model: EngineFile;
   readonly vae?: EngineFile;
+  /** They act where their names stand in a prompt. */
+  readonly embeddings?: readonly EngineFile[];
   readonly prompt: string;
   readonly negative?: string;
   readonly width: number;
@@ -171,12 +194,17 @@ export interface GenerateParams {
   /** Drawn by us: image i is made with seed + i. 0 to 2³² − 1. */
   readonly seed: number;
   readonly count?: number;
+  /** Its noise is mixed into that of `seed`; drawn by us. */
+  readonly subseed?: number;
+  readonly subseed_strength?: number;
+  readonly init?: EngineStart;
+  readonly hires?: EngineHires;
   /** As A1111 counts: 1 is the last layer. */
   readonly clip_skip?: number;
   readonly loras?: readonly EngineLora[];
   readonly preview?: { readonly every?: number; readonly max_px?: number };
   readonly determinism?: 'fast' | 'batch1';
-  readonly output?: { readonly embed?: boolean };
+  readonly output?: { readonly format?: 'png' | 'webp' | 'jpeg'; readonly quality?: number; readonly embed?: boolean };
   /** Civitai's list of resources, written into the infotext as it is. */
   readonly resources?: readonly object[];
   /** Name and version of the node, for the infotext. */

@@ -3,6 +3,7 @@ import { migration as m0001 } from './0001-initial.ts';
 import { migration as m0002 } from './0002-search.ts';
 import { migration as m0003 } from './0003-federation.ts';
 import { migration as m0004 } from './0004-shown-before.ts';
+import { migration as m0005 } from './0005-generate-page.ts';
 
 /** Written by `npm run migration`. */
-export const migrations: readonly Migration[] = [m0001, m0002, m0003, m0004];
+export const migrations: readonly Migration[] = [m0001, m0002, m0003, m0004, m0005];
