@@ -76,7 +76,7 @@ export class Generator {
   /** The same again with other seeds. */
   async again(work: Pick<Work, 'em' | 'viewer' | 'jobs' | 'now'>, generationId: string): Promise<Generation> {
     const { request } = await loadOwnGeneration(work, generationId);
-    return this.repeat(work, { ...request, seed: drawSeed(), isSeedDrawn: true });
+    return this.repeat(work, { ...request, seed: drawSeed() });
   }
 
   /** A request that was made before, changed by us. Throws `gone` when a model of it is not offered any more. */

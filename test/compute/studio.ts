@@ -73,11 +73,11 @@ export async function givenTinyModel(
 }
 
 /** A program in the place of Python that runs the fake engine. */
-export async function fakePython(t: TestContext): Promise<string> {
+export async function fakePython(t: TestContext, ...args: readonly string[]): Promise<string> {
   const folder = await mkdtemp(path.join(tmpdir(), 'fake-python-'));
   t.after(() => rm(folder, { recursive: true }));
   const program = path.join(folder, 'python');
-  await writeFile(program, `#!/bin/sh\nexec python3 "${FAKE}" --write "$@"\n`);
+  await writeFile(program, `#!/bin/sh\nexec python3 "${FAKE}" --write ${args.join(' ')} "$@"\n`);
   await chmod(program, 0o755);
   return program;
 }

@@ -1,8 +1,9 @@
 """Speaks protocol 1 without torch, for tests of the supervisor. It does in each job what the prompt says:
 
 crash, exit70, exit137, hang (silent), stall (beats, no steps), garbage, half (a line cut in two), long (a line that is
-too long), slow-cancel (obeys late), no-cancel, no-ack, noise (on stdout), oom, early-error; anything else is made in
-four steps. Arguments: `--no-hello`, `--crash-at-start`, `--refuse-configure`.
+too long), slow-cancel (obeys late), no-cancel, no-ack, noise (on stdout), oom, early-error, error:CODE, warn, echo (its
+parameters become the infotext); anything else is made in four steps. Arguments: `--no-hello`, `--crash-at-start`,
+`--refuse-configure`, `--able` (it offers all that the protocol knows).
 """
 
 import base64
@@ -58,6 +59,11 @@ def make(job, p):
     if what == "oom":
         send("error", job=job, code="oom_vram", message="There is not enough memory.", retryable=True, fatal=False)
         return
+    if what.startswith("error:"):
+        send("error", job=job, code=what[6:], message="So it says.", retryable=False, fatal=False)
+        return
+    if what == "warn":
+        send("warn", job=job, code="lora_partial", text="3 of 100 keys were skipped.")
     for step in range(1, 5):
         send("progress", job=job, phase="denoise", step=step, total=4)
         if what == "half":
@@ -76,15 +82,23 @@ def make(job, p):
         if job in cancelled:
             send("cancelled", job=job, partial=[])
             return
-    digest = hashlib.sha256(job.encode()).hexdigest()
-    if "--write" in sys.argv:
-        picture = base64.b64decode(TINY_PNG)
-        digest = hashlib.sha256(picture).hexdigest()
-        with open(os.path.join(roots["job"], f"{job}-0.png"), "wb") as file:
-            file.write(picture)
-    image = {"index": 0, "file": f"{job}-0.png", "w": p["width"], "h": p["height"], "seed": p["seed"], "sha256": digest,
-             "infotext": what, "ms": 1}  # fmt: skip
-    send("result", job=job, images=[image], ms=1)
+    infotext = what
+    if what.startswith("echo"):
+        init = p.get("init") or {}
+        sizes = {name: os.path.getsize(os.path.join(roots["job"], init[name])) for name in ("file", "mask") if name in init}
+        infotext = json.dumps({**p, "sizes": sizes})
+    images = []
+    for index in range(p.get("count", 1) if what == "many" else 1):
+        name = f"{job}-{index}.png"
+        digest = hashlib.sha256(job.encode()).hexdigest()
+        if "--write" in sys.argv:
+            picture = base64.b64decode(TINY_PNG)
+            digest = hashlib.sha256(picture).hexdigest()
+            with open(os.path.join(roots["job"], name), "wb") as file:
+                file.write(picture)
+        images.append({"index": index, "file": name, "w": p["width"], "h": p["height"], "seed": p["seed"] + index,
+                       "sha256": digest, "infotext": infotext, "ms": 1})  # fmt: skip
+    send("result", job=job, images=images, ms=1)
 
 
 def main():
@@ -96,6 +110,13 @@ def main():
               "max_pixels": 4096}  # fmt: skip
     caps = {"families": {"fake": family}, "tasks": ["txt2img"], "samplers": ["Euler"], "schedules": ["Automatic"],
             "max_pixels": 4096}  # fmt: skip
+    if "--able" in sys.argv:
+        caps["tasks"] += ["img2img", "inpaint", "hires"]
+        caps["features"] = ["vae", "embeddings", "subseed", "cfg_rescale", "batch1"]
+        caps["upscalers"] = ["latent", "lanczos", "model"]
+        caps["formats"] = ["png", "webp", "jpeg"]
+        caps["samplers"] += ["DPM++ 2M"]
+        caps["schedules"] += ["Karras"]
     if "--check" in sys.argv:
         hello = {"t": "hello", "proto": [1], "engine": "fake", "caps": caps,
                  "device": {"kind": "cpu", "name": "none", "vram_total": 0, "vram_free": 0}}  # fmt: skip
