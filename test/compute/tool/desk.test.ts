@@ -9,7 +9,7 @@ import { fakePython, formOf, SHORT, type Studio, studio } from '../studio.ts';
 const fakeStudio = async (t: TestContext): Promise<Studio> =>
   studio(t, { python: await fakePython(t, '--able'), limits: SHORT });
 
-const valueOf = (html: string, name: string): string =>
+const fieldValue = (html: string, name: string): string =>
   new RegExp(`name="${name}"[^>]* value="([^"]*)"`).exec(html)?.[1] ?? '';
 
 test('the form comes back as it was left, also in another browser, and only to its owner', async (t) => {
@@ -19,7 +19,7 @@ test('the form comes back as it was left, also in another browser, and only to i
   await other.signIn('ada');
   const page = (await other.get('/generate')).text;
   assert.match(page, /half a thought<\/textarea>/);
-  assert.equal(valueOf(page, 'steps'), '33');
+  assert.equal(fieldValue(page, 'steps'), '33');
 
   await givenMember(em, 'eve');
   const eve = new Browser(address);
@@ -36,8 +36,8 @@ test('a preset is kept, applied over the form, and removed by its owner alone', 
 
   const page = await browser.post('/generate/form', formOf(checkpoint, { act: `preset:${preset.id}`, seed: '123' }));
   assert.match(page.text, /a tidy house<\/textarea>/);
-  assert.equal(valueOf(page.text, 'steps'), '44');
-  assert.equal(valueOf(page.text, 'seed'), '123', 'a seed belongs to one picture');
+  assert.equal(fieldValue(page.text, 'steps'), '44');
+  assert.equal(fieldValue(page.text, 'seed'), '123', 'a seed belongs to one picture');
 
   await givenMember(em, 'eve');
   const eve = new Browser(address);

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import sharp from 'sharp';
 import { GenerationInput } from '../../../src/compute/desk/model.ts';
 import { Generation, GenerationImage } from '../../../src/compute/model.ts';
-import { inspectImage } from '../../../src/kit/storage/images.ts';
 import { readImageTexts } from '../../../src/kit/storage/carriers/read.ts';
+import { inspectImage } from '../../../src/kit/storage/images.ts';
 import { Browser, textOf } from '../../accounts/browser.ts';
-import { givenMember } from '../../factories/accounts.ts';
 import { picture } from '../../browser/art.ts';
+import { givenMember } from '../../factories/accounts.ts';
 import { fakePython, formOf, readEvents, SHORT, type Studio, studio } from '../studio.ts';
 
 const fakeStudio = async (t: TestContext): Promise<Studio> =>
@@ -18,7 +19,8 @@ const idIn = (location: string): string => location.split('/').at(-1) ?? '';
 function formWith(fields: Record<string, string | readonly string[]>, files: Record<string, Uint8Array>): FormData {
   const form = new FormData();
   for (const [name, value] of Object.entries(fields)) for (const one of [value].flat()) form.append(name, one);
-  for (const [name, bytes] of Object.entries(files)) form.append(name, new Blob([new Uint8Array(bytes)]), `${name}.png`);
+  for (const [name, bytes] of Object.entries(files))
+    form.append(name, new Blob([new Uint8Array(bytes)]), `${name}.png`);
   return form;
 }
 
@@ -38,12 +40,17 @@ async function echoed({ browser, em }: Studio, form: FormData): Promise<Echo> {
   return JSON.parse(image.infotext) as Echo;
 }
 
-const keyIn = (html: string, name: string): string => new RegExp(`name="${name}" value="([^"]+)"`).exec(html)?.[1] ?? '';
+const keyIn = (html: string, name: string): string =>
+  new RegExp(`name="${name}" value="([^"]+)"`).exec(html)?.[1] ?? '';
 
 test('without scripts a picture and a mask go up with the form, drawn anew, and reach the engine', async (t) => {
   const all = await fakeStudio(t);
   const { checkpoint, em, node } = all;
-  const start = await picture(1, { width: 64, height: 48, parameters: 'secret words, Steps: 20, Sampler: Euler, Seed: 1' });
+  const start = await picture(1, {
+    width: 64,
+    height: 48,
+    parameters: 'secret words, Steps: 20, Sampler: Euler, Seed: 1',
+  });
   const mask = await picture(2, { width: 30, height: 30 });
   const form = formOf(checkpoint, { prompt: 'echo', denoise: '0.4', resize: 'fill' });
   const { init, sizes } = await echoed(all, formWith(form, { startFile: start, maskFile: mask }));
@@ -52,7 +59,7 @@ test('without scripts a picture and a mask go up with the form, drawn anew, and 
 
   const { request, startSha256, maskSha256 } = await em.findOneOrFail(Generation, { state: 'done' });
   assert.deepEqual([request.start?.width, request.start?.height], [64, 48]);
-  const bytes = async (sha256: string | null) => Buffer.concat(await node.files.open(sha256 ?? '').toArray());
+  const bytes = async (sha256: string | null | undefined) => Buffer.concat(await node.files.open(sha256 ?? '').toArray());
   assert.deepEqual(readImageTexts(await bytes(startSha256)).texts, [], 'nothing but pixels is kept');
   const { width, height } = await inspectImage(await bytes(maskSha256));
   assert.deepEqual([width, height], [64, 48], 'the mask has the size of its picture');
@@ -91,7 +98,9 @@ test('what is no picture, an empty mask and a file that is too large are refused
   assert.match(textOf(noPicture.text), /This is not an image that we know/);
   assert.match(noPicture.text, /kept words/);
 
-  const black = await picture(3, { width: 32, height: 32, colour: '#000000' });
+  const black = await sharp({ create: { width: 32, height: 32, channels: 3, background: '#000000' } })
+    .png()
+    .toBuffer();
   const start = await picture(1, { width: 32, height: 32 });
   const empty = await browser.postForm('/generate', formWith(form, { startFile: start, maskFile: black }));
   assert.match(textOf(empty.text), /The mask is empty/);
@@ -119,7 +128,7 @@ test('a result is begun from, enlarged and varied, by its owner alone', async (t
     assert.equal(request.seed, 7);
     if (act === 'upscale') {
       assert.deepEqual([request.width, request.height, request.start?.denoise], [64, 64, 0.3]);
-      assert.match((await browser.get(made.location)).text, new RegExp(`/generate/compare\\?image=[^"]+with=start`));
+      assert.match((await browser.get(made.location)).text, /\/generate\/compare\?image=[^"]+with=start/);
     } else assert.equal(request.variation?.strength, 0.2);
   }
   await givenMember(em, 'eve');

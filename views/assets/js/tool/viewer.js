@@ -22,7 +22,11 @@ class Viewer extends HTMLElement {
     count.className = 'lightbox-count';
     count.setAttribute('aria-live', 'polite');
     this.count = count;
-    dialog.append(this.image, count, this.button('×', this.dataset.textClose, 'close', () => dialog.close()));
+    dialog.append(
+      this.image,
+      count,
+      this.button('×', this.dataset.textClose, 'close', () => dialog.close()),
+    );
     if (this.links.length > 1) {
       dialog.append(
         this.button('‹', this.dataset.textPrevious, 'previous', () => this.step(-1)),
