@@ -53,6 +53,9 @@ export function computeRoutes(deps: ComputeDeps): Router<State> {
     const form = await readToolForm(ctx, viewer, deps);
     const parts = await actOnForm(work, viewer, await capsOf(deps, ctx), form);
     await saveDraft(work, viewer, parts.values);
+    // the draft is what the page shows from now on, not what its address had filled it with
+    const [, path] = /^[^?]*?(\/generate[\w/-]*)\?/.exec(ctx.get('HX-Current-URL')) ?? [];
+    if (path) ctx.set('HX-Replace-Url', path);
     await showTool(ctx, deps, parts);
     if (Object.keys(parts.errors ?? {}).length > 0 && !ctx.get('HX-Request')) ctx.status = 422;
   });

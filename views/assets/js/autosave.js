@@ -1,6 +1,6 @@
 /**
  * Keeps a draft: two seconds (`data-delay`) after the last change its form, in it or around it, goes to `data-url`, and a
- * line says so. With `data-address` the page is from then on the one that shows the draft.
+ * line says so. With `data-plain` the address then loses its query, which had filled the form with something else.
  */
 class Autosave extends HTMLElement {
   connectedCallback() {
@@ -45,7 +45,7 @@ class Autosave extends HTMLElement {
         headers: { Accept: 'application/json' },
         keepalive: true,
       });
-      if (answer.ok && this.dataset.address) history.replaceState(history.state, '', this.dataset.address);
+      if (answer.ok && 'plain' in this.dataset) history.replaceState(history.state, '', location.pathname);
       note.textContent = answer.ok ? this.dataset.textSaved : this.dataset.textFailed;
     } catch {
       note.textContent = this.dataset.textFailed;

@@ -21,8 +21,7 @@ class Prompt extends HTMLElement {
     const isAround = !inner && value[start - 1] === '(' && after;
     const words = inner ? inner[1] : value.slice(start, end);
     const before = Number(inner?.[2] ?? (isAround ? after[1] : 1));
-    // tenths of tenths, so that 1.1 + 0.1 is 1.2
-    const weight = Math.max(0, Math.min(20, Math.round(before * 20 + step) / 20));
+    const weight = Math.max(0, Math.min(10, Math.round(before * 10 + step) / 10));
     const from = isAround ? start - 1 : start;
     const to = isAround ? end + after[0].length : end;
     const text = weight === 1 ? words : `(${words}:${weight})`;
