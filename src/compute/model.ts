@@ -54,7 +54,7 @@ export const OUTPUT_FORMATS = ['png', 'webp', 'jpeg'] as const;
 export type OutputFormat = (typeof OUTPUT_FORMATS)[number];
 
 /** Noise of a second seed, mixed in: 0 is the first seed alone, 1 the second. */
-export interface GenerationVariation {
+interface GenerationVariation {
   readonly seed: number;
   readonly strength: number;
 }

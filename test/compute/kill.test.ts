@@ -42,7 +42,7 @@ test('a node that is killed while it generates makes the pictures after its rest
   const after = new Browser(second.address);
   for (const [name, value] of browser.cookies) after.cookies.set(name, value);
   let page = '';
-  for (let n = 0; n < 200 && !page.includes('.png'); n += 1) {
+  for (let n = 0; n < 200 && !page.includes('class="result-open"'); n += 1) {
     await wait(100);
     page = (await after.get(sent.location)).text;
   }

@@ -3,7 +3,7 @@ import { tokensOf } from './tokenizer.ts';
 
 // How the engine lays a prompt out: pieces of one weight, in chunks of 75 tokens. The grammar is A1111's.
 
-export const CHUNK_TOKENS = 75;
+const CHUNK_TOKENS = 75;
 /** A chunk may be cut back to a comma among its last so many tokens. */
 const COMMA_REACH = 20;
 const COMMA = ',</w>';

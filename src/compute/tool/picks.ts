@@ -17,14 +17,14 @@ import {
 import { type FormValues, listValue, textValue } from './values.ts';
 
 /** One in a list to choose from. */
-export interface PickView extends Offer {
+interface PickView extends Offer {
   readonly isChosen: boolean;
   /** Why it cannot be chosen; empty when it can. */
   readonly reason: string;
 }
 
 /** One that was chosen. */
-export interface ChosenView extends Offer {
+interface ChosenView extends Offer {
   readonly weight: string;
   readonly error: string;
 }

@@ -59,7 +59,8 @@ test('without scripts a picture and a mask go up with the form, drawn anew, and 
 
   const { request, startSha256, maskSha256 } = await em.findOneOrFail(Generation, { state: 'done' });
   assert.deepEqual([request.start?.width, request.start?.height], [64, 48]);
-  const bytes = async (sha256: string | null | undefined) => Buffer.concat(await node.files.open(sha256 ?? '').toArray());
+  const bytes = async (sha256: string | null | undefined) =>
+    Buffer.concat(await node.files.open(sha256 ?? '').toArray());
   assert.deepEqual(readImageTexts(await bytes(startSha256)).texts, [], 'nothing but pixels is kept');
   const { width, height } = await inspectImage(await bytes(maskSha256));
   assert.deepEqual([width, height], [64, 48], 'the mask has the size of its picture');
