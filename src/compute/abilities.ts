@@ -16,9 +16,11 @@ export interface Abilities {
   readonly cfgRescale: boolean;
   readonly repeatable: boolean;
   readonly formats: readonly OutputFormat[];
+  /** Noise as A1111 draws it on a GPU. */
+  readonly nvNoise: boolean;
 }
 
-export function abilitiesOf({ tasks, features, upscalers, formats }: EngineCaps): Abilities {
+export function abilitiesOf({ tasks, features, upscalers, formats, rng }: EngineCaps): Abilities {
   const has = (name: string) => tasks.includes(name) || features.includes(name);
   return {
     start: has('img2img'),
@@ -31,6 +33,7 @@ export function abilitiesOf({ tasks, features, upscalers, formats }: EngineCaps)
     variation: has('subseed'),
     cfgRescale: has('cfg_rescale'),
     repeatable: has('batch1'),
+    nvNoise: rng.includes('NV'),
     formats: OUTPUT_FORMATS.filter((format) => format === 'png' || formats.includes(format)),
   };
 }

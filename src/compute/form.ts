@@ -69,6 +69,7 @@ export const GenerateForm = z
     clipSkip: whole('Clip skip', 1, 12).default(1),
     repeatable: isOn,
     format: z.enum(OUTPUT_FORMATS).default('png'),
+    rng: z.enum(['CPU', 'NV']).default('CPU'),
     start: key,
     mask: key,
     denoise: number('Denoising', 0, 1).default(0.6),
@@ -102,7 +103,7 @@ export const GenerateForm = z
       ...{ steps: rest.steps, sampler: rest.sampler, schedule: rest.schedule },
       ...{ cfgScale: rest.cfgScale, cfgRescale: rest.cfgRescale, clipSkip: rest.clipSkip },
       ...{ seed: rest.seed, subseed: rest.subseed, subseedStrength: rest.subseedStrength, count: rest.count },
-      ...{ isRepeatable: rest.repeatable, format: rest.format },
+      ...{ isRepeatable: rest.repeatable, format: rest.format, rng: rest.rng },
       start:
         rest.start === ''
           ? null

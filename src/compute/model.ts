@@ -48,13 +48,15 @@ export interface GenerationRequest {
   /** One picture at a time, so that the bits do not depend on how many are made together. */
   readonly isRepeatable?: true;
   readonly format?: OutputFormat;
+  /** Absent: CPU. */
+  readonly rng?: 'NV';
 }
 
 export const OUTPUT_FORMATS = ['png', 'webp', 'jpeg'] as const;
 export type OutputFormat = (typeof OUTPUT_FORMATS)[number];
 
 /** Noise of a second seed, mixed in: 0 is the first seed alone, 1 the second. */
-interface GenerationVariation {
+export interface GenerationVariation {
   readonly seed: number;
   readonly strength: number;
 }

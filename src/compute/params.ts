@@ -1,6 +1,14 @@
 import type { JobHandle } from '../kit/queue/define.ts';
 import type { EngineEvent, GenerateParams } from './engine/protocol.ts';
-import type { Generation, GenerationFile, GenerationHires, GenerationRequest, GenerationStart } from './model.ts';
+import { MAX_SEED } from './form.ts';
+import type {
+  Generation,
+  GenerationFile,
+  GenerationHires,
+  GenerationRequest,
+  GenerationStart,
+  GenerationVariation,
+} from './model.ts';
 import { ModelCache } from './models/cache.ts';
 import { encodePhase, overallProgress } from './phase.ts';
 
@@ -33,7 +41,8 @@ export function paramsOf(
     negative: request.negativePrompt,
     cfg: request.cfgScale,
     ...(request.cfgRescale ? { cfg_rescale: request.cfgRescale } : {}),
-    ...(variation ? { subseed: variation.seed, subseed_strength: variation.strength } : {}),
+    ...(variation ? variationOf(variation, seed, count) : {}),
+    ...(request.rng ? { rng: request.rng } : {}),
     ...(start ? { init: startOf(start, jobId) } : {}),
     ...(hires ? { hires: hiresOf(hires) } : {}),
     ...(request.isRepeatable ? { determinism: 'batch1' as const } : {}),
@@ -54,6 +63,12 @@ export function paramsOf(
 }
 
 const QUALITY = 92;
+
+/** Variations keep their seed, as in A1111: the second seed alone goes on from picture to picture. */
+const variationOf = (variation: GenerationVariation, seed: number, count: number) => ({
+  ...{ subseed: variation.seed, subseed_strength: variation.strength },
+  batch: Array.from({ length: count }, (_, n) => ({ seed, subseed: (variation.seed + n) % (MAX_SEED + 1) })),
+});
 
 const startOf = ({ maskSha256, denoise, resize }: GenerationStart, jobId: string) => ({
   file: inputFile(jobId, 'start'),

@@ -57,6 +57,7 @@ function errorsOfAbilities(fields: GenerateFields, caps: EngineCaps): Record<str
     ...(fields.subseedStrength > 0 && !can.variation ? { subseedStrength: cannot('variation') } : {}),
     ...(fields.cfgRescale > 0 && !can.cfgRescale ? { cfgRescale: cannot('cfgRescale') } : {}),
     ...(fields.isRepeatable && !can.repeatable ? { repeatable: cannot('repeatable') } : {}),
+    ...(fields.rng === 'NV' && !can.nvNoise ? { rng: cannot('rng') } : {}),
     ...(can.formats.includes(fields.format) ? {} : { format: cannot('format') }),
   };
 }

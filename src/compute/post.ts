@@ -80,8 +80,8 @@ function recipeOf(request: GenerationRequest, image: GenerationImage, programVer
 }
 
 /** What the recipe has no field for, by A1111's names. */
-const othersOf = ({ variation, cfgRescale }: GenerationRequest): Record<string, string> => ({
-  RNG: 'CPU',
+const othersOf = ({ variation, cfgRescale, rng }: GenerationRequest): Record<string, string> => ({
+  RNG: rng ?? 'CPU',
   ...(variation
     ? { 'Variation seed': String(variation.seed), 'Variation seed strength': String(variation.strength) }
     : {}),

@@ -53,6 +53,7 @@ export async function makeRequest(
     ...(start ? { start } : {}),
     ...(hires ? { hires } : {}),
     ...(fields.isRepeatable ? { isRepeatable: true } : {}),
+    ...(fields.rng === 'NV' ? { rng: fields.rng } : {}),
     ...(fields.format === 'png' ? {} : { format: fields.format }),
   };
 }

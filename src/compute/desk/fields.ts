@@ -6,6 +6,7 @@ const KEPT = new Set([
   ...['schedule', 'cfgScale', 'cfgRescale', 'seed', 'subseed', 'subseedStrength', 'count', 'clipSkip', 'repeatable'],
   ...[
     'format',
+    'rng',
     'start',
     'mask',
     'denoise',

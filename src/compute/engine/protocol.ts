@@ -47,6 +47,8 @@ const Caps = z.object({
   /** Ways to enlarge; `model` stands for an upscaler of the node's own. */
   upscalers: z.array(z.string()).default(['latent', 'lanczos']),
   formats: z.array(z.string()).default(['png']),
+  /** Where noise comes from: `CPU`, and `NV` as GPUs draw it for A1111. */
+  rng: z.array(z.string()).default(['CPU']),
 });
 export type EngineCaps = z.output<typeof Caps>;
 
@@ -194,9 +196,12 @@ export interface GenerateParams {
   /** Drawn by us: image i is made with seed + i. 0 to 2³² − 1. */
   readonly seed: number;
   readonly count?: number;
+  readonly rng?: 'CPU' | 'NV';
   /** Its noise is mixed into that of `seed`; drawn by us. */
   readonly subseed?: number;
   readonly subseed_strength?: number;
+  /** What differs from picture to picture, in place of `count` seeds that follow one another. */
+  readonly batch?: readonly { readonly seed: number; readonly subseed: number }[];
   readonly init?: EngineStart;
   readonly hires?: EngineHires;
   /** As A1111 counts: 1 is the last layer. */

@@ -23,6 +23,7 @@ export function settingsOf(recipe: Recipe, caps: EngineCaps, family: FamilyCaps 
     numberOf('clipSkip', recipe.clipSkip, 1, 12),
     variationOf(recipe, caps),
     secondPassOf(recipe, caps),
+    noiseOf(recipe, caps),
     { values: {}, notes: notesOf(recipe) },
   ];
   return {
@@ -119,6 +120,15 @@ function secondPassOf(recipe: Recipe, caps: EngineCaps): Matched {
   };
 }
 
+/** A1111 and its heirs draw noise on the GPU unless they say otherwise, which `NV` does in the same way. */
+function noiseOf({ tool, others }: Recipe, caps: EngineCaps): Matched {
+  if (tool === 'ComfyUI') return { values: {}, notes: [t('remix.comfyui')] };
+  const drawn = others.RNG ?? (tool === 'Tessera' ? 'CPU' : 'GPU');
+  if (drawn === 'CPU') return { values: { rng: 'CPU' }, notes: [] };
+  if (['NV', 'GPU'].includes(drawn) && abilitiesOf(caps).nvNoise) return { values: { rng: 'NV' }, notes: [] };
+  return { values: {}, notes: [t('remix.rng', { rng: drawn })] };
+}
+
 /** Steps of other tools that change the picture and that nothing here does. */
 const FOREIGN: readonly (readonly [pattern: RegExp, name: string])[] = [
   [/^ADetailer/, 'ADetailer'],
@@ -130,16 +140,14 @@ const FOREIGN: readonly (readonly [pattern: RegExp, name: string])[] = [
   [/^Dynamic thresholding/, 'Dynamic thresholding'],
 ];
 
-function notesOf({ prompt = '', negativePrompt = '', guidance, tool, others }: Recipe): string[] {
+function notesOf({ prompt = '', negativePrompt = '', guidance, others }: Recipe): string[] {
   const foreign = new Set(
     Object.keys(others).flatMap((key) => FOREIGN.filter(([pattern]) => pattern.test(key)).map(([, name]) => name)),
   );
-  const isOurs = tool === 'Tessera' || others.RNG === 'CPU';
   const isLong = Math.max(prompt.length, negativePrompt.length) > MAX_PROMPT_CHARS;
   return [
     ...(isLong ? [t('remix.long', { n: MAX_PROMPT_CHARS })] : []),
     ...[...foreign].map((name) => t('remix.foreign', { name })),
     ...(guidance === undefined ? [] : [t('remix.guidance')]),
-    ...(tool === 'ComfyUI' ? [t('remix.comfyui')] : isOurs ? [] : [t('remix.rng', { rng: others.RNG ?? 'GPU' })]),
   ];
 }

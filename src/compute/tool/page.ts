@@ -81,7 +81,15 @@ const DEFAULTS: Readonly<Record<string, string>> = {
     pasted: '',
   },
   ...{ steps: '25', sampler: 'DPM++ 2M', schedule: 'Automatic', cfgScale: '7', count: '1', clipSkip: '1' },
-  ...{ cfgRescale: '0', subseedStrength: '0', repeatable: '', format: 'png', denoise: '0.6', resize: 'crop' },
+  ...{
+    cfgRescale: '0',
+    subseedStrength: '0',
+    repeatable: '',
+    format: 'png',
+    rng: 'CPU',
+    denoise: '0.6',
+    resize: 'crop',
+  },
   ...{ hires: '', hiresScale: '2', hiresUpscaler: 'latent', hiresSteps: '0', hiresDenoise: '0.5' },
 };
 const ADVANCED = [
@@ -94,6 +102,7 @@ const ADVANCED = [
   'subseedStrength',
   'repeatable',
   'format',
+  'rng',
 ];
 
 /** The form with what is in it, and what may be chosen beside that. */

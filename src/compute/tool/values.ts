@@ -28,6 +28,7 @@ export function valuesOf(generationId: string, request: GenerationRequest, seed:
     ...(request.cfgRescale ? { cfgRescale: String(request.cfgRescale) } : {}),
     ...(variation ? { subseed: String(variation.seed), subseedStrength: String(variation.strength) } : {}),
     ...(request.isRepeatable ? { repeatable: '1' } : {}),
+    ...(request.rng ? { rng: request.rng } : {}),
     ...(request.format ? { format: request.format } : {}),
     ...(start
       ? {

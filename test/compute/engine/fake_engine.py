@@ -125,6 +125,8 @@ def main():
         caps["features"] = ["vae", "embeddings", "subseed", "cfg_rescale", "batch1"]
         caps["upscalers"] = ["latent", "lanczos", "model"]
         caps["formats"] = ["png", "webp", "jpeg"]
+        if "--nv" in sys.argv:
+            caps["rng"] = ["CPU", "NV"]
         caps["samplers"] += ["DPM++ 2M"]
         caps["schedules"] += ["Karras"]
     if "--check" in sys.argv:

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { GenerationImage } from '../../../src/compute/model.ts';
 import { ResourceUse } from '../../../src/gallery/model.ts';
 import { newId } from '../../../src/kit/ids.ts';
 import { textOf } from '../../accounts/browser.ts';
 import { picture } from '../../browser/art.ts';
 import { givenFile, givenImage, givenModel, givenPost, givenVersion } from '../../factories/content.ts';
-import { fakePython, formOf, SHORT, type Studio, studio } from '../studio.ts';
+import { fakePython, formOf, readEvents, SHORT, type Studio, studio } from '../studio.ts';
 
 const fakeStudio = async (t: TestContext): Promise<Studio> =>
   studio(t, { python: await fakePython(t, '--able'), limits: SHORT });
@@ -73,6 +74,18 @@ test('a model that is not here, a sampler that is not offered and a huge seed ar
   assert.deepEqual(other, [
     'The checkpoint fluxer was made for Flux.1 D, which the engine here does not run. Another is chosen.',
   ]);
+});
+
+test('where the engine draws noise as A1111 does, the form asks for it, and it reaches the engine', async (t) => {
+  const { browser, checkpoint, em } = await studio(t, { python: await fakePython(t, '--able', '--nv'), limits: SHORT });
+  const pasted = A1111('Steps: 20, Sampler: Euler, Seed: 1, Size: 32x32, Model: tiny-base');
+  const page = (await browser.post('/generate/form', formOf(checkpoint, { act: 'paste', pasted }))).text;
+  assert.match(page, /<option value="NV" selected>/);
+  assert.deepEqual(notesOf(page), []);
+  const sent = await browser.post('/generate', formOf(checkpoint, { prompt: 'echo', rng: 'NV' }));
+  await readEvents(browser, `${sent.location}/events`);
+  const image = await em.findOneOrFail(GenerationImage, { position: 0 });
+  assert.equal(JSON.parse(image.infotext).rng, 'NV');
 });
 
 test('a dropped picture fills the form; one without parameters, and a text without any, are said to have none', async (t) => {

@@ -130,7 +130,16 @@ test('a result is begun from, enlarged and varied, by its owner alone', async (t
     if (act === 'upscale') {
       assert.deepEqual([request.width, request.height, request.start?.denoise], [64, 64, 0.3]);
       assert.match((await browser.get(made.location)).text, /\/generate\/compare\?image=[^"]+with=start/);
-    } else assert.equal(request.variation?.strength, 0.2);
+    } else {
+      assert.equal(request.variation?.strength, 0.2);
+      const [first] = await em.fork().find(GenerationImage, { generation: idIn(made.location) });
+      const { batch } = JSON.parse(first?.infotext ?? '{}') as { batch: { seed: number; subseed: number }[] };
+      assert.deepEqual(
+        batch.map(({ seed }) => seed),
+        [7, 7, 7, 7],
+      );
+      assert.equal(new Set(batch.map(({ subseed }) => subseed)).size, 4);
+    }
   }
   await givenMember(em, 'eve');
   const eve = new Browser(address);
