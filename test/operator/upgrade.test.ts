@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { migrate } from '../../src/kit/database/migrate.ts';
 import { migrations as forPostgresql } from '../../src/kit/database/migrations/postgresql/list.ts';
 import { migrations as forSqlite } from '../../src/kit/database/migrations/sqlite/list.ts';
@@ -23,20 +23,26 @@ const image = (id: number, postId: number, facts: Readonly<Record<string, string
     ...facts,
   });
 
+/** A database with the first so many migrations alone. */
+async function databaseBefore(t: TestContext, dialect: 'sqlite' | 'postgresql', migrationCount: number) {
+  const endings: (() => Promise<unknown>)[] = [];
+  t.after(async () => {
+    for (const end of endings.reverse()) await end();
+  });
+  const { url, folder } = await freshDatabase(endings, dialect === 'postgresql');
+  const orm = await openDatabase({ url, dataDir: folder, entities: ENTITIES, log: makeLog('silent') });
+  endings.push(() => orm.close(true));
+  const all = dialect === 'sqlite' ? forSqlite : forPostgresql;
+  await migrate(orm, all.slice(0, migrationCount));
+  return { orm, all };
+}
+
 for (const dialect of ['sqlite', 'postgresql'] as const) {
   const skip = dialect === 'postgresql' && !process.env.TEST_DATABASE_URL && 'TEST_DATABASE_URL names no PostgreSQL';
   test(`a node from before audiences keeps everything and shows it to the same people, on ${dialect}`, {
     skip,
   }, async (t) => {
-    const endings: (() => Promise<unknown>)[] = [];
-    t.after(async () => {
-      for (const end of endings.reverse()) await end();
-    });
-    const { url, folder } = await freshDatabase(endings, dialect === 'postgresql');
-    const orm = await openDatabase({ url, dataDir: folder, entities: ENTITIES, log: makeLog('silent') });
-    endings.push(() => orm.close(true));
-    const all = dialect === 'sqlite' ? forSqlite : forPostgresql;
-    await migrate(orm, all.slice(0, 2));
+    const { orm, all } = await databaseBefore(t, dialect, 2);
     const em = orm.em.fork();
 
     const post = (id: number, visibility: string, state = 'published') =>
@@ -104,14 +110,7 @@ for (const dialect of ['sqlite', 'postgresql'] as const) {
   test(`collections from before there was an order keep the one they were shown in, on ${dialect}`, {
     skip,
   }, async (t) => {
-    const endings: (() => Promise<unknown>)[] = [];
-    t.after(async () => {
-      for (const end of endings.reverse()) await end();
-    });
-    const { url, folder } = await freshDatabase(endings, dialect === 'postgresql');
-    const orm = await openDatabase({ url, dataDir: folder, entities: ENTITIES, log: makeLog('silent') });
-    endings.push(() => orm.close(true));
-    await migrate(orm, (dialect === 'sqlite' ? forSqlite : forPostgresql).slice(0, 4));
+    const { orm } = await databaseBefore(t, dialect, 4);
     const em = orm.em.fork();
     const dates = { created_at: AT, updated_at: AT };
     const uuid = (n: number) => `01900000-0000-7000-8000-00000000000${n}`;
