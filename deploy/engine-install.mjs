@@ -94,7 +94,7 @@ function torchIndex(pip, torch, wantsCuda) {
 
 const hasGpu = !options.cpu && ask('nvidia-smi', ['-L']).ok;
 const found = checkEngine();
-const needsTests = options.test && !ask(python, ['-c', 'import pytest']).ok;
+const needsTests = options.test && !ask(python, ['-c', 'import hypothesis, pytest']).ok;
 const needsCuda = found.ok && hasGpu && found.hello.device.kind === 'cpu';
 if (found.ok && !needsCuda) {
   if (needsTests) run(python, ['-m', 'pip', 'install', '-r', 'requirements-test.txt']);

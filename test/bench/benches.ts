@@ -1,3 +1,4 @@
+import { engineRatioBench, engineStartBench, modelLoadBench } from './engine.ts';
 import { fanoutBench } from './fanout.ts';
 import { hashBench } from './hashing.ts';
 import { inboxBench } from './inbox.ts';
@@ -18,4 +19,7 @@ export const benches: Readonly<Record<string, () => Promise<void>>> = {
   fanout: fanoutBench,
   start: startBench,
   idle: idleBench,
+  'engine-start': engineStartBench,
+  'model-load': modelLoadBench,
+  'engine-ratio': engineRatioBench,
 };

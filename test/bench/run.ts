@@ -1,7 +1,12 @@
 import { benches } from './benches.ts';
 
-/** `npm run bench` runs all, `npm run bench -- feed start` some. */
-const wanted = process.argv.slice(2);
+/**
+ * `npm run bench` runs all, `npm run bench -- feed start` some, and `-- --gpu` what only a GPU can tell: the engine's
+ * figures on whole models with random weights.
+ */
+const isForGpu = process.argv.includes('--gpu');
+const named = process.argv.slice(2).filter((word) => word !== '--gpu');
+const wanted = isForGpu && named.length === 0 ? ['engine-start', 'model-load', 'engine-ratio'] : named;
 const unknown = wanted.filter((name) => !(name in benches));
 if (unknown.length > 0) {
   console.error(`There is no benchmark ${unknown.join(', ')}; there are ${Object.keys(benches).join(', ')}.`);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -9,6 +9,7 @@ import sharp from 'sharp';
 import { checkEngine } from '../../src/compute/engine/check.ts';
 import { EngineProcess } from '../../src/compute/engine/process.ts';
 import type { EngineEvent, GenerateParams } from '../../src/compute/engine/protocol.ts';
+import { readImageFile } from '../../src/gallery/images/read-file.ts';
 
 // The true engine with torch, on the tiny model that has learnt shapes. Where it is not installed these are skipped,
 // and say so; .ci/run installs it and sets TESSERA_REQUIRE_ENGINE, under which a skip is a failure.
@@ -81,6 +82,33 @@ describe('the true engine', { skip }, () => {
     }
     assert.match(outcome.images[0]?.infotext ?? '', /^a red circle\nSteps: 12, Sampler: Euler, /);
     assert.equal(outcome.images[1]?.seed, 8);
+  });
+
+  test('in each format a picture carries a recipe that our own reader reads whole', async () => {
+    for (const format of ['png', 'jpeg', 'webp'] as const) {
+      const outcome = await engine.generate(
+        randomUUID(),
+        params('a red circle, "日本"', {
+          ...{ negative: 'dull', clip_skip: 2, schedule: 'Karras', output: { format }, record: { licence: 'CC0-1.0' } },
+          hires: { scale: 2, upscaler: 'lanczos', steps: 3, denoise: 0.4 },
+          loras: [{ file: 'tiny-style-lora.safetensors', name: 'tiny-style', unet: 0.5, te: 0.5 }],
+        }),
+      );
+      assert.ok(outcome.state === 'done', JSON.stringify(outcome));
+      const [image] = outcome.images;
+      const { recipe, resources } = await readImageFile(await readFile(path.join(folder, image?.file ?? '')), 1e7);
+      assert.deepEqual([image?.w, image?.h], [64, 64]);
+      assert.deepEqual(
+        [recipe?.prompt, recipe?.negativePrompt, recipe?.steps, recipe?.sampler, recipe?.scheduler, recipe?.cfgScale],
+        ['a red circle, "日本" <lora:tiny-style:0.5>', 'dull', 12, 'Euler', 'Karras', 3],
+        format,
+      );
+      assert.deepEqual(
+        [recipe?.clipSkip, recipe?.denoisingStrength, recipe?.hiresUpscale, recipe?.hiresSteps, recipe?.hiresUpscaler],
+        [2, 0.4, 2, 3, 'Lanczos'],
+      );
+      assert.ok(resources.some(({ kind, name, weight }) => kind === 'lora' && name === 'tiny-style' && weight === 0.5));
+    }
   });
 
   test('a running job is cancelled within a step', async () => {

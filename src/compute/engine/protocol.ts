@@ -44,6 +44,11 @@ const Caps = z.object({
   sampler_schedules: z.record(z.string(), z.array(z.string())).default({}),
   max_pixels: count,
   features: z.array(z.string()).default([]),
+  /** Of the second pass and of enlarging: latent, lanczos, model. */
+  upscalers: z.array(z.string()).default([]),
+  formats: z.array(z.string()).default(['png']),
+  /** Whose noise: CPU is the engine's own, NV what torch draws on an NVIDIA card. */
+  rng: z.array(z.string()).default(['CPU']),
 });
 export type EngineCaps = z.output<typeof Caps>;
 
@@ -132,11 +137,29 @@ export const EngineEvent = z.discriminatedUnion('t', [
   }),
   Progress,
   Preview,
-  z.object({ t: z.literal('result'), job: z.string(), images: z.array(ResultImage), ms: z.number().optional() }),
+  z.object({
+    t: z.literal('result'),
+    job: z.string(),
+    images: z.array(ResultImage),
+    ms: z.number().optional(),
+    /** What each phase took: load, encode, denoise, decode, upscale, save. */
+    phases_ms: z.record(z.string(), z.number()).default({}),
+  }),
   z.object({ t: z.literal('cancelled'), job: z.string(), partial: z.array(z.string()) }),
   z.object({ t: z.literal('warn'), job: z.string().optional(), code: z.string(), text: z.string() }),
   z.object({ t: z.literal('log'), code: z.string(), text: z.string() }),
   Report,
+  z.object({
+    t: z.literal('estimate'),
+    id: z.int(),
+    task: z.string(),
+    seconds_p50: z.number(),
+    seconds_p90: z.number(),
+    vram_mb: z.number(),
+    disk_mb: z.number(),
+    /** From own runs, or from a table until there are any. */
+    basis: z.enum(['measured', 'table']),
+  }),
   z.object({ t: z.literal('loaded'), id: z.int(), sha256, family: z.string(), bytes: count, ms: z.number() }),
   z.object({ t: z.literal('unloaded'), id: z.int(), warm: z.array(z.string()) }),
   EngineError,
@@ -153,6 +176,16 @@ interface EngineFile {
 interface EngineLora extends EngineFile {
   readonly unet: number;
   readonly te: number;
+}
+
+/** What may differ between the images of a batch. */
+export interface EngineSample {
+  readonly seed: number;
+  readonly prompt?: string;
+  readonly negative?: string;
+  readonly subseed?: number;
+  readonly cfg?: number;
+  readonly record?: Readonly<Record<string, unknown>>;
 }
 
 /** The parameters of `generate`, in the words of the wire. What is left out has the engine's default. */
@@ -173,10 +206,40 @@ export interface GenerateParams {
   readonly count?: number;
   /** As A1111 counts: 1 is the last layer. */
   readonly clip_skip?: number;
+  readonly eta?: number;
+  readonly subseed?: number;
+  readonly subseed_strength?: number;
+  readonly rng?: 'CPU' | 'NV';
   readonly loras?: readonly EngineLora[];
+  /** Words of the prompt that stand for vectors; `name` is the word. */
+  readonly embeddings?: readonly EngineFile[];
+  /** A picture in the root `job` to go on from; the mask is white where it may change. */
+  readonly init?: {
+    readonly file: string;
+    readonly mask?: string;
+    readonly denoise?: number;
+    readonly resize?: 'crop' | 'fill' | 'stretch';
+  };
+  readonly hires?: {
+    /** Times the first size; or the size itself. */
+    readonly scale?: number;
+    readonly size?: readonly [number, number];
+    readonly upscaler?: 'latent' | 'lanczos' | `model:${string}`;
+    /** 0 is as many as the first pass. All of them are run. */
+    readonly steps?: number;
+    /** 0 enlarges and redraws nothing. */
+    readonly denoise?: number;
+    readonly cfg?: number;
+  };
+  /** One for each image, in place of `count`: requests of one group in one batch, each as if it ran alone. */
+  readonly batch?: readonly EngineSample[];
   readonly preview?: { readonly every?: number; readonly max_px?: number };
   readonly determinism?: 'fast' | 'batch1';
-  readonly output?: { readonly embed?: boolean };
+  readonly output?: {
+    readonly format?: 'png' | 'webp' | 'jpeg';
+    readonly quality?: number;
+    readonly embed?: boolean;
+  };
   /** Civitai's list of resources, written into the infotext as it is. */
   readonly resources?: readonly object[];
   /** Name and version of the node, for the infotext. */

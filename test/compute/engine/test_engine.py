@@ -151,7 +151,7 @@ def test_ping_and_heartbeat_go_on_while_it_works(engine: Client) -> None:
         ({"steps": 0}, "bad_params", "p.steps"),
         ({"loras": [{"file": "tiny-base.safetensors", "name": "x"}]}, "lora_mismatch", "p.loras[0].file"),
         ({"loras": [{"file": "none", "name": "x"}]}, "model_not_found", "p.loras[0].file"),
-        ({"init": {"file": "x.png"}}, "unsupported", "p.init"),
+        ({"init": {"file": "x.png"}}, "model_not_found", "p.init.file"),
     ],
 )  # fmt: skip
 def test_a_mistake_has_a_code_and_a_place_and_the_engine_goes_on(
@@ -163,7 +163,7 @@ def test_a_mistake_has_a_code_and_a_place_and_the_engine_goes_on(
 
 def test_commands_of_later_and_unknown_commands_are_answered_honestly(engine: Client) -> None:
     for kind, code in (("train", "unsupported"), ("pause", "unsupported"), ("resume", "unsupported"),
-                       ("estimate", "unsupported"), ("dance", "bad_message"), ("_read", "bad_message")):  # fmt: skip
+                       ("estimate", "bad_params"), ("dance", "bad_message"), ("_read", "bad_message")):  # fmt: skip
         id = engine.send(kind, job=str(uuid.uuid4()))
         assert engine.wait("error", id=id)["code"] == code
 

@@ -121,12 +121,23 @@ def test_a_mistake_in_the_parameters_is_named_by_its_place(change: dict[str, Any
 
 
 @pytest.mark.parametrize(
-    "change", [{"init": {"file": "x"}}, {"hires": {"scale": 2}}, {"sampler": "Restart"}, {"output": {"format": "webp"}}]
-)
-def test_what_is_not_built_yet_is_unsupported(change: dict[str, Any]) -> None:
+    ("change", "path"),
+    [
+        ({"init": {"file": "x", "denoise": 2}}, "p.init.denoise"), ({"init": {"file": "x", "resize": "no"}}, "p.init.resize"),
+        ({"init": {"denoise": 1}}, "p.init.file"), ({"hires": {"scale": 9}}, "p.hires.scale"),
+        ({"hires": {"size": [64]}}, "p.hires.size"), ({"hires": {"size": [64, "x"]}}, "p.hires.size.h"),
+        ({"hires": {"upscaler": "model:"}}, "p.hires.upscaler"), ({"hires": {"upscaler": "magic"}}, "p.hires.upscaler"),
+        ({"output": {"format": "gif"}}, "p.output.format"), ({"output": {"quality": 0}}, "p.output.quality"),
+        ({"rng": "GPU"}, "p.rng"), ({"subseed_strength": 2}, "p.subseed_strength"), ({"eta": -1}, "p.eta"),
+        ({"embeddings": [{"file": "x", "name": "a b"}]}, "p.embeddings[0].name"), ({"batch": [{}]}, "p.batch[0].seed"),
+        ({"batch": [{"seed": 1, "prompt": "(" * 40}]}, "p.batch[0].prompt"), ({"batch": [{"seed": 1}] * 65}, "p.batch"),
+        ({"init": 7}, "p.init"), ({"hires": [1]}, "p.hires"),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_the_newer_parameters_is_named_by_its_place(change: dict[str, Any], path: str) -> None:
     with pytest.raises(EngineError) as error:
         read_generate({**MINIMAL, **change})
-    assert error.value.code == "unsupported"
+    assert (error.value.code, error.value.path) == ("bad_params", path)
 
 
 def params(**change: Any) -> GenerateParams:
@@ -140,7 +151,7 @@ def test_infotext_is_what_a1111_writes() -> None:
         loras=[{"file": "a", "name": "style", "unet": 0.8}, {"file": "b", "name": "other", "unet": 1, "te": 0.5}],
         resources=[{"type": "lora", "weight": 0.8, "modelVersionId": 12}],
     )  # fmt: skip
-    text = write_infotext(p, 5, UsedFiles("ab" * 32, None, {"style": "0123456789ab", "other": "ba9876543210"}))
+    text = write_infotext(p, p.samples[0], UsedFiles("ab" * 32, None, {"style": "0123456789ab", "other": "ba9876543210"}))
     assert text.split("\n") == [
         "a cat <lora:style:0.8> <lora:other:0.5:1>",
         "Negative prompt: dog, bad",

@@ -34,6 +34,11 @@ def main() -> int:
     os.environ.setdefault("TQDM_DISABLE", "1")
     if "--check" in sys.argv[1:]:
         return _check()
+    if "--doctor" in sys.argv[1:]:
+        from .doctor import examine
+
+        print(json.dumps(examine()))
+        return 0
     from .server import run_server
 
     return run_server()

@@ -64,8 +64,13 @@ class Embeddings(nn.Module):
         self.token_embedding = nn.Embedding(vocab, width)
         self.position_embedding = nn.Embedding(CHUNK, width)
 
-    def forward(self, ids: Tensor) -> Tensor:
-        return self.token_embedding(ids) + self.position_embedding.weight[: ids.shape[1]]
+    def forward(self, ids: Tensor, extra: Tensor | None = None) -> Tensor:
+        if extra is None:
+            tokens = self.token_embedding(ids)
+        else:
+            table = torch.cat([self.token_embedding.weight, extra.to(self.token_embedding.weight)])
+            tokens = F.embedding(ids, table)
+        return tokens + self.position_embedding.weight[: ids.shape[1]]
 
 
 class Encoder(nn.Module):
@@ -99,15 +104,15 @@ class ClipText(nn.Module):
         if config.projection:
             self.text_projection = nn.Linear(config.width, config.projection, bias=False)
 
-    def forward(self, ids: Tensor) -> Encoded:
-        """ids: [batch, 77], int64."""
-        x = self.text_model.embeddings(ids)
+    def forward(self, ids: Tensor, extra: Tensor | None = None) -> Encoded:
+        """ids: [batch, 77], int64. `extra`: [n, width], the vectors of the ids past the vocabulary."""
+        x = self.text_model.embeddings(ids, extra)
         hidden = [x]
         for layer in self.text_model.encoder.layers:
             x = layer(x)
             hidden.append(x)
-        # The end-of-text id is the largest, so argmax finds its first place even where padding repeats it.
-        ends = ids.argmax(dim=-1)
+        # argmax finds the first of the places where it is, even where padding repeats it.
+        ends = (ids == self.tokenizer.end).int().argmax(dim=-1)
         pooled = self.text_model.final_layer_norm(x[torch.arange(len(ids), device=ids.device), ends])
         if self.config.projection:
             pooled = self.text_projection(pooled)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from .clip import ClipText
 from .device import Device
+from .embeddings import Words
 from .families import Family, TextConfig
 from .load import Model
 from .prompt import CHUNK_TOKENS, Chunk, chunk_prompt
@@ -56,29 +57,31 @@ def emphasise(context: Tensor, weights: Tensor) -> Tensor:
     return weighed * torch.where(after == 0, torch.ones_like(after), before / after)
 
 
-def _layer(family: Family, config: TextConfig, text: ClipText, hidden: list[Tensor], clip_skip: int) -> Tensor:
+def pick_layer(family: Family, config: TextConfig, text: ClipText, hidden: list[Tensor], clip_skip: int) -> Tensor:
     if family.context == "penultimate":
         return hidden[-2]
     return text.final_norm(hidden[-min(clip_skip, config.layers)])
 
 
 @torch.no_grad()
-def encode_prompts(model: Model, prompts: list[str], clip_skip: int, device: Device, chunks: int | None = None) -> Condition:
+def encode_prompts(
+    model: Model, prompts: list[str], clip_skip: int, device: Device, chunks: int | None = None, words: Words | None = None
+) -> Condition:
     """One row for each prompt, all padded with empty chunks to the same length (at least `chunks`).
 
     clip_skip counts as A1111 does: 1 is the last layer.
     """
     tokenizer = model.texts[0].tokenizer
-    split = [chunk_prompt(prompt, tokenizer) for prompt in prompts]
+    split = [chunk_prompt(prompt, tokenizer, words) for prompt in prompts]
     longest = max(chunks or 1, *(len(c) for c in split))
     split = [c + [Chunk([], [])] * (longest - len(c)) for c in split]
     weights = torch.tensor([[_weights(chunk) for chunk in row] for row in split], device=device.torch)
     contexts, pooled = [], None
-    for text, config in zip(model.texts, model.family.text, strict=True):
+    for i, (text, config) in enumerate(zip(model.texts, model.family.text, strict=True)):
         place = next(text.parameters()).device
         ids = torch.tensor([_ids(chunk, text) for row in split for chunk in row], device=place)
-        encoded = text(ids)
-        layer = _layer(model.family, config, text, encoded.hidden, clip_skip).to(device.torch)
+        encoded = text(ids, words.table(i) if words else None)
+        layer = pick_layer(model.family, config, text, encoded.hidden, clip_skip).to(device.torch)
         per_chunk = emphasise(layer, weights.flatten(0, 1))
         contexts.append(per_chunk.view(len(prompts), longest * (CHUNK_TOKENS + 2), -1))
         if config.projection:
@@ -86,5 +89,5 @@ def encode_prompts(model: Model, prompts: list[str], clip_skip: int, device: Dev
     return Condition(torch.cat(contexts, dim=-1), pooled)
 
 
-def count_chunks(model: Model, prompts: list[str]) -> int:
-    return max(len(chunk_prompt(prompt, model.texts[0].tokenizer)) for prompt in prompts)
+def count_chunks(model: Model, prompts: list[str], words: Words | None = None) -> int:
+    return max(len(chunk_prompt(prompt, model.texts[0].tokenizer, words)) for prompt in prompts)

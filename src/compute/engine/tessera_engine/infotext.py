@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from .params import GenerateParams
+from .params import LANCZOS, LATENT, GenerateParams, Sample
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,8 @@ class UsedFiles:
     model_sha256: str
     vae_sha256: str | None
     lora_autov3: dict[str, str]
+    #: First 12 digits of the SHA-256 of each embedding, by name.
+    embeddings: dict[str, str] = field(default_factory=dict)
 
 
 def _quote(value: object) -> str:
@@ -27,9 +29,8 @@ def _number(value: float) -> str:
     return f"{value:g}"
 
 
-def _with_lora_tags(params: GenerateParams) -> str:
+def _with_lora_tags(params: GenerateParams, prompt: str) -> str:
     """The prompt, with a tag for each LoRA that it does not name itself: strength is read from there."""
-    prompt = params.prompt
     for lora in params.loras:
         if f"<lora:{lora.name}:" not in prompt:
             weights = _number(lora.unet) if lora.unet == lora.te else f"{_number(lora.te)}:{_number(lora.unet)}"
@@ -37,13 +38,38 @@ def _with_lora_tags(params: GenerateParams) -> str:
     return prompt
 
 
-def write_infotext(params: GenerateParams, seed: int, files: UsedFiles) -> str:
+def _of_passes(params: GenerateParams, sample: Sample) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    if params.subseed_strength:
+        found += [("Variation seed", str(sample.subseed)), ("Variation seed strength", _number(params.subseed_strength))]
+    hires = params.hires
+    if params.init or (hires and hires.denoise):
+        denoise = params.init.denoise if params.init else hires.denoise if hires else 0
+        found.append(("Denoising strength", _number(denoise)))
+    if hires:
+        if hires.size:
+            found.append(("Hires resize", f"{hires.size[0]}x{hires.size[1]}"))
+        else:
+            found.append(("Hires upscale", _number(hires.scale or 1)))
+        if hires.steps:
+            found.append(("Hires steps", str(hires.steps)))
+        if hires.cfg is not None:
+            found.append(("Hires CFG Scale", _number(hires.cfg)))
+        if params.init and hires.denoise:
+            found.append(("Hires denoising strength", _number(hires.denoise)))
+        names = {LATENT: "Latent", LANCZOS: "Lanczos"}
+        stem = hires.upscaler.rpartition("/")[2].removeprefix("model:").removesuffix(".safetensors")
+        found.append(("Hires upscaler", _quote(names.get(hires.upscaler, stem))))
+    return found
+
+
+def write_infotext(params: GenerateParams, sample: Sample, files: UsedFiles) -> str:
     settings: list[tuple[str, str]] = [
         ("Steps", str(params.steps)),
         ("Sampler", _quote(params.sampler)),
         ("Schedule type", _quote(params.schedule)),
-        ("CFG scale", _number(params.cfg)),
-        ("Seed", str(seed)),
+        ("CFG scale", _number(sample.cfg)),
+        ("Seed", str(sample.seed)),
         ("Size", f"{params.width}x{params.height}"),
         ("Model hash", files.model_sha256[:10]),
         ("Model", _quote(params.model.name)),
@@ -58,17 +84,21 @@ def write_infotext(params: GenerateParams, seed: int, files: UsedFiles) -> str:
         settings.append(("CFG Rescale", _number(params.cfg_rescale)))
     if params.eta is not None:
         settings.append(("Eta", _number(params.eta)))
-    settings.append(("RNG", "CPU"))
+    settings += _of_passes(params, sample)
+    settings.append(("RNG", params.rng))
     if files.lora_autov3:
         settings.append(("Lora hashes", _quote(", ".join(f"{n}: {h}" for n, h in files.lora_autov3.items()))))
         hashes |= {f"lora:{name}": digest for name, digest in files.lora_autov3.items()}
+    if files.embeddings:
+        settings.append(("TI hashes", _quote(", ".join(f"{n}: {h}" for n, h in files.embeddings.items()))))
+        hashes |= {f"embed:{name}": digest[:10] for name, digest in files.embeddings.items()}
     # Readers cut these two out by matching braces, so they are never quoted.
     settings.append(("Hashes", json.dumps(hashes, separators=(",", ":"))))
     if params.resources:
         settings.append(("Civitai resources", json.dumps(params.resources, separators=(",", ":"))))
     settings.append(("Version", _quote(params.version)))
-    lines = [_with_lora_tags(params)]
-    if params.negative:
-        lines.append(f"Negative prompt: {params.negative}")
+    lines = [_with_lora_tags(params, sample.prompt)]
+    if sample.negative:
+        lines.append(f"Negative prompt: {sample.negative}")
     lines.append(", ".join(f"{name}: {value}" for name, value in settings))
     return "\n".join(lines)

@@ -1,15 +1,16 @@
-"""From a single-file checkpoint to modules on the device. Tensors are read one by one, through a memory map."""
+"""From a checkpoint, a single file or a folder of diffusers, to modules on the device."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from diffusers.models import AutoencoderKL, UNet2DConditionModel
-from safetensors import safe_open
 from torch import Tensor, nn
 
 from .clip import ClipText
@@ -17,11 +18,13 @@ from .detect import Prediction, detect_prediction, load_family_of
 from .device import Device
 from .errors import EngineError
 from .families import Family, TextConfig
-from .hashes import file_sha256
-from .header import Header, read_header
-from .ldm_keys import VAE_PREFIX, ldm_names
+from .ldm_keys import UNET_PREFIX, VAE_PREFIX, ldm_names
 from .lora_file import find_targets
 from .lora_merge import LoraStack
+from .tensors import Reader, open_source
+
+#: Parameter names of a module → names in the file.
+NamesOf = Callable[[list[str]], dict[str, str]]
 
 
 @dataclass
@@ -35,27 +38,35 @@ class Model:
     loras: LoraStack
     total_bytes: int
 
-
-class _Reader:
-    """Tensors of one file by name, made contiguous and cast; `check` may throw, to cancel."""
-
-    def __init__(self, file: Any, header: Header, check: Callable[[], None]) -> None:
-        self._file, self._header, self._check = file, header, check
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._header.tensors
-
-    def get(self, name: str, shape: torch.Size, device: torch.device, dtype: torch.dtype) -> Tensor:
-        self._check()
-        if name not in self:
-            raise EngineError("model_invalid", f"The checkpoint lacks {name}.")
-        tensor = self._file.get_tensor(name)
-        if tensor.numel() != shape.numel():
-            raise EngineError("arch_mismatch", f"{name} has another shape than its family.")
-        return tensor.reshape(shape).to(device, dtype)
+    def move(self, device: torch.device) -> None:
+        for module in (self.unet, self.vae, *self.texts):
+            move_module(module, device)
 
 
-def _fill(module: nn.Module, names: dict[str, str], read: _Reader, device: torch.device, dtype: torch.dtype) -> None:
+@dataclass
+class Part:
+    """A VAE or an enlarger of its own."""
+
+    sha256: str
+    module: nn.Module
+
+    @property
+    def total_bytes(self) -> int:
+        return count_bytes(self.module)
+
+    def move(self, device: torch.device) -> None:
+        move_module(self.module, device)
+
+
+def move_module(module: nn.Module, device: torch.device) -> None:
+    """In memory of the machine the weights are pinned where there is a GPU, so that the way back is one fast copy."""
+    module.to(device)
+    if device.type == "cpu" and torch.cuda.is_available():
+        for parameter in module.parameters():
+            parameter.data = parameter.data.pin_memory()
+
+
+def _fill(module: nn.Module, names: dict[str, str], read: Reader, device: torch.device, dtype: torch.dtype) -> None:
     state = {
         own: read.get(names[own], empty.shape, device, dtype) if own in names else None
         for own, empty in module.state_dict().items()
@@ -67,25 +78,40 @@ def _fill(module: nn.Module, names: dict[str, str], read: _Reader, device: torch
     module.requires_grad_(False).eval()
 
 
-def _load_part(part: str, config: dict[str, Any], read: _Reader, device: Device, prefix_cut: str = "") -> nn.Module:
+#: What older diffusers called the attention of a VAE.
+_OLD_ATTENTION = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}
+
+
+def _folder_names(part: str, own_names: list[str], read: Reader) -> dict[str, str]:
+    names = {}
+    for own in own_names:
+        name = f"{part}/{own}"
+        for new, old in _OLD_ATTENTION.items():
+            older = name.replace(f".{new}.", f".{old}.")
+            name = older if name not in read and older in read else name
+        names[own] = name
+    return names
+
+
+def _load_part(part: str, config: dict[str, Any], read: Reader, device: Device, names_of: NamesOf) -> nn.Module:
     with torch.device("meta"):
         module = (UNet2DConditionModel if part == "unet" else AutoencoderKL).from_config(config)
-    names = ldm_names(list(module.state_dict()), part, config)
-    names = {own: ldm.removeprefix(prefix_cut) for own, ldm in names.items()}
-    _fill(module, names, read, device.torch, device.dtype if part == "unet" else device.vae_dtype)
+    _fill(module, names_of(list(module.state_dict())), read, device.torch, device.dtype if part == "unet" else device.vae_dtype)
     if part == "unet" and device.is_cuda:
         module.to(memory_format=torch.channels_last)
     return module
 
 
-def _load_text(config: TextConfig, read: _Reader, device: Device) -> ClipText:
+def _load_text(config: TextConfig, read: Reader, device: Device, folder: str | None) -> ClipText:
+    """`folder`: the part of a diffusers folder, where both encoders have transformers' names; None in a single file."""
     with torch.device("meta"):
         text = ClipText(config)
-    if config.kind == "hf":
-        names = {own: config.prefix + own for own in text.state_dict()}
+    prefix = config.prefix if folder is None else f"{folder}/"
+    if config.kind == "hf" or folder:
+        names = {own: prefix + own for own in text.state_dict()}
         if any(name not in read for name in names.values()):
             # Files that were saved through transformers 5.6 or later have lost this part of the name.
-            names = {own: config.prefix + own.removeprefix("text_model.") for own in names}
+            names = {own: prefix + own.removeprefix("text_model.") for own in names}
         _fill(text, names, read, device.torch, device.dtype)
         return text
     state = {own: _openclip(own, empty.shape, config, read, device) for own, empty in text.state_dict().items()}
@@ -106,7 +132,7 @@ _OPENCLIP_LAYER = {
 }  # fmt: skip
 
 
-def _openclip(own: str, shape: torch.Size, config: TextConfig, read: _Reader, device: Device) -> Tensor:
+def _openclip(own: str, shape: torch.Size, config: TextConfig, read: Reader, device: Device) -> Tensor:
     """open_clip keeps q, k and v in one matrix, and the projection the other way round."""
 
     def get(name: str, size: torch.Size) -> Tensor:
@@ -133,25 +159,49 @@ def count_bytes(*modules: nn.Module) -> int:
 
 def load_model(path: Path, device: Device, test_families: bool, check: Callable[[], None], digest: str | None) -> Model:
     """Throws `model_invalid`, `model_unsafe`, `arch_mismatch`, `unsupported`. `digest`: the SHA-256 that it must have."""
-    header = read_header(path)
-    family = load_family_of(header, test_families)
-    sha256 = file_sha256(path, check)
+    source = open_source(path)
+    family = load_family_of(source.header, test_families)
+    with contextlib.ExitStack() as opened:
+        # Hashing takes about as long as reading; on a thread of its own it costs nothing more.
+        hashing = opened.enter_context(ThreadPoolExecutor(1, "hashing")).submit(source.sha256, check)
+        read = Reader(source, check, opened)
+
+        def load(part: str, config: dict[str, Any]) -> nn.Module:
+            def names(own: list[str]) -> dict[str, str]:
+                return _folder_names(part, own, read) if source.is_folder else ldm_names(own, part, config)
+
+            return _load_part(part, config, read, device, names)
+
+        unet, vae = load("unet", family.unet), load("vae", family.vae)
+        folders = ("text_encoder", "text_encoder_2") if source.is_folder else (None, None)
+        texts = [_load_text(config, read, device, folders[i]) for i, config in enumerate(family.text)]
+        _refuse_strange_layers(read, "unet/" if source.is_folder else UNET_PREFIX)
+        sha256 = hashing.result()
     if digest and sha256 != digest:
         raise EngineError("model_invalid", "The file is not the one that was asked for: its SHA-256 differs.")
-    with safe_open(path, framework="pt", device="cpu") as file:
-        read = _Reader(file, header, check)
-        unet = _load_part("unet", family.unet, read, device)
-        vae = _load_part("vae", family.vae, read, device)
-        texts = [_load_text(config, read, device) for config in family.text]
     loras = LoraStack(find_targets(family, unet, list(texts)))
     total = count_bytes(unet, vae, *texts)
-    return Model(family, detect_prediction(header), sha256, unet, vae, texts, loras, total)
+    return Model(family, detect_prediction(source.header, source.scheduler), sha256, unet, vae, texts, loras, total)
+
+
+def _refuse_strange_layers(read: Reader, prefix: str) -> None:
+    """A UNet with more layers than its family has is another architecture, and without them its pictures are wrong."""
+    strange = sorted(name for name in read.header.tensors if name.startswith(prefix) and name not in read.used)
+    if strange:
+        raise EngineError("arch_mismatch", f"The UNet has {len(strange)} tensors that its family has not: {strange[0]}.")
 
 
 def load_vae(path: Path, family: Family, device: Device, check: Callable[[], None]) -> AutoencoderKL:
-    """A VAE of its own, with or without the prefix that checkpoints put before it."""
-    header = read_header(path)
-    bare = f"{VAE_PREFIX}decoder.conv_in.weight" not in header.tensors
-    with safe_open(path, framework="pt", device="cpu") as file:
-        read = _Reader(file, header, check)
-        return _load_part("vae", family.vae, read, device, VAE_PREFIX if bare else "")
+    """A VAE of its own: with or without the prefix that checkpoints put before it, or with diffusers' names."""
+    source = open_source(path)
+    tensors = source.header.tensors
+    with contextlib.ExitStack() as opened:
+        read = Reader(source, check, opened)
+
+        def names(own: list[str]) -> dict[str, str]:
+            if "decoder.mid_block.resnets.0.norm1.weight" in tensors:
+                return {name: name for name in own}
+            bare = f"{VAE_PREFIX}decoder.conv_in.weight" not in tensors
+            return {name: ldm.removeprefix(VAE_PREFIX if bare else "") for name, ldm in ldm_names(own, "vae", family.vae).items()}
+
+        return _load_part("vae", family.vae, read, device, names)

@@ -14,14 +14,45 @@ from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
 from .errors import disk_error
+from .pictures.source import to_image
 
-#: Our own chunk beside `parameters`.
+#: Our own chunk beside `parameters`; in EXIF it is the key of the one entry of ImageDescription's JSON.
 RECORD_KEY = "tessera"
+SUFFIXES = {"png": ".png", "webp": ".webp", "jpeg": ".jpg"}
+_IMAGE_DESCRIPTION, _EXIF_IFD, _USER_COMMENT = 0x010E, 0x8769, 0x9286
+#: An EXIF block in JPEG is one segment of 64 KiB.
+MAX_EXIF_BYTES = 65_000
+
+
+def encode_picture(pixels: Tensor, format: str, quality: int, infotext: str | None, record: dict[str, Any] | None) -> bytes:
+    """pixels: [3, height, width] in -1..1. Without an infotext there is no metadata at all."""
+    if format == "png":
+        return encode_png(pixels, infotext, record)
+    buffer = io.BytesIO()
+    exif = _exif(infotext, record) if infotext is not None else b""
+    options: dict[str, Any] = {"exif": exif} if exif else {}
+    if format == "jpeg":
+        to_image(pixels).save(buffer, "JPEG", quality=quality, subsampling=0 if quality >= 90 else 2, **options)
+    else:
+        # Quality 100 means without loss, as in A1111.
+        to_image(pixels).save(buffer, "WEBP", quality=quality, lossless=quality == 100, method=4, **options)
+    return buffer.getvalue()
+
+
+def _exif(infotext: str, record: dict[str, Any] | None) -> bytes:
+    """UserComment as A1111 and Civitai write it: `UNICODE`, a zero, UTF-16 big-endian without a byte order mark."""
+    exif = Image.Exif()
+    exif.get_ifd(_EXIF_IFD)[_USER_COMMENT] = b"UNICODE\0" + infotext.encode("utf-16-be")
+    if record:
+        exif[_IMAGE_DESCRIPTION] = json.dumps({RECORD_KEY: record})
+    found = exif.tobytes()
+    if len(found) > MAX_EXIF_BYTES and record:
+        return _exif(infotext, None)
+    return found if len(found) <= MAX_EXIF_BYTES else _exif(infotext[:8000], None)
 
 
 def encode_png(pixels: Tensor, infotext: str | None, record: dict[str, Any] | None) -> bytes:
     """pixels: [3, height, width] in -1..1."""
-    array = ((pixels.detach().float().clamp(-1, 1) + 1) * 127.5).round().byte().movedim(0, 2).cpu().numpy()
     info = PngInfo()
     if infotext is not None:
         # tEXt is Latin-1; what does not fit goes into iTXt, which A1111 does too.
@@ -32,7 +63,7 @@ def encode_png(pixels: Tensor, infotext: str | None, record: dict[str, Any] | No
         if record:
             info.add_itxt(RECORD_KEY, json.dumps(record, ensure_ascii=False))
     buffer = io.BytesIO()
-    Image.fromarray(array).save(buffer, "PNG", pnginfo=info)
+    to_image(pixels).save(buffer, "PNG", pnginfo=info)
     return buffer.getvalue()
 
 

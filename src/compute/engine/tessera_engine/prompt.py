@@ -7,8 +7,10 @@ closing ones that were never opened are text, as in the original.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from .embeddings import Words
 from .errors import EngineError
 from .tokenizer import Tokenizer
 
@@ -112,6 +114,14 @@ def _break_up(pieces: list[Piece]) -> list[Piece]:
     return result
 
 
+def _tokens(text: str, tokenizer: Tokenizer, words: Words | None) -> Iterator[int | list[int]]:
+    for part in words.split(text) if words else [text]:
+        if isinstance(part, str):
+            yield from tokenizer.encode(part)
+        else:
+            yield part
+
+
 @dataclass
 class Chunk:
     """75 tokens at most, each with its weight; begin, end and padding are added when it is encoded."""
@@ -120,8 +130,8 @@ class Chunk:
     weights: list[float]
 
 
-def chunk_prompt(prompt: str, tokenizer: Tokenizer, path: str = "prompt") -> list[Chunk]:
-    """At least one chunk, empty for an empty prompt."""
+def chunk_prompt(prompt: str, tokenizer: Tokenizer, words: Words | None = None) -> list[Chunk]:
+    """At least one chunk, empty for an empty prompt. The vectors of one word are never torn apart."""
     comma = tokenizer.encode(",")[0]
     chunks: list[Chunk] = []
     current = Chunk([], [])
@@ -132,11 +142,17 @@ def chunk_prompt(prompt: str, tokenizer: Tokenizer, path: str = "prompt") -> lis
         chunks.append(current)
         current, last_comma = Chunk([], []), -1
 
-    for piece in parse_prompt(strip_tags(prompt), path):
+    for piece in parse_prompt(strip_tags(prompt)):
         if piece.ends_chunk:
             close()
             continue
-        for token in tokenizer.encode(piece.text):
+        for token in _tokens(piece.text, tokenizer, words):
+            if isinstance(token, list):
+                if len(current.ids) + len(token) > CHUNK_TOKENS:
+                    close()
+                current.ids += token
+                current.weights += [piece.weight] * len(token)
+                continue
             if len(current.ids) == CHUNK_TOKENS:
                 cut = last_comma + 1
                 rest = Chunk([], [])

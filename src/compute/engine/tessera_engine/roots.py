@@ -9,6 +9,7 @@ from pathlib import Path
 from .errors import EngineError
 
 NAMES = ("models", "loras", "job")
+_NOT_PLAIN = "A path has no links and ends at a plain file."
 
 
 class Roots:
@@ -29,6 +30,19 @@ class Roots:
 
     def find(self, root: str, relative: object, where: str) -> Path:
         """The file at `relative` in `root`. Throws `bad_params` for a path that could leave it, `model_not_found`."""
+        path = self._walk(root, relative, where)
+        if path.is_dir():
+            raise EngineError("bad_params", _NOT_PLAIN, where)
+        return path
+
+    def find_model(self, relative: object, where: str) -> Path:
+        """As `find` in `models`, or a folder of diffusers."""
+        path = self._walk("models", relative, where)
+        if path.is_dir() and not (path / "model_index.json").is_file():
+            raise EngineError("bad_params", _NOT_PLAIN, where)
+        return path
+
+    def _walk(self, root: str, relative: object, where: str) -> Path:
         folder = self.folder(root)
         if not isinstance(relative, str) or not relative or len(relative) > 1024:
             raise EngineError("bad_params", "A path is a string of 1 to 1024 characters.", where)
@@ -43,6 +57,6 @@ class Roots:
             except OSError as error:
                 raise EngineError("model_not_found", f"There is no file {relative}.", where) from error
             last = i == len(parts) - 1
-            if stat.S_ISLNK(mode) or not (stat.S_ISREG(mode) if last else stat.S_ISDIR(mode)):
-                raise EngineError("bad_params", "A path has no links and ends at a plain file.", where)
+            if not (stat.S_ISDIR(mode) or (last and stat.S_ISREG(mode))):
+                raise EngineError("bad_params", _NOT_PLAIN, where)
         return path

@@ -1,121 +1,124 @@
-"""Names of A1111 and Civitai → diffusers' schedulers."""
+"""Names of A1111 and Civitai → solvers and schedules of σ."""
 
 from __future__ import annotations
 
-import importlib
-import inspect
-from dataclasses import dataclass, field
-from functools import cache
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor
 
 from .detect import Prediction
 from .errors import EngineError
+from .sampling import dpm_solver, multistep, single_step, unipc
+from .sampling.curve import TRAINING as TRAINING
+from .sampling.curve import Curve, load_curve
+from .sampling.schedules import ALIASES, SCHEDULES
+from .sampling.walk import Walk
 
-#: Stable Diffusion's noise schedule.
-TRAINING = {"num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
+AUTOMATIC = "Automatic"
 
 
 @dataclass(frozen=True)
 class Sampler:
-    module: str
-    klass: str
+    solve: Callable[[Tensor, Walk], Tensor]
     #: What A1111 means by the schedule "Automatic" for this sampler.
     automatic: str = "Normal"
-    options: dict[str, Any] = field(default_factory=dict)
-    #: Evaluations of the model for each step.
-    evaluations: int = 1
-    takes_eta: bool = False
+    #: Evaluations of the model for each step, for estimates.
+    evaluations: float = 1
+    #: Share of ancestral noise when the request does not say; None for a sampler that knows no noise.
+    eta: float | None = None
+    #: A1111's old samplers of the variance-preserving picture: they start from unit noise there and end at t = 0.
+    preserving: bool = False
+    #: "CFG++" reads guidance from 0 to 1, for which A1111 divides what people write.
+    cfg_divisor: float = 1
+    #: A batch would make the images depend on each other.
+    one_by_one: bool = False
 
 
-def _dpm(algorithm: str, order: int, automatic: str) -> Sampler:
-    options = {"algorithm_type": algorithm, "solver_order": order}
-    return Sampler("dpmsolver_multistep", "DPMSolverMultistepScheduler", automatic, options)
-
-
-_DDIM = {"clip_sample": False, "set_alpha_to_one": False}
 SAMPLERS: dict[str, Sampler] = {
-    "Euler": Sampler("euler_discrete", "EulerDiscreteScheduler"),
-    "Euler a": Sampler("euler_ancestral_discrete", "EulerAncestralDiscreteScheduler"),
-    "DPM++ 2M": _dpm("dpmsolver++", 2, "Karras"),
-    "DPM++ 2M SDE": _dpm("sde-dpmsolver++", 2, "Exponential"),
-    "DPM++ 3M SDE": _dpm("sde-dpmsolver++", 3, "Exponential"),
-    "DPM++ SDE": Sampler("dpmsolver_singlestep", "DPMSolverSinglestepScheduler", "Karras",
-                         {"algorithm_type": "sde-dpmsolver++", "solver_order": 2, "lower_order_final": True}),
-    "DPM2": Sampler("k_dpm_2_discrete", "KDPM2DiscreteScheduler", "Karras", evaluations=2),
-    "DPM2 a": Sampler("k_dpm_2_ancestral_discrete", "KDPM2AncestralDiscreteScheduler", "Karras", evaluations=2),
-    "Heun": Sampler("heun_discrete", "HeunDiscreteScheduler", evaluations=2),
-    "LMS": Sampler("lms_discrete", "LMSDiscreteScheduler"),
-    "DDIM": Sampler("ddim", "DDIMScheduler", "DDIM", _DDIM, takes_eta=True),
-    "PLMS": Sampler("pndm", "PNDMScheduler", "DDIM", {"skip_prk_steps": True, "set_alpha_to_one": False}),
-    "UniPC": Sampler("unipc_multistep", "UniPCMultistepScheduler"),
-    "DEIS": Sampler("deis_multistep", "DEISMultistepScheduler"),
-    "LCM": Sampler("lcm", "LCMScheduler", "DDIM", {"clip_sample": False, "set_alpha_to_one": True}),
-    "TCD": Sampler("tcd", "TCDScheduler", "DDIM", {"clip_sample": False, "set_alpha_to_one": True}),
-}  # fmt: skip
-
-#: Their steps are chosen among those of the distillation, 50 as a rule; with more steps than that it must be more.
-DISTILLED = frozenset({"LCM", "TCD"})
-
-#: Constructor arguments of each schedule.
-SCHEDULES: dict[str, dict[str, Any]] = {
-    "Normal": {"timestep_spacing": "linspace"},
-    "Uniform": {"timestep_spacing": "linspace"},
-    "Karras": {"timestep_spacing": "linspace", "use_karras_sigmas": True},
-    "Exponential": {"timestep_spacing": "linspace", "use_exponential_sigmas": True},
-    "Beta": {"timestep_spacing": "linspace", "use_beta_sigmas": True},
-    "SGM Uniform": {"timestep_spacing": "trailing"},
-    "Simple": {"timestep_spacing": "trailing"},
-    "DDIM": {"timestep_spacing": "leading", "steps_offset": 1},
+    "Euler": Sampler(single_step.euler),
+    "Euler a": Sampler(single_step.euler, eta=1),
+    "DPM++ 2M": Sampler(multistep.dpmpp_2m, "Karras"),
+    "DPM++ SDE": Sampler(single_step.dpmpp_sde, "Karras", 2, eta=1),
+    "DPM++ 2M SDE": Sampler(multistep.dpmpp_2m_sde, "Exponential", eta=1),
+    "DPM++ 2M SDE Heun": Sampler(multistep.dpmpp_2m_sde_heun, "Exponential", eta=1),
+    "DPM++ 3M SDE": Sampler(multistep.dpmpp_3m_sde, "Exponential", eta=1),
+    "DPM++ 2S a": Sampler(single_step.dpmpp_2s, "Karras", 2, eta=1),
+    "DPM2": Sampler(single_step.dpm_2, "Karras", 2),
+    "DPM2 a": Sampler(single_step.dpm_2, "Karras", 2, eta=1),
+    "DPM fast": Sampler(dpm_solver.dpm_fast, eta=1),
+    "DPM adaptive": Sampler(dpm_solver.dpm_adaptive, "Normal", 3, eta=1, one_by_one=True),
+    "Heun": Sampler(single_step.heun, "Normal", 2),
+    "HeunPP2": Sampler(single_step.heun_pp2, "Normal", 2.9),
+    "LMS": Sampler(multistep.lms),
+    "Restart": Sampler(single_step.restart, "Karras", 2),
+    "DDIM": Sampler(single_step.euler, "DDIM", eta=0, preserving=True),
+    "DDIM CFG++": Sampler(single_step.ddim_cfgpp, "DDIM", preserving=True, cfg_divisor=12.5),
+    "PLMS": Sampler(multistep.plms, "DDIM", preserving=True),
+    "UniPC": Sampler(unipc.unipc),
+    "DEIS": Sampler(multistep.deis),
+    "IPNDM": Sampler(multistep.ipndm),
+    "LCM": Sampler(single_step.lcm, "SGM Uniform"),
+    "TCD": Sampler(single_step.tcd, "SGM Uniform", eta=0.3),
 }
-AUTOMATIC = "Automatic"
 
 
-@cache
-def _class_of(name: str) -> Any:
-    module = importlib.import_module(f"diffusers.schedulers.scheduling_{SAMPLERS[name].module}")
-    return getattr(module, SAMPLERS[name].klass)
+@dataclass(frozen=True)
+class Plan:
+    """One run of a sampler: the levels that it visits, the end included."""
 
+    sampler: Sampler
+    curve: Curve
+    prediction: Prediction
+    sigmas: tuple[float, ...]
 
-@cache
-def _accepts(name: str) -> frozenset[str]:
-    return frozenset(inspect.signature(_class_of(name).__init__).parameters)
+    @property
+    def timesteps(self) -> list[float]:
+        return [self.curve.time_at(s) for s in self.sigmas[:-1]]
+
+    def last(self, steps: int) -> Plan:
+        """Only the last so many steps, to go on from a picture."""
+        kept = max(0, min(steps, len(self.sigmas) - 1))
+        return Plan(self.sampler, self.curve, self.prediction, self.sigmas[len(self.sigmas) - 1 - kept :])
 
 
 def list_schedules(name: str) -> list[str]:
-    """The schedules that a sampler can follow, "Automatic" first."""
-    sampler = SAMPLERS[name]
-    own = _accepts(name) | {"steps_offset"}
-    return [AUTOMATIC, *(s for s, options in SCHEDULES.items() if set(options) <= own or s == sampler.automatic)]
+    """The schedules that a sampler can follow, "Automatic" first. A solver takes any falling levels."""
+    if name not in SAMPLERS:
+        raise EngineError("unsupported", f"The sampler {name[:60]} is not supported.", "p.sampler")
+    return [AUTOMATIC, *SCHEDULES]
+
+
+_SPELLINGS = {name.lower(): name for name in SAMPLERS}
+_ENDINGS = {name.lower(): name for name in SCHEDULES} | {alias.lower(): name for alias, name in ALIASES.items()}
 
 
 def resolve_names(sampler: str, schedule: str) -> tuple[str, str]:
     """ "DPM++ 2M Karras" is a sampler with a schedule; "Automatic" is what the sampler prefers. Throws `unsupported`."""
-    if sampler not in SAMPLERS:
-        for suffix in SCHEDULES:
-            head = sampler.removesuffix(f" {suffix}")
-            if head != sampler and head in SAMPLERS:
-                sampler, schedule = head, suffix
+    found = _SPELLINGS.get(sampler.lower())
+    if found is None:
+        for ending, name in _ENDINGS.items():
+            head = sampler.lower().removesuffix(f" {ending}")
+            if head != sampler.lower() and head in _SPELLINGS:
+                found, schedule = _SPELLINGS[head], name
                 break
-    if sampler not in SAMPLERS:
+    if found is None:
         raise EngineError("unsupported", f"The sampler {sampler[:60]} is not supported.", "p.sampler")
     if schedule == AUTOMATIC:
-        schedule = SAMPLERS[sampler].automatic
-    if schedule not in SCHEDULES or schedule not in list_schedules(sampler):
-        raise EngineError("unsupported", f"{sampler} cannot follow the schedule {schedule[:60]}.", "p.schedule")
-    return sampler, schedule
+        schedule = SAMPLERS[found].automatic
+    known = _ENDINGS.get(schedule.lower())
+    if known is None:
+        raise EngineError("unsupported", f"The schedule {schedule[:60]} is not supported.", "p.schedule")
+    return found, known
 
 
-def make_scheduler(sampler: str, schedule: str, prediction: Prediction, steps: int) -> Any:
-    """A scheduler of diffusers, its timesteps set, on the CPU in fp32. Names as `resolve_names` gives them."""
+def make_scheduler(sampler: str, schedule: str, prediction: Prediction, steps: int, family: str = "sd15") -> Plan:
+    """Names as `resolve_names` gives them. `family` matters to Align Your Steps only."""
+    curve = load_curve(prediction.zero_terminal_snr)
+    if prediction.zero_terminal_snr and schedule in ("DDIM", "Align Your Steps"):
+        # These begin below t = 999, and this model's pictures begin in pure noise. arXiv 2305.08891, section 3.3.
+        schedule = "SGM Uniform"
     entry = SAMPLERS[sampler]
-    accepted = _accepts(sampler)
-    options = {**TRAINING, "prediction_type": prediction.kind, **entry.options, **SCHEDULES[schedule]}
-    if prediction.zero_terminal_snr:
-        # Without the last step at t = 999 the model never sees pure noise. arXiv 2305.08891, section 3.
-        options |= {"rescale_betas_zero_snr": True, "timestep_spacing": "trailing"}
-    scheduler = _class_of(sampler)(**{k: v for k, v in options.items() if k in accepted})
-    if sampler in DISTILLED:
-        scheduler.set_timesteps(steps, original_inference_steps=max(50, steps))
-    else:
-        scheduler.set_timesteps(steps)
-    return scheduler
+    levels = SCHEDULES[schedule](curve, steps, family)
+    end = curve.lowest if entry.preserving and levels[-1] > curve.lowest * 1.001 else 0.0
+    return Plan(entry, curve, prediction, (*levels, end))

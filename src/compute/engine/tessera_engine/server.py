@@ -13,21 +13,24 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from .detect import inspect_file
+from .detect import inspect_file, load_family_of
 from .device import describe_device, is_broken_gpu, is_out_of_memory, memory_use
 from .engine import Engine
 from .errors import Cancelled, EngineError, disk_error
 from .generate import run_generate
 from .job import Job
 from .params import Fields, FileRef, read_generate
+from .tensors import open_source
 from .versions import versions
+from .warm import read_warm, warm_up
 from .wire import BadLine, Events, parse, split_lines
 
 HEARTBEAT_S = 2.0
 #: Protocol commands that exist and are not built yet.
-LATER = ("train", "resume", "pause", "estimate")
+LATER = ("train", "resume", "pause")
 _JOB_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
@@ -134,12 +137,17 @@ class Server:
         if self._running:
             raise EngineError("bad_params", "A job is running; configure before or after.")
         beat = Fields(message, "configure").number("heartbeat_s", 0.05, 60, HEARTBEAT_S)
+        wanted = read_warm(Fields(message, "configure"))
         started = time.monotonic()
         self.engine.configure(message)
         self._heartbeat_s = beat
-        self._ack(message)
-        ms = round((time.monotonic() - started) * 1000)
-        self._events.send("ready", warm=self.engine.cache.names(), ms=ms, caps=self.engine.caps())
+
+        def ready() -> None:
+            warm_up(self.engine, wanted, lambda code, text: self._events.warn(None, code, text))
+            ms = round((time.monotonic() - started) * 1000)
+            self._events.send("ready", warm=self.engine.cache.names(), ms=ms, caps=self.engine.caps())
+
+        self._later(message, ready)
 
     def _on_ping(self, message: dict[str, Any]) -> None:
         self._ack(message)
@@ -148,14 +156,15 @@ class Server:
     def _on_inspect(self, message: dict[str, Any]) -> None:
         p = Fields(message.get("p", {}), "p")
         root = p.choice("root", ("models", "loras"), "models")
-        path = self.engine.roots.find(root, p.data.get("file"), "p.file")
+        find = self.engine.roots.find_model if root == "models" else partial(self.engine.roots.find, root)
+        path = find(p.data.get("file"), "p.file")
         send = self._events.send
         self._later(message, lambda: send("report", id=message["id"], **inspect_file(path, self.engine.test_families)))
 
     def _on_load(self, message: dict[str, Any]) -> None:
         p = Fields(message.get("p", {}), "p").inner("model")
         ref, pin = FileRef(p.text("file"), p.sha256(), ""), p.flag("pin", False)
-        self.engine.roots.find("models", ref.file, "p.model.file")
+        self.engine.roots.find_model(ref.file, "p.model.file")
 
         def run() -> None:
             started = time.monotonic()
@@ -176,6 +185,8 @@ class Server:
             for name in self.engine.cache.names():
                 if wanted == "all" or name.startswith(wanted):
                     self.engine.cache.drop(name)
+            if wanted == "all":
+                self.engine.cache.drop_all()
             self._events.send("unloaded", id=message["id"], warm=self.engine.cache.names())
 
         self._later(message, run)
@@ -188,16 +199,27 @@ class Server:
             raise EngineError("bad_params", "This job is already here.", "job")
         params = read_generate(message.get("p"))
         self.engine.roots.folder("job")
-        self.engine.roots.find("models", params.model.file, "p.model.file")
+        self.engine.roots.find_model(params.model.file, "p.model.file")
         job = Job(id, self._events)
         self._jobs[id] = job
         started = time.monotonic()
 
         def run() -> None:
-            images = run_generate(self.engine, job, params)
-            self._events.send("result", job=id, images=images, ms=round((time.monotonic() - started) * 1000))
+            timings: dict[str, float] = {}
+            images = run_generate(self.engine, job, params, timings)
+            phases = {name: round(seconds * 1000) for name, seconds in timings.items()}
+            self._events.send("result", job=id, images=images, ms=round((time.monotonic() - started) * 1000), phases_ms=phases)
 
         self._later(message, run, job)
+
+    def _on_estimate(self, message: dict[str, Any]) -> None:
+        """Answered at once, even while a job runs: nothing but a header is read."""
+        params = read_generate(message.get("p"))
+        path = self.engine.roots.find_model(params.model.file, "p.model.file")
+        family = load_family_of(open_source(path).header, self.engine.test_families)
+        self._ack(message)
+        found = self.engine.speeds.estimate(params, family, self.engine.device)
+        self._events.send("estimate", id=message["id"], task="generate", **found)
 
     def _on_cancel(self, message: dict[str, Any]) -> None:
         job = self._jobs.get(str(message.get("job")))
