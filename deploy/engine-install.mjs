@@ -3,8 +3,9 @@
 // Says beforehand what it will fetch, and does nothing when the engine already runs. Plain JavaScript, no dependencies.
 //   --venv FOLDER  elsewhere (then set ENGINE_PYTHON)      --test  also what the engine's own tests need
 //   --cpu          no CUDA even when there is a GPU        --dry-run  only say what would be done
+//   --cross-reader another reader of LoRA files, for one test: transformers and PEFT in an environment inside this one
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, statfsSync } from 'node:fs';
+import { existsSync, readFileSync, statfsSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -17,6 +18,7 @@ const { values: options } = parseArgs({
     venv: { type: 'string', default: join(ROOT, '.venv') },
     test: { type: 'boolean', default: false },
     cpu: { type: 'boolean', default: false },
+    'cross-reader': { type: 'boolean', default: false },
     'dry-run': { type: 'boolean', default: false },
   },
 });
@@ -70,6 +72,19 @@ function findPython() {
   return fail('The engine needs Python 3.11 to 3.14 with venv. On Debian: apt install python3 python3-venv');
 }
 
+/** It shares torch and diffusers with the engine; the engine itself must not see what is in it. */
+function installCrossReader() {
+  const folder = join(venv, 'cross-reader');
+  const reader = WINDOWS ? join(folder, 'Scripts', 'python.exe') : join(folder, 'bin', 'python');
+  if (ask(reader, ['-c', 'import diffusers, peft, transformers']).ok) return;
+  run(python, ['-m', 'venv', '--without-pip', folder]);
+  const needs = ['--no-deps', '-r', 'requirements-cross-reader.txt'];
+  run(python, ['-m', 'pip', '--python', reader, 'install', '--quiet', ...needs]);
+  const packages = (program) =>
+    ask(program, ['-c', 'import sysconfig; print(sysconfig.get_path("purelib"))']).text.trim();
+  writeFileSync(join(packages(reader), 'engine.pth'), `${packages(python)}\n`);
+}
+
 /** Requirements as pip arguments, torch apart from the rest. */
 function readRequirements() {
   const lines = readFileSync(join(ENGINE, 'requirements.txt'), 'utf8').split('\n');
@@ -98,6 +113,7 @@ const needsTests = options.test && !ask(python, ['-c', 'import hypothesis, pytes
 const needsCuda = found.ok && hasGpu && found.hello.device.kind === 'cpu';
 if (found.ok && !needsCuda) {
   if (needsTests) run(python, ['-m', 'pip', 'install', '-r', 'requirements-test.txt']);
+  if (options['cross-reader']) installCrossReader();
   report(found.hello);
   process.exit(0);
 }
@@ -124,6 +140,7 @@ run(python, [
 // torch is named again so that nothing can replace it by another build.
 run(python, ['-m', 'pip', 'install', torch, ...rest]);
 if (options.test) run(python, ['-m', 'pip', 'install', '-r', 'requirements-test.txt']);
+if (options['cross-reader']) installCrossReader();
 
 const result = checkEngine();
 if (!result.ok) fail(`It installed, but the engine still needs ${result.missing}.`);

@@ -6,6 +6,7 @@ import { feedBench, modelPageBench } from './pages.ts';
 import { searchBench } from './search.ts';
 import { idleBench, startBench } from './start.ts';
 import { thumbnailBench } from './thumbnail.ts';
+import { tinyTrainBench } from './tiny-train.ts';
 import { uploadBench } from './upload.ts';
 
 export const benches: Readonly<Record<string, () => Promise<void>>> = {
@@ -22,4 +23,5 @@ export const benches: Readonly<Record<string, () => Promise<void>>> = {
   'engine-start': engineStartBench,
   'model-load': modelLoadBench,
   'engine-ratio': engineRatioBench,
+  'tiny-train': tinyTrainBench,
 };

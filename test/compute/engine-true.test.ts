@@ -9,6 +9,7 @@ import sharp from 'sharp';
 import { checkEngine } from '../../src/compute/engine/check.ts';
 import { EngineProcess } from '../../src/compute/engine/process.ts';
 import type { EngineEvent, GenerateParams } from '../../src/compute/engine/protocol.ts';
+import type { TrainParams } from '../../src/compute/engine/protocol-train.ts';
 import { readImageFile } from '../../src/gallery/images/read-file.ts';
 
 // The true engine with torch, on the tiny model that has learnt shapes. Where it is not installed these are skipped,
@@ -121,6 +122,22 @@ describe('the true engine', { skip }, () => {
     });
     assert.equal(outcome.state, 'cancelled');
     assert.ok(performance.now() - cancelledAt < 2_000);
+  });
+
+  test('a training is estimated before it starts, and a mistake in it has a place', async () => {
+    const training: TrainParams = {
+      base: { file: 'tiny-base.safetensors' },
+      dataset: { items: [{ file: 'a.png', caption: 'a red circle' }], trigger: 'zz' },
+      epochs: 2,
+      max_steps: 30,
+    };
+    assert.deepEqual(Object.keys(engine.hello?.caps.training ?? {}), ['sd15', 'sdxl', 'tiny']);
+    const estimate = await engine.estimateTrain(training);
+    assert.ok(estimate?.t === 'estimate', JSON.stringify(estimate));
+    assert.deepEqual([estimate.steps, estimate.steps_per_epoch, estimate.basis], [30, 25, 'table']);
+    const refusal = await engine.estimateTrain({ ...training, resolution: 33 });
+    assert.ok(refusal?.t === 'error', JSON.stringify(refusal));
+    assert.deepEqual([refusal.code, refusal.path], ['bad_params', 'p.resolution']);
   });
 
   test('a path out of the models folder is refused with the place of the mistake', async () => {

@@ -1,5 +1,6 @@
 import { type ChildExit, EngineChild, type EngineCommand } from './child.ts';
 import type { EngineEvent, EngineHello, EngineRoots, GenerateParams } from './protocol.ts';
+import type { TrainParams } from './protocol-train.ts';
 import { type EngineListener, failed, type JobOutcome, RunningJobs } from './running-jobs.ts';
 import { ENGINE_LIMITS, type EngineLimits, Watchdog } from './watchdog.ts';
 
@@ -96,6 +97,11 @@ export class EngineProcess {
 
   load(model: { readonly file: string; readonly sha256?: string }): Promise<EngineEvent | null> {
     return this.#ask('load', { p: { model } }, this.#limits.loadMs);
+  }
+
+  /** An `estimate` event, also while a job runs; an `error` event for parameters that `train` would refuse. */
+  estimateTrain(params: TrainParams): Promise<EngineEvent | null> {
+    return this.#ask('estimate', { task: 'train', p: params }, this.#limits.ackMs);
   }
 
   unload(sha256: string | 'all'): Promise<EngineEvent | null> {

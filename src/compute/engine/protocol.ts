@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { Checkpoint, Paused, Sample, TrainEstimate, TrainingCaps, TrainResult } from './protocol-train.ts';
 
 /**
  * Protocol 1 of the engine: JSON lines, commands to its stdin, events from its file descriptor 3. Fields that we do not
@@ -49,6 +50,8 @@ const Caps = z.object({
   formats: z.array(z.string()).default(['png']),
   /** Whose noise: CPU is the engine's own, NV what torch draws on an NVIDIA card. */
   rng: z.array(z.string()).default(['CPU']),
+  optimizers: z.array(z.string()).default([]),
+  training: TrainingCaps.default({}),
 });
 export type EngineCaps = z.output<typeof Caps>;
 
@@ -100,6 +103,10 @@ const Progress = z.object({
   total: count,
   eta_s: z.number().optional(),
   it_s: z.number().optional(),
+  /** The rest is of a training. */
+  epoch: count.optional(),
+  loss_ema: z.number().optional(),
+  lr: z.number().optional(),
 });
 
 const Preview = z.object({
@@ -121,6 +128,18 @@ const Report = z.object({
   problems: z.array(z.string()),
 });
 
+const GenerateEstimate = z.object({
+  t: z.literal('estimate'),
+  id: z.int(),
+  task: z.literal('generate'),
+  seconds_p50: z.number(),
+  seconds_p90: z.number(),
+  vram_mb: z.number(),
+  disk_mb: z.number(),
+  /** From own runs, or from a table until there are any. */
+  basis: z.enum(['measured', 'table']),
+});
+
 export const EngineEvent = z.discriminatedUnion('t', [
   Hello,
   z.object({ t: z.literal('ready'), warm: z.array(z.string()), ms: z.number(), caps: Caps.optional() }),
@@ -140,26 +159,20 @@ export const EngineEvent = z.discriminatedUnion('t', [
   z.object({
     t: z.literal('result'),
     job: z.string(),
-    images: z.array(ResultImage),
+    images: z.array(ResultImage).default([]),
+    train: TrainResult.optional(),
     ms: z.number().optional(),
     /** What each phase took: load, encode, denoise, decode, upscale, save. */
     phases_ms: z.record(z.string(), z.number()).default({}),
   }),
+  Checkpoint,
+  Sample,
+  Paused,
   z.object({ t: z.literal('cancelled'), job: z.string(), partial: z.array(z.string()) }),
   z.object({ t: z.literal('warn'), job: z.string().optional(), code: z.string(), text: z.string() }),
   z.object({ t: z.literal('log'), code: z.string(), text: z.string() }),
   Report,
-  z.object({
-    t: z.literal('estimate'),
-    id: z.int(),
-    task: z.string(),
-    seconds_p50: z.number(),
-    seconds_p90: z.number(),
-    vram_mb: z.number(),
-    disk_mb: z.number(),
-    /** From own runs, or from a table until there are any. */
-    basis: z.enum(['measured', 'table']),
-  }),
+  z.discriminatedUnion('task', [GenerateEstimate, TrainEstimate]),
   z.object({ t: z.literal('loaded'), id: z.int(), sha256, family: z.string(), bytes: count, ms: z.number() }),
   z.object({ t: z.literal('unloaded'), id: z.int(), warm: z.array(z.string()) }),
   EngineError,

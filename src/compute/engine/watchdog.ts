@@ -64,7 +64,7 @@ export class Watchdog {
       this.#step = event.step;
       this.#movedAt = nowMs;
     }
-    if (event.t === 'result' || event.t === 'cancelled' || (event.t === 'error' && event.job)) {
+    if (event.t === 'result' || event.t === 'cancelled' || event.t === 'paused' || (event.t === 'error' && event.job)) {
       this.#phase = null;
       this.#step = -1;
       this.#stepsMs = [];

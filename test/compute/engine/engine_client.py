@@ -91,7 +91,7 @@ def started(folder: Path, **configure: Any) -> Iterator[Client]:
     try:
         client.wait("hello")
         roots = {"models": str(FIXTURES), "loras": str(FIXTURES), "job": str(folder)}
-        client.send("configure", roots=roots, test_families=True, heartbeat_s=0.2, **configure)
+        client.send("configure", **{"roots": roots, "test_families": True, "heartbeat_s": 0.2, **configure})
         client.wait("ready")
         yield client
     finally:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from .samplers import AUTOMATIC, SAMPLERS, list_schedules
 from .sampling.schedules import SCHEDULES
 from .speeds import Speeds
 from .tensors import open_source
+from .train.params import OPTIMIZERS
+from .train.presets import describe_training
 
 MIB = 1 << 20
 
@@ -44,6 +47,8 @@ class Engine:
         #: What a size needed when memory ran out last: (family, pixels) → rungs of the ladder that were taken.
         self.known_rungs: dict[tuple[str, int], list[str]] = {}
         self.speeds = Speeds()
+        #: Seconds for each picture that a training was shown, by what matters for it.
+        self.train_speeds: dict[Any, float] = {}
 
     def configure(self, message: dict[str, Any]) -> None:
         """Takes a `configure` message. Throws `bad_params`."""
@@ -65,6 +70,15 @@ class Engine:
         self.cache.budget_bytes = near or self.cache.budget_bytes
         self.cache.ram_budget_bytes = far or self.cache.ram_budget_bytes
         self.compiles = fields.choice("compile", ("off", "on"), "off") == "on"
+
+    @contextmanager
+    def computing_in(self, dtype: str) -> Iterator[None]:
+        """For the length of one job in another precision than that of `configure`: "fp32", "fp16" or "bf16"."""
+        before, self.device = self.device, pick_device(dtype)
+        try:
+            yield
+        finally:
+            self.device = before
 
     def key_of(self, model: Model) -> str:
         return f"{model.sha256}-{self.device.dtype}"
@@ -115,11 +129,12 @@ class Engine:
         }  # fmt: skip
         return {
             "families": families,
-            "tasks": ["txt2img", "img2img", "inpaint", "hires", "upscale"],
+            "tasks": ["txt2img", "img2img", "inpaint", "hires", "upscale", "train"],
             "samplers": list(SAMPLERS),
             "schedules": [AUTOMATIC, *SCHEDULES],
             "sampler_schedules": {name: list_schedules(name) for name in SAMPLERS},
-            "optimizers": [],
+            "optimizers": list(OPTIMIZERS),
+            "training": describe_training([*families]),
             "lora_formats": ["kohya", "locon", "peft", "diffusers"],
             "max_pixels": max(f["max_pixels"] for f in families.values()),
             "upscalers": ["latent", "lanczos", "model"],

@@ -24,13 +24,12 @@ from .generate import run_generate
 from .job import Job
 from .params import Fields, FileRef, read_generate
 from .tensors import open_source
+from .train.commands import TrainCommands
 from .versions import versions
 from .warm import read_warm, warm_up
 from .wire import BadLine, Events, parse, split_lines
 
 HEARTBEAT_S = 2.0
-#: Protocol commands that exist and are not built yet.
-LATER = ("train", "resume", "pause")
 _JOB_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
@@ -45,7 +44,7 @@ def hello_fields(engine: Engine) -> dict[str, Any]:
     return {**versions(), "device": describe_device(), "caps": engine.caps()}
 
 
-class Server:
+class Server(TrainCommands):
     def __init__(self, stdin_fd: int, events: Events) -> None:
         self.engine = Engine()
         self._stdin_fd = stdin_fd
@@ -117,8 +116,6 @@ class Server:
         kind, id = message["t"], message["id"]
         handler = getattr(self, f"_on_{kind}", None) if re.fullmatch("[a-z]+", kind) else None
         try:
-            if kind in LATER:
-                raise EngineError("unsupported", f"{kind} is not supported yet.")
             if handler is None:
                 raise EngineError("bad_message", f"There is no command {kind[:40]!r}.")
             handler(message)
@@ -191,12 +188,16 @@ class Server:
 
         self._later(message, run)
 
-    def _on_generate(self, message: dict[str, Any]) -> None:
+    def _new_job_id(self, message: dict[str, Any]) -> str:
         id = message.get("job")
         if not isinstance(id, str) or not _JOB_ID.fullmatch(id):
             raise EngineError("bad_params", "A job is named by a UUID in lower case.", "job")
         if id in self._jobs:
             raise EngineError("bad_params", "This job is already here.", "job")
+        return id
+
+    def _on_generate(self, message: dict[str, Any]) -> None:
+        id = self._new_job_id(message)
         params = read_generate(message.get("p"))
         self.engine.roots.folder("job")
         self.engine.roots.find_model(params.model.file, "p.model.file")
@@ -214,6 +215,9 @@ class Server:
 
     def _on_estimate(self, message: dict[str, Any]) -> None:
         """Answered at once, even while a job runs: nothing but a header is read."""
+        if message.get("task") == "train":
+            self._estimate_train(message)
+            return
         params = read_generate(message.get("p"))
         path = self.engine.roots.find_model(params.model.file, "p.model.file")
         family = load_family_of(open_source(path).header, self.engine.test_families)
