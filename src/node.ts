@@ -30,8 +30,14 @@ import type { ComputeDeps } from './compute/deps.ts';
 import type { EngineLimits } from './compute/engine/watchdog.ts';
 import { Engines } from './compute/engines.ts';
 import { Generator } from './compute/generator.ts';
+import { GPU_LINKS, gpuRoutes } from './compute/gpu/admin-routes.ts';
+import { GpuEngine, GpuPace, GpuUse } from './compute/gpu/model.ts';
+import { jobRoutes } from './compute/jobs/routes.ts';
 import { FolderModel, Generation, GenerationImage } from './compute/model.ts';
 import { computeRoutes } from './compute/tool/routes.ts';
+import { TrainingOutput, TrainingRun } from './compute/training/model.ts';
+import type { FindMaterial } from './compute/training/segment.ts';
+import { Trainer, type TrainerOptions } from './compute/training/trainer.ts';
 import { discoveryRoutes } from './discovery/routes.ts';
 import type { LookUp } from './discovery/search.ts';
 import { resolveAccount } from './federation/actors/resolve.ts';
@@ -73,6 +79,7 @@ import type { Config } from './kit/config.ts';
 import { migrate } from './kit/database/migrate.ts';
 import { openDatabase } from './kit/database/open.ts';
 import { rows } from './kit/database/sql.ts';
+import { AppError } from './kit/errors.ts';
 import { RecordedEvent } from './kit/events/model.ts';
 import { randomToken } from './kit/ids.ts';
 import { type Log, makeLog } from './kit/log.ts';
@@ -80,6 +87,7 @@ import { makeNet, type Net, type NetOptions } from './kit/net/net.ts';
 import type { MailTransport } from './kit/net/smtp.ts';
 import { nearbyReach, publicReach } from './kit/net/target.ts';
 import type { Lane } from './kit/queue/define.ts';
+import { FairLane, FairShare } from './kit/queue/fair/model.ts';
 import { Job } from './kit/queue/job.ts';
 import type { Jobs } from './kit/queue/jobs.ts';
 import { openQueue, type Queue, type QueueTimes } from './kit/queue/open.ts';
@@ -98,14 +106,14 @@ import { jobsOf, wiringOf } from './wiring.ts';
 
 /** Every table of the program; migrations are written from this list. */
 export const ENTITIES = [
-  ...[Setting, Job, RecordedEvent],
+  ...[Setting, Job, FairLane, FairShare, RecordedEvent],
   ...[Account, Follow, Block, Login, Credential, Session, ApiToken, OneTimeToken, Invite, OutboxMail],
   ...[PolicyState],
   ...[Model, ModelVersion, ModelFile, Tag, ModelTag, BaseModel, Lineage, DownloadMark, Upload],
   ...[Post, Image, ImageMark, ImageRaw, ImageSize, ResourceUse, PostTag, Comment, Reaction],
   ...[Review, Mention, Pin, Share],
   ...[Collection, CollectionItem, CollectionRefusal, TopicFollow],
-  ...[Generation, GenerationImage, FolderModel],
+  ...[Generation, GenerationImage, FolderModel, GpuEngine, GpuUse, GpuPace, TrainingRun, TrainingOutput],
   ...FEDERATION_ENTITIES,
 ];
 
@@ -126,6 +134,7 @@ export interface Parts {
   readonly uploads: Uploads;
   readonly engines: Engines;
   readonly generator: Generator;
+  readonly trainer: Trainer;
   readonly federation: OpenFederation;
   /** Key of everything that is hashed or signed for ourselves. */
   readonly secretKey: string;
@@ -156,6 +165,8 @@ export interface NodeOptions {
   readonly log?: Log;
   readonly queueTimes?: Partial<QueueTimes>;
   readonly engineLimits?: Partial<EngineLimits>;
+  /** Where trainings get their pictures from, and how long their turns are. */
+  readonly training?: Pick<TrainerOptions, 'findMaterial' | 'times'>;
   /** Resolver, socket policy and authority in place of the public internet's, for tests with peers of their own. */
   readonly net?: Pick<NetOptions, 'reach' | 'resolve' | 'ca'>;
 }
@@ -163,7 +174,14 @@ export interface NodeOptions {
 /** Makes all that lives as long as the process. The schema is up to date when it returns. */
 export async function openNode(
   config: Config,
-  { now = () => new Date(), log = makeLog(config.logLevel), queueTimes, engineLimits, net: ways }: NodeOptions = {},
+  {
+    now = () => new Date(),
+    log = makeLog(config.logLevel),
+    queueTimes,
+    engineLimits,
+    training,
+    net: ways,
+  }: NodeOptions = {},
 ): Promise<Node> {
   const dataDir = resolve(config.dataDir);
   mkdirSync(dataDir, { recursive: true });
@@ -209,13 +227,19 @@ export async function openNode(
     engine: config.engine,
     pythonPath: config.enginePython,
     testFamilies: config.testFamilies,
+    devices: config.engineDevices,
     fork: () => orm.em.fork(),
     ...(engineLimits ? { limits: engineLimits } : {}),
   });
   const generator = new Generator({
-    ...{ engines, modelsDir },
+    ...{ engines, modelsDir, settings },
     programVersion: `Tessera ${VERSION}`,
     publicUrl: config.publicUrl,
+  });
+  const trainer = new Trainer({
+    ...{ engines, settings, findMaterial: noMaterial },
+    fork: () => orm.em.fork(),
+    ...training,
   });
   const openWork = (viewer: Viewer | null): Work => ({ em: orm.em.fork(), viewer, jobs: queue.jobs, files, now });
   const federation = openFederation({
@@ -244,6 +268,7 @@ export async function openNode(
     uploads,
     engines,
     generator,
+    trainer,
     secretKey,
     dataDir,
     uploadsDir,
@@ -298,7 +323,12 @@ export async function openNode(
         await federation.schedule(openWork(null));
       }
       if (processes.includes('gpu')) await engines.serve();
-      await queue.start({ jobs: jobsOf(parts), wiring: wiringOf(parts), lanes: lanesOf(processes) });
+      await queue.start({
+        jobs: jobsOf(parts),
+        wiring: wiringOf(parts),
+        lanes: lanesOf(processes),
+        places: { gpu: engines.places() },
+      });
       if (!processes.includes('web')) return null;
       server = createServer(app.callback());
       // a stranger who sends a header byte by byte holds a socket, not a process
@@ -344,6 +374,8 @@ function routersOf(parts: Parts): Router<State>[] {
     catalogueRoutes(catalogueDeps(parts)),
     galleryRoutes(galleryDeps(parts)),
     computeRoutes(computeDeps(parts)),
+    jobRoutes(computeDeps(parts)),
+    gpuRoutes(parts.settings, adminLinksOf(parts)),
     operatorRoutes({ adminLinks: adminLinksOf(parts), minFreeBytes: parts.config.minFreeBytes }),
   ];
 }
@@ -353,6 +385,7 @@ const adminLinksOf = ({ federation }: Parts): readonly AdminLink[] => [
   ...(federation.mode === 'off'
     ? []
     : [...REPORT_LINKS, ...PEER_LINKS, ...READING_LINKS, ...MEDIA_LINKS, ...COPY_LINKS]),
+  ...GPU_LINKS,
   ...OPERATOR_LINKS,
 ];
 
@@ -407,11 +440,16 @@ function galleryDeps({ config, limits, settings, uploadsDir, federation }: Parts
   };
 }
 
-function computeDeps({ config, generator, limits, settings }: Parts): ComputeDeps {
+function computeDeps({ config, generator, trainer, limits, settings }: Parts): ComputeDeps {
   const { maxImageBytes, minFreeBytes, accountQuotaBytes: defaultQuotaBytes } = config;
   const programVersion = `Tessera ${VERSION}`;
-  return { generator, limits, settings, maxImageBytes, minFreeBytes, defaultQuotaBytes, programVersion };
+  return { generator, trainer, limits, settings, maxImageBytes, minFreeBytes, defaultQuotaBytes, programVersion };
 }
+
+/** There are no data sets yet, so nothing makes a run either. */
+const noMaterial: FindMaterial = () => {
+  throw new AppError('gone', 'The pictures of this training are not here.');
+};
 
 const VERSION = '0.1.0';
 /** After listening, so that nobody waits for it. */

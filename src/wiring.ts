@@ -34,7 +34,7 @@ import type { Parts } from './node.ts';
 import { collectBlobsJob } from './operator/collect.ts';
 
 /** Every kind of job that a worker of this program runs. */
-export function jobsOf({ mailer, uploads, generator, federation }: Parts): JobDefinition[] {
+export function jobsOf({ mailer, uploads, generator, trainer, federation }: Parts): JobDefinition[] {
   return [
     mailer.job,
     deleteAccountJob,
@@ -54,6 +54,7 @@ export function jobsOf({ mailer, uploads, generator, federation }: Parts): JobDe
     publishScheduledPostJob,
     finishPostDeletionJob,
     generator.job,
+    trainer.job,
     forgetGenerationsJob,
     indexModelJob,
     indexPostJob,

@@ -39,6 +39,7 @@ export interface TestNodeOptions {
   readonly realTime?: boolean;
   readonly engineLimits?: Partial<EngineLimits>;
   readonly net?: NonNullable<NodeOptions['net']>;
+  readonly training?: NonNullable<NodeOptions['training']>;
 }
 
 /**
@@ -47,7 +48,7 @@ export interface TestNodeOptions {
  */
 export async function testNode(
   t: TestContext,
-  { env = {}, realTime = false, engineLimits, net }: TestNodeOptions = {},
+  { env = {}, realTime = false, engineLimits, net, training }: TestNodeOptions = {},
 ): Promise<TestNode> {
   const dataDir = await mkdtemp(join(tmpdir(), 'tessera-test-'));
   // of the real clock what was passed by hand, of the still one the time itself
@@ -78,6 +79,7 @@ export async function testNode(
     queueTimes: { lookEveryMs: 50, graceMs: 2_000 },
     ...(engineLimits ? { engineLimits } : {}),
     ...(net ? { net } : {}),
+    ...(training ? { training } : {}),
   });
   t.after(async () => {
     await node.close();

@@ -5,13 +5,17 @@ import { fileURLToPath } from 'node:url';
 import type { EntityManager } from '@mikro-orm/core';
 import { z } from 'zod';
 import type { Log } from '../kit/log.ts';
+import type { Places } from '../kit/queue/define.ts';
 import { defineSettings, type Settings } from '../kit/settings.ts';
 import type { Files } from '../kit/storage/files.ts';
 import { checkEngine, type EngineCheck, INSTALL_COMMAND } from './engine/check.ts';
 import { EngineProcess } from './engine/process.ts';
-import { type EngineHello, type GenerateParams, Hello } from './engine/protocol.ts';
+import { type EngineEvent, type EngineHello, Hello } from './engine/protocol.ts';
 import { type EngineListener, failed, type JobOutcome } from './engine/running-jobs.ts';
 import type { EngineLimits } from './engine/watchdog.ts';
+import { type DeviceNumber, deviceEnv, listDevices } from './gpu/devices.ts';
+import { Pool } from './gpu/pool.ts';
+import { engineIdOf, report } from './gpu/registry.ts';
 import { ModelCache, type ModelSource } from './models/cache.ts';
 import { registerModelsFolder } from './models/folder.ts';
 
@@ -31,6 +35,7 @@ const Spoken = z.object({
   command: z.string().default(INSTALL_COMMAND),
 });
 const engineSettings = defineSettings('compute.engine', Spoken);
+const warmSettings = defineSettings('compute.warm', z.object({ sha256: z.string().nullable().default(null) }));
 
 export interface EnginesOptions {
   readonly engine: 'auto' | 'diffusers' | 'comfyui' | 'none';
@@ -47,6 +52,30 @@ export interface EnginesOptions {
   readonly fork: () => EntityManager;
   /** Tests make the waits short. */
   readonly limits?: Partial<EngineLimits>;
+  /** As CUDA numbers them; null takes all that the driver names. */
+  readonly devices: string | null;
+}
+
+/** What a job of the engine is, besides its id. */
+export interface EngineWork {
+  readonly type: 'generate' | 'train' | 'resume';
+  readonly params: object;
+  /** The model that it needs first; an engine that has it is chosen, if one is free. */
+  readonly model: string;
+  readonly sources: readonly ModelSource[];
+  readonly signal: AbortSignal;
+  readonly listener: EngineListener;
+  /** Called with what pauses it, once it runs. */
+  readonly onPausable?: (pause: (release: boolean) => void) => void;
+}
+
+/** How it ended, and what it took of which engine. */
+export interface EngineRun {
+  readonly outcome: JobOutcome;
+  /** '' when no engine was to be had. */
+  readonly engineId: string;
+  readonly device: EngineHello['device'] | null;
+  readonly seconds: number;
 }
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
@@ -57,15 +86,18 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 export const ENGINE_DIR = join(ROOT, 'src/compute/engine');
 /** The check imports torch: later than the first pages, which it would slow down. */
 const CHECK_AFTER_MS = 3_000;
+const REPORT_EVERY_MS = 3_000;
 const STALE_JOB_FILE_MS = 86_400_000;
 
-/** The engine of this process: looked at once, started with the first job, kept warm, and ended with the node. */
+/** The engines of this process: looked at once, started with the first job, kept warm, and ended with the node. */
 export class Engines {
   readonly #options: EnginesOptions;
   readonly #pythonPath: string | null;
   readonly #jobDir: string;
   readonly cache: ModelCache;
-  #process: EngineProcess | null = null;
+  #pool: Pool | null = null;
+  #reporting: NodeJS.Timeout | undefined;
+  #reported: Promise<void> = Promise.resolve();
   #checking: Promise<EngineCheck> | null = null;
   #isServing = false;
   #timer: NodeJS.Timeout | undefined;
@@ -86,9 +118,13 @@ export class Engines {
     await this.cache.open();
     await removeStale(this.#jobDir);
     if (!this.#isWanted()) return;
-    this.#timer = setTimeout(() => void this.#look().catch((error) => this.#say(error)), CHECK_AFTER_MS);
+    const { modelsDir, fork, log, now, devices } = this.#options;
+    this.#pool = new Pool(await listDevices(devices), (device, onEvent) => this.#makeEngine(device, onEvent));
+    this.#timer = setTimeout(() => void this.warmUp().catch((error) => this.#say(error)), CHECK_AFTER_MS);
     this.#timer.unref();
-    const { modelsDir, fork, log, now } = this.#options;
+    await this.#report();
+    this.#reporting = setInterval(() => void this.#report(), REPORT_EVERY_MS);
+    this.#reporting.unref();
     if (modelsDir === null) return;
     const { signal } = this.#closing;
     this.#registering = registerModelsFolder(fork, modelsDir, { log, now, signal }).catch((error) => this.#say(error));
@@ -119,30 +155,64 @@ export class Engines {
     return join(this.#jobDir, name);
   }
 
+  /** For the queue: as many jobs at once as there are engines that work. */
+  places(): Places {
+    return {
+      most: Math.max(1, this.#pool?.seats.length ?? 1),
+      // without an engine its jobs are taken all the same: they end by saying what is missing
+      usable: () => this.#pool?.usable() ?? 1,
+      loaded: () => this.#pool?.loaded() ?? [],
+    };
+  }
+
+  /** Of the device, in MiB; 0 without a GPU. */
+  vramMb(): number {
+    return this.#pool?.hello()?.device.vram_total ?? 0;
+  }
+
   /** Loads, makes, and tells `listener`; the models are brought to the engine first. */
-  async generate(
-    jobId: string,
-    params: GenerateParams,
-    sources: readonly ModelSource[],
-    { signal, listener }: { readonly signal: AbortSignal; readonly listener: EngineListener },
-  ): Promise<JobOutcome> {
+  async run(jobId: string, work: EngineWork): Promise<EngineRun> {
+    const none = (outcome: JobOutcome): EngineRun => ({ outcome, engineId: '', device: null, seconds: 0 });
     const check = await this.#look();
-    if (!check.ok) return failed('engine_crashed', `The engine needs ${check.missing}. ${check.command}`, false);
+    if (!check.ok || !this.#pool) {
+      const missing = check.ok ? 'a process that serves it' : check.missing;
+      return none(failed('engine_crashed', `The engine needs ${missing}. ${INSTALL_COMMAND}`, false));
+    }
+    const { signal, sources, model } = work;
     const release = await this.cache.hold(sources, signal);
+    const seat = await this.#pool.take(jobId, model, signal);
     try {
-      const engine = this.#engine();
-      if (!(await engine.start())) return failed('engine_crashed', 'The engine does not start.', true);
-      await this.#keepHello(engine.hello);
-      if (signal.aborted) return { state: 'cancelled', partial: [] };
-      const cancel = () => engine.cancel(jobId);
-      signal.addEventListener('abort', cancel, { once: true });
-      try {
-        return await engine.generate(jobId, params, listener);
-      } finally {
-        signal.removeEventListener('abort', cancel);
+      if (signal.aborted) return none({ state: 'cancelled', partial: [] });
+      if (!seat || !(await seat.engine.start())) {
+        return none(failed('engine_crashed', 'The engine does not start.', true));
       }
+      const { hello } = seat.engine;
+      await this.#keepHello(hello);
+      const loadBytes = seat.model === model ? 0 : await this.cache.bytesOf(sources);
+      seat.model = model;
+      void this.#report();
+      const startedAtMs = performance.now();
+      const outcome = await this.#drive(seat.engine, jobId, work, loadBytes);
+      const seconds = (performance.now() - startedAtMs) / 1000;
+      if (outcome.state === 'done') await this.#keepWarm(model);
+      return { outcome, engineId: engineIdOf(seat), device: hello?.device ?? null, seconds };
     } finally {
+      if (seat) seat.jobId = null;
       release();
+      void this.#report();
+    }
+  }
+
+  async #drive(engine: EngineProcess, jobId: string, work: EngineWork, loadBytes: number): Promise<JobOutcome> {
+    const { type, params, signal, listener, onPausable } = work;
+    if (signal.aborted) return { state: 'cancelled', partial: [] };
+    const cancel = () => engine.cancel(jobId);
+    signal.addEventListener('abort', cancel, { once: true });
+    onPausable?.((isReleasing) => engine.pause(jobId, isReleasing));
+    try {
+      return await engine.run(jobId, { type, params, listener, loadBytes });
+    } finally {
+      signal.removeEventListener('abort', cancel);
     }
   }
 
@@ -157,7 +227,9 @@ export class Engines {
     clearTimeout(this.#timer);
     this.#closing.abort();
     await this.#registering;
-    await this.#process?.shutdown();
+    clearInterval(this.#reporting);
+    await this.#pool?.close();
+    await this.#reported;
     await this.#checking?.catch(() => {});
   }
 
@@ -180,17 +252,57 @@ export class Engines {
     return check;
   }
 
-  #engine(): EngineProcess {
+  #makeEngine(device: DeviceNumber, onEvent: (event: EngineEvent) => void): EngineProcess {
     const { testFamilies, log, limits } = this.#options;
-    this.#process ??= new EngineProcess({
+    return new EngineProcess({
       pythonPath: this.#pythonPath ?? '',
       engineDir: ENGINE_DIR,
+      env: deviceEnv(device),
       roots: { models: this.cache.folder, loras: this.cache.folder, job: this.#jobDir },
       testFamilies,
-      onLog: (line) => log.debug({ line }, 'engine'),
+      onEvent,
+      onLog: (line) => log.debug({ line, device }, 'engine'),
+      onChange: () => void this.#report(),
       ...(limits ? { limits } : {}),
     });
-    return this.#process;
+  }
+
+  /** One after the other; a state that passes while one is written is in the next. */
+  #report(): Promise<void> {
+    const pool = this.#pool;
+    if (!pool || this.#closing.signal.aborted) return this.#reported;
+    const { fork, now } = this.#options;
+    this.#reported = this.#reported.then(() => report(fork(), pool, now())).catch((error) => this.#say(error));
+    return this.#reported;
+  }
+
+  /** On a GPU the model that was used last is loaded before somebody asks for it. */
+  async warmUp(): Promise<void> {
+    const check = await this.#look();
+    const [seat] = this.#pool?.seats ?? [];
+    if (!check.ok || check.hello.device.kind === 'cpu' || !seat) return;
+    const { settings, fork } = this.#options;
+    const { sha256 } = await settings.read(fork(), warmSettings);
+    if (sha256 === null || !seat.isFree || !(await this.cache.has(sha256))) return;
+    const sources = [{ sha256, path: null }];
+    const release = await this.cache.hold(sources, this.#closing.signal);
+    try {
+      if (!(await seat.engine.start())) return;
+      const bytes = await this.cache.bytesOf(sources);
+      const answer = await seat.engine.load({ file: ModelCache.fileOf(sha256), sha256 }, bytes);
+      if (answer?.t === 'loaded') seat.model = sha256;
+    } finally {
+      release();
+      await this.#report();
+    }
+  }
+
+  async #keepWarm(sha256: string): Promise<void> {
+    const { settings, fork, now } = this.#options;
+    const em = fork();
+    if ((await settings.read(em, warmSettings)).sha256 === sha256) return;
+    await settings.write(em, warmSettings, { sha256 }, now());
+    await em.flush();
   }
 
   /** A GPU that was free at the check may not be when the engine starts: what it says then counts. */

@@ -7,10 +7,16 @@ import { rows, toNumber } from '../kit/database/sql.ts';
 import { AppError } from '../kit/errors.ts';
 import { newId } from '../kit/ids.ts';
 import { defineJob, type JobDefinition, type JobHandle } from '../kit/queue/define.ts';
-import { holdFence } from '../kit/queue/lease.ts';
+import { countCrash, holdFence } from '../kit/queue/lease.ts';
+import type { Settings } from '../kit/settings.ts';
+import { t } from '../kit/web/messages.ts';
 import type { Viewer, Work } from '../kit/work.ts';
-import type { EngineStatus, Engines } from './engines.ts';
+import { isMistake, messageOf } from './engine/messages.ts';
+import type { EngineRun, EngineStatus, Engines } from './engines.ts';
 import { assertPossible, type GenerateFields, MAX_SEED } from './form.ts';
+import { type Estimate, estimate, learnPace, type WorkSize } from './gpu/pace.ts';
+import { assertAllowance, assertRoom, gpuSettings } from './gpu/quotas.ts';
+import { settle, shareOf } from './gpu/settle.ts';
 import { Generation, type GenerationRequest } from './model.ts';
 import type { ModelSource } from './models/cache.ts';
 import { chooseLoras, fileOf, refusal } from './models/choose.ts';
@@ -20,14 +26,13 @@ import { follow, paramsOf } from './params.ts';
 import { keepResults } from './results.ts';
 
 const Payload = z.object({ generationId: z.string() });
-/** Waiting and running together. */
-const MOST_OPEN = 10;
-/** At once, where there are several engines (spec/engine.md 5). */
-const MOST_RUNNING = 2;
 const ATTEMPTS = 3;
+/** A job that took the engine with it that often would do it again. */
+const MOST_CRASHES = 2;
 
 export interface GeneratorOptions {
   readonly engines: Engines;
+  readonly settings: Settings;
   /** Null without MODELS_DIR. */
   readonly modelsDir: string | null;
   /** Name and version of the program, for infotext. */
@@ -49,7 +54,6 @@ export class Generator {
       payload: Payload,
       attempts: ATTEMPTS,
       backOff: { baseMs: 1_000, capMs: 15_000 },
-      partitionLimit: MOST_RUNNING,
       run: (work, { generationId }, handle) => this.#run(work, generationId, handle),
     });
   }
@@ -82,7 +86,7 @@ export class Generator {
     const { loras: _chosen, model: _key, seed, ...rest } = fields;
     return this.#queue(work, viewer, {
       ...rest,
-      model: fileOf(model),
+      model: { ...fileOf(model), family: families.of(model.baseModel) ?? '' },
       loras,
       seed: seed !== null && seed >= 0 ? seed : randomInt(MAX_SEED + 1),
       isSeedDrawn: seed === null || seed < 0,
@@ -109,6 +113,8 @@ export class Generator {
     viewer: Viewer,
     request: GenerationRequest,
   ): Promise<Generation> {
+    const settings = await this.#options.settings.read(em, gpuSettings);
+    const { p50: costSeconds } = await this.estimate({ em }, request);
     return em.transactional(async (tx) => {
       const [open] = await rows<{ n: unknown }>(
         tx,
@@ -116,28 +122,33 @@ export class Generator {
          where g.account_id = ? and g.state = 'queued' and j.state in ('queued', 'running')`,
         [viewer.id],
       );
-      const openCount = toNumber(open?.n);
-      if (openCount >= MOST_OPEN) {
-        throw new AppError(
-          'rate_limited',
-          `You have ${openCount} generations waiting. Let some finish, or cancel them.`,
-          {
-            retryAfterSeconds: 30,
-          },
-        );
+      assertRoom(toNumber(open?.n), settings.openGenerations);
+      if (request.count > settings.imagesPerRequest) {
+        throw refusal('count', t('quota.images', { most: settings.imagesPerRequest }));
       }
+      await assertAllowance({ em: tx, now }, viewer, costSeconds, settings);
       const account = tx.getReference(Account, viewer.id);
       const generation = tx.create(Generation, { id: newId(), account, request, createdAt: now() }, { persist: true });
+      const cost = { costSeconds, affinity: request.model.sha256 };
       generation.jobId = jobs.enqueue(
         tx,
         this.job,
         { generationId: generation.id },
-        // who waits for much waits behind who waits for little
-        { accountId: viewer.id, partition: `account:${viewer.id}`, priority: openCount },
+        {
+          ...{ accountId: viewer.id, partition: `account:${viewer.id}`, partitionLimit: settings.runningGenerations },
+          share: shareOf({ id: viewer.id, host: '' }, 'interactive', cost),
+        },
       );
       await tx.flush();
       return generation;
     });
+  }
+
+  /** How long it would take the engine that is here. */
+  async estimate({ em }: Pick<Work, 'em'>, request: GenerationRequest): Promise<Estimate> {
+    const status = await this.status({ em });
+    const device = status.state === 'ready' ? status.hello.device : { kind: 'cpu', name: '' };
+    return estimate(em, device, sizeOf(request));
   }
 
   async #run(work: Work, generationId: string, handle: JobHandle): Promise<{ readonly state: string }> {
@@ -149,11 +160,18 @@ export class Generator {
       const sources = await this.#checkedSources(work, generation);
       const params = paramsOf(generation, this.#options);
       const listener = follow(handle, generation.request);
-      const outcome = await engines.generate(handle.jobId, params, sources, { signal: handle.signal, listener });
+      const model = generation.request.model.sha256;
+      const asked = { type: 'generate', params, model, sources, signal: handle.signal, listener } as const;
+      const run = await engines.run(handle.jobId, asked);
+      const { outcome } = run;
+      await this.#book(work, handle, generation, run);
       handle.signal.throwIfAborted();
-      if (outcome.state === 'cancelled') throw new AppError('unavailable', 'The engine was stopped.');
+      if (outcome.state !== 'failed' && outcome.state !== 'done')
+        throw new AppError('unavailable', 'The engine was stopped.');
       if (outcome.state === 'failed') {
-        if (outcome.retryable && handle.attempt < ATTEMPTS) throw new AppError('unavailable', outcome.message);
+        const crashes = outcome.isCrash ? await countCrash(em, handle) : 0;
+        const isOverNow = crashes >= MOST_CRASHES || handle.attempt >= ATTEMPTS;
+        if (outcome.retryable && !isOverNow) throw new AppError('unavailable', outcome.message);
         return await fail(work, generationId, handle, messageOf(outcome.code, outcome.message));
       }
       // a takedown while it ran counts
@@ -167,6 +185,19 @@ export class Generator {
     } finally {
       await engines.clean(handle.jobId);
     }
+  }
+
+  /** Books what it took, and learns from a run that went well. */
+  async #book(
+    { em, now }: Pick<Work, 'em' | 'now'>,
+    handle: JobHandle,
+    { request }: Generation,
+    { outcome, engineId, device, seconds }: EngineRun,
+  ): Promise<void> {
+    if (engineId === '') return;
+    const act = outcome.state === 'failed' && !isMistake(outcome.code) ? 'refund' : 'charge';
+    await settle(em, handle, { kind: 'generation', engineId, seconds, act }, now());
+    if (outcome.state === 'done' && device) await learnPace(em, device, sizeOf(request), seconds, now());
   }
 
   async #checkedSources(work: Pick<Work, 'em'>, generation: Generation): Promise<ModelSource[]> {
@@ -196,6 +227,10 @@ export class Generator {
   }
 }
 
+const sizeOf = ({ model, width, height, steps, count }: GenerationRequest): WorkSize => ({
+  ...{ kind: 'generation', family: model.family ?? '', pixels: width * height, units: steps * count },
+});
+
 export function mayGenerate(viewer: Viewer | null): Viewer {
   if (!viewer) throw new AppError('unauthenticated', 'Please sign in to generate.');
   if (!can(viewer, 'generate')) throw new AppError('forbidden', 'Your account may not generate on this node.');
@@ -218,16 +253,3 @@ async function fail(
   });
   return { state: 'failed' };
 }
-
-const MESSAGES: Readonly<Record<string, string>> = {
-  oom_vram: 'The GPU has too little memory for this size. Try a smaller one, or fewer pictures at once.',
-  oom_ram: 'The machine has too little memory for this model.',
-  disk_full: 'The disk of this node is full.',
-  nan_output: 'The model gave no picture (NaN). Try another sampler, or another model.',
-  gpu_lost: 'The GPU stopped answering, twice.',
-  timeout: 'The engine stopped moving and was ended, twice.',
-  engine_crashed: 'The engine crashed on this request twice, so it is not tried again.',
-  lora_mismatch: 'One of the LoRAs does not fit this checkpoint.',
-};
-
-const messageOf = (code: string, message: string): string => MESSAGES[code] ?? message;

@@ -13,13 +13,18 @@ export interface GenerationFile {
   readonly title: string;
 }
 
+/** The family is not in requests of older releases. */
+interface GenerationModel extends GenerationFile {
+  readonly family?: string;
+}
+
 export interface GenerationLora extends GenerationFile {
   readonly weight: number;
 }
 
 /** What a person asked for. Seeds are drawn before it is stored, so that a second run makes the same pictures. */
 export interface GenerationRequest {
-  readonly model: GenerationFile;
+  readonly model: GenerationModel;
   readonly loras: readonly GenerationLora[];
   readonly prompt: string;
   readonly negativePrompt: string;

@@ -61,6 +61,9 @@ const Environment = z.object({
     .default('auto')
     .describe('What generates: auto takes the Python engine when it is installed.'),
   ENGINE_PYTHON: text.describe('Python of the engine. Default: .venv/bin/python, made by npm run engine:install.'),
+  ENGINE_DEVICES: text.describe(
+    'The GPUs to use, as CUDA numbers them, such as 0,1; each has an engine of its own. Default: all.',
+  ),
   COMFYUI_URL: url(['http:', 'https:']).describe('A ComfyUI server of yours, for ENGINE=comfyui.'),
   MODELS_DIR: text.describe('Folder of checkpoints on this machine that the node offers besides the published ones.'),
   FEDERATION: z.enum(['open', 'allowlist', 'off']).default('open').describe('Who may federate with this node.'),
@@ -110,6 +113,7 @@ export interface Config {
   readonly s3: S3Config | null;
   readonly engine: Environment['ENGINE'];
   readonly enginePython: string | null;
+  readonly engineDevices: string | null;
   readonly comfyuiUrl: URL | null;
   readonly modelsDir: string | null;
   readonly federation: Environment['FEDERATION'];
@@ -156,6 +160,9 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     mistakes.push('FEDERATION_PRIVATE_ADDRESSES: is for development only, and this node is in production');
   }
   if (e.SECRET_KEY !== undefined && e.SECRET_KEY.length < 32) mistakes.push('SECRET_KEY: at least 32 characters');
+  if (e.ENGINE_DEVICES !== undefined && !/^\s*\w[\w:-]*(\s*,\s*\w[\w:-]*)*\s*$/.test(e.ENGINE_DEVICES)) {
+    mistakes.push('ENGINE_DEVICES: is a list such as 0,1');
+  }
   if (e.ENGINE === 'comfyui' && !e.COMFYUI_URL) mistakes.push('COMFYUI_URL: is needed with ENGINE=comfyui');
   if (e.S3_ENDPOINT && !(e.S3_BUCKET && e.S3_ACCESS_KEY_ID && e.S3_SECRET_ACCESS_KEY)) {
     mistakes.push('S3_ENDPOINT: needs S3_BUCKET, S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY beside it');
@@ -181,6 +188,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
         : null,
     engine: e.ENGINE,
     enginePython: e.ENGINE_PYTHON ?? null,
+    engineDevices: e.ENGINE_DEVICES ?? null,
     comfyuiUrl: e.COMFYUI_URL ?? null,
     modelsDir: e.MODELS_DIR ?? null,
     federation: e.FEDERATION,

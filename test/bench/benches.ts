@@ -1,5 +1,6 @@
 import { engineRatioBench, engineStartBench, modelLoadBench } from './engine.ts';
 import { fanoutBench } from './fanout.ts';
+import { cancelBench, jobOverheadBench } from './gpu-queue.ts';
 import { hashBench } from './hashing.ts';
 import { inboxBench } from './inbox.ts';
 import { feedBench, modelPageBench } from './pages.ts';
@@ -18,6 +19,8 @@ export const benches: Readonly<Record<string, () => Promise<void>>> = {
   thumbnail: thumbnailBench,
   inbox: inboxBench,
   fanout: fanoutBench,
+  'job-overhead': jobOverheadBench,
+  cancel: cancelBench,
   start: startBench,
   idle: idleBench,
   'engine-start': engineStartBench,

@@ -1,18 +1,20 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { after, type TestContext, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { checkEngine } from '../../src/compute/engine/check.ts';
 import { EngineProcess } from '../../src/compute/engine/process.ts';
 import type { EngineEvent, GenerateParams } from '../../src/compute/engine/protocol.ts';
-import type { EngineLimits } from '../../src/compute/engine/watchdog.ts';
+import { ENGINE_LIMITS, type EngineLimits, Watchdog } from '../../src/compute/engine/watchdog.ts';
+import { until } from '../kit/queue-setup.ts';
 
 // A fake engine of plain Python, so that these run where there is no torch; the true one has engine-true.test.ts.
 const fakeEngine = path.join(import.meta.dirname, 'engine', 'fake_engine.py');
-const folder = tmpdir();
+const folder = mkdtempSync(path.join(tmpdir(), 'engine-process-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
 const SHORT: Partial<EngineLimits> = {
   startMs: 5_000,
   ackMs: 400,
@@ -20,6 +22,7 @@ const SHORT: Partial<EngineLimits> = {
   killMs: 100,
   cancelMs: 300,
   stepMs: 500,
+  encodeMs: 5_000,
   backoffMs: [10, 20],
 };
 
@@ -70,7 +73,7 @@ test('an engine says hello, takes its configuration, and makes a picture with pr
   const jobId = randomUUID();
 
   const outcome = await engine.generate(jobId, params('a red circle'), (event) => {
-    if (event.t === 'progress') steps.push(event.step);
+    if (event.t === 'progress' && event.phase === 'denoise') steps.push(event.step);
   });
 
   assert.ok(outcome.state === 'done', JSON.stringify(outcome));
@@ -89,6 +92,7 @@ test('an error before the job was taken is the outcome of that job', async (t) =
     message: 'Steps.',
     path: 'p.steps',
     retryable: false,
+    isCrash: false,
   });
 });
 
@@ -173,14 +177,98 @@ for (const [prompt, code] of [
   });
 }
 
-test('after three crashes the engine stays down until it is started again', async (t) => {
+test('after three crashes the engine stays down, and refuses work, until a person resets it', async (t) => {
   const { engine } = givenEngine(t);
   await engine.start();
   for (let i = 0; i < 3; i++) await engine.generate(randomUUID(), params('crash'));
   assert.equal(engine.state, 'broken');
+  assert.deepEqual(engine.health, { crashes: 3, lastCrash: 'The engine ended unexpectedly (signal SIGABRT).' });
   const refused = await engine.generate(randomUUID(), params('a red circle'));
   assert.ok(refused.state === 'failed' && refused.code === 'engine_crashed');
-  assert.equal(await engine.start(), true);
+  assert.equal(await engine.start(), false);
+  assert.equal(await engine.reset(), true);
+  assert.equal((await engine.generate(randomUUID(), params('a red circle'))).state, 'done');
+});
+
+test('a broken engine is probed after a while; one crash more and it is broken again', async (t) => {
+  const { engine } = givenEngine(t, { limits: { probeAfterMs: 100 } });
+  await engine.start();
+  for (let i = 0; i < 3; i++) await engine.generate(randomUUID(), params('crash'));
+  assert.equal(engine.state, 'broken');
+  await until('the probe', () => engine.state === 'ready');
+  assert.equal((await engine.generate(randomUUID(), params('a red circle'))).state, 'done');
+  await engine.generate(randomUUID(), params('crash'));
+  assert.equal(engine.state, 'broken');
+});
+
+for (const phase of ['load', 'encode', 'denoise', 'decode', 'save']) {
+  test(`an engine that does not move in the phase ${phase} is ended`, async (t) => {
+    const none = { loadMs: 300, encodeMs: 300, decodeMs: 300, stepMs: 300 };
+    const { engine } = givenEngine(t, { limits: none });
+    await engine.start();
+    const outcome = await engine.generate(randomUUID(), params(`stall in ${phase}`));
+    assert.ok(outcome.state === 'failed' && outcome.code === 'timeout', JSON.stringify(outcome));
+    assert.match(outcome.message, new RegExp(`no progress while in ${phase}`));
+  });
+}
+
+test('a large model has as long to load as its bytes take at 50 MB/s', () => {
+  const watch = new Watchdog({ ...ENGINE_LIMITS, heartbeatMs: Number.POSITIVE_INFINITY }, 0);
+  watch.expectLoad(7e9);
+  watch.saw({ t: 'progress', job: 'x', phase: 'load', step: 0, total: 1 }, 0);
+  assert.equal(watch.overdue(180_000 + 139_000), null);
+  assert.equal(watch.overdue(180_000 + 141_000), 'no progress while in load');
+});
+
+test('steps that take long are given twenty times their median', () => {
+  const watch = new Watchdog({ ...ENGINE_LIMITS, heartbeatMs: Number.POSITIVE_INFINITY }, 0);
+  for (let step = 1; step <= 5; step += 1) {
+    watch.saw({ t: 'progress', job: 'x', phase: 'train', step, total: 9 }, step * 30_000);
+  }
+  assert.equal(watch.overdue(150_000 + 599_000), null);
+  assert.equal(watch.overdue(150_000 + 601_000), 'no progress while in train');
+});
+
+test('a training tells of its checkpoints, pauses with its state, and goes on from there', async (t) => {
+  const { engine } = givenEngine(t);
+  await engine.start();
+  const jobId = randomUUID();
+  const seen: EngineEvent[] = [];
+  const first = await engine.run(jobId, {
+    type: 'train',
+    params: { steps: 20, epochs: 2, step_s: 0.02 },
+    listener: (event) => {
+      seen.push(event);
+      if (event.t === 'checkpoint' && event.kind === 'state') engine.pause(jobId, true);
+    },
+  });
+  assert.ok(first.state === 'paused' && first.at.file, JSON.stringify(first));
+  assert.ok(first.at.step >= 4 && first.at.step < 20);
+  const state = { file: first.at.file };
+  const steps: number[] = [];
+  const second = await engine.run(randomUUID(), {
+    type: 'resume',
+    params: { steps: 20, epochs: 2, state },
+    listener: (event) => {
+      if (event.t === 'progress' && event.phase === 'train') steps.push(event.step);
+    },
+  });
+  assert.equal(second.state, 'done');
+  assert.equal(steps[0], first.at.step + 1);
+});
+
+test('a training that does not pause is ended, which is a crash of the engine', async (t) => {
+  const { engine } = givenEngine(t, { limits: { pauseMs: 100 } });
+  await engine.start();
+  const jobId = randomUUID();
+  const outcome = await engine.run(jobId, {
+    type: 'train',
+    params: { steps: 500, what: 'no-pause' },
+    listener: (event) => {
+      if (event.t === 'progress') engine.pause(jobId, false);
+    },
+  });
+  assert.ok(outcome.state === 'failed' && outcome.isCrash, JSON.stringify(outcome));
 });
 
 for (const [why, args, limits] of [

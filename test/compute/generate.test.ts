@@ -114,7 +114,7 @@ test('a waiting generation says its place, and is gone from the queue at once wh
 
   await readEvents(browser, `${first.location}/events`, ({ data }) => String(data.note).startsWith('Step'));
   const [event] = await readEvents(browser, `${third.location}/events`, () => true);
-  assert.equal(event?.data.note, 'Place 2 in the queue');
+  assert.match(String(event?.data.note), /^Place 2 in the queue · starts in about \d+ s$/);
   await browser.post(`${third.location}/cancellation`);
   assert.equal((await em.findOneOrFail(Generation, idIn(third.location))).state, 'cancelled');
   await browser.post(`${first.location}/cancellation`);
@@ -129,7 +129,7 @@ test('one account has only so many requests open', async (t) => {
     answers.map(({ status }) => status),
     [...Array(10).fill(302), 429],
   );
-  assert.match(textOf(answers.at(-1)?.text ?? ''), /You have 10 generations waiting/);
+  assert.match(textOf(answers.at(-1)?.text ?? ''), /You have 10 requests waiting/);
   assert.equal(await em.count(Generation), 10);
   for (const { location } of answers) if (location) await browser.post(`${location}/cancellation`);
 });

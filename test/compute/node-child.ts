@@ -1,21 +1,67 @@
+import { text } from 'node:stream/consumers';
+import { viewerOf } from '../../src/accounts/access/identify.ts';
+import { Account } from '../../src/accounts/model.ts';
+import { ModelFile } from '../../src/catalogue/model.ts';
+import { TrainingOutput, TrainingRun } from '../../src/compute/training/model.ts';
 import { readConfig } from '../../src/kit/config.ts';
 import { makeLog } from '../../src/kit/log.ts';
-import { openNode } from '../../src/node.ts';
+import { openNode, type Process } from '../../src/node.ts';
 import { givenMember } from '../factories/accounts.ts';
 import { givenTinyModel } from './studio.ts';
+
+/** What the one who started it asks for. */
+export type ChildAsk = { readonly train: { readonly what: string; readonly steps: number } } | { readonly run: string };
+export interface ChildRun {
+  readonly state: string;
+  readonly note: string;
+  readonly outputs: number;
+  readonly madeBy: readonly number[];
+}
 
 // A node in a process of its own, to be killed. It says where it is, and which checkpoint it has.
 if (process.send) {
   const node = await openNode(readConfig(process.env), {
     log: makeLog('silent'),
     queueTimes: { leaseMs: 1_500, renewEveryMs: 300, lookEveryMs: 100 },
+    engineLimits: { backoffMs: [10] },
+    training: {
+      findMaterial: async (_work, run) => ({
+        ...{ params: run.params, files: [], sources: [{ sha256: run.baseSha256, path: null }] },
+      }),
+    },
   });
-  const em = node.orm.em.fork();
+  const fork = () => node.orm.em.fork();
+  const em = fork();
   let fileId = Number(process.env.CHILD_FILE_ID ?? 0);
   if (fileId === 0) {
     await givenMember(em, 'ada');
     fileId = (await givenTinyModel(em, node.files, 'tiny-base', 'Checkpoint', 'Tiny Shapes')).id;
   }
-  const address = await node.start(['web', 'worker', 'gpu']);
-  process.send({ address: address?.href, fileId });
+
+  const train = async (params: { readonly what: string; readonly steps: number }): Promise<string> => {
+    const ada = await fork().findOneOrFail(Account, { name: 'ada', host: '' });
+    const { sha256 } = await fork().findOneOrFail(ModelFile, fileId);
+    const run = await node.trainer.start(node.openWork(viewerOf(ada)), viewerOf(ada), {
+      ...{ name: 'Style', family: 'fake', resolution: 32, epochs: 2, totalSteps: params.steps, batch: 1, params },
+      baseSha256: sha256 ?? '',
+    });
+    return run.id;
+  };
+  const look = async (id: string): Promise<ChildRun> => {
+    const run = await fork().findOneOrFail(TrainingRun, id);
+    const outputs = await fork().find(TrainingOutput, { run: id }, { orderBy: { epoch: 1 } });
+    const last = outputs.filter(({ kind }) => kind === 'lora').at(-1);
+    const { findStatus } = await import('../../src/kit/queue/status.ts');
+    return {
+      ...{ state: run.state, outputs: outputs.length },
+      note: (await findStatus(fork(), run.jobId ?? ''))?.progressNote ?? '',
+      madeBy: last ? JSON.parse(await text(node.files.open(last.sha256))) : [],
+    };
+  };
+  process.on('message', (ask: ChildAsk) => {
+    void ('train' in ask ? train(ask.train) : look(ask.run)).then((answer) => process.send?.({ answer }));
+  });
+  const processes = (process.env.CHILD_PROCESSES ?? 'web worker gpu').split(' ') as Process[];
+  const address = await node.start(processes);
+  process.send({ address: address?.href ?? '', fileId });
 }

@@ -12,7 +12,7 @@ import type { Files } from '../../src/kit/storage/files.ts';
 import { Browser } from '../accounts/browser.ts';
 import { givenMember } from '../factories/accounts.ts';
 import { givenFile, givenModel, givenVersion } from '../factories/content.ts';
-import { type TestNode, testNode } from '../node.ts';
+import { type TestNode, type TestNodeOptions, testNode } from '../node.ts';
 
 export const ROOT = path.join(import.meta.dirname, '../..');
 const FAKE = path.join(import.meta.dirname, 'engine', 'fake_engine.py');
@@ -37,15 +37,20 @@ export const SHORT: Partial<EngineLimits> = {
   maxCrashes: 10,
 };
 
+interface StudioOptions {
+  readonly python: string;
+  readonly limits?: Partial<EngineLimits>;
+  readonly training?: TestNodeOptions['training'];
+  readonly env?: Record<string, string>;
+}
+
 /** A node that generates, with Ada signed in, a published checkpoint and a published LoRA (the tiny ones). */
-export async function studio(
-  t: TestContext,
-  { python, limits, env = {} }: { python: string; limits?: Partial<EngineLimits>; env?: Record<string, string> },
-): Promise<Studio> {
+export async function studio(t: TestContext, { python, limits, training, env = {} }: StudioOptions): Promise<Studio> {
   const node = await testNode(t, {
     realTime: true,
     env: { ENGINE: 'diffusers', ENGINE_PYTHON: python, TESSERA_TEST_FAMILIES: 'true', ...env },
     ...(limits ? { engineLimits: limits } : {}),
+    ...(training ? { training } : {}),
   });
   const address = await node.start('web', 'worker', 'gpu');
   const browser = new Browser(address);
@@ -72,12 +77,15 @@ export async function givenTinyModel(
   return file;
 }
 
+export const fakeEngineProgram = (args: readonly string[]): string =>
+  `#!/bin/sh\nexec python3 "${FAKE}" --write ${args.join(' ')} "$@"\n`;
+
 /** A program in the place of Python that runs the fake engine. */
-export async function fakePython(t: TestContext): Promise<string> {
+export async function fakePython(t: TestContext, ...args: string[]): Promise<string> {
   const folder = await mkdtemp(path.join(tmpdir(), 'fake-python-'));
   t.after(() => rm(folder, { recursive: true }));
   const program = path.join(folder, 'python');
-  await writeFile(program, `#!/bin/sh\nexec python3 "${FAKE}" --write "$@"\n`);
+  await writeFile(program, fakeEngineProgram(args));
   await chmod(program, 0o755);
   return program;
 }

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { AppError } from '../../src/kit/errors.ts';
 import { claimNext } from '../../src/kit/queue/claim.ts';
 import { defineJob, type JobDefinition, type JobHandle } from '../../src/kit/queue/define.ts';
+import { pauseLane } from '../../src/kit/queue/fair/state.ts';
 import { Job } from '../../src/kit/queue/job.ts';
 import { finish, holdFence } from '../../src/kit/queue/lease.ts';
 import { GROUNDS, openPlace, type Place, pause, until } from './queue-setup.ts';
@@ -321,6 +322,83 @@ for (const ground of GROUNDS) {
       const row = await place.jobRow(id);
       assert.equal(row.preview, null);
       assert.equal(row.result, 'ready');
+    });
+
+    test('a lane that people share is shared out by seconds, whoever asks from wherever', async (t) => {
+      const place = await openPlace(t, ground);
+      const order: string[] = [];
+      const job = makeJob(() => {}, { lane: 'gpu' });
+      const { enqueue } = await place.openProcess([job], { lanes: [] });
+      const share = (key: string, costSeconds = 10) =>
+        ({ share: { jobClass: 'interactive', key, costSeconds } }) as const;
+      const ids = new Map<string, string>();
+      for (const n of [0, 1, 2, 3]) ids.set(await enqueue(job, { n }, share('a')), 'a');
+      ids.set(await enqueue(job, { n: 4 }, share('b')), 'b');
+      ids.set(await enqueue(job, { n: 5 }, { share: { jobClass: 'batch', key: 'c', costSeconds: 300 } }), 'c');
+      for (const owner of ['one', 'two', 'one', 'two', 'one', 'two', 'one']) {
+        const claim = await claimNext(place.em(), { lane: 'gpu', owner, now: place.clock.now(), leaseMs: 60_000 });
+        if (claim) order.push(ids.get(claim.id) ?? '?');
+      }
+      assert.equal(order.join(''), 'abaaac');
+    });
+
+    test('of many who claim in a shared lane at once, each gets another job', async (t) => {
+      const place = await openPlace(t, ground);
+      const job = makeJob(() => {}, { lane: 'gpu' });
+      const processes = await Promise.all([1, 2, 3].map(() => place.openProcess([job], { lanes: [] })));
+      const [first] = processes;
+      for (let n = 0; n < 12; n += 1) await first?.enqueue(job, { n }, { accountId: n % 4 });
+      const ask = { lane: 'gpu', leaseMs: 60_000, now: place.clock.now() } as const;
+      const claims = await Promise.all(
+        Array.from({ length: 15 }, (_, n) => {
+          const { orm } = processes[n % 3] ?? assert.fail();
+          return claimNext(orm.em.fork(), { ...ask, owner: String(n) });
+        }),
+      );
+      const taken = claims.flatMap((claim) => claim?.id ?? []);
+      assert.equal(new Set(taken).size, 12);
+      assert.equal(taken.length, 12);
+    });
+
+    test('a lane that is paused gives nothing out until it is resumed', async (t) => {
+      const place = await openPlace(t, ground);
+      const job = makeJob(() => {}, { lane: 'gpu' });
+      const { enqueue } = await place.openProcess([job], { lanes: ['gpu'] });
+      await pauseLane(place.em(), 'gpu', place.clock.now());
+      const id = await enqueue(job, { n: 1 });
+      await pause(300);
+      assert.equal(await stateOf(place, id), 'queued');
+      await pauseLane(place.em(), 'gpu', null);
+      await until('it is done', async () => (await stateOf(place, id)) === 'done');
+    });
+
+    test('who waits in a shared lane is told their place and when they begin', async (t) => {
+      const place = await openPlace(t, ground);
+      const job = makeJob(() => {}, { lane: 'gpu' });
+      const { enqueue, queue } = await place.openProcess([job], { lanes: [] });
+      const share = (key: string) => ({ share: { jobClass: 'interactive', key, costSeconds: 10 } }) as const;
+      await enqueue(job, { n: 0 }, share('a'));
+      const second = await enqueue(job, { n: 1 }, share('a'));
+      const third = await enqueue(job, { n: 2 }, share('b'));
+      assert.deepEqual(await queue.jobs.forecast('gpu', second), { place: 2, startsInSeconds: 20 });
+      assert.deepEqual(await queue.jobs.forecast('gpu', third), { place: 1, startsInSeconds: 10 });
+      for await (const status of queue.jobs.watch(third)) {
+        assert.deepEqual([status.placeInQueue, status.startsInSeconds], [1, 10]);
+        break;
+      }
+    });
+
+    test('a machine that is broken is no place: its jobs wait for one that works', async (t) => {
+      const place = await openPlace(t, ground);
+      const job = makeJob(() => {}, { lane: 'gpu' });
+      let usable = 0;
+      const places = { gpu: { most: 2, usable: () => usable, loaded: () => [] } };
+      const { enqueue } = await place.openProcess([job], { lanes: ['gpu'], places });
+      const id = await enqueue(job, { n: 1 });
+      await pause(300);
+      assert.equal(await stateOf(place, id), 'queued');
+      usable = 1;
+      await until('it is done', async () => (await stateOf(place, id)) === 'done');
     });
 
     test('the result of a run that was overtaken is refused', async (t) => {

@@ -2,12 +2,11 @@ import { tmpdir } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
 import { z } from 'zod';
 import { openDatabase } from '../../src/kit/database/open.ts';
-import { RecordedEvent } from '../../src/kit/events/model.ts';
 import { makeLog } from '../../src/kit/log.ts';
 import { defineJob } from '../../src/kit/queue/define.ts';
-import { Job } from '../../src/kit/queue/job.ts';
 import { openQueue } from '../../src/kit/queue/open.ts';
 import { DiskFiles } from '../../src/kit/storage/disk.ts';
+import { QUEUE_TABLES } from './queue-setup.ts';
 
 const Payload = z.object({ n: z.int() });
 
@@ -23,7 +22,7 @@ export const crashJob = defineJob({
 if (process.env.CHILD_DATABASE) {
   const log = makeLog('silent');
   const url = new URL(process.env.CHILD_DATABASE);
-  const orm = await openDatabase({ url, dataDir: tmpdir(), entities: [Job, RecordedEvent], log });
+  const orm = await openDatabase({ url, dataDir: tmpdir(), entities: QUEUE_TABLES, log });
   const redisUrl = process.env.CHILD_REDIS ? new URL(process.env.CHILD_REDIS) : null;
   const queue = await openQueue({
     ...{ orm, log, redisUrl, redisPrefix: process.env.CHILD_PREFIX ?? '', now: () => new Date() },

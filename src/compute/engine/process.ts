@@ -1,8 +1,10 @@
 import { type ChildExit, EngineChild, type EngineCommand } from './child.ts';
+import { Circuit } from './circuit.ts';
 import type { EngineEvent, EngineHello, EngineRoots, GenerateParams } from './protocol.ts';
 import type { TrainParams } from './protocol-train.ts';
-import { type EngineListener, failed, type JobOutcome, RunningJobs } from './running-jobs.ts';
-import { ENGINE_LIMITS, type EngineLimits, Watchdog } from './watchdog.ts';
+import { Replies } from './replies.ts';
+import { type EngineListener, failed, type JobOutcome, RunningJobs, reasonOf } from './running-jobs.ts';
+import { ENGINE_LIMITS, type EngineLimits, loadLimitMs, Watchdog } from './watchdog.ts';
 
 export interface EngineOptions extends EngineCommand {
   readonly roots: EngineRoots;
@@ -14,34 +16,47 @@ export interface EngineOptions extends EngineCommand {
   /** 0 leaves the choice to torch. */
   readonly threads?: number;
   readonly limits?: Partial<EngineLimits>;
+  /** Its state is another one now. */
+  readonly onChange?: () => void;
 }
 
-/** `broken`: it crashed too often and stays down until `start` is called again. */
-export type EngineState = 'stopped' | 'starting' | 'ready' | 'waiting' | 'broken';
+/** `broken`: it crashed too often and stays down until `reset` or a probe that goes well. `probing`: tried without a job. */
+export type EngineCondition = 'stopped' | 'starting' | 'ready' | 'waiting' | 'broken' | 'probing';
+
+/** What a job may need of the supervisor. */
+interface Asked {
+  readonly type: 'generate' | 'train' | 'resume';
+  readonly params: object;
+  readonly listener?: EngineListener;
+  /** Of the files that it may have to load. */
+  readonly loadBytes?: number;
+}
 
 /** Keeps one engine running: starts it, feeds it, ends it when it hangs, and starts it again when it died. */
 export class EngineProcess {
   readonly #options: EngineOptions;
   readonly #limits: EngineLimits;
+  readonly #circuit: Circuit;
   readonly #jobs = new RunningJobs();
   /** Jobs that wait for the engine to be ready. */
   readonly #waitingJobs = new Set<string>();
-  readonly #replies = new Map<number, (event: EngineEvent | null) => void>();
-  #crashTimes: number[] = [];
+  readonly #replies = new Replies();
   #child: EngineChild | null = null;
   #watch: Watchdog | null = null;
   #watchTimer: NodeJS.Timeout | undefined;
   #respawnTimer: NodeJS.Timeout | undefined;
-  #state: EngineState = 'stopped';
+  #state: EngineCondition = 'stopped';
+  #lastCrash: string | null = null;
   #hello: EngineHello | null = null;
   #waiters: (() => void)[] = [];
 
   constructor(options: EngineOptions) {
     this.#options = options;
     this.#limits = { ...ENGINE_LIMITS, ...options.limits };
+    this.#circuit = new Circuit(this.#limits);
   }
 
-  get state(): EngineState {
+  get state(): EngineCondition {
     return this.#state;
   }
 
@@ -50,17 +65,34 @@ export class EngineProcess {
     return this.#hello;
   }
 
-  /** True once it is ready, false when it could not be started. Also closes an open circuit. */
+  /** For whoever looks after it: how often it died lately, and of what. */
+  get health(): { readonly crashes: number; readonly lastCrash: string | null } {
+    return { crashes: this.#circuit.crashesWithin(performance.now()), lastCrash: this.#lastCrash };
+  }
+
+  /** True once it is ready, false when it could not be started or is broken. */
   async start(): Promise<boolean> {
-    if (this.#state === 'stopped' || this.#state === 'broken') {
-      this.#crashTimes = [];
-      this.#spawn();
-    }
+    if (this.#state === 'stopped') this.#spawn('starting');
     return this.#whenReady();
   }
 
-  /** Runs a job to its end, whatever that is. A job id is used once, unless the first run failed. */
-  async generate(jobId: string, params: GenerateParams, listener?: EngineListener): Promise<JobOutcome> {
+  /** Forgets the crashes and starts it, whatever it did before. */
+  async reset(): Promise<boolean> {
+    this.#circuit.close();
+    if (this.#state === 'broken') {
+      clearTimeout(this.#respawnTimer);
+      this.#setState('stopped');
+    }
+    return this.start();
+  }
+
+  /** Makes pictures. A job id is used once, unless the first run failed. */
+  generate(jobId: string, params: GenerateParams, listener?: EngineListener): Promise<JobOutcome> {
+    return this.run(jobId, { type: 'generate', params, ...(listener ? { listener } : {}) });
+  }
+
+  /** Runs a job to its end, whatever that is. */
+  async run(jobId: string, { type, params, listener, loadBytes = 0 }: Asked): Promise<JobOutcome> {
     this.#waitingJobs.add(jobId);
     const isReady = await this.#whenReady();
     if (!this.#waitingJobs.delete(jobId)) return { state: 'cancelled', partial: [] };
@@ -68,8 +100,9 @@ export class EngineProcess {
       return failed('engine_crashed', 'The engine is not running.', true);
     }
     const child = this.#child;
-    const commandId = child.send('generate', { job: jobId, p: params });
-    const ackTimer = setTimeout(() => child.end('no answer to generate'), this.#limits.ackMs);
+    this.#watch?.expectLoad(loadBytes);
+    const commandId = child.send(type, { job: jobId, p: params });
+    const ackTimer = setTimeout(() => child.end(`no answer to ${type}`), this.#limits.ackMs);
     return this.#jobs.add(jobId, commandId, ackTimer, listener && ((event) => this.#tell(listener, event)));
   }
 
@@ -80,6 +113,15 @@ export class EngineProcess {
     if (!child) return;
     const timer = setTimeout(() => child.end('did not cancel', 'now'), this.#limits.cancelMs);
     if (this.#jobs.cancel(jobId, timer)) child.send('cancel', { job: jobId });
+    else clearTimeout(timer);
+  }
+
+  /** Has a training write its state and end there; with `release` it gives its memory back, too. */
+  pause(jobId: string, release: boolean): void {
+    const child = this.#child;
+    if (!child) return;
+    const timer = setTimeout(() => child.end('did not pause'), this.#limits.pauseMs);
+    if (this.#jobs.pause(jobId, timer)) child.send('pause', { job: jobId, release });
     else clearTimeout(timer);
   }
 
@@ -95,8 +137,9 @@ export class EngineProcess {
     return this.#ask('inspect', { p: { root, file } }, this.#limits.loadMs);
   }
 
-  load(model: { readonly file: string; readonly sha256?: string }): Promise<EngineEvent | null> {
-    return this.#ask('load', { p: { model } }, this.#limits.loadMs);
+  load(model: { readonly file: string; readonly sha256?: string }, bytes = 0): Promise<EngineEvent | null> {
+    this.#watch?.expectLoad(bytes);
+    return this.#ask('load', { p: { model } }, loadLimitMs(this.#limits, bytes));
   }
 
   /** An `estimate` event, also while a job runs; an `error` event for parameters that `train` would refuse. */
@@ -120,8 +163,9 @@ export class EngineProcess {
     clearTimeout(timer);
   }
 
-  #setState(state: EngineState): void {
+  #setState(state: EngineCondition): void {
     this.#state = state;
+    this.#options.onChange?.();
     if (state === 'starting' || state === 'waiting') return;
     for (const wake of this.#waiters.splice(0)) wake();
   }
@@ -133,8 +177,8 @@ export class EngineProcess {
     return this.#state === 'ready';
   }
 
-  #spawn(): void {
-    this.#setState('starting');
+  #spawn(state: 'starting' | 'probing'): void {
+    this.#setState(state);
     const log = this.#options.onLog ?? (() => {});
     const child = new EngineChild(this.#options, this.#limits.killMs, (event) => this.#take(child, event), log);
     this.#child = child;
@@ -165,19 +209,14 @@ export class EngineProcess {
     } else if (event.t === 'ready') {
       if (this.#hello && event.caps) this.#hello = { ...this.#hello, caps: event.caps };
       this.#watch = new Watchdog(this.#limits, performance.now());
-      if (this.#state === 'starting') this.#setState('ready');
-    } else if (event.t === 'error' && this.#state === 'starting') {
+      if (this.#state === 'probing') this.#circuit.halfClose(performance.now());
+      if (this.#state === 'starting' || this.#state === 'probing') this.#setState('ready');
+    } else if (event.t === 'error' && (this.#state === 'starting' || this.#state === 'probing')) {
       child.end(`refused its configuration: ${event.message}`);
     }
     if (this.#options.onEvent) this.#tell(this.#options.onEvent, event);
-    this.#answer(event);
+    this.#replies.take(event);
     this.#jobs.take(event);
-  }
-
-  #answer(event: EngineEvent): void {
-    if (!('id' in event) || event.id === undefined || event.t === 'ack') return;
-    this.#replies.get(event.id)?.(event);
-    this.#replies.delete(event.id);
   }
 
   #tell(listener: EngineListener, event: EngineEvent): void {
@@ -187,36 +226,25 @@ export class EngineProcess {
   #ask(type: string, fields: object, limitMs: number): Promise<EngineEvent | null> {
     const child = this.#child;
     if (!child || this.#state !== 'ready') return Promise.resolve(null);
-    return new Promise((resolve) => {
-      const id = child.send(type, fields);
-      const timer = setTimeout(() => {
-        this.#replies.delete(id);
-        resolve(null);
-      }, limitMs);
-      this.#replies.set(id, (event) => {
-        clearTimeout(timer);
-        resolve(event);
-      });
-    });
+    return this.#replies.wait(child.send(type, fields), limitMs);
   }
 
   #onExit(exit: ChildExit): void {
-    for (const reply of this.#replies.values()) reply(null);
-    this.#replies.clear();
+    this.#replies.endAll();
     const wasStopped = this.#state === 'stopped';
     this.#jobs.endAll(wasStopped ? null : exit);
     if (wasStopped) return;
 
-    const now = performance.now();
-    this.#crashTimes = [...this.#crashTimes.filter((at) => now - at < this.#limits.crashWindowMs), now];
+    const after = this.#circuit.crashed(performance.now());
+    this.#lastCrash = reasonOf(exit)[1];
     this.#options.onLog?.(`engine ended: code ${exit.code}, signal ${exit.signal}, ${exit.ended ?? 'by itself'}`);
-    if (this.#crashTimes.length >= this.#limits.maxCrashes) {
+    if (after.act === 'open') {
       this.#setState('broken');
+      this.#respawnTimer = setTimeout(() => this.#spawn('probing'), after.probeMs);
+      this.#respawnTimer.unref();
       return;
     }
     this.#setState('waiting');
-    const { backoffMs } = this.#limits;
-    const waitMs = backoffMs[Math.min(this.#crashTimes.length, backoffMs.length) - 1] ?? 0;
-    this.#respawnTimer = setTimeout(() => this.#spawn(), waitMs);
+    this.#respawnTimer = setTimeout(() => this.#spawn('starting'), after.waitMs);
   }
 }

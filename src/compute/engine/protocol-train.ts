@@ -49,6 +49,7 @@ const EpochFile = LoraFile.extend({
 });
 
 export const Checkpoint = z.discriminatedUnion('kind', [State, EpochFile]);
+export type EngineCheckpoint = z.output<typeof Checkpoint>;
 
 export const Sample = z.object({
   t: z.literal('sample'),
@@ -62,6 +63,7 @@ export const Sample = z.object({
   h: z.int().positive(),
   sha256,
 });
+export type TrainingPicture = z.output<typeof Sample>;
 
 /** The engine is done with the job until `resume` with the state; null when nothing was learnt yet: `train` again. */
 export const Paused = z.object({
@@ -100,6 +102,11 @@ export const TrainingCaps = z.record(
     presets: z.record(z.string(), z.record(z.string(), z.unknown())),
   }),
 );
+
+/** With it the command is `resume`. */
+export interface ResumeParams extends TrainParams {
+  readonly state: { readonly file: string; readonly sha256?: string };
+}
 
 /** The parameters of `train`, in the words of the wire. What is left out has the value of the preset. */
 export interface TrainParams {

@@ -9,8 +9,11 @@ export interface EngineLimits {
   readonly killMs: number;
   /** From `cancel` to SIGKILL. */
   readonly cancelMs: number;
+  /** From `pause` to the end of the engine: the state of a training is some hundred MB. */
+  readonly pauseMs: number;
   /** Without a new step; or twenty times the median step, where that is longer. */
   readonly stepMs: number;
+  /** Added to the time that the bytes of the model take at 50 MB/s. */
   readonly loadMs: number;
   readonly encodeMs: number;
   readonly decodeMs: number;
@@ -19,7 +22,11 @@ export interface EngineLimits {
   /** This many crashes within `crashWindowMs` and the engine counts as broken. */
   readonly maxCrashes: number;
   readonly crashWindowMs: number;
+  /** A broken engine is tried again after that long, without a job. */
+  readonly probeAfterMs: number;
 }
+
+const LOAD_BYTES_PER_MS = 50_000;
 
 export const ENGINE_LIMITS: EngineLimits = {
   startMs: 180_000,
@@ -27,6 +34,7 @@ export const ENGINE_LIMITS: EngineLimits = {
   heartbeatMs: 30_000,
   killMs: 10_000,
   cancelMs: 10_000,
+  pauseMs: 120_000,
   stepMs: 120_000,
   loadMs: 180_000,
   encodeMs: 60_000,
@@ -34,7 +42,11 @@ export const ENGINE_LIMITS: EngineLimits = {
   backoffMs: [1_000, 2_000, 5_000, 15_000],
   maxCrashes: 3,
   crashWindowMs: 600_000,
+  probeAfterMs: 600_000,
 };
+
+export const loadLimitMs = ({ loadMs }: Pick<EngineLimits, 'loadMs'>, bytes: number): number =>
+  loadMs + bytes / LOAD_BYTES_PER_MS;
 
 /** Notices an engine that lives but does not get on. Times are milliseconds of a clock that never goes back. */
 export class Watchdog {
@@ -44,11 +56,17 @@ export class Watchdog {
   #phase: string | null = null;
   #step = -1;
   #stepsMs: number[] = [];
+  #loadBytes = 0;
 
   constructor(limits: EngineLimits, nowMs: number) {
     this.#limits = limits;
     this.#lifeAt = nowMs;
     this.#movedAt = nowMs;
+  }
+
+  /** A job begins that may load that much. */
+  expectLoad(bytes: number): void {
+    this.#loadBytes = bytes;
   }
 
   saw(event: EngineEvent, nowMs: number): void {
@@ -64,7 +82,8 @@ export class Watchdog {
       this.#step = event.step;
       this.#movedAt = nowMs;
     }
-    if (event.t === 'result' || event.t === 'cancelled' || event.t === 'paused' || (event.t === 'error' && event.job)) {
+    const isOver = event.t === 'result' || event.t === 'cancelled' || event.t === 'paused';
+    if (isOver || (event.t === 'error' && event.job)) {
       this.#phase = null;
       this.#step = -1;
       this.#stepsMs = [];
@@ -79,8 +98,8 @@ export class Watchdog {
   }
 
   #limitMs(phase: string): number {
-    if (phase === 'load') return this.#limits.loadMs;
-    if (phase === 'encode') return Math.max(this.#limits.encodeMs, this.#limits.stepMs);
+    if (phase === 'load') return loadLimitMs(this.#limits, this.#loadBytes);
+    if (phase === 'encode') return this.#limits.encodeMs;
     if (phase === 'decode' || phase === 'save') return this.#limits.decodeMs;
     if (phase === 'queued_local') return Number.POSITIVE_INFINITY;
     const sorted = [...this.#stepsMs].sort((a, b) => a - b);

@@ -43,6 +43,17 @@ export class ModelCache {
     return `${sha256.slice(0, 2)}/${sha256}.safetensors`;
   }
 
+  async has(sha256: string): Promise<boolean> {
+    return (await stat(join(this.folder, ModelCache.fileOf(sha256))).catch(() => null)) !== null;
+  }
+
+  /** Of files that are held. */
+  async bytesOf(sources: readonly ModelSource[]): Promise<number> {
+    const paths = sources.map(({ sha256 }) => join(this.folder, ModelCache.fileOf(sha256)));
+    const sizes = await Promise.all(paths.map(async (path) => (await stat(path).catch(() => null))?.size ?? 0));
+    return sizes.reduce((sum, bytes) => sum + bytes, 0);
+  }
+
   /** Has all of them in the folder until the returned function is called. Throws `not_found` for bytes that are gone. */
   async hold(sources: readonly ModelSource[], signal: AbortSignal): Promise<() => void> {
     for (const { sha256 } of sources) this.#held.set(sha256, (this.#held.get(sha256) ?? 0) + 1);

@@ -78,6 +78,13 @@ export async function loadGenerationView(
 
 const PAGE_SIZE = 24;
 
+/** Of these, which are the person's own; in no order. */
+export async function listGenerationsById({ em }: Pick<Work, 'em'>, ids: readonly string[]): Promise<GenerationView[]> {
+  const found = await rows<Row>(em, `select ${COLUMNS} where g.id in (${inList(ids)})`, ids);
+  const images = await listResults(em, ids);
+  return found.map((row) => viewOf(row, requestOf(row), images.get(row.id) ?? []));
+}
+
 /** The newest first; `before` is the id of the last one seen, and ids grow with time. */
 export async function listGenerations(
   { em }: Pick<Work, 'em'>,
@@ -185,8 +192,12 @@ export interface LiveView {
 }
 
 /** How far it is now, for the page before its event stream speaks, and for those without scripts. */
-export async function loadLive({ em }: Pick<Work, 'em'>, generationId: string, jobId: string): Promise<LiveView> {
-  const status = await findStatus(em, jobId);
+export async function loadLive(
+  { em, jobs }: Pick<Work, 'em' | 'jobs'>,
+  generationId: string,
+  jobId: string,
+): Promise<LiveView> {
+  const status = await findStatus(em, jobId, { of: jobs.forecast });
   const preview = status?.hasPreview ? await findPreview(em, jobId) : null;
   return {
     url: `/generate/${generationId}/events`,
@@ -200,15 +211,25 @@ export async function loadLive({ em }: Pick<Work, 'em'>, generationId: string, j
 export const previewUri = (webp: Uint8Array): string =>
   `data:image/webp;base64,${Buffer.from(webp).toString('base64')}`;
 
+/** Rounded up, for it is a promise. */
+function durationText(seconds: number): string {
+  if (seconds < 60) return t('jobs.seconds', { n: Math.ceil(seconds) });
+  if (seconds < 7_200) return t('jobs.minutes', { n: Math.ceil(seconds / 60) });
+  return t('jobs.hours', { n: Math.ceil(seconds / 3_600) });
+}
+
 /** Place in the queue, phase, step and time left, in words. */
 export function noteOf(status: {
   readonly state: string;
   readonly placeInQueue: number;
+  readonly startsInSeconds: number | null;
   readonly progressNote: string;
   readonly attempt: number;
 }): string {
   if (status.state === 'queued') {
-    return status.placeInQueue === 0 ? t('generate.next') : t('generate.place', { n: status.placeInQueue + 1 });
+    const place = status.placeInQueue === 0 ? t('generate.next') : t('generate.place', { n: status.placeInQueue + 1 });
+    const { startsInSeconds: seconds } = status;
+    return seconds === null || seconds < 1 ? place : `${place} · ${t('jobs.starts', { time: durationText(seconds) })}`;
   }
   return phaseText(status.progressNote);
 }

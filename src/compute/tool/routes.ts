@@ -16,16 +16,10 @@ import { Families } from '../models/families.ts';
 import { PostForm, postResults } from '../post.ts';
 import { followGeneration } from './live.ts';
 import { type FormParts, loadForm, ratingOptions, type ToolPage } from './page.ts';
-import { findNewestRequest, type GenerationView, listGenerations, loadGenerationView, loadLive } from './queries.ts';
+import { findNewestRequest, listGenerations, loadGenerationView, loadLive } from './queries.ts';
 import { afterAct, type FormValues, textValue, valuesOf, valuesOfImage, valuesOfVersion } from './values.ts';
 
-interface JobsPage {
-  readonly items: readonly GenerationView[];
-  readonly nextUrl: string;
-  readonly isFirst: boolean;
-}
 const toolPage = view<ToolPage>('compute/generate');
-const jobsPage = view<JobsPage>('compute/jobs');
 
 const REQUESTS = { name: 'generate', max: 300, perMs: 3_600_000 };
 const RECENT = 12;
@@ -37,9 +31,8 @@ const Prefill = z.object({
   /** A generation whose settings are taken, with its seed. */
   from: z.uuid().optional().catch(undefined),
 });
-const JobsQuery = z.object({ before: z.uuid().optional().catch(undefined) });
 
-/** Generation: the tool, each request with its results, and the list of them. Each person sees their own. */
+/** Generation: the tool, and each request with its results. Each person sees their own. */
 export function computeRoutes(deps: ComputeDeps): Router<State> {
   const { generator, limits, settings } = deps;
   const routes = new Router<State>();
@@ -150,17 +143,6 @@ export function computeRoutes(deps: ComputeDeps): Router<State> {
     ctx.redirect(`/posts/${postId}`);
   });
 
-  routes.get('/jobs', browserOnly, async (ctx) => {
-    const viewer = mayGenerate(ctx.state.work.viewer);
-    const { before } = readQuery(ctx, JobsQuery);
-    const { items, next } = await listGenerations(ctx.state.work, viewer, { before });
-    jobsPage(ctx, {
-      items,
-      nextUrl: next ? `/jobs?before=${next}` : '',
-      isFirst: before === undefined,
-      page: { title: t('nav.jobs'), noindex: true },
-    });
-  });
   return routes;
 }
 

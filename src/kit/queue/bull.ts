@@ -12,6 +12,15 @@ const CLOCK_SLACK_MS = 50;
 /** A Redis that is gone does not keep the process from ending. */
 const UNREACHABLE_AFTER_MS = 3000;
 
+interface BullOptions {
+  readonly url: URL;
+  readonly prefix: string;
+  readonly log: Log;
+  readonly now: () => Date;
+  /** For this long Bull takes a message for being worked on without a renewal. */
+  readonly lockMs: number;
+}
+
 /**
  * Bull carries the ids of rows: it wakes whichever process has room. What a message says is only "look into this lane";
  * the claim is in the database. So its weak points do no harm: a message that is delivered twice (its lock renewal is a
@@ -28,7 +37,7 @@ export class BullDriver implements Driver {
   readonly #log: Log;
   readonly #now: () => Date;
 
-  constructor({ url, prefix, log, now }: { url: URL; prefix: string; log: Log; now: () => Date }) {
+  constructor({ url, prefix, log, now, lockMs }: BullOptions) {
     this.#log = log;
     this.#now = now;
     this.#channel = `${prefix}:changed`;
@@ -47,7 +56,7 @@ export class BullDriver implements Driver {
         const queue = new Bull(lane, {
           prefix,
           createClient: (kind) => (kind === 'bclient' ? connect() : shared[kind]),
-          settings: { lockDuration: 60_000, stalledInterval: 30_000, maxStalledCount: 1_000_000 },
+          settings: { lockDuration: lockMs, stalledInterval: lockMs / 2, maxStalledCount: 1_000_000 },
           defaultJobOptions: { attempts: 1, removeOnComplete: true, removeOnFail: true },
         });
         // nobody reads the name; Bull gives it without looking what becomes of that, and at the end of a process whose
@@ -83,7 +92,7 @@ export class BullDriver implements Driver {
 
   async pause(): Promise<void> {
     // local, and without waiting for what runs: the worker hands that back
-    const pausing = Promise.all([...this.#queues.values()].map((queue) => queue.pause(true, true)));
+    const pausing = Promise.allSettled([...this.#queues.values()].map((queue) => queue.pause(true, true)));
     await Promise.race([pausing, setTimeout(UNREACHABLE_AFTER_MS, null, { ref: false })]);
   }
 

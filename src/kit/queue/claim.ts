@@ -1,6 +1,8 @@
 import type { EntityManager } from '@mikro-orm/core';
 import { dialectOf, fromJson, rows } from '../database/sql.ts';
 import type { Lane } from './define.ts';
+import { decide, type JobClass } from './fair/decide.ts';
+import { isFair, keepState, listWaiting, lockLane } from './fair/state.ts';
 
 /** A job that is ours until its lease ends. */
 export interface Claim {
@@ -11,6 +13,9 @@ export interface Claim {
   readonly attempt: number;
   readonly maxAttempts: number;
   readonly fence: number;
+  readonly jobClass: JobClass;
+  readonly shareKey: string;
+  readonly costSeconds: number;
 }
 
 export interface ClaimRequest {
@@ -18,6 +23,8 @@ export interface ClaimRequest {
   readonly owner: string;
   readonly now: Date;
   readonly leaseMs: number;
+  /** What the machine that asks has loaded, in a lane that is shared out fairly. */
+  readonly loaded?: readonly string[];
 }
 
 /** The due job that comes first, unless its partition is full or one with its dedupe key runs. */
@@ -27,11 +34,13 @@ const NEXT = `select j.id from job j where j.lane = ? and j.state = 'queued' and
   and (j.dedupe_key is null or not exists (select 1 from job r where r.dedupe_key = j.dedupe_key and r.state = 'running'))
   order by j.priority, j.run_at, j.id limit 1`;
 
-const claimSql = (lock: string) => `update job set state = 'running', attempt = attempt + 1, fence = fence + 1,
+const claimSql = (which: string) => `update job set state = 'running', attempt = attempt + 1, fence = fence + 1,
   lease_owner = ?, lease_until = ?, started_at = ?, revision = revision + 1
-  where id = (${NEXT}${lock}) and state = 'queued'
-  returning id, name, lane, cast(payload as text) as payload, attempt, max_attempts, fence, dedupe_key`;
-const CLAIM = { sqlite: claimSql(''), postgresql: claimSql(' for update of j skip locked') };
+  where id = ${which} and state = 'queued'
+  returning id, name, lane, cast(payload as text) as payload, attempt, max_attempts, fence, dedupe_key, job_class,
+    share_key, cost_seconds`;
+const CLAIM = { sqlite: claimSql(`(${NEXT})`), postgresql: claimSql(`(${NEXT} for update of j skip locked)`) };
+const CLAIM_ONE = claimSql('?');
 
 interface ClaimRow {
   id: string;
@@ -42,33 +51,61 @@ interface ClaimRow {
   max_attempts: number;
   fence: number;
   dedupe_key: string | null;
+  job_class: JobClass;
+  share_key: string;
+  cost_seconds: number;
 }
 
 /** Takes the next job of a lane; null when none is due. Of two who ask at once, only one gets it. */
 export async function claimNext(em: EntityManager, request: ClaimRequest): Promise<Claim | null> {
-  const { lane, owner, now, leaseMs } = request;
-  const dialect = dialectOf(em);
-  const parameters = [owner, new Date(now.getTime() + leaseMs), now, lane, now];
-  const [row] =
-    dialect === 'sqlite'
-      ? await rows<ClaimRow>(em, CLAIM.sqlite, parameters)
-      : await em.transactional(async (inner) => {
-          // Two claims that count the running jobs of a partition at once would both find room; the statement alone
-          // cannot help it, for it sees the rows as they were when it began.
-          await rows(inner, 'select pg_advisory_xact_lock(hashtext(?))', [`claim ${lane}`]);
-          return rows<ClaimRow>(inner, CLAIM.postgresql, parameters);
-        });
+  const { lane, now } = request;
+  const row = isFair(lane) ? await claimFair(em, request) : await claimFirst(em, request);
   if (!row) return null;
   if (row.dedupe_key !== null) await dropDuplicates(em, row.id, row.dedupe_key, now);
   return {
-    id: row.id,
-    name: row.name,
-    lane: row.lane,
-    payload: fromJson<unknown>(row.payload),
-    attempt: row.attempt,
-    maxAttempts: row.max_attempts,
-    fence: row.fence,
+    ...{ id: row.id, name: row.name, lane, payload: fromJson<unknown>(row.payload) },
+    ...{ attempt: row.attempt, maxAttempts: row.max_attempts, fence: row.fence },
+    ...{ jobClass: row.job_class, shareKey: row.share_key, costSeconds: row.cost_seconds },
   };
+}
+
+const leaseOf = ({ owner, now, leaseMs }: ClaimRequest): [string, Date, Date] => [
+  owner,
+  new Date(now.getTime() + leaseMs),
+  now,
+];
+
+async function claimFirst(em: EntityManager, request: ClaimRequest): Promise<ClaimRow | undefined> {
+  const { lane, now } = request;
+  const dialect = dialectOf(em);
+  const parameters = [...leaseOf(request), lane, now];
+  if (dialect === 'sqlite') return (await rows<ClaimRow>(em, CLAIM.sqlite, parameters))[0];
+  return em.transactional(async (inner) => {
+    // Two claims that count the running jobs of a partition at once would both find room; the statement alone
+    // cannot help it, for it sees the rows as they were when it began.
+    await rows(inner, 'select pg_advisory_xact_lock(hashtext(?))', [`claim ${lane}`]);
+    return (await rows<ClaimRow>(inner, CLAIM.postgresql, parameters))[0];
+  });
+}
+
+/** In one transaction that holds the row of the lane: who is next, the lease, and what the shares have after it. */
+async function claimFair(em: EntityManager, request: ClaimRequest): Promise<ClaimRow | undefined> {
+  const { lane, now, loaded = [] } = request;
+  const due = await rows(em, `select 1 from job where lane = ? and state = 'queued' and run_at <= ? limit 1`, [
+    lane,
+    now,
+  ]);
+  if (due.length === 0) return undefined; // so that looking does not lock the lane
+  return em.transactional(async (inner) => {
+    const { state, rules, isPaused } = await lockLane(inner, lane);
+    if (isPaused) return undefined;
+    const decision = decide(state, await listWaiting(inner, lane, now), loaded, rules);
+    if (!decision) return undefined;
+    // a job that was cancelled this moment is not taken, and its share pays nothing
+    const [row] = await rows<ClaimRow>(inner, CLAIM_ONE, [...leaseOf(request), decision.job.id]);
+    if (row) await keepState(inner, lane, state, decision.state, now);
+    return row;
+  });
 }
 
 /**

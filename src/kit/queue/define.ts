@@ -19,6 +19,16 @@ export interface JobHandle {
   progress(done: number, total: number, note?: string, preview?: Uint8Array): void;
 }
 
+/** What a lane runs on in this process, where that is more than the process itself. */
+export interface Places {
+  /** At most, ever. */
+  readonly most: number;
+  /** At the moment: a machine that is broken is no place. */
+  usable(): number;
+  /** What those that are free have loaded. */
+  loaded(): readonly string[];
+}
+
 /** Times between attempts, in full jitter: a random part of `baseMs · 2^(attempt − 1)`, at most `capMs`. */
 export interface BackOff {
   readonly baseMs: number;

@@ -10,7 +10,7 @@ export function enqueueJob<Payload extends z.ZodType>(
   em: EntityManager,
   job: JobDefinition<Payload>,
   payload: z.input<Payload>,
-  { delayMs = 0, priority = 0, partition = '', dedupeKey, accountId }: EnqueueOptions,
+  { delayMs = 0, priority = 0, partition = '', partitionLimit, dedupeKey, accountId, share }: EnqueueOptions,
   now: Date,
 ): string {
   job.payload.parse(payload); // a mistake is told to the one who made it, not to a worker later
@@ -24,7 +24,12 @@ export function enqueueJob<Payload extends z.ZodType>(
       payload,
       priority,
       partition,
-      partitionLimit: job.partitionLimit ?? 1,
+      partitionLimit: partitionLimit ?? job.partitionLimit ?? 1,
+      ...(share
+        ? { jobClass: share.jobClass, shareKey: share.key, shareWeight: share.weight ?? 1 }
+        : { shareKey: accountId === undefined ? '' : `account:${accountId}` }),
+      costSeconds: share?.costSeconds ?? 0,
+      affinity: share?.affinity ?? null,
       dedupeKey: dedupeKey ?? null,
       runAt: new Date(now.getTime() + delayMs),
       maxAttempts: job.attempts,

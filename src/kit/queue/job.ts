@@ -1,5 +1,6 @@
 import { defineEntity, type InferEntity, p } from '@mikro-orm/core';
 import { LANES } from './define.ts';
+import { JOB_CLASSES } from './fair/decide.ts';
 
 const JOB_STATES = ['queued', 'running', 'done', 'failed', 'cancelled'] as const;
 export type JobState = (typeof JOB_STATES)[number];
@@ -17,6 +18,7 @@ export const Job = defineEntity({
     { properties: ['state', 'finishedAt'] },
     { properties: ['state', 'leaseUntil'] },
     { properties: ['lane', 'partition', 'state'] },
+    { properties: ['lane', 'state', 'jobClass', 'shareKey'] },
   ],
   properties: {
     id: p.uuid().primary(),
@@ -31,8 +33,17 @@ export const Job = defineEntity({
     partitionLimit: p.integer().default(1),
     /** Of the queued jobs with one key a single one runs; see `claim.ts`. */
     dedupeKey: p.string().length(255).nullable().index(),
+    /** In a lane that is shared out fairly: see fair/decide.ts. */
+    jobClass: p.enum([...JOB_CLASSES]).default('interactive'),
+    shareKey: p.string().length(255).default(''),
+    shareWeight: p.float().default(1),
+    /** Estimated. */
+    costSeconds: p.float().default(0),
+    affinity: p.string().length(64).nullable(),
     runAt: p.datetime().length(3),
     attempt: p.integer().default(0),
+    /** Runs that ended with what they ran on, such as an engine. */
+    crashes: p.integer().default(0),
     maxAttempts: p.integer().default(1),
     leaseUntil: p.datetime().length(3).nullable(),
     /** The worker that runs it. */

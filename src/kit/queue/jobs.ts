@@ -1,6 +1,8 @@
 import type { EntityManager } from '@mikro-orm/core';
 import type { z } from 'zod';
-import type { JobDefinition } from './define.ts';
+import type { JobDefinition, Lane } from './define.ts';
+import type { JobClass } from './fair/decide.ts';
+import type { Forecast } from './fair/plan.ts';
 import type { JobStatus } from './status.ts';
 
 export interface EnqueueOptions {
@@ -14,6 +16,20 @@ export interface EnqueueOptions {
   readonly dedupeKey?: string;
   /** For whom it runs. */
   readonly accountId?: number;
+  /** In place of what the definition says. */
+  readonly partitionLimit?: number;
+  /** In a lane that is shared out fairly: whose share pays, and how much. */
+  readonly share?: ShareOptions;
+}
+
+export interface ShareOptions {
+  readonly jobClass: JobClass;
+  readonly key: string;
+  /** 1 is usual. */
+  readonly weight?: number;
+  readonly costSeconds: number;
+  /** What is best loaded already when it begins. */
+  readonly affinity?: string;
 }
 
 /** What services see of the queue. */
@@ -30,6 +46,8 @@ export interface Jobs {
   ): string;
   /** Ends a queued job, and asks a running one to stop, at once. False when there is nothing to cancel. */
   cancel(em: EntityManager, jobId: string): Promise<boolean>;
+  /** Its place in a lane that is shared out fairly, and when it would begin; null when it does not wait there. */
+  forecast(lane: Lane, jobId: string): Promise<Forecast | null>;
   /** The job as it is now, then after each change, until it has ended; nothing when there is no such job. */
   watch(jobId: string, signal?: AbortSignal): AsyncIterable<JobStatus>;
 }

@@ -64,6 +64,19 @@ export async function finish(em: EntityManager, claim: Claim, outcome: Outcome, 
   return ended.length > 0;
 }
 
+/** Counts a run that took what it ran on with it, and says how many there were. */
+export async function countCrash(
+  em: EntityManager,
+  { jobId, fence }: Pick<JobHandle, 'jobId' | 'fence'>,
+): Promise<number> {
+  const [row] = await rows<{ crashes: number }>(
+    em,
+    `update job set crashes = crashes + 1 where ${MINE} returning crashes`,
+    [jobId, fence],
+  );
+  return row?.crashes ?? 0;
+}
+
 /** Queues it again after an error. */
 export async function tryAgain(em: EntityManager, claim: Claim, error: string, runAt: Date): Promise<boolean> {
   const queued = await rows(

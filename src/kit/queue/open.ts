@@ -7,11 +7,12 @@ import { randomToken } from '../ids.ts';
 import type { Log } from '../log.ts';
 import type { Files } from '../storage/files.ts';
 import { CommitHook } from './commit-hook.ts';
-import type { JobDefinition, Lane } from './define.ts';
+import type { JobDefinition, Lane, Places } from './define.ts';
 import type { Announced, Driver } from './driver.ts';
 import { EmbeddedDriver } from './embedded.ts';
 import { enqueueJob } from './enqueue.ts';
 import { pruneJobs } from './failed.ts';
+import { Forecasts } from './fair/plan.ts';
 import type { Jobs } from './jobs.ts';
 import { watchJob } from './watch.ts';
 import { Worker } from './worker.ts';
@@ -60,6 +61,7 @@ export interface StartSettings {
   /** The lanes that this process works on; none makes it a process that only writes jobs and relays events. */
   readonly lanes: readonly Lane[];
   readonly concurrency?: Partial<Record<Lane, number>>;
+  readonly places?: Partial<Record<Lane, Places>>;
 }
 
 /** Makes the queue of this process. */
@@ -67,11 +69,12 @@ export async function openQueue(settings: QueueSettings): Promise<Queue> {
   return new Queue(settings, await openDriver(settings));
 }
 
-async function openDriver({ redisUrl, redisPrefix = 'tessera', log, now }: QueueSettings): Promise<Driver> {
+async function openDriver({ redisUrl, redisPrefix = 'tessera', log, now, times }: QueueSettings): Promise<Driver> {
   if (!redisUrl) return new EmbeddedDriver(now);
   // Bull and its client of Redis take 30 MB, which a node without Redis keeps
   const { BullDriver } = await import('./bull.ts');
-  return new BullDriver({ url: redisUrl, prefix: redisPrefix, log, now });
+  const lockMs = times?.leaseMs ?? TIMES.leaseMs;
+  return new BullDriver({ url: redisUrl, prefix: redisPrefix, log, now, lockMs });
 }
 
 export class Queue {
@@ -80,6 +83,7 @@ export class Queue {
   readonly #times: QueueTimes;
   readonly #driver: Driver;
   readonly #timers: NodeJS.Timeout[] = [];
+  readonly #forecasts: Forecasts;
   #worker: Worker | null = null;
   #wiring: Wiring | null = null;
   #relaying: 'no' | 'once' | 'again' = 'no';
@@ -92,6 +96,7 @@ export class Queue {
     // with Redis, looking only finds what died or was lost; without, it is how other processes' rows are found
     this.#times = { ...TIMES, lookEveryMs: redisUrl ? 10_000 : 1_000, ...settings.times };
     this.#driver = driver;
+    this.#forecasts = new Forecasts(this.#fork, now);
     orm.em.getEventManager().registerSubscriber(
       new CommitHook(({ jobs, hasEvents }) => {
         this.#driver.announce(jobs);
@@ -101,14 +106,17 @@ export class Queue {
     this.jobs = {
       enqueue: (em, job, payload, options = {}) => enqueueJob(em, job, payload, options, now()),
       cancel: (em, jobId) => this.#cancel(em, jobId),
-      watch: (jobId, signal) => watchJob(this.#fork, this.#driver, jobId, signal),
+      forecast: (lane, jobId) => this.#forecasts.of(lane, jobId),
+      watch: (jobId, signal) => watchJob(this.#fork, this.#driver, this.#forecasts, jobId, signal),
     };
   }
 
   /** Begins to work on the lanes, and to relay events and forgotten rows. */
-  async start({ jobs, wiring, lanes, concurrency = {} }: StartSettings): Promise<void> {
+  async start({ jobs, wiring, lanes, concurrency = {}, places = {} }: StartSettings): Promise<void> {
     this.#wiring = wiring;
     const { now, log, files, random = Math.random } = this.#settings;
+    const most = (lane: Lane) => places[lane]?.most ?? concurrency[lane] ?? CONCURRENCY[lane];
+    const serving = new Map(lanes.map((lane) => [lane, most(lane)]));
     const worker = new Worker({
       fork: this.#fork,
       openWork: () => ({ em: this.#fork(), viewer: null, jobs: this.jobs, files, now }),
@@ -119,14 +127,13 @@ export class Queue {
       leaseMs: this.#times.leaseMs,
       renewEveryMs: this.#times.renewEveryMs,
       owner: `${hostname().slice(0, 30)}:${process.pid}:${randomToken(6)}`,
-      lanes: new Map(lanes.map((lane) => [lane, concurrency[lane] ?? CONCURRENCY[lane]])),
+      lanes: serving,
+      places: new Map(lanes.flatMap((lane) => (places[lane] ? [[lane, places[lane]]] : []))),
       definitions: new Map(jobs.map((job) => [job.name, job])),
     });
     this.#worker = worker;
     this.#driver.onChange((jobId) => this.#inBackground(worker.look(jobId)));
-    if (lanes.length > 0) {
-      await this.#driver.serve(new Map(lanes.map((lane) => [lane, concurrency[lane] ?? CONCURRENCY[lane]])), worker);
-    }
+    if (lanes.length > 0) await this.#driver.serve(serving, worker);
     this.#every(this.#times.lookEveryMs, () => this.look());
     if (this.#settings.redisUrl) this.#every(this.#times.relayEveryMs, () => this.announceDue());
     this.#every(3_600_000, () => this.#prune());

@@ -1,5 +1,8 @@
 import type { EntityManager } from '@mikro-orm/core';
 import { fromJson, rows, toDateOrNull, toNumber } from '../database/sql.ts';
+import type { Lane } from './define.ts';
+import type { Forecasts } from './fair/plan.ts';
+import { isFair } from './fair/state.ts';
 import type { JobState } from './job.ts';
 
 /** What a page shows of a job. */
@@ -16,6 +19,8 @@ export interface JobStatus {
   readonly hasPreview: boolean;
   /** Jobs that run before it; 0 when it runs or ended. */
   readonly placeInQueue: number;
+  /** In a lane that is shared out fairly, as far as it can be told. */
+  readonly startsInSeconds: number | null;
   readonly accountId: number | null;
   readonly startedAt: Date | null;
   readonly finishedAt: Date | null;
@@ -25,6 +30,7 @@ export interface JobStatus {
 
 interface StatusRow {
   id: string;
+  lane: Lane;
   name: string;
   state: JobState;
   revision: number;
@@ -42,15 +48,21 @@ interface StatusRow {
 }
 
 // tuples compare in the order in which claim.ts takes them
-const STATUS = `select id, name, state, revision, attempt, progress_done, progress_total, progress_note, account_id,
+const STATUS = `select id, name, lane, state, revision, attempt, progress_done, progress_total, progress_note, account_id,
   started_at, finished_at, last_error, cast(result as text) as result, case when preview is null then 0 else 1 end as has_preview,
   case when state = 'queued' then (select count(*) from job a where a.lane = job.lane and a.state = 'queued'
     and (a.priority, a.run_at, a.id) < (job.priority, job.run_at, job.id)) else 0 end as place
   from job where id = ?`;
 
-export async function findStatus(em: EntityManager, jobId: string): Promise<JobStatus | null> {
+export async function findStatus(
+  em: EntityManager,
+  jobId: string,
+  forecasts?: Pick<Forecasts, 'of'>,
+): Promise<JobStatus | null> {
   const [row] = await rows<StatusRow>(em, STATUS, [jobId]);
   if (!row) return null;
+  const isForeseen = row.state === 'queued' && forecasts !== undefined && isFair(row.lane);
+  const foreseen = isForeseen ? await forecasts.of(row.lane, jobId) : null;
   return {
     id: row.id,
     name: row.name,
@@ -61,7 +73,8 @@ export async function findStatus(em: EntityManager, jobId: string): Promise<JobS
     progressTotal: row.progress_total,
     progressNote: row.progress_note,
     hasPreview: row.has_preview === 1,
-    placeInQueue: toNumber(row.place),
+    placeInQueue: foreseen?.place ?? toNumber(row.place),
+    startsInSeconds: foreseen?.startsInSeconds ?? null,
     accountId: row.account_id,
     startedAt: toDateOrNull(row.started_at),
     finishedAt: toDateOrNull(row.finished_at),

@@ -1,5 +1,6 @@
 import type { EntityManager } from '@mikro-orm/core';
 import type { Driver } from './driver.ts';
+import type { Forecasts } from './fair/plan.ts';
 import { isFinished } from './job.ts';
 import { findStatus, type JobStatus } from './status.ts';
 
@@ -10,6 +11,7 @@ const LOOK_EVERY_MS = 2000;
 export async function* watchJob(
   fork: () => EntityManager,
   driver: Driver,
+  forecasts: Forecasts,
   jobId: string,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<JobStatus> {
@@ -27,9 +29,9 @@ export async function* watchJob(
     let shown = '';
     while (!signal?.aborted) {
       hasChanged = false;
-      const status = await findStatus(fork(), jobId);
+      const status = await findStatus(fork(), jobId, forecasts);
       if (!status) return;
-      const now = `${status.revision} ${status.placeInQueue}`;
+      const now = `${status.revision} ${status.placeInQueue} ${Math.ceil((status.startsInSeconds ?? 0) / 10)}`;
       if (now !== shown) yield status;
       shown = now;
       if (isFinished(status.state)) return;

@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { inList, rows } from '../database/sql.ts';
 import { claimNext } from './claim.ts';
-import type { JobDefinition, Lane } from './define.ts';
+import type { JobDefinition, Lane, Places } from './define.ts';
 import type { Turns } from './driver.ts';
 import { collectLost, handBack } from './lease.ts';
 import { Run, type RunParts } from './run.ts';
@@ -9,6 +9,7 @@ import { Run, type RunParts } from './run.ts';
 export interface WorkerSettings extends RunParts {
   readonly owner: string;
   readonly lanes: ReadonlyMap<Lane, number>;
+  readonly places: ReadonlyMap<Lane, Places>;
   readonly definitions: ReadonlyMap<string, JobDefinition>;
 }
 
@@ -100,7 +101,8 @@ export class Worker implements Turns {
     if (!this.#hasRoom(lane)) return null;
     const { fork, owner, now, leaseMs, definitions } = this.#settings;
     this.#occupy(lane, 1); // before the claim, for others may ask for room meanwhile
-    const claim = await claimNext(fork(), { lane, owner, now: now(), leaseMs }).catch((error) => {
+    const loaded = this.#settings.places.get(lane)?.loaded() ?? [];
+    const claim = await claimNext(fork(), { lane, owner, now: now(), leaseMs, loaded }).catch((error) => {
       this.#occupy(lane, -1);
       throw error;
     });
@@ -134,7 +136,9 @@ export class Worker implements Turns {
   }
 
   #hasRoom(lane: Lane): boolean {
-    return !this.#isStopped && (this.#busy.get(lane) ?? 0) < (this.#settings.lanes.get(lane) ?? 0);
+    const { lanes, places } = this.#settings;
+    const most = places.get(lane)?.usable() ?? lanes.get(lane) ?? 0;
+    return !this.#isStopped && (this.#busy.get(lane) ?? 0) < most;
   }
 
   #occupy(lane: Lane, change: number): void {

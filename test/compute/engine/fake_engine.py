@@ -1,14 +1,20 @@
 """Speaks protocol 1 without torch, for tests of the supervisor. It does in each job what the prompt says:
 
 crash, exit70, exit137, hang (silent), stall (beats, no steps), garbage, half (a line cut in two), long (a line that is
-too long), slow-cancel (obeys late), no-cancel, no-ack, noise (on stdout), oom, early-error; anything else is made in
-four steps. Arguments: `--no-hello`, `--crash-at-start`, `--refuse-configure`.
+too long), slow-cancel (obeys late), no-cancel, no-ack, noise (on stdout), oom, early-error; `crash in decode`, `hang in
+load`, `stall in encode` (in every phase of a job); `slow in save`; once for each phase `wait in denoise` (for as long as
+nobody kills it) and `kill in decode` (by SIGKILL); anything else is made in four steps. Arguments: `--no-hello`, `--crash-at-start`, `--refuse-configure`, `--cuda`
+(says that it has a GPU).
+
+A training does what `p.what` says, in the same words, `no-pause` and `kill at 7` (once, at that step); it makes `p.steps` steps in `p.epochs` epochs with
+`p.step_s` seconds each. Its LoRA is the list of the steps that made it, so a step that was lost or made twice shows.
 """
 
 import base64
 import hashlib
 import json
 import os
+import signal
 import sys
 import threading
 import time
@@ -19,10 +25,12 @@ TINY_PNG = "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAEklEQVR4nGO4o6OFFTEM
 roots = {}
 lock = threading.Lock()
 cancelled = set()
+#: Job → whether it gives its memory back.
+pausing = {}
 beating = True
 
 
-def send(kind, **fields):
+def send(kind, /, **fields):
     line = json.dumps({"v": 1, "t": kind, **fields}).encode() + b"\n"
     with lock:
         os.write(3, line)
@@ -33,6 +41,81 @@ def beat():
         time.sleep(0.05)
         if beating:
             send("hb", phase="idle", step=0, rss_mb=1)
+
+
+def enter(job, what, phase, step=0, total=0, **fields):
+    """Says where the job is, and does there what was asked for."""
+    global beating
+    send("progress", job=job, phase=phase, step=step, total=total, **fields)
+    act, _, where = what.partition(" in ")
+    if where != phase:
+        return
+    if act == "crash":
+        os.abort()
+    if act == "hang":
+        beating = False
+        time.sleep(60)
+    while act == "stall":
+        time.sleep(0.01)
+    if act == "slow":
+        time.sleep(1.5)
+    if act == "wait" and once(phase):
+        time.sleep(60)
+    if act == "kill" and once(phase):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def once(what):
+    """True the first time that it is asked, over all processes."""
+    mark = os.path.join(roots["job"], f"once-{what}")
+    if os.path.exists(mark):
+        return False
+    open(mark, "w").close()
+    return True
+
+
+def write(name, value):
+    data = json.dumps(value).encode()
+    with open(os.path.join(roots["job"], name), "wb") as file:
+        file.write(data)
+    return {"file": name, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+
+
+def train(job, p):
+    what = p.get("what", "")
+    steps, epochs = p.get("steps", 12), p.get("epochs", 2)
+    made = []
+    if p.get("state"):
+        with open(os.path.join(roots["job"], p["state"]["file"])) as file:
+            made = json.load(file)
+    enter(job, what, "load")
+    enter(job, what, "cache_latents")
+    while len(made) < steps:
+        step = len(made) + 1
+        epoch = (step - 1) * epochs // steps
+        is_first = step == 1 or what.startswith("crash")
+        enter(job, what if is_first else "", "train", step, steps, epoch=epoch, loss_ema=1 / step, lr=1e-4)
+        time.sleep(p.get("step_s", 0.01))
+        if what == f"kill at {step}" and once(step):
+            os.kill(os.getpid(), signal.SIGKILL)
+        made.append(step)
+        if job in cancelled:
+            send("cancelled", job=job, partial=[])
+            return
+        if job in pausing and what != "no-pause":
+            send("paused", job=job, epoch=epoch, step=step, **write(f"{job}-state-{step}.json", made))
+            return
+        if step % p.get("state_every", 4) == 0:
+            its = write(f"{job}-state-{step}.json", made)
+            send("checkpoint", job=job, epoch=epoch, step=step, kind="state", loss_ema=1 / step, **its)
+        if step * epochs // steps > epoch:
+            enter(job, what, "sample", step, steps, epoch=epoch)
+            its = write(f"{job}-sample-{epoch}.json", ["sample", epoch])
+            send("sample", job=job, epoch=epoch, step=step, prompt_index=0, seed=1, file=its["file"], sha256=its["sha256"])
+            enter(job, what, "save", step, steps, epoch=epoch)
+            its = write(f"{job}-lora-{epoch}.json", made)
+            send("checkpoint", job=job, epoch=epoch, step=step, kind="lora", loss_ema=1 / step, **its)
+    send("result", job=job, train={"files": [], "steps": steps, "ms": 1}, ms=1)
 
 
 def make(job, p):
@@ -58,8 +141,10 @@ def make(job, p):
     if what == "oom":
         send("error", job=job, code="oom_vram", message="There is not enough memory.", retryable=True, fatal=False)
         return
+    enter(job, what, "load")
+    enter(job, what, "encode")
     for step in range(1, 5):
-        send("progress", job=job, phase="denoise", step=step, total=4)
+        enter(job, what if step == 1 else "", "denoise", step, 4)
         if what == "half":
             line = json.dumps({"v": 1, "t": "preview", "job": job, "index": 0, "step": step, "webp": TINY_WEBP}).encode()
             with lock:  # late is allowed, in the middle of another line is not
@@ -76,6 +161,8 @@ def make(job, p):
         if job in cancelled:
             send("cancelled", job=job, partial=[])
             return
+    enter(job, what, "decode")
+    enter(job, what, "save")
     digest = hashlib.sha256(job.encode()).hexdigest()
     if "--write" in sys.argv:
         picture = base64.b64decode(TINY_PNG)
@@ -83,7 +170,7 @@ def make(job, p):
         with open(os.path.join(roots["job"], f"{job}-0.png"), "wb") as file:
             file.write(picture)
     image = {"index": 0, "file": f"{job}-0.png", "w": p["width"], "h": p["height"], "seed": p["seed"], "sha256": digest,
-             "infotext": what, "ms": 1}  # fmt: skip
+             "infotext": f"{what} on {os.environ.get('CUDA_VISIBLE_DEVICES')}", "ms": 1}  # fmt: skip
     send("result", job=job, images=[image], ms=1)
 
 
@@ -96,12 +183,15 @@ def main():
               "max_pixels": 4096}  # fmt: skip
     caps = {"families": {"fake": family}, "tasks": ["txt2img"], "samplers": ["Euler"], "schedules": ["Automatic"],
             "max_pixels": 4096}  # fmt: skip
+    device = {"kind": "cpu", "name": "none", "vram_total": 0, "vram_free": 0}
+    if "--cuda" in sys.argv:
+        device = {"kind": "cuda", "name": f"Fake GPU {os.environ.get('CUDA_VISIBLE_DEVICES', '')}".strip(), "vram_total": 24000, "vram_free": 24000}
     if "--check" in sys.argv:
         hello = {"t": "hello", "proto": [1], "engine": "fake", "caps": caps,
-                 "device": {"kind": "cpu", "name": "none", "vram_total": 0, "vram_free": 0}}  # fmt: skip
+                 "device": device}  # fmt: skip
         print(json.dumps({"ok": True, "hello": hello}))
         return
-    send("hello", proto=[1], engine="fake", device={"kind": "cpu", "name": "none", "vram_total": 0, "vram_free": 0}, caps=caps)
+    send("hello", proto=[1], engine="fake", device=device, caps=caps)
     threading.Thread(target=beat, daemon=True).start()
     for line in sys.stdin:
         command = json.loads(line)
@@ -123,6 +213,13 @@ def main():
             send("pong", id=id, nonce=command.get("nonce"))
         elif kind == "cancel":
             cancelled.add(command["job"])
+        elif kind == "pause":
+            pausing[command["job"]] = command.get("release", False)
+        elif kind == "load":
+            send("loaded", id=id, sha256=command["p"]["model"]["sha256"], family="fake", bytes=1, ms=0)
+        elif kind in ("train", "resume"):
+            pausing.pop(command["job"], None)
+            threading.Thread(target=train, args=(command["job"], command["p"]), daemon=True).start()
         elif kind == "generate":
             threading.Thread(target=make, args=(command["job"], command["p"]), daemon=True).start()
         elif kind == "shutdown":
