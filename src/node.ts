@@ -26,6 +26,9 @@ import { catalogueRoutes } from './catalogue/routes.ts';
 import { Upload } from './catalogue/uploads/model.ts';
 import { scheduleUploadSweep } from './catalogue/uploads/sweep.ts';
 import { Uploads } from './catalogue/uploads/uploads.ts';
+import { Imports } from './compute/datasets/import-zip.ts';
+import { Dataset, DatasetItem } from './compute/datasets/model.ts';
+import { datasetRoutes } from './compute/datasets/pages/routes.ts';
 import type { ComputeDeps } from './compute/deps.ts';
 import type { EngineLimits } from './compute/engine/watchdog.ts';
 import { Engines } from './compute/engines.ts';
@@ -35,8 +38,9 @@ import { GpuEngine, GpuPace, GpuUse } from './compute/gpu/model.ts';
 import { jobRoutes } from './compute/jobs/routes.ts';
 import { FolderModel, Generation, GenerationImage } from './compute/model.ts';
 import { computeRoutes } from './compute/tool/routes.ts';
-import { TrainingOutput, TrainingRun } from './compute/training/model.ts';
-import type { FindMaterial } from './compute/training/segment.ts';
+import { TrainingEpoch, TrainingRun, TrainingSample } from './compute/training/model.ts';
+import type { TrainingDeps } from './compute/training/pages/deps.ts';
+import { trainingRoutes } from './compute/training/pages/routes.ts';
 import { Trainer, type TrainerOptions } from './compute/training/trainer.ts';
 import { discoveryRoutes } from './discovery/routes.ts';
 import type { LookUp } from './discovery/search.ts';
@@ -113,7 +117,8 @@ export const ENTITIES = [
   ...[Post, Image, ImageMark, ImageRaw, ImageSize, ResourceUse, PostTag, Comment, Reaction],
   ...[Review, Mention, Pin, Share],
   ...[Collection, CollectionItem, CollectionRefusal, TopicFollow],
-  ...[Generation, GenerationImage, FolderModel, GpuEngine, GpuUse, GpuPace, TrainingRun, TrainingOutput],
+  ...[Generation, GenerationImage, FolderModel, GpuEngine, GpuUse, GpuPace],
+  ...[Dataset, DatasetItem, TrainingRun, TrainingEpoch, TrainingSample],
   ...FEDERATION_ENTITIES,
 ];
 
@@ -135,6 +140,7 @@ export interface Parts {
   readonly engines: Engines;
   readonly generator: Generator;
   readonly trainer: Trainer;
+  readonly imports: Imports;
   readonly federation: OpenFederation;
   /** Key of everything that is hashed or signed for ourselves. */
   readonly secretKey: string;
@@ -165,8 +171,8 @@ export interface NodeOptions {
   readonly log?: Log;
   readonly queueTimes?: Partial<QueueTimes>;
   readonly engineLimits?: Partial<EngineLimits>;
-  /** Where trainings get their pictures from, and how long their turns are. */
-  readonly training?: Pick<TrainerOptions, 'findMaterial' | 'times'>;
+  /** How long turns of trainings are. */
+  readonly training?: Pick<TrainerOptions, 'times'>;
   /** Resolver, socket policy and authority in place of the public internet's, for tests with peers of their own. */
   readonly net?: Pick<NetOptions, 'reach' | 'resolve' | 'ca'>;
 }
@@ -237,9 +243,16 @@ export async function openNode(
     publicUrl: config.publicUrl,
   });
   const trainer = new Trainer({
-    ...{ engines, settings, findMaterial: noMaterial },
+    ...{ engines, settings, modelsDir, publicUrl: config.publicUrl },
     fork: () => orm.em.fork(),
     ...training,
+  });
+  const imports = new Imports({
+    settings,
+    folder: uploadsDir,
+    maxImageBytes: config.maxImageBytes,
+    minFreeBytes: config.minFreeBytes,
+    defaultQuotaBytes: config.accountQuotaBytes,
   });
   const openWork = (viewer: Viewer | null): Work => ({ em: orm.em.fork(), viewer, jobs: queue.jobs, files, now });
   const federation = openFederation({
@@ -269,6 +282,7 @@ export async function openNode(
     engines,
     generator,
     trainer,
+    imports,
     secretKey,
     dataDir,
     uploadsDir,
@@ -376,6 +390,8 @@ function routersOf(parts: Parts): Router<State>[] {
     computeRoutes(computeDeps(parts)),
     jobRoutes(computeDeps(parts)),
     gpuRoutes(parts.settings, adminLinksOf(parts)),
+    datasetRoutes(trainingDeps(parts)),
+    trainingRoutes(trainingDeps(parts)),
     operatorRoutes({ adminLinks: adminLinksOf(parts), minFreeBytes: parts.config.minFreeBytes }),
   ];
 }
@@ -446,10 +462,14 @@ function computeDeps({ config, generator, trainer, limits, settings }: Parts): C
   return { generator, trainer, limits, settings, maxImageBytes, minFreeBytes, defaultQuotaBytes, programVersion };
 }
 
-/** There are no data sets yet, so nothing makes a run either. */
-const noMaterial: FindMaterial = () => {
-  throw new AppError('gone', 'The pictures of this training are not here.');
-};
+function trainingDeps(parts: Parts): TrainingDeps {
+  const { uploads, trainer, imports, uploadsDir, orm, jobs, files, now } = parts;
+  return {
+    ...computeDeps(parts),
+    ...{ uploads, trainer, imports, uploadsDir },
+    openWork: () => ({ em: orm.em.fork(), viewer: null, jobs, files, now }),
+  };
+}
 
 const VERSION = '0.1.0';
 /** After listening, so that nobody waits for it. */

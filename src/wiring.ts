@@ -19,7 +19,9 @@ import {
   versionPublished,
 } from './catalogue/events.ts';
 import { publishScheduledJob } from './catalogue/publish.ts';
+import { finishDeletionJob as finishDatasetDeletionJob } from './compute/datasets/delete.ts';
 import { forgetGenerationsJob } from './compute/keep.ts';
+import { forgetTrainingJob } from './compute/training/keep.ts';
 import { indexAccountJob, indexModelJob, indexPostJob, unindexImageJob } from './discovery/index/keep.ts';
 import { imageDeleted, postDeleted, postPublished, postUnpublished, postUpdated } from './gallery/events.ts';
 import { refreshModelsJob } from './gallery/figures.ts';
@@ -34,7 +36,7 @@ import type { Parts } from './node.ts';
 import { collectBlobsJob } from './operator/collect.ts';
 
 /** Every kind of job that a worker of this program runs. */
-export function jobsOf({ mailer, uploads, generator, trainer, federation }: Parts): JobDefinition[] {
+export function jobsOf({ mailer, uploads, generator, trainer, imports, federation }: Parts): JobDefinition[] {
   return [
     mailer.job,
     deleteAccountJob,
@@ -55,6 +57,9 @@ export function jobsOf({ mailer, uploads, generator, trainer, federation }: Part
     finishPostDeletionJob,
     generator.job,
     trainer.job,
+    forgetTrainingJob,
+    imports.job,
+    finishDatasetDeletionJob,
     forgetGenerationsJob,
     indexModelJob,
     indexPostJob,
@@ -82,6 +87,7 @@ export function wiringOf({ federation }: Parts): Wiring {
     ...[postPublished, postUpdated, postUnpublished].map((event) => on(event, indexPostJob)),
     on(postDeleted, indexPostJob, ({ postId }) => ({ postId })),
     on(accountDeleted, forgetGenerationsJob),
+    on(accountDeleted, forgetTrainingJob),
     on(imageDeleted, unindexImageJob, ({ imageId }) => ({ imageId })),
     ...federation.wiring,
   ];

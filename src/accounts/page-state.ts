@@ -52,6 +52,7 @@ export async function loadPageState(
               moderate: can(viewer, 'moderateContent'),
               administer: isAccountStaff(viewer) || can(viewer, 'manageSettings'),
               generate: can(viewer, 'generate'),
+              train: can(viewer, 'train'),
               publish: can(viewer, 'publish'),
             },
           }

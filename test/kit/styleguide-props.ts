@@ -9,7 +9,7 @@ export const samplePage: PageState & PageHead = {
     name: 'mara',
     displayName: 'Mara Lind',
     avatarUrl: null,
-    can: { moderate: true, administer: true, generate: true, publish: true },
+    can: { moderate: true, administer: true, generate: true, train: true, publish: true },
     unreadCount: 2,
   },
   path: '/models',

@@ -12,7 +12,22 @@ const MESSAGES: Partial<Readonly<Record<EngineErrorCode, string>>> = {
   lora_mismatch: 'One of the LoRAs does not fit this checkpoint.',
 };
 
+/** The same of a training. */
+const TRAINING_MESSAGES: Partial<Readonly<Record<EngineErrorCode, string>>> = {
+  oom_vram:
+    'The GPU has too little memory for this. Take a smaller batch or resolution, or switch gradient checkpointing on.',
+  oom_ram: 'The machine has too little memory for this training.',
+  disk_full: 'The disk of this node is full.',
+  nan_output: 'The numbers of the training ran away (NaN). Take lower learning rates.',
+  dataset_invalid: 'One of the pictures could not be read by the trainer.',
+  gpu_lost: 'The GPU stopped answering again and again.',
+  timeout: 'The engine stopped moving and was ended again and again.',
+  engine_crashed: 'The engine crashed on this training twice without getting on, so it is not tried any more.',
+  unsupported: 'The engine of this node cannot train this.',
+};
+
 export const messageOf = (code: EngineErrorCode, message: string): string => MESSAGES[code] ?? message;
+export const trainingMessageOf = (code: EngineErrorCode, message: string): string => TRAINING_MESSAGES[code] ?? message;
 
 const MISTAKES: readonly EngineErrorCode[] = [
   ...(['bad_message', 'bad_params', 'unsupported', 'model_not_found', 'model_invalid', 'model_unsafe'] as const),

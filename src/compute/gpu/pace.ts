@@ -32,6 +32,7 @@ const Z90 = 1.2816;
 const FORWARD: Readonly<Record<string, { readonly tera: number; readonly pixels: number }>> = {
   sd15: { tera: 0.68, pixels: 512 * 512 },
   sdxl: { tera: 5.98, pixels: 1024 * 1024 },
+  tiny: { tera: 0.00012, pixels: 32 * 32 },
 };
 const OTHER_FORWARD = { tera: 0.68, pixels: 512 * 512 };
 /** Peak TFLOP/s in bf16, same place. */
@@ -55,7 +56,7 @@ export interface Device {
 }
 
 /** The guess before anything was measured here. */
-export function seedSeconds({ family, pixels }: WorkSize, device: Device): number {
+export function seedSeconds({ family, pixels }: Pick<WorkSize, 'family' | 'pixels'>, device: Device): number {
   const forward = FORWARD[family] ?? OTHER_FORWARD;
   const peak =
     device.kind === 'cpu' ? CPU_TERAFLOPS : (PEAK.find(([name]) => name.test(device.name))?.[1] ?? OTHER_GPU);
@@ -63,7 +64,7 @@ export function seedSeconds({ family, pixels }: WorkSize, device: Device): numbe
 }
 
 const sideOf = (pixels: number): number => Math.max(32, Math.round(Math.sqrt(pixels) / 32) * 32);
-const workOf = ({ kind, family, pixels }: WorkSize): string => `${kind}/${family}/${sideOf(pixels)}`;
+const workOf = ({ kind, family, pixels }: Omit<WorkSize, 'units'>): string => `${kind}/${family}/${sideOf(pixels)}`;
 
 interface PaceRow {
   work: string;
@@ -74,12 +75,20 @@ interface PaceRow {
 
 /** From own runs at this size, or at the nearest one, or from the table. */
 export async function estimate(em: EntityManager, device: Device, size: WorkSize): Promise<Estimate> {
-  const { perUnit, spread } = await paceOf(em, device, size);
+  const { perUnit, slower } = await paceOf(em, device, size);
   const p50 = Math.max(LEAST_SECONDS, perUnit * size.units);
-  return { p50, p90: p50 * Math.exp(Z90 * Math.sqrt(spread)) };
+  return { p50, p90: p50 * slower };
 }
 
-async function paceOf(em: EntityManager, device: Device, size: WorkSize): Promise<{ perUnit: number; spread: number }> {
+export interface Pace {
+  /** Seconds. */
+  readonly perUnit: number;
+  /** Nine of ten runs take at most so many times as long. */
+  readonly slower: number;
+  readonly isMeasured: boolean;
+}
+
+export async function paceOf(em: EntityManager, device: Device, size: Omit<WorkSize, 'units'>): Promise<Pace> {
   const prefix = `${size.kind}/${size.family}/`;
   const known = await rows<PaceRow>(
     em,
@@ -89,9 +98,11 @@ async function paceOf(em: EntityManager, device: Device, size: WorkSize): Promis
   const side = sideOf(size.pixels);
   const distance = ({ work }: PaceRow) => Math.abs(Math.log(Number(work.slice(prefix.length)) / side));
   const [nearest] = known.sort((a, b) => distance(a) - distance(b));
-  if (!nearest) return { perUnit: seedSeconds(size, device), spread: SEED_SPREAD };
+  const slowerOf = (spread: number) => Math.exp(Z90 * Math.sqrt(spread));
+  if (!nearest) return { perUnit: seedSeconds(size, device), slower: slowerOf(SEED_SPREAD), isMeasured: false };
   const scale = (side / Number(nearest.work.slice(prefix.length))) ** 2;
-  return { perUnit: nearest.seconds_per_unit * scale, spread: scale === 1 ? nearest.spread : SEED_SPREAD };
+  const spread = scale === 1 ? nearest.spread : SEED_SPREAD;
+  return { perUnit: nearest.seconds_per_unit * scale, slower: slowerOf(spread), isMeasured: true };
 }
 
 /** A run that went well: the estimate of the next one leans on it. */

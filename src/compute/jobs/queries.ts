@@ -1,9 +1,11 @@
-import { inList, type Parameter, rows, toDate } from '../../kit/database/sql.ts';
+import { fromJson, inList, type Parameter, rows, toDate } from '../../kit/database/sql.ts';
 import { findStatus } from '../../kit/queue/status.ts';
 import { t } from '../../kit/web/messages.ts';
 import type { Viewer, Work } from '../../kit/work.ts';
 import { listGenerationsById, noteOf } from '../tool/queries.ts';
-import type { TRAINING_STATES } from '../training/model.ts';
+import { OPEN_STATES, type RunState } from '../training/model.ts';
+import type { TrainSettings } from '../training/params.ts';
+import { runState } from '../training/queries.ts';
 
 /** One row of the page: a generation or a training. */
 export interface JobView {
@@ -13,7 +15,7 @@ export interface JobView {
   readonly kind: 'generation' | 'training';
   readonly title: string;
   readonly summary: string;
-  readonly state: (typeof TRAINING_STATES)[number];
+  readonly state: RunState;
   readonly stateText: string;
   readonly isOpen: boolean;
   readonly error: string | null;
@@ -35,11 +37,12 @@ export async function listJobs(
   before: string | undefined,
 ): Promise<{ readonly items: readonly JobView[]; readonly next: string | null }> {
   const older = before ? 'and id < ?' : '';
-  const of = (table: string) => `select id, '${table}' as kind, job_id from ${table} where account_id = ? ${older}`;
+  const of = (table: string, owner: string) =>
+    `select id, '${table}' as kind, job_id from ${table} where ${owner} = ? ${older}`;
   const one: Parameter[] = before ? [viewer.id, before] : [viewer.id];
   const found = await rows<{ id: string; kind: string; job_id: string | null }>(
     work.em,
-    `select * from (${of('generation')} union all ${of('training_run')}) x order by id desc limit ?`,
+    `select * from (${of('generation', 'account_id')} union all ${of('training_run', 'owner_id')}) x order by id desc limit ?`,
     [...one, ...one, PAGE_SIZE + 1],
   );
   const shown = found.slice(0, PAGE_SIZE);
@@ -73,10 +76,10 @@ async function generationsOf(work: Pick<Work, 'em'>, ids: readonly string[]): Pr
 interface TrainingRow {
   id: string;
   name: string;
-  state: JobView['state'];
-  epochs: number;
+  state: RunState;
+  job_state: RunState | null;
+  params: unknown;
   total_steps: number;
-  resolution: number;
   error: string | null;
   created_at: unknown;
 }
@@ -84,20 +87,26 @@ interface TrainingRow {
 async function trainingsOf({ em }: Pick<Work, 'em'>, ids: readonly string[]): Promise<JobView[]> {
   const found = await rows<TrainingRow>(
     em,
-    `select id, name, state, epochs, total_steps, resolution, error, created_at from training_run
-     where id in (${inList(ids)})`,
+    `select r.id, r.name, r.state, j.state as job_state, cast(r.params as text) as params, r.total_steps, r.error,
+       r.created_at
+     from training_run r left join job j on j.id = r.job_id where r.id in (${inList(ids)})`,
     ids,
   );
-  return found.map((row) => ({
-    ...{ id: row.id, url: '', kind: 'training', title: row.name, state: row.state, error: row.error, images: [] },
-    summary: `${t('jobs.training')} · ${t('jobs.training-summary', { epochs: row.epochs, steps: row.total_steps, resolution: row.resolution })}`,
-    stateText: t(`generate.state.${row.state}`),
-    isOpen: row.state === 'queued' || row.state === 'running',
-    createdAt: toDate(row.created_at),
-    live: null,
-    cancelUrl: `/jobs/${row.id}/cancellation`,
-    retryUrl: row.state === 'failed' || row.state === 'cancelled' ? `/jobs/${row.id}/retry` : '',
-  }));
+  return found.map((row) => {
+    const state = runState(row.state, row.job_state);
+    const url = `/train/${row.id}`;
+    const { epochs, resolution } = fromJson<TrainSettings>(row.params) ?? { epochs: 0, resolution: 0 };
+    return {
+      ...{ id: row.id, url, kind: 'training', title: row.name, state, error: row.error, images: [] },
+      summary: `${t('jobs.training')} · ${t('jobs.training-summary', { epochs, steps: row.total_steps, resolution })}`,
+      stateText: t(`train.state.${state}`),
+      isOpen: OPEN_STATES.includes(state),
+      createdAt: toDate(row.created_at),
+      live: null,
+      cancelUrl: `${url}/stop`,
+      retryUrl: state === 'failed' || state === 'stopped' ? `${url}/resumption` : '',
+    };
+  });
 }
 
 /** What is left of the day, in words. */

@@ -1,7 +1,7 @@
 import Router from '@koa/router';
 import { z } from 'zod';
 import { browserOnly } from '../../accounts/access/guard.ts';
-import { readQuery, uuidParam } from '../../kit/web/forms.ts';
+import { readQuery } from '../../kit/web/forms.ts';
 import { t } from '../../kit/web/messages.ts';
 import type { State } from '../../kit/web/state.ts';
 import { view } from '../../kit/web/views.ts';
@@ -19,7 +19,7 @@ const jobsPage = view<JobsPage>('compute/jobs');
 const JobsQuery = z.object({ before: z.uuid().optional().catch(undefined) });
 
 /** What a person had made on the GPU, and what they wait for. Each person sees their own. */
-export function jobRoutes({ trainer, settings }: Pick<ComputeDeps, 'trainer' | 'settings'>): Router<State> {
+export function jobRoutes({ settings }: Pick<ComputeDeps, 'settings'>): Router<State> {
   const routes = new Router<State>();
 
   routes.get('/jobs', browserOnly, async (ctx) => {
@@ -34,16 +34,6 @@ export function jobRoutes({ trainer, settings }: Pick<ComputeDeps, 'trainer' | '
       nextUrl: next ? `/jobs?before=${next}` : '',
       page: { title: t('nav.jobs'), noindex: true },
     });
-  });
-
-  routes.post('/jobs/:id/cancellation', browserOnly, async (ctx) => {
-    await trainer.cancel(ctx.state.work, mayGenerate(ctx.state.work.viewer), uuidParam(ctx));
-    ctx.redirect('/jobs');
-  });
-
-  routes.post('/jobs/:id/retry', browserOnly, async (ctx) => {
-    await trainer.retry(ctx.state.work, mayGenerate(ctx.state.work.viewer), uuidParam(ctx));
-    ctx.redirect('/jobs');
   });
 
   return routes;

@@ -1,16 +1,24 @@
-import { findPreview } from '../../kit/queue/status.ts';
+import { findPreview, type JobStatus } from '../../kit/queue/status.ts';
 import type { ServerEvent } from '../../kit/web/event-stream.ts';
 import type { Work } from '../../kit/work.ts';
 import { noteOf, previewUri } from './queries.ts';
 
+/** What a page follows. */
+export interface Followed {
+  readonly jobId: string;
+  /** The page of the result. */
+  readonly url: string;
+  readonly noteOf: (status: JobStatus) => string;
+}
+
 /** What `t-live` in the page understands; goes on after `lastEventId`, the revision of the job that was seen. */
-export async function* followGeneration(
+export async function* followJob(
   { em, jobs }: Pick<Work, 'em' | 'jobs'>,
-  { generationId, jobId }: { readonly generationId: string; readonly jobId: string },
+  followed: Followed,
   signal: AbortSignal,
   lastEventId: string | null,
 ): AsyncGenerator<ServerEvent> {
-  const url = `/generate/${generationId}`;
+  const { jobId, url } = followed;
   const seen = lastEventId === null ? -1 : Number(lastEventId);
   let last = 'failed';
   for await (const status of jobs.watch(jobId, signal)) {
@@ -24,10 +32,18 @@ export async function* followGeneration(
       data: {
         value: status.progressDone,
         max: status.progressTotal || 100,
-        note: noteOf(status),
+        note: followed.noteOf(status),
         ...(preview ? { preview: previewUri(preview) } : {}),
       },
     };
   }
   if (!signal.aborted) yield { event: last === 'done' ? 'done' : 'failed', data: { url } };
 }
+
+export const followGeneration = (
+  work: Pick<Work, 'em' | 'jobs'>,
+  { generationId, jobId }: { readonly generationId: string; readonly jobId: string },
+  signal: AbortSignal,
+  lastEventId: string | null,
+): AsyncGenerator<ServerEvent> =>
+  followJob(work, { jobId, url: `/generate/${generationId}`, noteOf }, signal, lastEventId);

@@ -1,41 +1,83 @@
 import { defineEntity, type InferEntity, p } from '@mikro-orm/core';
 import { Account } from '../../accounts/model.ts';
+import { ModelVersion } from '../../catalogue/model.ts';
+import type { Crop } from '../../kit/storage/images-turn.ts';
+import { Dataset } from '../datasets/model.ts';
+import type { GenerationFile } from '../model.ts';
+import type { TrainSettings } from './params.ts';
 
-export const TRAINING_STATES = ['queued', 'running', 'done', 'failed', 'cancelled'] as const;
+/** A picture as it was when the run began. */
+export interface ManifestItem {
+  readonly itemId: string;
+  readonly sha256: string;
+  readonly caption: string;
+  readonly width: number;
+  readonly height: number;
+  readonly rotation: number;
+  readonly crop: Crop | null;
+  /** 0: as the run says. */
+  readonly repeats: number;
+}
+
+/** What was trained on, frozen: later changes of the set do not reach a run. */
+export interface Manifest {
+  readonly items: readonly ManifestItem[];
+}
+
+export interface TrainingBase extends GenerationFile {
+  readonly baseModel: string;
+  /** Of the engine: `sd15`, `sdxl`, … */
+  readonly family: string;
+}
+
+const RUN_STATES = ['queued', 'running', 'done', 'failed', 'cancelled', 'stopped'] as const;
+export type RunState = (typeof RUN_STATES)[number];
+export const OPEN_STATES: readonly RunState[] = ['queued', 'running'];
+
+export const PRESETS = ['character', 'style', 'concept'] as const;
+export type Preset = (typeof PRESETS)[number];
+export const LOOKS = ['standard', 'anime', 'realistic'] as const;
+export type Look = (typeof LOOKS)[number];
 
 /**
- * A training, which runs in segments: each is a job of the queue that begins with the newest state of the one before.
- * `running` is said from its first segment to its last, also while it waits in between.
+ * One training of a LoRA, in segments: each is a job of the queue that goes on from the newest state. The truth of a
+ * segment is its job's row; this is what people see and keep. It is `running` from its first segment to its last.
  */
 export const TrainingRun = defineEntity({
   name: 'TrainingRun',
-  indexes: [{ properties: ['account', 'id'] }],
+  indexes: [{ properties: ['owner', 'id'] }, { properties: ['dataset', 'state'] }],
   properties: {
     id: p.uuid().primary(),
-    account: () => p.manyToOne(Account).ref(),
+    owner: () => p.manyToOne(Account).ref(),
+    /** Null when the set is gone; the manifest stays. */
+    dataset: () => p.manyToOne(Dataset).ref().nullable(),
     name: p.string().length(120),
-    state: p.enum([...TRAINING_STATES]).default('queued'),
-    /** What whoever made it needs to make the parameters of the engine. */
-    params: p.json<Readonly<Record<string, unknown>>>(),
-    baseSha256: p.string().length(64),
-    family: p.string().length(40),
-    /** Of one side, in pixels. */
-    resolution: p.integer(),
-    epochs: p.integer(),
-    totalSteps: p.integer(),
-    /** Pictures shown in one step. */
-    batch: p.integer().default(1),
-    epoch: p.integer().default(0),
-    /** Of the newest state: what a crash cannot take. */
-    step: p.integer().default(0),
-    lossEma: p.float().nullable(),
+    manifest: p.json<Manifest>(),
+    /** The words that its owner agreed to, and when. */
+    rightsStatement: p.text(),
+    rightsAgreedAt: p.datetime(),
+    base: p.json<TrainingBase>(),
+    preset: p.enum([...PRESETS]),
+    look: p.enum([...LOOKS]),
+    params: p.json<TrainSettings>(),
+    /** Weights that it goes on from: an epoch of an earlier run. */
+    startSha256: p.string().length(64).nullable().index(),
+    startTitle: p.string().length(200).nullable(),
+    state: p.enum([...RUN_STATES]).default('queued'),
     /** Counts segments; a job of another segment has nothing left to do. */
     segment: p.integer().default(0),
     jobId: p.uuid().nullable(),
-    lastStateSha256: p.string().length(64).nullable(),
-    lastStateBytes: p.bigint('number').default(0),
-    /** Runs of it that took the engine with them without getting on. */
+    /** Of its engine, since it got on last. */
     crashes: p.integer().default(0),
+    step: p.integer().default(0),
+    totalSteps: p.integer().default(0),
+    /** `[step, loss]`, thinned out as it grows. */
+    lossSeries: p.json<(readonly [number, number])[]>().onCreate(() => []),
+    /** From here a run that broke off goes on. */
+    stateSha256: p.string().length(64).nullable().index(),
+    stateBytes: p.bigint('number').default(0),
+    stateStep: p.integer().default(0),
+    deviceName: p.string().length(120).nullable(),
     /** For the person at the screen. */
     error: p.string().length(500).nullable(),
     createdAt: p.datetime(),
@@ -45,25 +87,42 @@ export const TrainingRun = defineEntity({
 });
 export interface TrainingRun extends InferEntity<typeof TrainingRun> {}
 
-const OUTPUT_KINDS = ['lora', 'sample'] as const;
-
-/** A LoRA of an epoch, or a sample picture. */
-export const TrainingOutput = defineEntity({
-  name: 'TrainingOutput',
-  uniques: [{ properties: ['run', 'kind', 'epoch', 'step', 'promptIndex'] }],
+/** A LoRA that a run saved. */
+export const TrainingEpoch = defineEntity({
+  name: 'TrainingEpoch',
+  uniques: [{ properties: ['run', 'number'] }],
   properties: {
     id: p.uuid().primary(),
     run: () => p.manyToOne(TrainingRun).ref(),
-    kind: p.enum([...OUTPUT_KINDS]),
-    epoch: p.integer(),
+    number: p.integer(),
     step: p.integer(),
-    /** 0 for a LoRA. */
-    promptIndex: p.smallint().default(0),
-    seed: p.bigint('number').default(0),
     sha256: p.string().length(64).index(),
     totalBytes: p.bigint('number'),
     lossEma: p.float().nullable(),
+    /** What it became. */
+    publishedVersion: () => p.manyToOne(ModelVersion).ref().nullable(),
     createdAt: p.datetime(),
   },
 });
-export interface TrainingOutput extends InferEntity<typeof TrainingOutput> {}
+export interface TrainingEpoch extends InferEntity<typeof TrainingEpoch> {}
+
+/** A picture that the run made on its way, with the weights of that epoch. */
+export const TrainingSample = defineEntity({
+  name: 'TrainingSample',
+  uniques: [{ properties: ['run', 'epoch', 'promptIndex'] }],
+  properties: {
+    id: p.uuid().primary(),
+    run: () => p.manyToOne(TrainingRun).ref(),
+    epoch: p.integer(),
+    promptIndex: p.smallint(),
+    seed: p.bigint('number'),
+    sha256: p.string().length(64).index(),
+    totalBytes: p.integer(),
+    width: p.integer(),
+    height: p.integer(),
+    thumbSha256: p.string().length(64).nullable().index(),
+    thumbBytes: p.integer().default(0),
+    createdAt: p.datetime(),
+  },
+});
+export interface TrainingSample extends InferEntity<typeof TrainingSample> {}

@@ -2,29 +2,11 @@ import type { EntityManager } from '@mikro-orm/core';
 import type { JobHandle } from '../../kit/queue/define.ts';
 import { isWaitedFor, readLane } from '../../kit/queue/fair/state.ts';
 import type { Work } from '../../kit/work.ts';
-import type { EngineEvent } from '../engine/protocol.ts';
-import type { TrainParams } from '../engine/protocol-train.ts';
 import type { EngineRun, Engines } from '../engines.ts';
 import type { ModelSource } from '../models/cache.ts';
-import { encodePhase } from '../phase.ts';
-import { type Keeper, keepOutput, keepState, placeBlob } from './keep-state.ts';
+import type { TrainCommand } from './command.ts';
+import { Keeper } from './keeper.ts';
 import type { TrainingRun } from './model.ts';
-
-/** What a run is made from; whoever keeps the data set makes it. */
-interface TrainingMaterial {
-  readonly params: TrainParams;
-  /** What must lie in the root `job`, under the names of the parameters. */
-  readonly files: readonly { readonly name: string; readonly sha256: string }[];
-  /** The base, which the engine finds in the root `models`. */
-  readonly sources: readonly ModelSource[];
-}
-
-/** Throws `gone`, `withheld` or `invalid` when the run may not be made, or not any more. `fileOf` names files for it. */
-export type FindMaterial = (
-  work: Pick<Work, 'em'>,
-  run: TrainingRun,
-  fileOf: (name: string) => string,
-) => Promise<TrainingMaterial>;
 
 export interface SegmentTimes {
   /** So long it runs whoever waits. */
@@ -43,66 +25,34 @@ export interface Segment {
   readonly steps: number;
 }
 
+export interface SegmentParts {
+  readonly work: Pick<Work, 'em' | 'files' | 'now'>;
+  readonly fork: () => EntityManager;
+  readonly engines: Engines;
+}
+
 /**
  * Trains from the newest state until it is done, or until its turn is over: then the engine pauses with a state from
  * which the next segment goes on. Every state, LoRA and sample is kept as it comes, under the fence of this run.
  */
 export async function trainSegment(
-  {
-    fork,
-    files,
-    now,
-    engines,
-  }: { readonly fork: () => EntityManager; readonly engines: Engines } & Pick<Work, 'files' | 'now'>,
+  { work, fork, engines }: SegmentParts,
   handle: JobHandle,
   run: TrainingRun,
-  findMaterial: FindMaterial,
+  { type, params }: TrainCommand,
+  sources: readonly ModelSource[],
   times: SegmentTimes,
 ): Promise<Segment> {
-  const fileOf = (name: string) => `${handle.jobId}-${name}`;
-  const material = await findMaterial({ em: fork() }, run, fileOf);
-  for (const { name, sha256 } of material.files) await placeBlob(files, sha256, engines.jobFile(name));
-  const state = run.lastStateSha256 && { file: fileOf('resume.state'), sha256: run.lastStateSha256 };
-  if (state) await placeBlob(files, state.sha256, engines.jobFile(state.file));
-
-  const keeper: Keeper = { fork, files, now, handle, runId: run.id, pathOf: (name) => engines.jobFile(name) };
-  const lost = new AbortController();
-  let keeping = Promise.resolve();
-  const keep = (act: () => Promise<void>) => {
-    // one after the other; when one cannot be kept the engine works for nobody, and is stopped
-    keeping = keeping.then(act);
-    keeping.catch((error: unknown) => lost.abort(error));
-  };
-  let reached = run.step;
-  const listener = (event: EngineEvent) => {
-    if (event.t === 'progress') {
-      if (event.phase === 'train') reached = Math.max(reached, event.step);
-      handle.progress(reached, run.totalSteps, encodePhase(event));
-    }
-    if (event.t === 'checkpoint' && event.kind === 'state') {
-      const { epoch, step, file, bytes, sha256 } = event;
-      keep(() => keepState(keeper, { epoch, step, file, bytes, sha256 }));
-    }
-    if (event.t === 'sample' || (event.t === 'checkpoint' && event.kind === 'lora'))
-      keep(() => keepOutput(keeper, event));
-  };
-
-  const turn = new Turn({ fork, now, family: run.family, times });
+  const keeper = new Keeper(work, handle, run, (name) => engines.jobFile(name));
+  const turn = new Turn({ fork, now: work.now, family: run.base.family, times });
   try {
     const done = await engines.run(handle.jobId, {
-      type: state ? 'resume' : 'train',
-      params: state ? { ...material.params, state } : material.params,
-      model: run.baseSha256,
-      sources: material.sources,
-      signal: AbortSignal.any([handle.signal, lost.signal]),
-      listener,
+      ...{ type, params, sources, model: run.base.sha256, signal: keeper.signal },
+      listener: (event) => keeper.take(event),
       onPausable: (pause) => turn.begin(pause, engines.vramMb()),
     });
-    if (done.outcome.state === 'paused') {
-      reached = Math.max(reached, done.outcome.step);
-    }
-    await keeping;
-    return { run: done, steps: reached - run.step };
+    await keeper.finish();
+    return { run: done, steps: Math.max(0, keeper.step - run.stateStep) };
   } finally {
     turn.end();
   }

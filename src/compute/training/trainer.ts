@@ -1,21 +1,26 @@
 import type { EntityManager } from '@mikro-orm/core';
 import { z } from 'zod';
+import { viewerOf } from '../../accounts/access/identify.ts';
 import { Account } from '../../accounts/model.ts';
 import { rows, toNumber } from '../../kit/database/sql.ts';
 import { AppError } from '../../kit/errors.ts';
-import { newId } from '../../kit/ids.ts';
 import { defineJob, type JobDefinition, type JobHandle } from '../../kit/queue/define.ts';
 import { holdFence } from '../../kit/queue/lease.ts';
 import type { Settings } from '../../kit/settings.ts';
-import { t } from '../../kit/web/messages.ts';
 import type { Viewer, Work } from '../../kit/work.ts';
-import { isMistake, messageOf } from '../engine/messages.ts';
+import { mayTrain } from '../datasets/own.ts';
+import { isMistake, trainingMessageOf } from '../engine/messages.ts';
+import type { EngineHello } from '../engine/protocol.ts';
 import type { EngineRun, Engines } from '../engines.ts';
 import { type Device, estimate, learnPace, type WorkSize } from '../gpu/pace.ts';
 import { assertAllowance, assertRoom, type GpuSettings, gpuSettings } from '../gpu/quotas.ts';
 import { settle, shareOf } from '../gpu/settle.ts';
+import type { ModelSource } from '../models/cache.ts';
+import { CHECKPOINT_TYPES, findFolderOffer, findOffersByFile } from '../models/offers.ts';
+import { prepareTraining } from './command.ts';
 import { TrainingRun } from './model.ts';
-import { type FindMaterial, type SegmentTimes, trainSegment } from './segment.ts';
+import { type SegmentTimes, trainSegment } from './segment.ts';
+import { endRun } from './store.ts';
 
 const Payload = z.object({ runId: z.string(), segment: z.int() });
 const ATTEMPTS = 5;
@@ -27,17 +32,17 @@ export interface TrainerOptions {
   readonly engines: Engines;
   readonly settings: Settings;
   readonly fork: () => EntityManager;
-  readonly findMaterial: FindMaterial;
+  /** Null without MODELS_DIR. */
+  readonly modelsDir: string | null;
+  readonly publicUrl: URL;
   /** Tests make it short. */
   readonly times?: Partial<SegmentTimes>;
 }
 
-export type NewTraining = Pick<
-  TrainingRun,
-  'name' | 'params' | 'baseSha256' | 'family' | 'resolution' | 'epochs' | 'totalSteps' | 'batch'
->;
-
-/** Takes trainings and has the engine make them, segment by segment. */
+/**
+ * Has the engine make trainings, segment by segment: each is a job of the queue that goes on from the newest state of
+ * the one before, so that others get their turn and a crash costs little.
+ */
 export class Trainer {
   readonly #options: TrainerOptions;
   /** Part of the worker's jobs. */
@@ -55,76 +60,44 @@ export class Trainer {
     });
   }
 
-  /** Puts a training into the queue. Throws `rate_limited` beyond what this account may use. */
-  async start(work: Pick<Work, 'em' | 'jobs' | 'now'>, viewer: Viewer, fields: NewTraining): Promise<TrainingRun> {
-    const { em, now } = work;
-    const settings = await this.#options.settings.read(em, gpuSettings);
-    const { p50 } = await estimate(em, await this.#device(em), sizeOf(fields, fields.totalSteps));
-    return em.transactional(async (tx) => {
-      const [open] = await rows<{ n: unknown }>(
-        tx,
-        `select count(*) as n from training_run where account_id = ? and state in ('queued', 'running')`,
-        [viewer.id],
-      );
-      assertRoom(toNumber(open?.n), settings.openTrainings);
-      await assertAllowance({ em: tx, now }, viewer, p50, settings);
-      const account = tx.getReference(Account, viewer.id);
-      const run = tx.create(
-        TrainingRun,
-        { id: newId(), account, segment: 0, ...fields, createdAt: now() },
-        { persist: true },
-      );
-      run.jobId = this.#enqueue(tx, work, run, settings, p50);
-      await tx.flush();
-      return run;
-    });
+  /** What the engine said of itself; null while there is none. */
+  async hello({ em }: Pick<Work, 'em'>): Promise<EngineHello | null> {
+    const status = await this.#options.engines.status(em);
+    return status.state === 'ready' ? status.hello : null;
   }
 
-  /** Ends it; what it made so far stays. */
-  async cancel({ em, jobs, now }: Pick<Work, 'em' | 'jobs' | 'now'>, viewer: Viewer, runId: string): Promise<void> {
-    const run = await em.findOne(TrainingRun, { id: runId, account: viewer.id });
-    if (!run) throw new AppError('not_found', t('training.none'));
-    await rows(
-      em,
-      `update training_run set state = 'cancelled', finished_at = ? where id = ? and state in ('queued', 'running')
-       returning id`,
-      [now(), runId],
+  /** Puts what is left of a run into the queue. Throws `rate_limited` beyond what this account may use. */
+  async enqueue(tx: EntityManager, work: Pick<Work, 'jobs' | 'now'>, viewer: Viewer, run: TrainingRun): Promise<void> {
+    const settings = await this.#options.settings.read(tx, gpuSettings);
+    const [open] = await rows<{ n: unknown }>(
+      tx,
+      `select count(*) as n from training_run r join job j on j.id = r.job_id
+       where r.owner_id = ? and r.id <> ? and r.state in ('queued', 'running') and j.state in ('queued', 'running')`,
+      [viewer.id, run.id],
     );
-    if (run.jobId) await jobs.cancel(em, run.jobId);
-  }
-
-  /** Goes on with what failed or was cancelled, from its newest state. */
-  async retry(work: Pick<Work, 'em' | 'jobs' | 'now'>, viewer: Viewer, runId: string): Promise<void> {
-    const { em, now } = work;
-    const settings = await this.#options.settings.read(em, gpuSettings);
-    await em.transactional(async (tx) => {
-      const run = await tx.findOne(TrainingRun, { id: runId, account: viewer.id });
-      if (!run) throw new AppError('not_found', t('training.none'));
-      if (run.state !== 'failed' && run.state !== 'cancelled') throw new AppError('conflict', t('training.not-ended'));
-      const { p50 } = await estimate(tx, await this.#device(tx), sizeOf(run, run.totalSteps - run.step));
-      await assertAllowance({ em: tx, now }, viewer, p50, settings);
-      Object.assign(run, { state: 'queued', segment: run.segment + 1, crashes: 0, error: null, finishedAt: null });
-      run.jobId = this.#enqueue(tx, work, run, settings, p50);
-      await tx.flush();
-    });
+    assertRoom(toNumber(open?.n), settings.openTrainings);
+    const leftSeconds = await this.#leftSeconds(tx, run);
+    await assertAllowance({ em: tx, now: work.now }, viewer, leftSeconds, settings);
+    this.#enqueue(tx, work, run, settings, leftSeconds);
   }
 
   #enqueue(
-    em: EntityManager,
+    tx: EntityManager,
     { jobs }: Pick<Work, 'jobs'>,
     run: TrainingRun,
     settings: GpuSettings,
     leftSeconds: number,
-  ): string {
-    const accountId = run.account.id;
+  ): void {
+    const accountId = run.owner.id;
     const costSeconds = Math.min(leftSeconds, this.#times(settings).mostMs / 1000);
-    return jobs.enqueue(
-      em,
+    run.segment += 1;
+    run.jobId = jobs.enqueue(
+      tx,
       this.job,
       { runId: run.id, segment: run.segment },
       {
         ...{ accountId, partition: `train:${accountId}`, partitionLimit: settings.runningTrainings },
-        share: shareOf({ id: accountId, host: '' }, 'batch', { costSeconds, affinity: run.baseSha256 }),
+        share: shareOf({ id: accountId, host: '' }, 'batch', { costSeconds, affinity: run.base.sha256 }),
       },
     );
   }
@@ -134,74 +107,83 @@ export class Trainer {
     return { quantumMs, mostMs: 2 * quantumMs, lookEveryMs: LOOK_EVERY_MS, ...this.#options.times };
   }
 
-  async #device(em: EntityManager): Promise<Device> {
-    const status = await this.#options.engines.status(em);
-    return status.state === 'ready' ? status.hello.device : { kind: 'cpu', name: '' };
+  async #leftSeconds(em: EntityManager, run: TrainingRun): Promise<number> {
+    const device: Device = (await this.hello({ em }))?.device ?? { kind: 'cpu', name: '' };
+    return (await estimate(em, device, sizeOf(run, run.totalSteps - run.stateStep))).p50;
   }
 
   async #run(work: Work, { runId, segment }: z.output<typeof Payload>, handle: JobHandle): Promise<object> {
-    const { em, now } = work;
-    const { engines, fork, findMaterial, settings } = this.#options;
-    const run = await em.findOne(TrainingRun, runId);
-    if (!run || run.segment !== segment || run.finishedAt !== null) return { state: 'gone' };
-    await rows(
-      em,
-      `update training_run set state = 'running', started_at = coalesce(started_at, ?)
-       where id = ? and state in ('queued', 'running') returning id`,
-      [now(), runId],
-    );
-    const rules = await settings.read(em, gpuSettings);
+    const { engines, fork, settings, publicUrl } = this.#options;
+    const run = await this.#begin(work, runId, segment);
+    if (!run) return { state: 'gone' };
+    const times = this.#times(await settings.read(work.em, gpuSettings));
     try {
-      const parts = { fork, files: work.files, now, engines };
-      const { run: took, steps } = await trainSegment(parts, handle, run, findMaterial, this.#times(rules));
+      const sources = await this.#checkedSources(work, run);
+      const account = await work.em.findOneOrFail(Account, run.owner.id);
+      const place = (name: string) => engines.jobFile(name);
+      const origin = { publicUrl, author: account.name };
+      const command = await prepareTraining(work, run, handle.jobId, place, origin, handle.signal);
+      const { run: took, steps } = await trainSegment({ work, fork, engines }, handle, run, command, sources, times);
       await this.#book(work, handle, run, took, steps);
       handle.signal.throwIfAborted();
       const { outcome } = took;
-      if (outcome.state === 'done') return await this.#end(work, handle, runId, null);
-      if (outcome.state === 'paused') return await this.#goOn(work, handle, runId, rules);
+      if (outcome.state === 'done') return await end(work, handle, runId, 'done', null);
+      if (outcome.state === 'paused') return await this.#goOn(work, handle, runId);
       if (outcome.state === 'cancelled') throw new AppError('unavailable', 'The engine was stopped.');
-      const crashes = outcome.isCrash ? await countCrash(em, handle, runId) : 0;
+      const crashes = outcome.isCrash ? await countCrash(work.em, handle, runId) : 0;
       const isOverNow = crashes >= MOST_CRASHES || handle.attempt >= ATTEMPTS;
       if (outcome.retryable && !isOverNow) throw new AppError('unavailable', outcome.message);
-      return await this.#end(work, handle, runId, messageOf(outcome.code, outcome.message));
+      return await end(work, handle, runId, 'failed', trainingMessageOf(outcome.code, outcome.message));
     } catch (error) {
       const isFinal = error instanceof AppError && ['not_found', 'withheld', 'gone', 'invalid'].includes(error.kind);
-      if (!isFinal || handle.signal.aborted) throw error;
-      return await this.#end(work, handle, runId, error.message);
+      if (handle.signal.aborted || (!isFinal && handle.attempt < ATTEMPTS)) throw error;
+      const message = error instanceof AppError ? error.message : 'The training broke off for a reason of the node’s.';
+      const ended = await end(work, handle, runId, 'failed', message);
+      if (!isFinal) throw error;
+      return ended;
     } finally {
       await engines.clean(handle.jobId);
     }
   }
 
+  /** Null when it ended meanwhile, or goes on in another segment. */
+  async #begin({ em, now }: Pick<Work, 'em' | 'now'>, runId: string, segment: number): Promise<TrainingRun | null> {
+    const run = await em.findOne(TrainingRun, { id: runId, segment, state: { $in: ['queued', 'running'] } });
+    if (!run) return null;
+    run.state = 'running';
+    run.startedAt ??= now();
+    run.deviceName = (await this.hello({ em }))?.device.name.slice(0, 120) ?? null;
+    await em.flush();
+    return run;
+  }
+
+  /** Throws `gone` when the base is not offered any more; what is returned is where its bytes lie. */
+  async #checkedSources({ em }: Pick<Work, 'em'>, { owner, base }: TrainingRun): Promise<ModelSource[]> {
+    const account = await em.findOne(Account, owner.id);
+    if (account?.state !== 'active') throw new AppError('gone', 'This account is not active.');
+    const viewer = mayTrain(viewerOf(account));
+    const { modelsDir } = this.#options;
+    if (base.fileId === null) {
+      const folder = await findFolderOffer(em, base.sha256);
+      if (!folder || modelsDir === null) throw new AppError('gone', `${base.name} is not offered here any more.`);
+      return [{ sha256: base.sha256, path: `${modelsDir}/${folder.subtitle}` }];
+    }
+    const [offer] = await findOffersByFile(em, viewer, [base.fileId], CHECKPOINT_TYPES);
+    if (offer?.sha256 !== base.sha256) throw new AppError('gone', `${base.name} is not offered here any more.`);
+    return [{ sha256: base.sha256, path: null }];
+  }
+
   /** The next segment stands in the queue in the moment in which this one ends. */
-  async #goOn(work: Work, handle: JobHandle, runId: string, rules: GpuSettings): Promise<object> {
+  async #goOn(work: Work, handle: JobHandle, runId: string): Promise<object> {
+    const rules = await this.#options.settings.read(work.em, gpuSettings);
     return work.em.fork().transactional(async (tx) => {
       await holdFence(tx, handle);
       const run = await tx.findOneOrFail(TrainingRun, runId);
       if (run.finishedAt !== null) return { state: 'gone' };
-      run.segment += 1;
-      const size = sizeOf(run, run.totalSteps - run.step);
-      const { p50 } = await estimate(tx, await this.#device(tx), size);
-      run.jobId = this.#enqueue(tx, work, run, rules, p50);
+      this.#enqueue(tx, work, run, rules, await this.#leftSeconds(tx, run));
       await tx.flush();
-      return { state: 'paused', step: run.step };
+      return { state: 'paused', step: run.stateStep };
     });
-  }
-
-  async #end({ em, now }: Pick<Work, 'em' | 'now'>, handle: JobHandle, runId: string, error: string | null) {
-    const state = error === null ? 'done' : 'failed';
-    await em.fork().transactional(async (tx) => {
-      await holdFence(tx, handle);
-      await rows(
-        tx,
-        `update training_run set state = ?, error = ?, finished_at = ?,
-           last_state_sha256 = case when ? = 'done' then null else last_state_sha256 end,
-           step = case when ? = 'done' then total_steps else step end
-         where id = ? and state in ('queued', 'running') returning id`,
-        [state, error?.slice(0, 500) ?? null, now(), state, state, runId],
-      );
-    });
-    return { state };
   }
 
   async #book(
@@ -219,10 +201,21 @@ export class Trainer {
   }
 }
 
-const sizeOf = (
-  { family, resolution, batch }: Pick<TrainingRun, 'family' | 'resolution' | 'batch'>,
-  steps: number,
-): WorkSize => ({ kind: 'training', family, pixels: resolution ** 2, units: steps * batch });
+const sizeOf = ({ base, params }: Pick<TrainingRun, 'base' | 'params'>, steps: number): WorkSize => ({
+  ...{ kind: 'training', family: base.family, pixels: params.resolution ** 2 },
+  units: steps * params.batch * params.grad_accum,
+});
+
+async function end(
+  work: Pick<Work, 'em' | 'now'>,
+  handle: JobHandle,
+  runId: string,
+  state: 'done' | 'failed',
+  error: string | null,
+): Promise<{ readonly state: string }> {
+  await endRun(work, handle, runId, state, error);
+  return { state };
+}
 
 async function countCrash(em: EntityManager, handle: JobHandle, runId: string): Promise<number> {
   return em.fork().transactional(async (tx) => {

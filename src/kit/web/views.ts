@@ -18,6 +18,7 @@ export interface PageState {
       moderate: boolean;
       administer: boolean;
       generate: boolean;
+      train: boolean;
       publish: boolean;
     };
     unreadCount?: number;

@@ -6,8 +6,9 @@ load`, `stall in encode` (in every phase of a job); `slow in save`; once for eac
 nobody kills it) and `kill in decode` (by SIGKILL); anything else is made in four steps. Arguments: `--no-hello`, `--crash-at-start`, `--refuse-configure`, `--cuda`
 (says that it has a GPU).
 
-A training does what `p.what` says, in the same words, `no-pause` and `kill at 7` (once, at that step); it makes `p.steps` steps in `p.epochs` epochs with
-`p.step_s` seconds each. Its LoRA is the list of the steps that made it, so a step that was lost or made twice shows.
+A training does what its trigger word says, in the same words, `no-pause` and `kill at 7` (once, at that step); it makes
+`p.max_steps` steps in `p.epochs` epochs. After a bar the word has numbers: `kill at 7 | step_s=0.02 state_every=4`. The
+header of its LoRA lists the steps that made it, so a step that was lost or made twice shows.
 """
 
 import base64
@@ -15,9 +16,11 @@ import hashlib
 import json
 import os
 import signal
+import struct
 import sys
 import threading
 import time
+import zlib
 
 TINY_WEBP = "UklGRhoAAABXRUJQVlA4TA0AAAAvAAAAEAcQERGIiP4HAA=="
 #: 8 × 8, red.
@@ -74,19 +77,43 @@ def once(what):
     return True
 
 
-def write(name, value):
-    data = json.dumps(value).encode()
+def sound_png(grey):
+    """8 × 8, with checksums that decoders accept."""
+    chunk = lambda kind, data: struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))  # noqa: E731
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 8, 0, 0, 0, 0))
+    rows = zlib.compress((b"\0" + bytes([grey % 256]) * 8) * 8)
+    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+def lora_bytes(made):
+    """A LoRA that the node takes, with the steps that made it in its header."""
+    with open(os.path.join(os.path.dirname(__file__), "../../fixtures/tiny-style-lora.safetensors"), "rb") as file:
+        data = file.read()
+    end = 8 + int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:end])
+    header["__metadata__"] = {**header.get("__metadata__", {}), "steps": json.dumps(made)}
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + data[end:]
+
+
+def write(name, data):
     with open(os.path.join(roots["job"], name), "wb") as file:
         file.write(data)
-    return {"file": name, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    return {"file": name, "sha256": hashlib.sha256(data).hexdigest()}
+
+
+def write_counted(name, data):
+    return {**write(name, data), "bytes": len(data)}
 
 
 def train(job, p):
-    what = p.get("what", "")
-    steps, epochs = p.get("steps", 12), p.get("epochs", 2)
-    made = []
-    if p.get("state"):
-        with open(os.path.join(roots["job"], p["state"]["file"])) as file:
+    what, _, rest = p.get("what", p.get("dataset", {}).get("trigger", "")).partition(" | ")
+    p = {**p, **{name: float(value) for name, value in (word.split("=") for word in rest.split())}}
+    steps, epochs = p.get("max_steps") or p.get("steps", 12), p.get("epochs", 2)
+    state, made = p.get("state", {}).get("file"), []
+    if state:
+        with open(os.path.join(roots["job"], state)) as file:
             made = json.load(file)
     enter(job, what, "load")
     enter(job, what, "cache_latents")
@@ -102,19 +129,22 @@ def train(job, p):
         if job in cancelled:
             send("cancelled", job=job, partial=[])
             return
-        if job in pausing and what != "no-pause":
-            send("paused", job=job, epoch=epoch, step=step, **write(f"{job}-state-{step}.json", made))
-            return
-        if step % p.get("state_every", 4) == 0:
-            its = write(f"{job}-state-{step}.json", made)
+        is_pausing = job in pausing and what != "no-pause"
+        if is_pausing or step % p.get("state_every", 4) == 0:
+            its = write_counted(f"{job}-state-{step}.safetensors", json.dumps(made).encode())
+            state = its["file"]
             send("checkpoint", job=job, epoch=epoch, step=step, kind="state", loss_ema=1 / step, **its)
+        if is_pausing:
+            send("paused", job=job, epoch=epoch, step=step, state=state, released=pausing[job])
+            return
         if step * epochs // steps > epoch:
             enter(job, what, "sample", step, steps, epoch=epoch)
-            its = write(f"{job}-sample-{epoch}.json", ["sample", epoch])
-            send("sample", job=job, epoch=epoch, step=step, prompt_index=0, seed=1, file=its["file"], sha256=its["sha256"])
+            its = write(f"{job}-sample-{epoch}.png", sound_png(epoch))
+            send("sample", job=job, epoch=epoch, step=step, prompt_index=0, seed=1, w=8, h=8, **its)
             enter(job, what, "save", step, steps, epoch=epoch)
-            its = write(f"{job}-lora-{epoch}.json", made)
-            send("checkpoint", job=job, epoch=epoch, step=step, kind="lora", loss_ema=1 / step, **its)
+            its = write_counted(f"{job}-lora-{epoch}.safetensors", lora_bytes(made))
+            hashes = {"autov2": its["sha256"][:10], "autov3": its["sha256"][:12]}
+            send("checkpoint", job=job, epoch=epoch, step=step, kind="lora", loss_ema=1 / step, removed=[], **hashes, **its)
     send("result", job=job, train={"files": [], "steps": steps, "ms": 1}, ms=1)
 
 
@@ -181,7 +211,7 @@ def main():
         time.sleep(60)
     family = {"label": "Fake", "base_model": "Other", "min_size": 8, "max_size": 64, "size_step": 8, "default_size": 32,
               "max_pixels": 4096}  # fmt: skip
-    caps = {"families": {"fake": family}, "tasks": ["txt2img"], "samplers": ["Euler"], "schedules": ["Automatic"],
+    caps = {"families": {"fake": family}, "tasks": ["txt2img", "train"], "samplers": ["Euler"], "schedules": ["Automatic"],
             "max_pixels": 4096}  # fmt: skip
     device = {"kind": "cpu", "name": "none", "vram_total": 0, "vram_free": 0}
     if "--cuda" in sys.argv:
