@@ -30,6 +30,7 @@ import { Imports } from './compute/datasets/import-zip.ts';
 import { Dataset, DatasetItem } from './compute/datasets/model.ts';
 import { datasetRoutes } from './compute/datasets/pages/routes.ts';
 import type { ComputeDeps } from './compute/deps.ts';
+import { GenerationDraft, GenerationInput, GenerationPreset } from './compute/desk/model.ts';
 import type { EngineLimits } from './compute/engine/watchdog.ts';
 import { Engines } from './compute/engines.ts';
 import { Generator } from './compute/generator.ts';
@@ -119,6 +120,7 @@ export const ENTITIES = [
   ...[Collection, CollectionItem, CollectionRefusal, TopicFollow],
   ...[Generation, GenerationImage, FolderModel, GpuEngine, GpuUse, GpuPace],
   ...[Dataset, DatasetItem, TrainingRun, TrainingEpoch, TrainingSample],
+  ...[GenerationDraft, GenerationPreset, GenerationInput],
   ...FEDERATION_ENTITIES,
 ];
 
@@ -456,17 +458,17 @@ function galleryDeps({ config, limits, settings, uploadsDir, federation }: Parts
   };
 }
 
-function computeDeps({ config, generator, trainer, limits, settings }: Parts): ComputeDeps {
+function computeDeps({ config, generator, limits, settings, uploadsDir }: Parts): ComputeDeps {
   const { maxImageBytes, minFreeBytes, accountQuotaBytes: defaultQuotaBytes } = config;
   const programVersion = `Tessera ${VERSION}`;
-  return { generator, trainer, limits, settings, maxImageBytes, minFreeBytes, defaultQuotaBytes, programVersion };
+  return { generator, limits, settings, uploadsDir, maxImageBytes, minFreeBytes, defaultQuotaBytes, programVersion };
 }
 
 function trainingDeps(parts: Parts): TrainingDeps {
-  const { uploads, trainer, imports, uploadsDir, orm, jobs, files, now } = parts;
+  const { uploads, trainer, imports, orm, jobs, files, now } = parts;
   return {
     ...computeDeps(parts),
-    ...{ uploads, trainer, imports, uploadsDir },
+    ...{ uploads, trainer, imports },
     openWork: () => ({ em: orm.em.fork(), viewer: null, jobs, files, now }),
   };
 }

@@ -20,7 +20,8 @@ import {
 } from './catalogue/events.ts';
 import { publishScheduledJob } from './catalogue/publish.ts';
 import { finishDeletionJob as finishDatasetDeletionJob } from './compute/datasets/delete.ts';
-import { forgetGenerationsJob } from './compute/keep.ts';
+import { forgetInputsJob } from './compute/desk/inputs.ts';
+import { forgetGenerationsJob, purgeGenerationJob } from './compute/keep.ts';
 import { forgetTrainingJob } from './compute/training/keep.ts';
 import { indexAccountJob, indexModelJob, indexPostJob, unindexImageJob } from './discovery/index/keep.ts';
 import { imageDeleted, postDeleted, postPublished, postUnpublished, postUpdated } from './gallery/events.ts';
@@ -61,6 +62,8 @@ export function jobsOf({ mailer, uploads, generator, trainer, imports, federatio
     imports.job,
     finishDatasetDeletionJob,
     forgetGenerationsJob,
+    purgeGenerationJob,
+    forgetInputsJob,
     indexModelJob,
     indexPostJob,
     indexAccountJob,

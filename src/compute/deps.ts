@@ -10,6 +10,8 @@ export interface ComputeDeps extends ImageLimits {
   readonly trainer: Trainer;
   readonly limits: RateLimits;
   readonly settings: Settings;
+  /** Where a picture lies while it comes in. */
+  readonly uploadsDir: string;
   /** Name and version of the program, for recipes. */
   readonly programVersion: string;
 }

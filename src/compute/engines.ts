@@ -1,6 +1,7 @@
-import { existsSync } from 'node:fs';
+import { createWriteStream, existsSync } from 'node:fs';
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
 import type { EntityManager } from '@mikro-orm/core';
 import { z } from 'zod';
@@ -168,6 +169,11 @@ export class Engines {
   /** Of the device, in MiB; 0 without a GPU. */
   vramMb(): number {
     return this.#pool?.hello()?.device.vram_total ?? 0;
+  }
+
+  /** Lays a picture that a job begins from into its folder; `clean` takes it away with the rest. */
+  async bringInput(name: string, sha256: string): Promise<void> {
+    await pipeline(this.#options.files.open(sha256), createWriteStream(this.jobFile(name)));
   }
 
   /** Loads, makes, and tells `listener`; the models are brought to the engine first. */

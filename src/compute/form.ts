@@ -1,13 +1,12 @@
 import { z } from 'zod';
-import { AppError } from '../kit/errors.ts';
-import type { EngineCaps } from './engine/protocol.ts';
-import type { FamilyCaps } from './models/families.ts';
+import { OUTPUT_FORMATS, RESIZES } from './model.ts';
 
 export const MAX_SEED = 4_294_967_295;
 export const MAX_LORAS = 16;
-const MAX_COUNT = 8;
-const MAX_PROMPT_CHARS = 8_000;
-const MAX_BRACKETS = 64;
+export const MAX_COUNT = 8;
+const MAX_EMBEDDINGS = 16;
+export const MAX_PROMPT_CHARS = 8_000;
+const MAX_BRACKETS = 32;
 
 const list = z
   .union([z.string(), z.array(z.string())])
@@ -18,6 +17,7 @@ const prompt = (name: string) =>
   z
     .string()
     .default('')
+    .transform((text) => text.replaceAll('\u0000', '').trim())
     .refine((text) => text.length <= MAX_PROMPT_CHARS, {
       error: ({ input }) =>
         `${name} has at most ${MAX_PROMPT_CHARS.toLocaleString('en')} characters; this one has ${String(input).length.toLocaleString('en')}.`,
@@ -30,12 +30,27 @@ const number = (name: string, low: number, high: number) =>
     .min(low, `${name}: at least ${low}.`)
     .max(high, `${name}: at most ${high}.`);
 const whole = (name: string, low: number, high: number) => number(name, low, high).int(`${name} is a whole number.`);
+const seed = (name: string) =>
+  z
+    .string()
+    .trim()
+    .max(20)
+    .default('')
+    .refine(isSeed, `${name} is a whole number from 0 to ${MAX_SEED}, or empty.`)
+    .transform((text) => (text === '' || text === '-1' ? null : Number(text)));
+const isOn = z
+  .string()
+  .default('')
+  .transform((text) => text !== '');
+const key = z.string().max(80).default('');
 
-/** `lora` stands once for each LoRA, by file id, and `weight-<id>` beside it. */
+/** `lora` stands once for each LoRA, by file id, and `weight-<id>` beside it; `start` and `mask` are keys of desk/start.ts. */
 export const GenerateForm = z
   .looseObject({
-    model: z.string().max(64).default(''),
+    model: key,
+    vae: key,
     lora: list,
+    embedding: list,
     prompt: prompt('A prompt'),
     negativePrompt: prompt('A negative prompt'),
     /** `512x768`, or `custom` with the two fields. */
@@ -46,34 +61,54 @@ export const GenerateForm = z
     sampler: z.string().max(60).default('Euler'),
     schedule: z.string().max(60).default('Automatic'),
     cfgScale: number('CFG scale', 0, 30).default(7),
-    seed: z
-      .string()
-      .trim()
-      .max(20)
-      .default('')
-      .refine(isSeed, `A seed is a whole number from 0 to ${MAX_SEED}, or empty.`),
+    cfgRescale: number('CFG rescale', 0, 1).default(0),
+    seed: seed('A seed'),
+    subseed: seed('A variation seed'),
+    subseedStrength: number('The strength of a variation', 0, 1).default(0),
     count: whole('Pictures', 1, MAX_COUNT).default(1),
     clipSkip: whole('Clip skip', 1, 12).default(1),
+    repeatable: isOn,
+    format: z.enum(OUTPUT_FORMATS).default('png'),
+    rng: z.enum(['CPU', 'NV']).default('CPU'),
+    start: key,
+    mask: key,
+    denoise: number('Denoising', 0, 1).default(0.6),
+    resize: z.enum(RESIZES).default('crop'),
+    hires: isOn,
+    hiresScale: number('Hires scale', 1, 4).default(2),
+    hiresUpscaler: z.string().max(80).default('latent'),
+    hiresSteps: whole('Hires steps', 0, 150).default(0),
+    hiresDenoise: number('Hires denoising', 0, 1).default(0.5),
   })
-  .transform(({ lora, size, seed, ...form }, ctx) => {
+  .transform(({ lora, embedding, size, hires, ...form }, ctx) => {
+    const refuse = (path: string, message: string) => ctx.addIssue({ code: 'custom', path: [path], message });
     const loras = [...new Set(lora)].map((id) => ({ fileId: Number(id), weight: weightOf(form[`weight-${id}`]) }));
-    if (loras.length > MAX_LORAS) {
-      ctx.addIssue({ code: 'custom', path: ['lora'], message: `A picture takes at most ${MAX_LORAS} LoRAs.` });
-    }
+    if (loras.length > MAX_LORAS) refuse('lora', `A picture takes at most ${MAX_LORAS} LoRAs.`);
     for (const { fileId, weight } of loras) {
-      if (!Number.isSafeInteger(fileId) || fileId < 1) {
-        ctx.addIssue({ code: 'custom', path: ['lora'], message: 'There is no such LoRA.' });
-      }
+      if (!isId(fileId)) refuse('lora', 'There is no such LoRA.');
       if (!Number.isFinite(weight) || Math.abs(weight) > 10) {
-        ctx.addIssue({ code: 'custom', path: [`weight-${fileId}`], message: 'A weight is a number from −10 to 10.' });
+        refuse(`weight-${fileId}`, 'A weight is a number from −10 to 10.');
       }
     }
+    const embeddings = [...new Set(embedding)].map(Number);
+    if (embeddings.length > MAX_EMBEDDINGS)
+      refuse('embedding', `A picture takes at most ${MAX_EMBEDDINGS} embeddings.`);
+    if (!embeddings.every(isId)) refuse('embedding', 'There is no such embedding.');
     const preset = /^(\d{2,4})x(\d{2,4})$/.exec(size);
+    const { hiresScale: scale, hiresUpscaler: upscaler, hiresSteps: steps, hiresDenoise, ...rest } = form;
     return {
-      ...{ model: form.model, loras, prompt: form.prompt.trim(), negativePrompt: form.negativePrompt.trim() },
-      ...{ width: preset ? Number(preset[1]) : form.width, height: preset ? Number(preset[2]) : form.height },
-      ...{ steps: form.steps, sampler: form.sampler, schedule: form.schedule, cfgScale: form.cfgScale },
-      ...{ seed: seed === '' ? null : Number(seed), count: form.count, clipSkip: form.clipSkip },
+      ...{ model: rest.model, vae: rest.vae, loras, embeddings },
+      ...{ prompt: rest.prompt, negativePrompt: rest.negativePrompt },
+      ...{ width: preset ? Number(preset[1]) : rest.width, height: preset ? Number(preset[2]) : rest.height },
+      ...{ steps: rest.steps, sampler: rest.sampler, schedule: rest.schedule },
+      ...{ cfgScale: rest.cfgScale, cfgRescale: rest.cfgRescale, clipSkip: rest.clipSkip },
+      ...{ seed: rest.seed, subseed: rest.subseed, subseedStrength: rest.subseedStrength, count: rest.count },
+      ...{ isRepeatable: rest.repeatable, format: rest.format, rng: rest.rng },
+      start:
+        rest.start === ''
+          ? null
+          : { ...{ key: rest.start, mask: rest.mask, denoise: rest.denoise, resize: rest.resize } },
+      hires: hires ? { scale, upscaler, steps, denoise: hiresDenoise } : null,
     };
   });
 export type GenerateFields = z.output<typeof GenerateForm>;
@@ -81,6 +116,8 @@ export type GenerateFields = z.output<typeof GenerateForm>;
 function isSeed(text: string): boolean {
   return text === '' || text === '-1' || (/^\d{1,10}$/.test(text) && Number(text) <= MAX_SEED);
 }
+
+const isId = (id: number): boolean => Number.isSafeInteger(id) && id >= 1 && id <= 2_147_483_647;
 
 const weightOf = (value: unknown): number =>
   typeof value === 'string' && value.trim() !== '' ? Number(value.replace(',', '.')) : 1;
@@ -94,80 +131,3 @@ function depthOf(text: string): number {
   }
   return deepest;
 }
-
-/** Throws `invalid` for what this engine or this family of models cannot do. */
-export function assertPossible(fields: GenerateFields, caps: EngineCaps, family: FamilyCaps): void {
-  const errors: Record<string, string> = {};
-  for (const name of ['width', 'height'] as const) {
-    const { label, min_size: least, max_size: most, size_step: step } = family;
-    const size = fields[name];
-    if (size < least || size > most || size % step !== 0) {
-      errors[name] = `${label} makes ${least} to ${most} pixels, in steps of ${step}.`;
-    }
-  }
-  if (fields.width * fields.height > family.max_pixels) errors.width = 'That is more than the engine can make at once.';
-  const follows = caps.sampler_schedules[fields.sampler];
-  if (!caps.samplers.includes(fields.sampler)) errors.sampler = 'The engine has no such sampler.';
-  else if (!(follows ?? caps.schedules).includes(fields.schedule)) {
-    errors.schedule = `${fields.sampler} cannot follow the schedule ${fields.schedule}.`;
-  }
-  const first = Object.values(errors)[0];
-  if (first) throw new AppError('invalid', first, { fields: errors });
-}
-
-export interface SizePreset {
-  readonly value: string;
-  readonly width: number;
-  readonly height: number;
-}
-
-const SHAPES = [
-  [1, 1],
-  [2, 3],
-  [3, 2],
-  [3, 4],
-  [4, 3],
-  [9, 16],
-  [16, 9],
-] as const;
-
-/**
- * Usual shapes of a family: from 1,024 px up with the area that it was trained on, below with its size as the short side.
- */
-export function sizePresets({
-  default_size: size,
-  min_size: least,
-  max_size: most,
-  size_step,
-}: FamilyCaps): SizePreset[] {
-  const step = size >= 512 ? 64 : size_step;
-  const fit = (length: number) => Math.min(most, Math.max(least, Math.round(length / step) * step));
-  const presets = SHAPES.map(([across, down]) => {
-    const base = size >= 1024 ? size / Math.sqrt(across * down) : size / Math.min(across, down);
-    const [width, height] = [fit(base * across), fit(base * down)];
-    return { value: `${width}x${height}`, width, height };
-  });
-  return presets.filter(({ value }, n) => presets.findIndex((other) => other.value === value) === n);
-}
-
-const TAG = /<lora:([^:<>\n]{1,200})(?::([^<>\n]{0,40}))?>/gi;
-
-export interface LoraTag {
-  readonly name: string;
-  readonly weight: number;
-}
-
-/** The LoRAs that a prompt names in A1111's words, `<lora:name:0.8>`; the strength of the UNet counts where two are given. */
-export function loraTags(text: string): LoraTag[] {
-  return [...text.matchAll(TAG)].slice(0, 200).map(([, name = '', rest = '']) => {
-    const parts = rest.split(':').map((part) => part.replace(/^(?:te|unet)=/, ''));
-    const weight = Number(parts[1] ?? (parts[0] === '' ? 1 : parts[0]));
-    return { name: name.trim(), weight: Number.isFinite(weight) ? Math.max(-10, Math.min(10, weight)) : 1 };
-  });
-}
-
-export const withoutTags = (text: string): string =>
-  text
-    .replaceAll(TAG, '')
-    .replaceAll(/[ \t]{2,}/g, ' ')
-    .trim();

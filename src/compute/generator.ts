@@ -1,4 +1,3 @@
-import { randomInt } from 'node:crypto';
 import { z } from 'zod';
 import { viewerOf } from '../accounts/access/identify.ts';
 import { Account } from '../accounts/model.ts';
@@ -11,18 +10,20 @@ import { countCrash, holdFence } from '../kit/queue/lease.ts';
 import type { Settings } from '../kit/settings.ts';
 import { t } from '../kit/web/messages.ts';
 import type { Viewer, Work } from '../kit/work.ts';
-import { isMistake, messageOf } from './engine/messages.ts';
+import { isMistake } from './engine/messages.ts';
 import type { EngineRun, EngineStatus, Engines } from './engines.ts';
-import { assertPossible, type GenerateFields, MAX_SEED } from './form.ts';
+import { failureText } from './failures.ts';
+import type { GenerateFields } from './form.ts';
 import { type Estimate, estimate, learnPace, type WorkSize } from './gpu/pace.ts';
 import { assertAllowance, assertRoom, gpuSettings } from './gpu/quotas.ts';
 import { settle, shareOf } from './gpu/settle.ts';
+import { loadOwnGeneration } from './keep.ts';
 import { Generation, type GenerationRequest } from './model.ts';
 import type { ModelSource } from './models/cache.ts';
-import { chooseLoras, fileOf, refusal } from './models/choose.ts';
-import { Families } from './models/families.ts';
-import { CHECKPOINT_TYPES, findFolderOffer, findOffersByFile, LORA_TYPES, type Offer } from './models/offers.ts';
-import { follow, paramsOf } from './params.ts';
+import { findFolderOffer } from './models/folder-offers.ts';
+import { findOffersByFile, OFFERED_TYPES } from './models/offers.ts';
+import { follow, inputFile, paramsOf } from './params.ts';
+import { drawSeed, filesOf, makeRequest } from './request.ts';
 import { keepResults } from './results.ts';
 
 const Payload = z.object({ generationId: z.string() });
@@ -66,46 +67,27 @@ export class Generator {
    * Puts a request into the queue. Throws `invalid` for what cannot be made, `unavailable` without an engine, and
    * `rate_limited` with too many open requests.
    */
-  async request(work: Pick<Work, 'em' | 'viewer' | 'jobs' | 'now'>, fields: GenerateFields): Promise<Generation> {
+  async request(
+    work: Pick<Work, 'em' | 'viewer' | 'files' | 'jobs' | 'now'>,
+    fields: GenerateFields,
+  ): Promise<Generation> {
     const viewer = mayGenerate(work.viewer);
     const status = await this.status(work);
     if (status.state !== 'ready') throw new AppError('unavailable', 'There is no engine here that could generate.');
-    const { caps } = status.hello;
-    const families = await Families.read(work.em, caps);
-
-    const model = await this.#findModel(work, viewer, fields.model);
-    const family = model && families.capsOf(model.baseModel);
-    if (!model || !family) throw refusal('model', 'Choose a checkpoint that this node offers.');
-    assertPossible(fields, caps, family);
-    const loras = await chooseLoras(
-      work,
-      viewer,
-      fields,
-      (offer) => families.of(offer.baseModel) === families.of(model.baseModel),
-    );
-    const { loras: _chosen, model: _key, seed, ...rest } = fields;
-    return this.#queue(work, viewer, {
-      ...rest,
-      model: { ...fileOf(model), family: families.of(model.baseModel) ?? '' },
-      loras,
-      seed: seed !== null && seed >= 0 ? seed : randomInt(MAX_SEED + 1),
-      isSeedDrawn: seed === null || seed < 0,
-    });
+    return this.#queue(work, viewer, await makeRequest(work, viewer, fields, status.hello.caps));
   }
 
   /** The same again with other seeds. */
   async again(work: Pick<Work, 'em' | 'viewer' | 'jobs' | 'now'>, generationId: string): Promise<Generation> {
-    const viewer = mayGenerate(work.viewer);
-    const before = await work.em.findOne(Generation, { id: generationId, account: viewer.id });
-    if (!before) throw new AppError('not_found', 'There is no such generation.');
-    await this.#assertOffered(work, viewer, before.request);
-    return this.#queue(work, viewer, { ...before.request, seed: randomInt(MAX_SEED + 1) });
+    const { request } = await loadOwnGeneration(work, generationId);
+    return this.repeat(work, { ...request, seed: drawSeed() });
   }
 
-  #findModel({ em }: Pick<Work, 'em'>, viewer: Viewer, key: string): Promise<Offer | null> {
-    if (/^[0-9a-f]{64}$/.test(key)) return findFolderOffer(em, key);
-    if (!/^[1-9]\d{0,9}$/.test(key)) return Promise.resolve(null);
-    return findOffersByFile(em, viewer, [Number(key)], CHECKPOINT_TYPES).then(([offer]) => offer ?? null);
+  /** A request that was made before, changed by us. Throws `gone` when a model of it is not offered any more. */
+  async repeat(work: Pick<Work, 'em' | 'viewer' | 'jobs' | 'now'>, request: GenerationRequest): Promise<Generation> {
+    const viewer = mayGenerate(work.viewer);
+    await this.#assertOffered(work, viewer, request);
+    return this.#queue(work, viewer, request);
   }
 
   async #queue(
@@ -128,7 +110,15 @@ export class Generator {
       }
       await assertAllowance({ em: tx, now }, viewer, costSeconds, settings);
       const account = tx.getReference(Account, viewer.id);
-      const generation = tx.create(Generation, { id: newId(), account, request, createdAt: now() }, { persist: true });
+      const generation = tx.create(
+        Generation,
+        {
+          ...{ id: newId(), account, request, createdAt: now() },
+          startSha256: request.start?.sha256 ?? null,
+          maskSha256: request.start?.maskSha256 ?? null,
+        },
+        { persist: true },
+      );
       const cost = { costSeconds, affinity: request.model.sha256 };
       generation.jobId = jobs.enqueue(
         tx,
@@ -158,8 +148,12 @@ export class Generator {
     if (generation?.state !== 'queued') return { state: 'gone' };
     try {
       const sources = await this.#checkedSources(work, generation);
-      const params = paramsOf(generation, this.#options);
-      const listener = follow(handle, generation.request);
+      const params = paramsOf(generation, { ...this.#options, jobId: handle.jobId });
+      const { start } = generation.request;
+      if (start) await engines.bringInput(inputFile(handle.jobId, 'start'), start.sha256);
+      if (start?.maskSha256) await engines.bringInput(inputFile(handle.jobId, 'mask'), start.maskSha256);
+      const warnings: string[] = [];
+      const listener = follow(handle, generation.request, warnings);
       const model = generation.request.model.sha256;
       const asked = { type: 'generate', params, model, sources, signal: handle.signal, listener } as const;
       const run = await engines.run(handle.jobId, asked);
@@ -172,11 +166,13 @@ export class Generator {
         const crashes = outcome.isCrash ? await countCrash(em, handle) : 0;
         const isOverNow = crashes >= MOST_CRASHES || handle.attempt >= ATTEMPTS;
         if (outcome.retryable && !isOverNow) throw new AppError('unavailable', outcome.message);
-        return await fail(work, generationId, handle, messageOf(outcome.code, outcome.message));
+        return await fail(work, generationId, handle, failureText(outcome.code, outcome.message));
       }
       // a takedown while it ran counts
       await this.#checkedSources(work, generation);
-      await keepResults(work, handle, generation, outcome.images, (name) => engines.jobFile(name));
+      await keepResults(work, handle, generation, { images: outcome.images, warnings }, (name) =>
+        engines.jobFile(name),
+      );
       return { state: 'done' };
     } catch (error) {
       const isFinal = error instanceof AppError && ['not_found', 'withheld', 'gone', 'invalid'].includes(error.kind);
@@ -207,15 +203,12 @@ export class Generator {
   }
 
   /** Throws `gone` when a model of the request is not offered any more; what is returned is where their bytes lie. */
-  async #assertOffered(
-    { em }: Pick<Work, 'em'>,
-    viewer: Viewer,
-    { model, loras }: GenerationRequest,
-  ): Promise<ModelSource[]> {
-    const fileIds = [model, ...loras].flatMap(({ fileId }) => fileId ?? []);
-    const offers = await findOffersByFile(em, viewer, fileIds, [...CHECKPOINT_TYPES, ...LORA_TYPES]);
+  async #assertOffered({ em }: Pick<Work, 'em'>, viewer: Viewer, request: GenerationRequest): Promise<ModelSource[]> {
+    const files = filesOf(request);
+    const fileIds = files.flatMap(({ fileId }) => fileId ?? []);
+    const offers = await findOffersByFile(em, viewer, fileIds, OFFERED_TYPES);
     const sources: ModelSource[] = [];
-    for (const { fileId, sha256, name } of [model, ...loras]) {
+    for (const { fileId, sha256, name } of files) {
       const isOffered = fileId !== null && offers.some((offer) => offer.fileId === fileId && offer.sha256 === sha256);
       const folder = fileId === null ? await findFolderOffer(em, sha256) : null;
       if (!isOffered && !folder) throw new AppError('gone', `${name} is not offered here any more.`);

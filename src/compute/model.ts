@@ -40,6 +40,53 @@ export interface GenerationRequest {
   readonly isSeedDrawn: boolean;
   readonly count: number;
   readonly clipSkip: number;
+  // What follows is absent where it is not used, and in requests that are older than it.
+  /** Null or absent: the one of the checkpoint. */
+  readonly vae?: GenerationFile;
+  /** They act where their names stand in a prompt. */
+  readonly embeddings?: readonly GenerationFile[];
+  /** 0 to 1. */
+  readonly cfgRescale?: number;
+  readonly variation?: GenerationVariation;
+  readonly start?: GenerationStart;
+  readonly hires?: GenerationHires;
+  /** One picture at a time, so that the bits do not depend on how many are made together. */
+  readonly isRepeatable?: true;
+  readonly format?: OutputFormat;
+  /** Absent: CPU. */
+  readonly rng?: 'NV';
+}
+
+export const OUTPUT_FORMATS = ['png', 'webp', 'jpeg'] as const;
+export type OutputFormat = (typeof OUTPUT_FORMATS)[number];
+
+/** Noise of a second seed, mixed in: 0 is the first seed alone, 1 the second. */
+export interface GenerationVariation {
+  readonly seed: number;
+  readonly strength: number;
+}
+
+export const RESIZES = ['crop', 'fill', 'stretch'] as const;
+
+/** The picture that a request begins from; the columns of the row keep its bytes. */
+export interface GenerationStart {
+  readonly sha256: string;
+  readonly width: number;
+  readonly height: number;
+  /** White is made anew, black stays. */
+  readonly maskSha256: string | null;
+  /** 0 keeps the picture, 1 keeps nothing of it. */
+  readonly denoise: number;
+  readonly resize: (typeof RESIZES)[number];
+}
+
+export interface GenerationHires {
+  readonly scale: number;
+  /** `latent`, `lanczos`, or `model` with the file beside it. */
+  readonly upscaler: string;
+  readonly upscalerFile?: GenerationFile;
+  readonly steps: number;
+  readonly denoise: number;
 }
 
 export const GENERATION_STATES = ['queued', 'running', 'done', 'failed', 'cancelled'] as const;
@@ -56,8 +103,15 @@ export const Generation = defineEntity({
     jobId: p.uuid().nullable(),
     /** For the person at the screen. */
     error: p.string().length(500).nullable(),
+    /** What the engine wondered about while it made them: a LoRA that fits in part, a prompt that was cut. */
+    warnings: p.json<string[]>().nullable(),
+    /** Of `request.start`, as columns so that the bytes stay as long as the row. */
+    startSha256: p.string().length(64).nullable().index(),
+    maskSha256: p.string().length(64).nullable().index(),
     createdAt: p.datetime(),
     finishedAt: p.datetime().nullable(),
+    /** Removed by its owner; the row goes when the time to undo is over. */
+    deletedAt: p.datetime().nullable(),
   },
 });
 export interface Generation extends InferEntity<typeof Generation> {}
@@ -78,9 +132,12 @@ export const GenerationImage = defineEntity({
     /** A WebP of at most 640 px for lists; null where it could not be made. */
     thumbSha256: p.string().length(64).nullable().index(),
     thumbBytes: p.integer().default(0),
+    /** Ending of the file as the engine wrote it. */
+    format: p.enum([...OUTPUT_FORMATS]).default('png'),
     /** The Image of the gallery that it became. */
     postedImageId: p.integer().nullable(),
     createdAt: p.datetime(),
+    deletedAt: p.datetime().nullable(),
   },
 });
 export interface GenerationImage extends InferEntity<typeof GenerationImage> {}

@@ -1,3 +1,4 @@
+import type { JobStatus } from '../kit/queue/status.ts';
 import { t } from '../kit/web/messages.ts';
 
 /** What the engine does at the moment, as the job's note carries it from one process to another. */
@@ -27,7 +28,7 @@ function decodePhase(note: string): Phase | null {
 }
 
 /** In words, for the person who waits. */
-export function phaseText(note: string): string {
+function phaseText(note: string): string {
   const phase = decodePhase(note);
   if (!phase) return t('generate.phase.starting');
   if (phase.phase === 'denoise') {
@@ -42,6 +43,26 @@ function etaText(seconds: number): string {
   if (seconds < 60) return t('generate.eta.seconds', { n: Math.max(1, Math.round(seconds)) });
   return t('generate.eta.minutes', { n: Math.ceil(seconds / 60) });
 }
+
+/** Rounded up, for it is a promise. */
+function durationText(seconds: number): string {
+  if (seconds < 60) return t('jobs.seconds', { n: Math.ceil(seconds) });
+  if (seconds < 7_200) return t('jobs.minutes', { n: Math.ceil(seconds / 60) });
+  return t('jobs.hours', { n: Math.ceil(seconds / 3_600) });
+}
+
+/** What is shown of a job that somebody waits for. */
+export type Waited = Pick<JobStatus, 'state' | 'placeInQueue' | 'startsInSeconds' | 'progressNote'>;
+
+/** How many are before it, and when it begins as far as that is known. */
+export function placeText({ placeInQueue, startsInSeconds: seconds }: Waited): string {
+  const place = placeInQueue === 0 ? t('generate.next') : t('generate.place', { n: placeInQueue + 1 });
+  return seconds === null || seconds < 1 ? place : `${place} · ${t('jobs.starts', { time: durationText(seconds) })}`;
+}
+
+/** Place in the queue, phase, step and time left, in words. */
+export const noteOf = (status: Waited): string =>
+  status.state === 'queued' ? placeText(status) : phaseText(status.progressNote);
 
 /** Images that the engine makes together, at most. */
 const BATCH = 4;

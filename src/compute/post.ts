@@ -6,14 +6,18 @@ import { createDraft } from '../gallery/posts/draft.ts';
 import { publishPost } from '../gallery/posts/publish.ts';
 import type { Recipe } from '../gallery/recipe/recipe.ts';
 import { AppError } from '../kit/errors.ts';
+import { isId } from '../kit/ids.ts';
 import type { Work } from '../kit/work.ts';
 import { RATINGS } from '../safety/ratings.ts';
 import { loadOwnGeneration } from './keep.ts';
-import { GenerationImage, type GenerationRequest } from './model.ts';
+import { type GenerationFile, type GenerationHires, GenerationImage, type GenerationRequest } from './model.ts';
 
-/** `image` is the id of one picture, or `all`. */
+/** `image` stands once for each picture; none of them is all. */
 export const PostForm = z.object({
-  image: z.string().max(40).default('all'),
+  image: z
+    .union([z.string(), z.array(z.string())])
+    .default([])
+    .transform((value) => (Array.isArray(value) ? value : [value]).filter(isId)),
   rating: z.coerce
     .number()
     .refine((level) => (RATINGS as readonly number[]).includes(level), 'Choose a rating.')
@@ -32,10 +36,15 @@ export async function postResults(
   const { request } = await loadOwnGeneration(work, generationId);
   const images = await em.find(
     GenerationImage,
-    { generation: generationId, postedImageId: null, ...(wanted === 'all' ? {} : { id: wanted }) },
+    {
+      generation: generationId,
+      postedImageId: null,
+      deletedAt: null,
+      ...(wanted.length === 0 ? {} : { id: { $in: wanted } }),
+    },
     { orderBy: { position: 1 } },
   );
-  if (images.length === 0) throw new AppError('conflict', 'This was posted already.');
+  if (images.length === 0) throw new AppError('conflict', 'This was posted already, or is not here any more.');
 
   const post = await createDraft(work);
   for (const image of images) {
@@ -63,16 +72,37 @@ function recipeOf(request: GenerationRequest, image: GenerationImage, programVer
     ...{ seed: String(image.seed), width: image.width, height: image.height },
     ...{ modelName: request.model.name, modelHash: request.model.sha256.slice(0, 10) },
     ...(request.clipSkip > 1 ? { clipSkip: request.clipSkip } : {}),
-    others: {},
+    ...(request.vae ? { vae: request.vae.name, vaeHash: request.vae.sha256.slice(0, 10) } : {}),
+    ...(request.start ? { denoisingStrength: request.start.denoise } : {}),
+    ...(request.hires ? hiresOf(request.hires) : {}),
+    others: othersOf(request),
   };
 }
 
-const resourcesOf = ({ model, loras }: GenerationRequest): KnownResource[] => [
-  { kind: 'checkpoint', name: model.name, hash: model.sha256, ...versionOf(model) },
-  ...loras.map((lora) => ({
-    ...{ kind: 'lora' as const, name: lora.name, hash: lora.sha256, weight: lora.weight },
-    ...versionOf(lora),
-  })),
+/** What the recipe has no field for, by A1111's names. */
+const othersOf = ({ variation, cfgRescale, rng }: GenerationRequest): Record<string, string> => ({
+  RNG: rng ?? 'CPU',
+  ...(variation
+    ? { 'Variation seed': String(variation.seed), 'Variation seed strength': String(variation.strength) }
+    : {}),
+  ...(cfgRescale ? { 'CFG Rescale': String(cfgRescale) } : {}),
+});
+
+const hiresOf = ({ scale, steps, upscaler, upscalerFile, denoise }: GenerationHires) => ({
+  ...{ hiresUpscale: scale, hiresUpscaler: upscalerFile?.name ?? upscaler, denoisingStrength: denoise },
+  ...(steps > 0 ? { hiresSteps: steps } : {}),
+});
+
+const resourcesOf = ({ model, loras, vae, embeddings = [] }: GenerationRequest): KnownResource[] => [
+  resourceOf('checkpoint', model),
+  ...loras.map((lora) => ({ ...resourceOf('lora', lora), weight: lora.weight })),
+  ...(vae ? [resourceOf('vae', vae)] : []),
+  ...embeddings.map((one) => resourceOf('embedding', one)),
 ];
+
+const resourceOf = (kind: KnownResource['kind'], file: GenerationFile): KnownResource => ({
+  ...{ kind, name: file.name, hash: file.sha256 },
+  ...versionOf(file),
+});
 
 const versionOf = ({ versionId }: { readonly versionId: number | null }) => (versionId === null ? {} : { versionId });

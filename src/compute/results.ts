@@ -6,7 +6,7 @@ import type { PutResult } from '../kit/storage/files.ts';
 import { cropImage } from '../kit/storage/images-crop.ts';
 import type { Work } from '../kit/work.ts';
 import type { EngineImage } from './engine/protocol.ts';
-import { Generation, GenerationImage } from './model.ts';
+import { Generation, GenerationImage, OUTPUT_FORMATS, type OutputFormat } from './model.ts';
 
 const THUMB_PX = 640;
 
@@ -18,7 +18,7 @@ export async function keepResults(
   { em, files, now }: Pick<Work, 'em' | 'files' | 'now'>,
   handle: JobHandle,
   generation: Generation,
-  images: readonly EngineImage[],
+  { images, warnings }: { readonly images: readonly EngineImage[]; readonly warnings: readonly string[] },
   pathOf: (name: string) => string,
 ): Promise<void> {
   const stored: { image: EngineImage; blob: PutResult; thumb: PutResult | null }[] = [];
@@ -37,8 +37,8 @@ export async function keepResults(
     await holdFence(tx, handle);
     const [ended] = await rows<{ id: string }>(
       tx,
-      `update generation set state = 'done', finished_at = ? where id = ? and state = 'queued' returning id`,
-      [now(), generation.id],
+      `update generation set state = 'done', finished_at = ?, warnings = ? where id = ? and state = 'queued' returning id`,
+      [now(), warnings.length > 0 ? JSON.stringify(warnings) : null, generation.id],
     );
     if (!ended) return;
     for (const { image, blob, thumb } of stored) {
@@ -49,7 +49,7 @@ export async function keepResults(
           generation: tx.getReference(Generation, generation.id),
           position: image.index,
           ...{ sha256: blob.sha256, totalBytes: blob.totalBytes, width: image.w, height: image.h },
-          ...{ seed: image.seed, infotext: image.infotext },
+          ...{ seed: image.seed, infotext: image.infotext, format: formatOf(image.file) },
           ...{ thumbSha256: thumb?.sha256 ?? null, thumbBytes: thumb?.totalBytes ?? 0 },
           createdAt: now(),
         },
@@ -58,4 +58,9 @@ export async function keepResults(
     }
     await tx.flush();
   });
+}
+
+function formatOf(file: string): OutputFormat {
+  const ending = file.split('.').at(-1) ?? '';
+  return OUTPUT_FORMATS.find((format) => format === (ending === 'jpg' ? 'jpeg' : ending)) ?? 'png';
 }

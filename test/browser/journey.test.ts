@@ -209,7 +209,7 @@ async function tell(site: TestNode, address: URL): Promise<Story> {
     await page.locator('.result img').first().waitFor({ timeout: 120_000 });
     await until(page, `document.querySelector('.result img').naturalWidth > 0`);
 
-    await page.locator('.result').getByRole('button', { name: 'Post' }).click();
+    await page.locator('#chosen').getByRole('button', { name: 'Post' }).click();
     await page.waitForURL(/\/(posts|images)\/\d+/);
     await site.settle();
     await page.reload();

@@ -31,7 +31,7 @@ describe('generating with the true engine', { skip }, () => {
       notes.join(),
     );
     const page = await browser.get(sent.location);
-    const pictures = [...page.text.matchAll(/href="(\/generate\/images\/[0-9a-f-]+\.png)" aria-label/g)].map(
+    const pictures = [...page.text.matchAll(/href="(\/generate\/images\/[0-9a-f-]+)" aria-label/g)].map(
       ([, url]) => url ?? '',
     );
     assert.equal(pictures.length, 2, page.text);
@@ -51,7 +51,7 @@ describe('generating with the true engine', { skip }, () => {
       'lora tiny-style-lora',
     ]);
 
-    const posted = await browser.post(`${sent.location}/post`, { image: 'all', rating: '1' });
+    const posted = await browser.post(`${sent.location}/post`, { rating: '1' });
     assert.match(posted.location, /^\/posts\/\d+$/, posted.text);
     await settle();
     const images = await em.find(Image, {});
@@ -63,7 +63,7 @@ describe('generating with the true engine', { skip }, () => {
       [checkpoint.version.id, lora.version.id],
     );
     assert.match((await browser.get(sent.location)).text, new RegExp(`href="/images/${images[0]?.id}"`));
-    const again = await browser.post(`${sent.location}/post`, { image: 'all', rating: '1' });
+    const again = await browser.post(`${sent.location}/post`, { rating: '1' });
     assert.equal(again.status, 409);
   });
 

@@ -30,7 +30,7 @@ test('a request becomes a picture, its files leave the job folder, and only its 
   assert.equal(images.length, 1);
   assert.deepEqual(await readdir(path.join(node.dataDir, 'engine', 'jobs')), []);
 
-  const file = `/generate/images/${images[0]?.id}.png`;
+  const file = `/generate/images/${images[0]?.id}`;
   assert.equal((await browser.get(file)).status, 200);
   await givenMember(em, 'eve');
   const eve = new Browser(address);
@@ -67,7 +67,7 @@ test('an engine that crashes once is started again and makes the picture', async
   const sent = await browser.post('/generate', formOf(checkpoint, { prompt: 'crash once' }));
   const events = await readEvents(browser, `${sent.location}/events`);
   assert.equal(events.at(-1)?.event, 'done');
-  assert.match((await browser.get(sent.location)).text, /\.png/);
+  assert.match((await browser.get(sent.location)).text, /class="result-open"/);
 });
 
 for (const [what, prompt, message] of [
@@ -186,7 +186,7 @@ test('buttons in the form add and remove LoRAs without making anything', async (
   assert.equal(await em.count(Generation), 0);
 });
 
-test('what is a draft, withheld, of another family or above the ratings is not offered', async (t) => {
+test('what is a draft, withheld or above the ratings is not offered; what the engine does not run says so', async (t) => {
   const { browser, checkpoint, em } = await fakeStudio(t);
   const offer = (name: string, model: object = {}, version: object = {}) => {
     const its = givenModel(em, { name, type: 'Checkpoint', baseModel: 'Other', ...model });
@@ -195,7 +195,7 @@ test('what is a draft, withheld, of another family or above the ratings is not o
   };
   offer('Good One');
   offer('A Draft', { state: 'draft' });
-  offer('A Flux', {}, { baseModel: 'Flux.1 D' });
+  const flux = offer('A Flux', {}, { baseModel: 'Flux.1 D' });
   offer('Too Hot', { level: 16 });
   const withheld = offer('Withheld One');
   await em.flush();
@@ -209,9 +209,13 @@ test('what is a draft, withheld, of another family or above the ratings is not o
 
   const page = (await browser.get('/generate')).text;
   assert.match(page, /Good One/);
-  for (const name of ['A Draft', 'A Flux', 'Too Hot', 'Withheld One']) assert.ok(!page.includes(name), name);
-  const sent = await browser.post('/generate', formOf(checkpoint, { model: String(withheld.file.id) }));
-  assert.equal(sent.status, 422);
+  for (const name of ['A Draft', 'Too Hot', 'Withheld One']) assert.ok(!page.includes(name), name);
+  assert.match(textOf(page), /A Flux.*Made for Flux\.1 D, which the engine here does not run/s);
+  assert.doesNotMatch(page, new RegExp(`value="model:${flux.file.id}"`));
+  for (const { file } of [withheld, flux]) {
+    const sent = await browser.post('/generate', formOf(checkpoint, { model: String(file.id) }));
+    assert.equal(sent.status, 422);
+  }
 });
 
 test('a checkpoint that is withheld while the request waits makes nothing', async (t) => {
@@ -261,14 +265,30 @@ test('a picture is remixed and a version tried with everything filled in', async
   assert.equal((await browser.get('/generate?remix=999999&version=abc')).status, 200);
 });
 
-test('deleting a generation forgets its pictures', async (t) => {
-  const { browser, checkpoint, em } = await fakeStudio(t);
+test('a deleted generation is gone from sight, comes back when it is undone, and is forgotten an hour later', async (t) => {
+  const { browser, checkpoint, em, clock, settle } = await fakeStudio(t);
   const sent = await browser.post('/generate', formOf(checkpoint, { prompt: 'fine' }));
   await readEvents(browser, `${sent.location}/events`);
+  const image = await em.findOneOrFail(GenerationImage, { position: 0 });
   const gone = await browser.post(`${sent.location}/deletion`);
-  assert.equal(gone.location, '/jobs');
-  assert.equal(await em.count(GenerationImage), 0);
-  assert.equal((await browser.get(sent.location)).status, 404);
+  assert.equal(gone.location, `/jobs?deleted=${idIn(sent.location)}`);
+  for (const url of [sent.location, `/generate/images/${image.id}`, `/generate/images/${image.id}.webp`])
+    assert.equal((await browser.get(url)).status, 404, url);
+  const list = (await browser.get(gone.location)).text;
+  assert.doesNotMatch(list, />fine</);
+  assert.match(list, new RegExp(`action="${sent.location}/restoration"`));
+
+  await browser.post(`${sent.location}/restoration`);
+  assert.equal((await browser.get(`/generate/images/${image.id}`)).status, 200);
+
+  await browser.post(`${sent.location}/deletion`);
+  clock.pass(1_800_000);
+  await settle();
+  assert.equal(await em.count(GenerationImage), 1, 'there is still time to undo');
+  clock.pass(1_900_000);
+  await settle();
+  assert.deepEqual([await em.count(Generation), await em.count(GenerationImage)], [0, 0]);
+  assert.equal((await browser.post(`${sent.location}/restoration`)).status, 404);
 });
 
 test('the list of generations goes on page by page', async (t) => {

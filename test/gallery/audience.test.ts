@@ -329,7 +329,7 @@ test('a model for followers is for them: page, versions, files, generation, and 
   const offered = (account: Account) =>
     findOffersByVersion(em.fork(), { ...viewerOf(account), levels: 31 }, [versionId], LORA_TYPES);
   const listed = async (account: Account) =>
-    (await listOffers(em.fork(), { ...viewerOf(account), levels: 31 }, { types: LORA_TYPES, baseModels: ['SD 1.5'] }))
+    (await listOffers(em.fork(), { ...viewerOf(account), levels: 31 }, { types: LORA_TYPES, fitting: ['SD 1.5'] }))
       .length;
   assert.deepEqual([(await offered(bob)).length, await listed(bob)], [1, 1], 'followers generate with it');
   assert.deepEqual([(await offered(ada)).length, await listed(ada)], [1, 1]);

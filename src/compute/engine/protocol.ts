@@ -7,7 +7,7 @@ import { Checkpoint, Paused, Sample, TrainEstimate, TrainingCaps, TrainResult } 
  */
 export const MAX_LINE_BYTES = 1 << 20;
 
-const CODES = [
+export const ENGINE_ERROR_CODES = [
   ...['bad_message', 'bad_params', 'unsupported', 'model_not_found', 'model_invalid', 'model_unsafe'],
   ...['arch_mismatch', 'lora_mismatch', 'dataset_invalid', 'oom_vram', 'oom_ram', 'disk_full', 'timeout', 'gpu_lost'],
   ...['engine_crashed', 'nan_output', 'cancelled', 'internal'],
@@ -85,7 +85,7 @@ const EngineError = z.object({
   t: z.literal('error'),
   id: z.int().optional(),
   job: z.string().optional(),
-  code: z.enum(CODES).catch('internal'),
+  code: z.enum(ENGINE_ERROR_CODES).catch('internal'),
   message: z.string(),
   /** Where in the parameters the mistake is, for instance `p.loras[0].file`. */
   path: z.string().optional(),
@@ -93,7 +93,7 @@ const EngineError = z.object({
   fatal: z.boolean().default(false),
   detail: z.record(z.string(), z.unknown()).optional(),
 });
-export type EngineErrorCode = (typeof CODES)[number];
+export type EngineErrorCode = (typeof ENGINE_ERROR_CODES)[number];
 
 const Progress = z.object({
   t: z.literal('progress'),
@@ -205,6 +205,8 @@ export interface EngineSample {
 export interface GenerateParams {
   readonly model: EngineFile;
   readonly vae?: EngineFile;
+  /** They act where their names stand in a prompt. */
+  readonly embeddings?: readonly EngineFile[];
   readonly prompt: string;
   readonly negative?: string;
   readonly width: number;

@@ -2,8 +2,10 @@ import { fromJson, inList, type Parameter, rows, toDate } from '../../kit/databa
 import { findStatus } from '../../kit/queue/status.ts';
 import { t } from '../../kit/web/messages.ts';
 import type { Viewer, Work } from '../../kit/work.ts';
-import { listGenerationsById, noteOf } from '../tool/queries.ts';
+import { noteOf } from '../phase.ts';
+import { listGenerationsById } from '../tool/queries.ts';
 import { OPEN_STATES, type RunState } from '../training/model.ts';
+import { trainNote } from '../training/pages/run-view.ts';
 import type { TrainSettings } from '../training/params.ts';
 import { runState } from '../training/queries.ts';
 
@@ -26,41 +28,103 @@ export interface JobView {
   readonly cancelUrl: string;
   /** '' when it cannot be had again. */
   readonly retryUrl: string;
+  /** '' when it is not deleted from here. */
+  readonly deleteUrl: string;
+}
+
+/** Which of them; '' and null are any. */
+export interface JobFilter {
+  /** The id of the last one seen: ids grow with time. */
+  readonly before?: string | undefined;
+  /** Words of the prompt or of the training's name, each of which must stand in it. */
+  readonly search: string;
+  /** Title of a checkpoint. */
+  readonly model: string;
+  /** Days, both inclusive. */
+  readonly from: Date | null;
+  readonly to: Date | null;
 }
 
 const PAGE_SIZE = 24;
+const MOST_WORDS = 8;
+const DAY_MS = 86_400_000;
 
-/** Generations and trainings of a person, the newest first; ids grow with time, so they are the cursor of both. */
+interface Columns {
+  readonly where: string;
+  readonly text: string;
+  readonly model: string;
+}
+const GENERATIONS: Columns = {
+  where: 'account_id = ? and deleted_at is null',
+  text: `request ->> 'prompt'`,
+  model: `request -> 'model' ->> 'title'`,
+};
+const TRAININGS: Columns = { where: 'owner_id = ?', text: 'name', model: `base ->> 'title'` };
+
+function conditions(columns: Columns, viewer: Viewer, filter: JobFilter): { sql: string; values: Parameter[] } {
+  const { before, search, model, from, to } = filter;
+  const words = search.toLowerCase().split(/\s+/).filter(Boolean).slice(0, MOST_WORDS);
+  const parts: [string, Parameter][] = [
+    [columns.where, viewer.id],
+    ...words.map((word): [string, Parameter] => [
+      `lower(${columns.text}) like ?`,
+      `%${word.replaceAll(/[%_]/g, '')}%`,
+    ]),
+  ];
+  if (before) parts.push(['id < ?', before]);
+  if (model !== '') parts.push([`${columns.model} = ?`, model]);
+  if (from) parts.push(['created_at >= ?', from]);
+  if (to) parts.push(['created_at < ?', new Date(to.getTime() + DAY_MS)]);
+  return { sql: parts.map(([sql]) => sql).join(' and '), values: parts.map(([, value]) => value) };
+}
+
+/** Generations and trainings of a person, the newest first. */
 export async function listJobs(
   work: Pick<Work, 'em' | 'jobs'>,
   viewer: Viewer,
-  before: string | undefined,
+  filter: JobFilter,
 ): Promise<{ readonly items: readonly JobView[]; readonly next: string | null }> {
-  const older = before ? 'and id < ?' : '';
-  const of = (table: string, owner: string) =>
-    `select id, '${table}' as kind, job_id from ${table} where ${owner} = ? ${older}`;
-  const one: Parameter[] = before ? [viewer.id, before] : [viewer.id];
-  const found = await rows<{ id: string; kind: string; job_id: string | null }>(
+  const [generations, trainings] = [conditions(GENERATIONS, viewer, filter), conditions(TRAININGS, viewer, filter)];
+  const found = await rows<{ id: string; kind: JobView['kind']; job_id: string | null }>(
     work.em,
-    `select * from (${of('generation', 'account_id')} union all ${of('training_run', 'owner_id')}) x order by id desc limit ?`,
-    [...one, ...one, PAGE_SIZE + 1],
+    `select * from (
+       select id, 'generation' as kind, job_id from generation where ${generations.sql}
+       union all select id, 'training' as kind, job_id from training_run where ${trainings.sql}
+     ) x order by id desc limit ?`,
+    [...generations.values, ...trainings.values, PAGE_SIZE + 1],
   );
   const shown = found.slice(0, PAGE_SIZE);
-  const idsOf = (table: string) => shown.filter(({ kind }) => kind === table).map(({ id }) => id);
+  const idsOf = (wanted: JobView['kind']) => shown.filter(({ kind }) => kind === wanted).map(({ id }) => id);
   const views = new Map<string, JobView>();
   for (const view of await generationsOf(work, idsOf('generation'))) views.set(view.id, view);
-  for (const view of await trainingsOf(work, idsOf('training_run'))) views.set(view.id, view);
+  for (const view of await trainingsOf(work, idsOf('training'))) views.set(view.id, view);
   const items: JobView[] = [];
   for (const { id, job_id: jobId } of shown) {
     const view = views.get(id);
-    if (view) items.push(view.isOpen && jobId ? { ...view, live: await liveOf(work, jobId) } : view);
+    if (view) items.push(view.isOpen && jobId ? { ...view, live: await liveOf(work, view.kind, jobId) } : view);
   }
   return { items, next: found.length > PAGE_SIZE ? (shown.at(-1)?.id ?? null) : null };
 }
 
-async function liveOf({ em, jobs }: Pick<Work, 'em' | 'jobs'>, jobId: string): Promise<JobView['live']> {
+/** Checkpoints that this person generated with or trained on, by title. */
+export async function listUsedModels({ em }: Pick<Work, 'em'>, viewer: Viewer): Promise<string[]> {
+  const found = await rows<{ title: string | null }>(
+    em,
+    `select ${GENERATIONS.model} as title from generation where ${GENERATIONS.where}
+     union select ${TRAININGS.model} as title from training_run where ${TRAININGS.where} order by 1 limit 200`,
+    [viewer.id, viewer.id],
+  );
+  return found.flatMap(({ title }) => title ?? []);
+}
+
+async function liveOf(
+  { em, jobs }: Pick<Work, 'em' | 'jobs'>,
+  kind: JobView['kind'],
+  jobId: string,
+): Promise<JobView['live']> {
   const status = await findStatus(em, jobId, { of: jobs.forecast });
-  return status && { value: status.progressDone, max: status.progressTotal || 100, note: noteOf(status) };
+  const note = kind === 'training' ? trainNote : noteOf;
+  return status && { value: status.progressDone, max: status.progressTotal || 100, note: note(status) };
 }
 
 async function generationsOf(work: Pick<Work, 'em'>, ids: readonly string[]): Promise<JobView[]> {
@@ -70,6 +134,7 @@ async function generationsOf(work: Pick<Work, 'em'>, ids: readonly string[]): Pr
     live: null,
     cancelUrl: `${one.url}/cancellation`,
     retryUrl: `${one.url}/again`,
+    deleteUrl: `${one.url}/deletion`,
   }));
 }
 
@@ -105,6 +170,7 @@ async function trainingsOf({ em }: Pick<Work, 'em'>, ids: readonly string[]): Pr
       live: null,
       cancelUrl: `${url}/stop`,
       retryUrl: state === 'failed' || state === 'stopped' ? `${url}/resumption` : '',
+      deleteUrl: '',
     };
   });
 }

@@ -10,7 +10,6 @@ import { fromJson, inList, type Parameter, rows } from '../../kit/database/sql.t
 import type { Viewer } from '../../kit/work.ts';
 import { isSensitive } from '../../safety/ratings.ts';
 import type { GenerationFile } from '../model.ts';
-import type { Families } from './families.ts';
 
 /** A model that this node can generate with. */
 export interface Offer extends GenerationFile {
@@ -30,7 +29,11 @@ export interface Offer extends GenerationFile {
 
 export const CHECKPOINT_TYPES = ['Checkpoint'];
 export const LORA_TYPES = ['LORA', 'LoCon'];
-const MOST_OFFERS = 60;
+export const VAE_TYPES = ['VAE'];
+export const EMBEDDING_TYPES = ['TextualInversion'];
+export const UPSCALER_TYPES = ['Upscaler'];
+export const OFFERED_TYPES = [...CHECKPOINT_TYPES, ...LORA_TYPES, ...VAE_TYPES, ...EMBEDDING_TYPES, ...UPSCALER_TYPES];
+export const MOST_OFFERS = 60;
 
 interface OfferRow extends ModelAccessRow {
   file_id: number;
@@ -56,23 +59,24 @@ const OFFERS = `select f.id as file_id, f.sha256, f.name as file_name, v.id as v
       as version_restrictions, i.id as cover_id, i.level as cover_level
   from model_version v join model m on m.id = v.model_id
   join model_file f on f.id = (select b.id from model_file b where b.version_id = v.id and b.is_stored = ?
-    and b.format = 'SafeTensor' and b.kind in ('Model', 'Pruned Model') and b.virus_scan_result <> 'Danger'
+    and b.format = 'SafeTensor' and (b.kind in ('Model', 'Pruned Model') or (m.type = 'VAE' and b.kind = 'VAE') or (m.type = 'TextualInversion' and b.kind = 'Negative')) and b.virus_scan_result <> 'Danger'
     order by b.is_primary desc, b.id limit 1)
   left join image i on i.id = m.cover_image_id and i.deleted_at is null and i.rendered_at is not null
   where (not m.forbids_generation or m.owner_id = ?) and v.state = 'published' and v.deleted_at is null and m.state = 'published' and m.deleted_at is null`;
 
 interface OfferFilter {
   readonly types: readonly string[];
-  readonly baseModels: readonly string[];
+  /** Those made for one of these come first. */
+  readonly fitting: readonly string[];
   /** Part of a name; '' is all. */
   readonly search?: string;
 }
 
-/** The newest first. Who may see less gets less: audience, ratings and restrictions apply as everywhere. */
+/** What fits first, the newest before the older. Who may see less gets less: audience, ratings and restrictions apply as everywhere. */
 export async function listOffers(
   em: EntityManager,
   viewer: Viewer,
-  { types, baseModels, search = '' }: OfferFilter,
+  { types, fitting, search = '' }: OfferFilter,
 ): Promise<Offer[]> {
   const like = `%${search.trim().toLowerCase().replaceAll('%', '').slice(0, 100)}%`;
   const found = await findOffers(
@@ -81,10 +85,9 @@ export async function listOffers(
     // what is unlisted is found by whoever has its address, or follows its owner
     `and (m.level & ?) <> 0 and (m.listed_at is not null or m.visibility = 'followers' or m.owner_id = ?
        or exists (select 1 from follow o where o.follower_id = ? and o.target_id = m.owner_id and o.state = 'accepted'))
-     and m.type in (${inList(types)}) and v.base_model in (${inList(baseModels)})
-     and (lower(m.name) like ? or lower(v.name) like ?)
-     order by m.shown_at desc, m.id desc, v.position limit ${MOST_OFFERS}`,
-    [viewer.levels, viewer.id, viewer.id, ...types, ...baseModels, like, like],
+     and m.type in (${inList(types)}) and (lower(m.name) like ? or lower(v.name) like ? or lower(v.base_model) like ?)
+     order by case when v.base_model in (${inList(fitting)}) then 0 else 1 end, m.shown_at desc, m.id desc, v.position limit ${MOST_OFFERS}`,
+    [viewer.levels, viewer.id, viewer.id, ...types, like, like, like, ...fitting],
   );
   return found;
 }
@@ -165,41 +168,8 @@ function offerOf(row: OfferRow): Offer {
   };
 }
 
-interface FolderRow {
-  sha256: string;
-  path: string;
-  base_model: string;
-}
-
-/** Checkpoints of the operator's folder. */
-export async function listFolderOffers(em: EntityManager, families: Families, search = ''): Promise<Offer[]> {
-  const like = `%${search.trim().toLowerCase().replaceAll('%', '').slice(0, 100)}%`;
-  const found = await rows<FolderRow>(
-    em,
-    `select sha256, path, base_model from folder_model where lower(path) like ? order by path limit ${MOST_OFFERS}`,
-    [like],
-  );
-  return found.filter(({ base_model: base }) => families.of(base) !== null).map(folderOfferOf);
-}
-
-export async function findFolderOffer(em: EntityManager, sha256: string): Promise<Offer | null> {
-  const [row] = await rows<FolderRow>(em, 'select sha256, path, base_model from folder_model where sha256 = ?', [
-    sha256,
-  ]);
-  return row ? folderOfferOf(row) : null;
-}
-
-function folderOfferOf({ sha256, path, base_model: baseModel }: FolderRow): Offer {
-  const fileName = path.split('/').at(-1) ?? path;
-  return {
-    ...{ key: sha256, fileId: null, versionId: null, sha256, name: infotextName(fileName) },
-    ...{ title: fileName.replace(/\.safetensors$/i, ''), subtitle: path, baseModel, url: null, modelId: null },
-    ...{ coverImageId: null, trainedWords: [], clipSkip: null, recommendedWeight: null },
-  };
-}
-
 /** What Civitai's reader accepts inside `<lora:…>`. */
-const infotextName = (fileName: string): string =>
+export const infotextName = (fileName: string): string =>
   fileName
     .replace(/\.safetensors$/i, '')
     .replaceAll(/[^A-Za-z0-9_.-]+/g, '_')

@@ -1,7 +1,7 @@
-import { findPreview, type JobStatus } from '../../kit/queue/status.ts';
+import { findPreview, findStatus, type JobStatus } from '../../kit/queue/status.ts';
 import type { ServerEvent } from '../../kit/web/event-stream.ts';
 import type { Work } from '../../kit/work.ts';
-import { noteOf, previewUri } from './queries.ts';
+import { noteOf } from '../phase.ts';
 
 /** What a page follows. */
 export interface Followed {
@@ -47,3 +47,30 @@ export const followGeneration = (
   lastEventId: string | null,
 ): AsyncGenerator<ServerEvent> =>
   followJob(work, { jobId, url: `/generate/${generationId}`, noteOf }, signal, lastEventId);
+
+export interface LiveView {
+  readonly url: string;
+  readonly value: number;
+  readonly max: number;
+  readonly note: string;
+  readonly preview: string;
+}
+
+/** How far it is now, for the page before its event stream speaks, and for those without scripts. */
+export async function loadLive(
+  { em, jobs }: Pick<Work, 'em' | 'jobs'>,
+  generationId: string,
+  jobId: string,
+): Promise<LiveView> {
+  const status = await findStatus(em, jobId, { of: jobs.forecast });
+  const preview = status?.hasPreview ? await findPreview(em, jobId) : null;
+  return {
+    url: `/generate/${generationId}/events`,
+    value: status?.progressDone ?? 0,
+    max: status?.progressTotal || 100,
+    note: status ? noteOf(status) : '',
+    preview: preview ? previewUri(preview) : '',
+  };
+}
+
+const previewUri = (webp: Uint8Array): string => `data:image/webp;base64,${Buffer.from(webp).toString('base64')}`;

@@ -1,10 +1,8 @@
-import { fromJson, inList, type Parameter, rows, toDate, toNumber } from '../../kit/database/sql.ts';
+import { fromJson, inList, rows, toDate, toNumber } from '../../kit/database/sql.ts';
 import { AppError } from '../../kit/errors.ts';
-import { findPreview, findStatus } from '../../kit/queue/status.ts';
 import { t } from '../../kit/web/messages.ts';
-import type { Viewer, Work } from '../../kit/work.ts';
-import type { GENERATION_STATES, GenerationRequest } from '../model.ts';
-import { phaseText } from '../phase.ts';
+import type { Work } from '../../kit/work.ts';
+import type { GENERATION_STATES, GenerationFile, GenerationRequest } from '../model.ts';
 
 type GenerationState = (typeof GENERATION_STATES)[number];
 
@@ -36,6 +34,9 @@ export interface GenerationView {
   readonly count: number;
   readonly images: readonly ResultView[];
   readonly canPost: boolean;
+  /** The picture that it began from. */
+  readonly startUrl: string | null;
+  readonly warnings: readonly string[];
   readonly resources: readonly {
     readonly name: string;
     readonly type: string;
@@ -44,21 +45,24 @@ export interface GenerationView {
   }[];
 }
 
-interface Row {
+export interface GenerationRow {
   id: string;
   request: unknown;
   state: GenerationState;
   job_state: GenerationState | null;
   job_id: string | null;
   error: string | null;
+  warnings: unknown;
+  start_sha256: string | null;
   created_at: unknown;
 }
 
-const COLUMNS = `g.id, cast(g.request as text) as request, g.state, j.state as job_state, g.job_id, g.error, g.created_at
+export const GENERATION_COLUMNS = `g.id, cast(g.request as text) as request, g.state, j.state as job_state, g.job_id, g.error,
+  cast(g.warnings as text) as warnings, g.start_sha256, g.created_at
   from generation g left join job j on j.id = g.job_id`;
 
 /** The job knows best whether it waits, runs or was given up; `done` of a job whose generation is open is a moment. */
-function stateOf({ state, job_state: jobState }: Row): GenerationState {
+function stateOf({ state, job_state: jobState }: GenerationRow): GenerationState {
   if (state !== 'queued') return state;
   if (jobState === null || jobState === 'failed') return 'failed';
   return jobState === 'done' ? 'running' : jobState;
@@ -69,55 +73,42 @@ export async function loadGenerationView(
   { em, viewer }: Pick<Work, 'em' | 'viewer'>,
   id: string,
 ): Promise<{ view: GenerationView; request: GenerationRequest; jobId: string | null }> {
-  const [row] = await rows<Row>(em, `select ${COLUMNS} where g.id = ? and g.account_id = ?`, [id, viewer?.id ?? 0]);
+  const [row] = await rows<GenerationRow>(
+    em,
+    `select ${GENERATION_COLUMNS} where g.id = ? and g.account_id = ? and g.deleted_at is null`,
+    [id, viewer?.id ?? 0],
+  );
   if (!row) throw new AppError('not_found', 'There is no such generation.');
-  const images = await listResults(em, [row.id]);
-  const request = requestOf(row);
-  return { view: viewOf(row, request, images.get(row.id) ?? []), request, jobId: row.job_id };
+  const [view] = await viewsOf(em, [row]);
+  if (!view) throw new AppError('not_found', 'There is no such generation.');
+  return { view, request: requestOf(row), jobId: row.job_id };
 }
-
-const PAGE_SIZE = 24;
 
 /** Of these, which are the person's own; in no order. */
 export async function listGenerationsById({ em }: Pick<Work, 'em'>, ids: readonly string[]): Promise<GenerationView[]> {
-  const found = await rows<Row>(em, `select ${COLUMNS} where g.id in (${inList(ids)})`, ids);
-  const images = await listResults(em, ids);
+  return viewsOf(em, await rows<GenerationRow>(em, `select ${GENERATION_COLUMNS} where g.id in (${inList(ids)})`, ids));
+}
+
+/** The newest first. */
+export async function listRecent({ em }: Pick<Work, 'em'>, viewer: Viewer, limit: number): Promise<GenerationView[]> {
+  const found = await rows<GenerationRow>(
+    em,
+    `select ${GENERATION_COLUMNS} where g.account_id = ? and g.deleted_at is null order by g.id desc limit ?`,
+    [viewer.id, limit],
+  );
+  return viewsOf(em, found);
+}
+
+/** The rows with their pictures, in their order. */
+export async function viewsOf(em: Work['em'], found: readonly GenerationRow[]): Promise<GenerationView[]> {
+  const images = await listResults(
+    em,
+    found.map(({ id }) => id),
+  );
   return found.map((row) => viewOf(row, requestOf(row), images.get(row.id) ?? []));
 }
 
-/** The newest first; `before` is the id of the last one seen, and ids grow with time. */
-export async function listGenerations(
-  { em }: Pick<Work, 'em'>,
-  viewer: Viewer,
-  { before, limit = PAGE_SIZE }: { readonly before?: string | undefined; readonly limit?: number },
-): Promise<{ readonly items: readonly GenerationView[]; readonly next: string | null }> {
-  const values: Parameter[] = before ? [viewer.id, before, limit + 1] : [viewer.id, limit + 1];
-  const found = await rows<Row>(
-    em,
-    `select ${COLUMNS} where g.account_id = ? ${before ? 'and g.id < ?' : ''} order by g.id desc limit ?`,
-    values,
-  );
-  const shown = found.slice(0, limit);
-  const images = await listResults(
-    em,
-    shown.map(({ id }) => id),
-  );
-  return {
-    items: shown.map((row) => viewOf(row, requestOf(row), images.get(row.id) ?? [])),
-    next: found.length > limit ? (shown.at(-1)?.id ?? null) : null,
-  };
-}
-
-export async function findNewestRequest({ em }: Pick<Work, 'em'>, viewer: Viewer): Promise<GenerationRequest | null> {
-  const [row] = await rows<{ request: unknown }>(
-    em,
-    'select cast(request as text) as request from generation where account_id = ? order by id desc limit 1',
-    [viewer.id],
-  );
-  return row ? fromJson<GenerationRequest>(row.request) : null;
-}
-
-function requestOf(row: Row): GenerationRequest {
+function requestOf(row: GenerationRow): GenerationRequest {
   const request = fromJson<GenerationRequest>(row.request);
   if (!request) throw new Error(`generation ${row.id} has no request`);
   return request;
@@ -131,21 +122,22 @@ interface ImageRow {
   seed: unknown;
   infotext: string;
   thumb_sha256: string | null;
+  format: string;
   posted_image_id: number | null;
 }
 
 async function listResults(em: Work['em'], generationIds: readonly string[]): Promise<Map<string, ResultView[]>> {
   const found = await rows<ImageRow & { prompt?: string }>(
     em,
-    `select id, generation_id, width, height, seed, infotext, thumb_sha256, posted_image_id
-     from generation_image where generation_id in (${inList(generationIds)}) order by generation_id, position`,
+    `select id, generation_id, width, height, seed, infotext, thumb_sha256, format, posted_image_id
+     from generation_image where generation_id in (${inList(generationIds)}) and deleted_at is null order by generation_id, position`,
     generationIds,
   );
   const byGeneration = new Map<string, ResultView[]>();
   for (const row of found) {
     const list = byGeneration.get(row.generation_id) ?? [];
     byGeneration.set(row.generation_id, list);
-    const fullUrl = `/generate/images/${row.id}.png`;
+    const fullUrl = `/generate/images/${row.id}`;
     list.push({
       ...{ id: row.id, width: row.width, height: row.height, seed: toNumber(row.seed), infotext: row.infotext },
       ...{ fullUrl, src: row.thumb_sha256 ? `/generate/images/${row.id}.webp` : fullUrl },
@@ -156,10 +148,13 @@ async function listResults(em: Work['em'], generationIds: readonly string[]): Pr
   return byGeneration;
 }
 
-function viewOf(row: Row, request: GenerationRequest, images: readonly ResultView[]): GenerationView {
+function viewOf(row: GenerationRow, request: GenerationRequest, images: readonly ResultView[]): GenerationView {
   const state = stateOf(row);
   const { model, loras, width, height, count } = request;
-  const urlOf = (versionId: number | null) => (versionId === null ? null : `/versions/${versionId}`);
+  const resource = (kind: string, { title, versionId }: GenerationFile, weight: number | null = null) => ({
+    ...{ name: title, type: t(`generate.${kind}`), weight },
+    url: versionId === null ? null : `/versions/${versionId}`,
+  });
   return {
     ...{ id: row.id, url: `/generate/${row.id}`, state, width, height, count, images },
     stateText: t(`generate.state.${state}`),
@@ -170,66 +165,14 @@ function viewOf(row: Row, request: GenerationRequest, images: readonly ResultVie
     summary: t('generate.summary', {
       ...{ width, height, steps: request.steps, sampler: request.sampler, cfg: request.cfgScale },
     }),
+    startUrl: row.start_sha256 ? `/generate/inputs/${row.start_sha256}.png` : null,
+    warnings: fromJson<string[]>(row.warnings) ?? [],
     canPost: images.some(({ postedUrl }) => postedUrl === null),
     resources: [
-      { name: model.title, type: t('generate.checkpoint'), url: urlOf(model.versionId), weight: null },
-      ...loras.map((lora) => ({
-        name: lora.title,
-        type: t('generate.lora'),
-        url: urlOf(lora.versionId),
-        weight: lora.weight,
-      })),
+      resource('checkpoint', model),
+      ...(request.vae ? [resource('vae', request.vae)] : []),
+      ...loras.map((lora) => resource('lora', lora, lora.weight)),
+      ...(request.embeddings ?? []).map((one) => resource('embedding', one)),
     ],
   };
-}
-
-export interface LiveView {
-  readonly url: string;
-  readonly value: number;
-  readonly max: number;
-  readonly note: string;
-  readonly preview: string;
-}
-
-/** How far it is now, for the page before its event stream speaks, and for those without scripts. */
-export async function loadLive(
-  { em, jobs }: Pick<Work, 'em' | 'jobs'>,
-  generationId: string,
-  jobId: string,
-): Promise<LiveView> {
-  const status = await findStatus(em, jobId, { of: jobs.forecast });
-  const preview = status?.hasPreview ? await findPreview(em, jobId) : null;
-  return {
-    url: `/generate/${generationId}/events`,
-    value: status?.progressDone ?? 0,
-    max: status?.progressTotal || 100,
-    note: status ? noteOf(status) : '',
-    preview: preview ? previewUri(preview) : '',
-  };
-}
-
-export const previewUri = (webp: Uint8Array): string =>
-  `data:image/webp;base64,${Buffer.from(webp).toString('base64')}`;
-
-/** Rounded up, for it is a promise. */
-function durationText(seconds: number): string {
-  if (seconds < 60) return t('jobs.seconds', { n: Math.ceil(seconds) });
-  if (seconds < 7_200) return t('jobs.minutes', { n: Math.ceil(seconds / 60) });
-  return t('jobs.hours', { n: Math.ceil(seconds / 3_600) });
-}
-
-/** Place in the queue, phase, step and time left, in words. */
-export function noteOf(status: {
-  readonly state: string;
-  readonly placeInQueue: number;
-  readonly startsInSeconds: number | null;
-  readonly progressNote: string;
-  readonly attempt: number;
-}): string {
-  if (status.state === 'queued') {
-    const place = status.placeInQueue === 0 ? t('generate.next') : t('generate.place', { n: status.placeInQueue + 1 });
-    const { startsInSeconds: seconds } = status;
-    return seconds === null || seconds < 1 ? place : `${place} · ${t('jobs.starts', { time: durationText(seconds) })}`;
-  }
-  return phaseText(status.progressNote);
 }

@@ -1,158 +1,106 @@
 import Router from '@koa/router';
 import { z } from 'zod';
-import { browserOnly, viewerIn } from '../../accounts/access/guard.ts';
-import { nodeSettings } from '../../accounts/node-settings.ts';
-import { sendBytes } from '../../kit/web/bytes.ts';
-import { sendEvents } from '../../kit/web/event-stream.ts';
-import { type FormState, readForm, readQuery, readRawForm, submitForm, uuidParam } from '../../kit/web/forms.ts';
-import { t } from '../../kit/web/messages.ts';
-import type { Ctx, State } from '../../kit/web/state.ts';
+import { browserOnly } from '../../accounts/access/guard.ts';
+import { AppError } from '../../kit/errors.ts';
+import { type FormState, readForm, readQuery, submitRaw, uuidParam } from '../../kit/web/forms.ts';
+import type { State } from '../../kit/web/state.ts';
 import { view } from '../../kit/web/views.ts';
 import type { ComputeDeps } from '../deps.ts';
-import { GenerateForm } from '../form.ts';
+import { saveDraft } from '../desk/drafts.ts';
+import { GenerateForm, MAX_PROMPT_CHARS } from '../form.ts';
 import { mayGenerate } from '../generator.ts';
-import { cancelGeneration, deleteGeneration, loadResultFile } from '../keep.ts';
-import { Families } from '../models/families.ts';
-import { PostForm, postResults } from '../post.ts';
-import { followGeneration } from './live.ts';
-import { type FormParts, loadForm, ratingOptions, type ToolPage } from './page.ts';
-import { findNewestRequest, listGenerations, loadGenerationView, loadLive } from './queries.ts';
-import { afterAct, type FormValues, textValue, valuesOf, valuesOfImage, valuesOfVersion } from './values.ts';
-
-const toolPage = view<ToolPage>('compute/generate');
+import { sizeOfPrompt } from '../prompt/chunks.ts';
+import { actOnForm } from './acts.ts';
+import { compareRoutes } from './compare-routes.ts';
+import { Prefill, prefilledForm } from './prefill.ts';
+import { readToolForm } from './read-form.ts';
+import { resultRoutes } from './result-routes.ts';
+import { capsOf, showTool } from './show.ts';
 
 const REQUESTS = { name: 'generate', max: 300, perMs: 3_600_000 };
-const RECENT = 12;
+/** What happens while somebody types. */
+const KEYSTROKES = { name: 'generate-typing', max: 6_000, perMs: 3_600_000 };
 
-const id = z.coerce.number().int().positive().optional().catch(undefined);
-const Prefill = z.object({
-  remix: id,
-  version: id,
-  /** A generation whose settings are taken, with its seed. */
-  from: z.uuid().optional().catch(undefined),
+const TokensForm = z.object({
+  prompt: z
+    .string()
+    .max(MAX_PROMPT_CHARS * 2)
+    .default(''),
+  negativePrompt: z
+    .string()
+    .max(MAX_PROMPT_CHARS * 2)
+    .default(''),
 });
+const tokensPart = view<{ promptSize: object; negativeSize: object }>('compute/tokens');
 
 /** Generation: the tool, and each request with its results. Each person sees their own. */
 export function computeRoutes(deps: ComputeDeps): Router<State> {
-  const { generator, limits, settings } = deps;
+  const { generator, limits } = deps;
   const routes = new Router<State>();
 
-  /** The tool, with a generation in its result area when one is given. */
-  async function show(ctx: Ctx, parts: FormParts | null, generationId: string | null): Promise<void> {
+  routes.get('/generate', browserOnly, async (ctx) => {
     const { work } = ctx.state;
     const viewer = mayGenerate(work.viewer);
-    const engine = await generator.status(work);
-    const shown = generationId ? await loadGenerationView(work, generationId) : null;
-    const caps = engine.state === 'ready' ? engine.hello.caps : null;
-    const families = caps && (await Families.read(work.em, caps));
-    const newest = parts || shown ? null : await findNewestRequest(work, viewer);
-    const values = shown ? valuesOf(shown.request, 'as sent') : newest ? valuesOf(newest, 'as sent') : {};
-    const { allowedLevels } = await settings.read(work.em, nodeSettings);
-    const isLive = shown?.view.isOpen && shown.jobId;
-    toolPage(ctx, {
-      engine,
-      isCpu: engine.state === 'ready' && engine.hello.device.kind === 'cpu',
-      deviceName: engine.state === 'ready' ? engine.hello.device.name : '',
-      form: caps && families ? await loadForm(work, viewer, caps, families, parts ?? { values }) : null,
-      generation: shown?.view ?? null,
-      live: isLive ? await loadLive(work, shown.view.id, isLive) : null,
-      recent: (await listGenerations(work, viewer, { limit: RECENT })).items,
-      ratings: ratingOptions(allowedLevels),
-      page: { title: t('nav.generate'), noindex: true },
-    });
-  }
-
-  async function prefilled(ctx: Ctx): Promise<FormValues | null> {
-    const { work } = ctx.state;
-    const viewer = viewerIn(ctx);
-    const { remix, version, from } = readQuery(ctx, Prefill);
-    if (from) return valuesOf((await loadGenerationView(work, from)).request, 'kept');
-    if (!remix && !version) return null;
-    const status = await generator.status(work);
-    if (status.state !== 'ready') return null;
-    const families = await Families.read(work.em, status.hello.caps);
-    if (remix) return valuesOfImage(work, viewer, families, remix);
-    return version ? valuesOfVersion(work, viewer, families, version) : null;
-  }
-
-  routes.get('/generate', browserOnly, async (ctx) => {
-    const values = await prefilled(ctx);
-    await show(ctx, values && { values }, null);
+    const parts = await prefilledForm(work, viewer, await capsOf(deps, ctx), readQuery(ctx, Prefill));
+    await showTool(ctx, deps, parts);
   });
 
   // Buttons inside the form that change it: the page comes back with it changed, and nothing is made.
   routes.get('/generate/form', browserOnly, (ctx) => ctx.redirect('/generate'));
   routes.post('/generate/form', browserOnly, async (ctx) => {
-    const raw = await readRawForm(ctx);
-    const act = textValue(raw.act);
-    const isLoraAct = act.startsWith('lora-search') || act.startsWith('add') || act.startsWith('remove');
-    const parts = {
-      values: afterAct(raw, act),
-      isPicking: act === 'model-search',
-      isPickingLora: isLoraAct && !act.startsWith('remove'),
-    };
-    await show(ctx, parts, null);
+    const { work } = ctx.state;
+    const viewer = mayGenerate(work.viewer);
+    const form = await readToolForm(ctx, viewer, deps);
+    const parts = await actOnForm(work, viewer, await capsOf(deps, ctx), form);
+    await saveDraft(work, viewer, parts.values);
+    // the draft is what the page shows from now on, not what its address had filled it with
+    const [, path] = /^[^?]*?(\/generate[\w/-]*)\?/.exec(ctx.get('HX-Current-URL')) ?? [];
+    if (path) ctx.set('HX-Replace-Url', path);
+    await showTool(ctx, deps, parts);
+    if (Object.keys(parts.errors ?? {}).length > 0 && !ctx.get('HX-Request')) ctx.status = 422;
+  });
+
+  routes.post('/generate/draft', browserOnly, async (ctx) => {
+    limits.take(ctx, KEYSTROKES);
+    const { work } = ctx.state;
+    const viewer = mayGenerate(work.viewer);
+    await saveDraft(work, viewer, (await readToolForm(ctx, viewer, deps)).raw);
+    ctx.status = 204;
+  });
+
+  routes.post('/generate/tokens', browserOnly, async (ctx) => {
+    limits.take(ctx, KEYSTROKES);
+    mayGenerate(ctx.state.work.viewer);
+    const { prompt, negativePrompt } = await readForm(ctx, TokensForm);
+    tokensPart(ctx, { promptSize: sizeOfPrompt(prompt), negativeSize: sizeOfPrompt(negativePrompt) });
   });
 
   routes.post('/generate', browserOnly, async (ctx) => {
     limits.take(ctx, REQUESTS);
-    await submitForm(
+    const { work } = ctx.state;
+    const viewer = mayGenerate(work.viewer);
+    const { raw, errors: refused } = await readToolForm(ctx, viewer, deps);
+    await saveDraft(work, viewer, raw);
+    await submitRaw(
       ctx,
+      raw,
       GenerateForm,
       async (form) => {
-        const generation = await generator.request(ctx.state.work, form);
+        const [first] = Object.values(refused);
+        if (first) throw new AppError('invalid', first, { fields: refused });
+        const generation = await generator.request(work, form);
         ctx.redirect(`/generate/${generation.id}`);
       },
       ({ values, errors, message }: FormState) =>
-        show(ctx, { values, errors: Object.keys(errors).length > 0 ? errors : { prompt: message ?? '' } }, null),
+        showTool(ctx, deps, { values, errors: Object.keys(errors).length > 0 ? errors : { prompt: message ?? '' } }),
     );
   });
 
-  routes.get('/generate/images/:id.png', browserOnly, (ctx) => sendResult(ctx, uuidParam(ctx), 'png'));
-  routes.get('/generate/images/:id.webp', browserOnly, (ctx) => sendResult(ctx, uuidParam(ctx), 'webp'));
+  compareRoutes(routes);
+  resultRoutes(routes, deps);
 
   routes.get('/generate/:id', browserOnly, async (ctx) => {
-    await show(ctx, null, uuidParam(ctx));
+    await showTool(ctx, deps, null, uuidParam(ctx));
   });
-  routes.get('/generate/:id/events', browserOnly, async (ctx) => {
-    const { work } = ctx.state;
-    const { view: generation, jobId } = await loadGenerationView(work, uuidParam(ctx));
-    const job = { generationId: generation.id, jobId: jobId ?? '' };
-    await sendEvents(ctx, (signal, lastEventId) => followGeneration(work, job, signal, lastEventId));
-  });
-  routes.post('/generate/:id/cancellation', browserOnly, async (ctx) => {
-    const generationId = uuidParam(ctx);
-    await cancelGeneration(ctx.state.work, generationId);
-    ctx.redirect(`/generate/${generationId}`);
-  });
-  routes.post('/generate/:id/again', browserOnly, async (ctx) => {
-    limits.take(ctx, REQUESTS);
-    const generation = await generator.again(ctx.state.work, uuidParam(ctx));
-    ctx.redirect(`/generate/${generation.id}`);
-  });
-  routes.post('/generate/:id/deletion', browserOnly, async (ctx) => {
-    await deleteGeneration(ctx.state.work, uuidParam(ctx));
-    ctx.redirect('/jobs');
-  });
-  routes.post('/generate/:id/post', browserOnly, async (ctx) => {
-    const form = await readForm(ctx, PostForm);
-    const { allowedLevels } = await settings.read(ctx.state.work.em, nodeSettings);
-    const { maxImageBytes, minFreeBytes, defaultQuotaBytes, programVersion } = deps;
-    const its = { maxImageBytes, minFreeBytes, defaultQuotaBytes, programVersion, allowedLevels };
-    const postId = await postResults(ctx.state.work, its, uuidParam(ctx), form);
-    ctx.redirect(`/posts/${postId}`);
-  });
-
   return routes;
-}
-
-/** Of the person who had it made; a browser may keep it, since a result never changes. */
-async function sendResult(ctx: Ctx, imageId: string, kind: 'png' | 'webp'): Promise<void> {
-  const { work } = ctx.state;
-  const { sha256, totalBytes, fileName } = await loadResultFile(work, imageId, kind);
-  await sendBytes(ctx, {
-    ...{ files: work.files, sha256, totalBytes, fileName, contentType: `image/${kind}` },
-    disposition: ctx.query.download === undefined ? 'inline' : 'attachment',
-    cacheControl: 'private, max-age=86400, immutable',
-  });
 }

@@ -146,7 +146,17 @@ export async function submitForm<Schema extends z.ZodType>(
   act: (form: z.output<Schema>) => Promise<void>,
   again: (state: FormState) => Promise<void> | void,
 ): Promise<void> {
-  const raw = await readRawForm(ctx);
+  await submitRaw(ctx, await readRawForm(ctx), schema, act, again);
+}
+
+/** The same for fields that were read already, as those of a form with files. */
+export async function submitRaw<Schema extends z.ZodType>(
+  ctx: Ctx,
+  raw: RawForm,
+  schema: Schema,
+  act: (form: z.output<Schema>) => Promise<void>,
+  again: (state: FormState) => Promise<void> | void,
+): Promise<void> {
   try {
     await act(checkForm(raw, schema));
   } catch (error) {

@@ -1,17 +1,17 @@
 """Speaks protocol 1 without torch, for tests of the supervisor. It does in each job what the prompt says:
 
 crash, exit70, exit137, hang (silent), stall (beats, no steps), garbage, half (a line cut in two), long (a line that is
-too long), slow-cancel (obeys late), no-cancel, no-ack, noise (on stdout), oom, early-error; `crash in decode`, `hang in
-load`, `stall in encode` (in every phase of a job); `slow in save`; once for each phase `wait in denoise` (for as long as
-nobody kills it) and `kill in decode` (by SIGKILL); anything else is made in four steps. Arguments: `--no-hello`, `--crash-at-start`, `--refuse-configure`, `--cuda`
-(says that it has a GPU).
+too long), slow-cancel (obeys late), no-cancel, no-ack, noise (on stdout), oom, early-error, error:CODE, warn, echo (its
+parameters become the infotext); `crash in decode`, `hang in load`, `stall in encode` (in every phase of a job); `slow in
+save`; once for each phase `wait in denoise` (for as long as nobody kills it) and `kill in decode` (by SIGKILL); anything
+else is made in four steps. Arguments: `--no-hello`, `--crash-at-start`, `--refuse-configure`, `--able` (it offers all
+that the protocol knows), `--cuda` (says that it has a GPU).
 
 A training does what its trigger word says, in the same words, `no-pause` and `kill at 7` (once, at that step); it makes
 `p.max_steps` steps in `p.epochs` epochs. After a bar the word has numbers: `kill at 7 | step_s=0.02 state_every=4`. The
 header of its LoRA lists the steps that made it, so a step that was lost or made twice shows.
 """
 
-import base64
 import hashlib
 import json
 import os
@@ -23,14 +23,23 @@ import time
 import zlib
 
 TINY_WEBP = "UklGRhoAAABXRUJQVlA4TA0AAAAvAAAAEAcQERGIiP4HAA=="
-#: 8 × 8, red.
-TINY_PNG = "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAEklEQVR4nGO4o6OFFTEMLQkAXqhH4ZXIoZ0AAAAASUVORK5CYII="
 roots = {}
 lock = threading.Lock()
 cancelled = set()
 #: Job → whether it gives its memory back.
 pausing = {}
 beating = True
+
+
+def tiny_png(index):
+    """8 × 8 of one colour, another for each picture of a job."""
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    row = b"\0" + bytes([220, 40 * index % 256, 40]) * 8
+    header = struct.pack(">IIBBBBB", 8, 8, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(row * 8)) + chunk(b"IEND", b"")
 
 
 def send(kind, /, **fields):
@@ -75,14 +84,6 @@ def once(what):
         return False
     open(mark, "w").close()
     return True
-
-
-def sound_png(grey):
-    """8 × 8, with checksums that decoders accept."""
-    chunk = lambda kind, data: struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))  # noqa: E731
-    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 8, 0, 0, 0, 0))
-    rows = zlib.compress((b"\0" + bytes([grey % 256]) * 8) * 8)
-    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 
 def lora_bytes(made):
@@ -139,7 +140,7 @@ def train(job, p):
             return
         if step * epochs // steps > epoch:
             enter(job, what, "sample", step, steps, epoch=epoch)
-            its = write(f"{job}-sample-{epoch}.png", sound_png(epoch))
+            its = write(f"{job}-sample-{epoch}.png", tiny_png(epoch))
             send("sample", job=job, epoch=epoch, step=step, prompt_index=0, seed=1, w=8, h=8, **its)
             enter(job, what, "save", step, steps, epoch=epoch)
             its = write_counted(f"{job}-lora-{epoch}.safetensors", lora_bytes(made))
@@ -171,6 +172,11 @@ def make(job, p):
     if what == "oom":
         send("error", job=job, code="oom_vram", message="There is not enough memory.", retryable=True, fatal=False)
         return
+    if what.startswith("error:"):
+        send("error", job=job, code=what[6:], message="So it says.", retryable=False, fatal=False)
+        return
+    if what == "warn":
+        send("warn", job=job, code="lora_partial", text="3 of 100 keys were skipped.")
     enter(job, what, "load")
     enter(job, what, "encode")
     for step in range(1, 5):
@@ -193,15 +199,23 @@ def make(job, p):
             return
     enter(job, what, "decode")
     enter(job, what, "save")
-    digest = hashlib.sha256(job.encode()).hexdigest()
-    if "--write" in sys.argv:
-        picture = base64.b64decode(TINY_PNG)
-        digest = hashlib.sha256(picture).hexdigest()
-        with open(os.path.join(roots["job"], f"{job}-0.png"), "wb") as file:
-            file.write(picture)
-    image = {"index": 0, "file": f"{job}-0.png", "w": p["width"], "h": p["height"], "seed": p["seed"], "sha256": digest,
-             "infotext": f"{what} on {os.environ.get('CUDA_VISIBLE_DEVICES')}", "ms": 1}  # fmt: skip
-    send("result", job=job, images=[image], ms=1)
+    infotext = f"{what} on {os.environ.get('CUDA_VISIBLE_DEVICES')}"
+    if what.startswith("echo"):
+        init = p.get("init") or {}
+        sizes = {name: os.path.getsize(os.path.join(roots["job"], init[name])) for name in ("file", "mask") if name in init}
+        infotext = json.dumps({**p, "sizes": sizes})
+    images = []
+    for index in range(p.get("count", 1) if what == "many" else 1):
+        name = f"{job}-{index}.png"
+        digest = hashlib.sha256(job.encode()).hexdigest()
+        if "--write" in sys.argv:
+            picture = tiny_png(index)
+            digest = hashlib.sha256(picture).hexdigest()
+            with open(os.path.join(roots["job"], name), "wb") as file:
+                file.write(picture)
+        images.append({"index": index, "file": name, "w": p["width"], "h": p["height"], "seed": p["seed"] + index,
+                       "sha256": digest, "infotext": infotext, "ms": 1})  # fmt: skip
+    send("result", job=job, images=images, ms=1)
 
 
 def main():
@@ -216,6 +230,15 @@ def main():
     device = {"kind": "cpu", "name": "none", "vram_total": 0, "vram_free": 0}
     if "--cuda" in sys.argv:
         device = {"kind": "cuda", "name": f"Fake GPU {os.environ.get('CUDA_VISIBLE_DEVICES', '')}".strip(), "vram_total": 24000, "vram_free": 24000}
+    if "--able" in sys.argv:
+        caps["tasks"] += ["img2img", "inpaint", "hires"]
+        caps["features"] = ["vae", "embeddings", "subseed", "cfg_rescale", "batch1"]
+        caps["upscalers"] = ["latent", "lanczos", "model"]
+        caps["formats"] = ["png", "webp", "jpeg"]
+        if "--nv" in sys.argv:
+            caps["rng"] = ["CPU", "NV"]
+        caps["samplers"] += ["DPM++ 2M"]
+        caps["schedules"] += ["Karras"]
     if "--check" in sys.argv:
         hello = {"t": "hello", "proto": [1], "engine": "fake", "caps": caps,
                  "device": device}  # fmt: skip

@@ -29,7 +29,10 @@ class Live extends HTMLElement {
 
   finish({ url }) {
     this.stream.close();
-    if (url && new URL(url, location.href).pathname !== location.pathname) location.assign(url);
+    const { swap, also } = this.dataset;
+    // what somebody types beside it meanwhile stays
+    if (url && swap) window.htmx.ajax('GET', url, { target: swap, select: swap, swap: 'outerHTML', selectOOB: also });
+    else if (url && new URL(url, location.href).pathname !== location.pathname) location.assign(url);
     else location.reload();
   }
 }

@@ -1,4 +1,5 @@
 import { findStatus, type JobStatus } from '../../../kit/queue/status.ts';
+import { placeText, type Waited } from '../../phase.ts';
 import { t } from '../../../kit/web/messages.ts';
 import type { Work } from '../../../kit/work.ts';
 import type { LiveView } from '../../tool/queries.ts';
@@ -141,10 +142,8 @@ const liveView = (url: string, status: JobStatus, totalSteps: number): LiveView 
 });
 
 /** Place in the queue, phase, step and time left, in words. */
-export function trainNote(status: Pick<JobStatus, 'state' | 'placeInQueue' | 'progressNote'>): string {
-  if (status.state === 'queued') {
-    return status.placeInQueue === 0 ? t('generate.next') : t('generate.place', { n: status.placeInQueue + 1 });
-  }
+export function trainNote(status: Waited): string {
+  if (status.state === 'queued') return placeText(status);
   const [phase = '', step = '', total = '', eta = ''] = status.progressNote.split(' ');
   const known = ['load', 'encode', 'cache_latents', 'train', 'sample', 'save'].includes(phase) ? phase : 'starting';
   const text = t(`train.phase.${known}`, { step, total });
