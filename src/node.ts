@@ -84,7 +84,6 @@ import type { Config } from './kit/config.ts';
 import { migrate } from './kit/database/migrate.ts';
 import { openDatabase } from './kit/database/open.ts';
 import { rows } from './kit/database/sql.ts';
-import { AppError } from './kit/errors.ts';
 import { RecordedEvent } from './kit/events/model.ts';
 import { randomToken } from './kit/ids.ts';
 import { type Log, makeLog } from './kit/log.ts';

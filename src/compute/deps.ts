@@ -2,12 +2,10 @@ import type { ImageLimits } from '../gallery/deps.ts';
 import type { Settings } from '../kit/settings.ts';
 import type { RateLimits } from '../kit/web/rate-limit.ts';
 import type { Generator } from './generator.ts';
-import type { Trainer } from './training/trainer.ts';
 
 /** What the pages of generation lean on; made by the composition root. */
 export interface ComputeDeps extends ImageLimits {
   readonly generator: Generator;
-  readonly trainer: Trainer;
   readonly limits: RateLimits;
   readonly settings: Settings;
   /** Where a picture lies while it comes in. */

@@ -20,6 +20,7 @@ import { settle, shareOf } from './gpu/settle.ts';
 import { loadOwnGeneration } from './keep.ts';
 import { Generation, type GenerationRequest } from './model.ts';
 import type { ModelSource } from './models/cache.ts';
+import { refusal } from './models/choose.ts';
 import { findFolderOffer } from './models/folder-offers.ts';
 import { findOffersByFile, OFFERED_TYPES } from './models/offers.ts';
 import { follow, inputFile, paramsOf } from './params.ts';

@@ -133,7 +133,7 @@ describe('the true engine', { skip }, () => {
     };
     assert.deepEqual(Object.keys(engine.hello?.caps.training ?? {}), ['sd15', 'sdxl', 'tiny']);
     const estimate = await engine.estimateTrain(training);
-    assert.ok(estimate?.t === 'estimate', JSON.stringify(estimate));
+    assert.ok(estimate?.t === 'estimate' && estimate.task === 'train', JSON.stringify(estimate));
     assert.deepEqual([estimate.steps, estimate.steps_per_epoch, estimate.basis], [30, 25, 'table']);
     const refusal = await engine.estimateTrain({ ...training, resolution: 33 });
     assert.ok(refusal?.t === 'error', JSON.stringify(refusal));

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { test } from 'node:test';
-import { viewerOf } from '../../src/accounts/access/identify.ts';
 import { stackedBars } from '../../src/compute/gpu/chart.ts';
 import { GpuEngine, GpuUse } from '../../src/compute/gpu/model.ts';
 import { Job } from '../../src/kit/queue/job.ts';
@@ -9,11 +8,7 @@ import { Browser, textOf } from '../accounts/browser.ts';
 import { givenMember } from '../factories/accounts.ts';
 import { until } from '../kit/queue-setup.ts';
 import { fakePython, formOf, SHORT, studio } from './studio.ts';
-
-const training = {
-  ...{ name: 'Blue tiles', family: 'fake', resolution: 32, epochs: 2, totalSteps: 20, batch: 1, params: {} },
-  baseSha256: 'a'.repeat(64),
-};
+import { givenTraining } from './trainings.ts';
 
 test('the page of jobs shows place, beginning and progress of what waits, and what is left of the day', async (t) => {
   const its = await studio(t, { python: await fakePython(t, '--cuda'), limits: { ...SHORT, stepMs: 60_000 } });
@@ -21,7 +16,7 @@ test('the page of jobs shows place, beginning and progress of what waits, and wh
   const first = await browser.post('/generate', formOf(its.checkpoint, { prompt: 'stall' }));
   await until('it runs', async () => (await em.count(Job, { state: 'running' })) === 1);
   for (const prompt of ['second', 'third']) await browser.post('/generate', formOf(its.checkpoint, { prompt }));
-  await node.trainer.start(workAs(ada), viewerOf(ada), training);
+  await givenTraining(node, workAs(ada), String(its.checkpoint.id), { name: 'Blue tiles', steps: 20 });
   const page = textOf((await browser.get('/jobs')).text);
   assert.match(page, /0 of your 240 GPU minutes of today are used, \d+ are reserved\. They renew in \d+ h/);
   assert.match(page, /third .* Place 2 in the queue · starts in about \d+ (s|min)/);
@@ -32,14 +27,14 @@ test('the page of jobs shows place, beginning and progress of what waits, and wh
 test('a training is cancelled and gone on with from the page of jobs, by its owner only', async (t) => {
   const its = await studio(t, { python: await fakePython(t), limits: SHORT });
   const { browser, node, ada, workAs } = its;
-  const run = await node.trainer.start(workAs(ada), viewerOf(ada), training); // without pictures, so it fails
+  const run = await givenTraining(node, workAs(ada), String(its.checkpoint.id), { name: 'Blue tiles', steps: 20, what: 'crash in load' });
   await until('it failed', async () => /Go on/.test((await browser.get('/jobs')).text));
   await givenMember(its.em, 'bert');
   const bert = new Browser(its.address);
   await bert.signIn('bert');
-  for (const act of ['retry', 'cancellation']) assert.equal((await bert.post(`/jobs/${run.id}/${act}`)).status, 404);
+  for (const act of ['resumption', 'stop']) assert.equal((await bert.post(`/train/${run.id}/${act}`)).status, 404);
   assert.ok(!(await bert.get('/jobs')).text.includes('Blue tiles'));
-  assert.equal((await browser.post(`/jobs/${run.id}/retry`)).status, 302);
+  assert.equal((await browser.post(`/train/${run.id}/resumption`)).status, 302);
   await until('it failed again', async () => (await its.em.count(Job, { name: 'compute.train-segment' })) === 2);
 });
 

@@ -1,13 +1,12 @@
-import { text } from 'node:stream/consumers';
 import { viewerOf } from '../../src/accounts/access/identify.ts';
 import { Account } from '../../src/accounts/model.ts';
-import { ModelFile } from '../../src/catalogue/model.ts';
-import { TrainingOutput, TrainingRun } from '../../src/compute/training/model.ts';
+import { TrainingEpoch, TrainingRun, TrainingSample } from '../../src/compute/training/model.ts';
 import { readConfig } from '../../src/kit/config.ts';
 import { makeLog } from '../../src/kit/log.ts';
 import { openNode, type Process } from '../../src/node.ts';
 import { givenMember } from '../factories/accounts.ts';
 import { givenTinyModel } from './studio.ts';
+import { givenTraining, stepsThatMade } from './trainings.ts';
 
 /** What the one who started it asks for. */
 export type ChildAsk = { readonly train: { readonly what: string; readonly steps: number } } | { readonly run: string };
@@ -24,11 +23,6 @@ if (process.send) {
     log: makeLog('silent'),
     queueTimes: { leaseMs: 1_500, renewEveryMs: 300, lookEveryMs: 100 },
     engineLimits: { backoffMs: [10] },
-    training: {
-      findMaterial: async (_work, run) => ({
-        ...{ params: run.params, files: [], sources: [{ sha256: run.baseSha256, path: null }] },
-      }),
-    },
   });
   const fork = () => node.orm.em.fork();
   const em = fork();
@@ -40,22 +34,18 @@ if (process.send) {
 
   const train = async (params: { readonly what: string; readonly steps: number }): Promise<string> => {
     const ada = await fork().findOneOrFail(Account, { name: 'ada', host: '' });
-    const { sha256 } = await fork().findOneOrFail(ModelFile, fileId);
-    const run = await node.trainer.start(node.openWork(viewerOf(ada)), viewerOf(ada), {
-      ...{ name: 'Style', family: 'fake', resolution: 32, epochs: 2, totalSteps: params.steps, batch: 1, params },
-      baseSha256: sha256 ?? '',
-    });
+    const run = await givenTraining(node, node.openWork(viewerOf(ada)), String(fileId), params);
     return run.id;
   };
   const look = async (id: string): Promise<ChildRun> => {
     const run = await fork().findOneOrFail(TrainingRun, id);
-    const outputs = await fork().find(TrainingOutput, { run: id }, { orderBy: { epoch: 1 } });
-    const last = outputs.filter(({ kind }) => kind === 'lora').at(-1);
+    const outputs =
+      (await fork().count(TrainingEpoch, { run: id })) + (await fork().count(TrainingSample, { run: id }));
     const { findStatus } = await import('../../src/kit/queue/status.ts');
     return {
-      ...{ state: run.state, outputs: outputs.length },
+      ...{ state: run.state, outputs },
       note: (await findStatus(fork(), run.jobId ?? ''))?.progressNote ?? '',
-      madeBy: last ? JSON.parse(await text(node.files.open(last.sha256))) : [],
+      madeBy: outputs > 0 ? await stepsThatMade(node, id) : [],
     };
   };
   process.on('message', (ask: ChildAsk) => {

@@ -18,7 +18,7 @@ test('a process that ends before its connections to Redis stand ends quietly', {
   await Promise.all(
     Array.from({ length: 30 }, async (_, n) => {
       const prefix = `tessera_test_bull_${process.pid}_${n}`;
-      const driver = new BullDriver({ url, prefix, log: makeLog('silent'), now: () => new Date() });
+      const driver = new BullDriver({ url, prefix, log: makeLog('silent'), now: () => new Date(), lockMs: 5_000 });
       await driver.serve(new Map([['media', 1]] as const), { runOne: async () => {}, pump: () => {} });
       // at every moment of the beginning
       await pause(n * 5);

@@ -205,8 +205,6 @@ export interface EngineSample {
 export interface GenerateParams {
   readonly model: EngineFile;
   readonly vae?: EngineFile;
-  /** They act where their names stand in a prompt. */
-  readonly embeddings?: readonly EngineFile[];
   readonly prompt: string;
   readonly negative?: string;
   readonly width: number;
@@ -239,7 +237,8 @@ export interface GenerateParams {
     /** Times the first size; or the size itself. */
     readonly scale?: number;
     readonly size?: readonly [number, number];
-    readonly upscaler?: 'latent' | 'lanczos' | `model:${string}`;
+    /** `latent`, `lanczos`, or `model:` and a file under the root `models`. */
+    readonly upscaler?: string;
     /** 0 is as many as the first pass. All of them are run. */
     readonly steps?: number;
     /** 0 enlarges and redraws nothing. */

@@ -1,7 +1,7 @@
 import { fromJson, inList, rows, toDate, toNumber } from '../../kit/database/sql.ts';
 import { AppError } from '../../kit/errors.ts';
 import { t } from '../../kit/web/messages.ts';
-import type { Work } from '../../kit/work.ts';
+import type { Viewer, Work } from '../../kit/work.ts';
 import type { GENERATION_STATES, GenerationFile, GenerationRequest } from '../model.ts';
 
 type GenerationState = (typeof GENERATION_STATES)[number];

@@ -2,14 +2,8 @@ import type { Viewer, Work } from '../../kit/work.ts';
 import type { TrainingLimits } from '../datasets/limits.ts';
 import type { EngineHello } from '../engine/protocol.ts';
 import { Families, type FamilyCaps } from '../models/families.ts';
-import {
-  CHECKPOINT_TYPES,
-  findFolderOffer,
-  findOffersByFile,
-  listFolderOffers,
-  listOffers,
-  type Offer,
-} from '../models/offers.ts';
+import { findFolderOffer, listFolderOffers } from '../models/folder-offers.ts';
+import { CHECKPOINT_TYPES, findOffersByFile, listOffers, type Offer } from '../models/offers.ts';
 import type { Look } from './model.ts';
 
 export const canTrain = ({ caps }: EngineHello): boolean => caps.tasks.includes('train');
@@ -49,8 +43,8 @@ export async function listBases(
 ): Promise<BaseChoice[]> {
   const families = await Families.read(em, hello.caps);
   const offers = [
-    ...(await listOffers(em, viewer, { types: CHECKPOINT_TYPES, baseModels: families.baseModels() })),
-    ...(await listFolderOffers(em, families)),
+    ...(await listOffers(em, viewer, { types: CHECKPOINT_TYPES, fitting: families.baseModels() })),
+    ...(await listFolderOffers(em)),
   ];
   const looks: Readonly<Record<string, Look>> = {
     [standardBase]: 'standard',

@@ -16,7 +16,8 @@ import { type Device, estimate, learnPace, type WorkSize } from '../gpu/pace.ts'
 import { assertAllowance, assertRoom, type GpuSettings, gpuSettings } from '../gpu/quotas.ts';
 import { settle, shareOf } from '../gpu/settle.ts';
 import type { ModelSource } from '../models/cache.ts';
-import { CHECKPOINT_TYPES, findFolderOffer, findOffersByFile } from '../models/offers.ts';
+import { findFolderOffer } from '../models/folder-offers.ts';
+import { CHECKPOINT_TYPES, findOffersByFile } from '../models/offers.ts';
 import { prepareTraining } from './command.ts';
 import { TrainingRun } from './model.ts';
 import { type SegmentTimes, trainSegment } from './segment.ts';
