@@ -27,7 +27,11 @@ test('the page of jobs shows place, beginning and progress of what waits, and wh
 test('a training is cancelled and gone on with from the page of jobs, by its owner only', async (t) => {
   const its = await studio(t, { python: await fakePython(t), limits: SHORT });
   const { browser, node, ada, workAs } = its;
-  const run = await givenTraining(node, workAs(ada), String(its.checkpoint.id), { name: 'Blue tiles', steps: 20, what: 'crash in load' });
+  const run = await givenTraining(node, workAs(ada), String(its.checkpoint.id), {
+    name: 'Blue tiles',
+    steps: 20,
+    what: 'crash in load',
+  });
   await until('it failed', async () => /Go on/.test((await browser.get('/jobs')).text));
   await givenMember(its.em, 'bert');
   const bert = new Browser(its.address);

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { stopTraining } from '../../src/compute/training/keep.ts';
 import { GpuUse } from '../../src/compute/gpu/model.ts';
 import { Generation } from '../../src/compute/model.ts';
+import { stopTraining } from '../../src/compute/training/keep.ts';
 import { TrainingEpoch, TrainingRun, TrainingSample } from '../../src/compute/training/model.ts';
 import type { SegmentTimes } from '../../src/compute/training/segment.ts';
 import { pauseLane } from '../../src/kit/queue/fair/state.ts';

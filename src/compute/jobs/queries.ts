@@ -66,10 +66,7 @@ function conditions(columns: Columns, viewer: Viewer, filter: JobFilter): { sql:
   const words = search.toLowerCase().split(/\s+/).filter(Boolean).slice(0, MOST_WORDS);
   const parts: [string, Parameter][] = [
     [columns.where, viewer.id],
-    ...words.map((word): [string, Parameter] => [
-      `lower(${columns.text}) like ?`,
-      `%${word.replaceAll(/[%_]/g, '')}%`,
-    ]),
+    ...words.map((word): [string, Parameter] => [`lower(${columns.text}) like ?`, `%${word.replaceAll(/[%_]/g, '')}%`]),
   ];
   if (before) parts.push(['id < ?', before]);
   if (model !== '') parts.push([`${columns.model} = ?`, model]);

@@ -68,7 +68,11 @@ export const loraName = (name: string): string =>
     .replace(/^[_.-]+|[_.-]+$/g, '')
     .slice(0, 80) || 'lora';
 
-function paramsOf(run: TrainingRun, items: TrainParams['dataset']['items'], { publicUrl, author }: Origin): TrainParams {
+function paramsOf(
+  run: TrainingRun,
+  items: TrainParams['dataset']['items'],
+  { publicUrl, author }: Origin,
+): TrainParams {
   const { trigger, caption_mode: captionMode, max_steps: mostSteps, conv_rank: convRank, ...settings } = run.params;
   const { sha256, name } = run.base;
   return {

@@ -1,7 +1,7 @@
 import { findStatus, type JobStatus } from '../../../kit/queue/status.ts';
-import { placeText, type Waited } from '../../phase.ts';
 import { t } from '../../../kit/web/messages.ts';
 import type { Work } from '../../../kit/work.ts';
+import { placeText, type Waited } from '../../phase.ts';
 import type { LiveView } from '../../tool/live.ts';
 import { OPEN_STATES, type RunState, TrainingEpoch, type TrainingRun, TrainingSample } from '../model.ts';
 import { runState } from '../queries.ts';
