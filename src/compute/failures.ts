@@ -4,3 +4,15 @@ import type { EngineErrorCode } from './engine/protocol.ts';
 /** What a person is told of an error of the engine: what to do about it, with the engine's own words where they help. */
 export const failureText = (code: EngineErrorCode, message: string): string =>
   t(`generate.failure.${code}`, { detail: message.slice(0, 300) }).trim();
+
+/** Of these a training needs other advice than a generation. */
+const OF_TRAINING: readonly EngineErrorCode[] = [
+  ...(['oom_vram', 'oom_ram', 'disk_full', 'nan_output', 'dataset_invalid'] as const),
+  ...(['gpu_lost', 'timeout', 'engine_crashed', 'unsupported'] as const),
+];
+
+/** The same for a training. */
+export const trainingFailureText = (code: EngineErrorCode, message: string): string =>
+  OF_TRAINING.includes(code)
+    ? t(`train.failure.${code}`, { detail: message.slice(0, 300) })
+    : failureText(code, message);

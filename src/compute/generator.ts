@@ -10,7 +10,7 @@ import { countCrash, holdFence } from '../kit/queue/lease.ts';
 import type { Settings } from '../kit/settings.ts';
 import { t } from '../kit/web/messages.ts';
 import type { Viewer, Work } from '../kit/work.ts';
-import { isMistake } from './engine/messages.ts';
+import { isMistake } from './engine/mistakes.ts';
 import type { EngineRun, EngineStatus, Engines } from './engines.ts';
 import { failureText } from './failures.ts';
 import type { GenerateFields } from './form.ts';

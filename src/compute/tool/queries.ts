@@ -45,7 +45,7 @@ export interface GenerationView {
   }[];
 }
 
-export interface GenerationRow {
+interface GenerationRow {
   id: string;
   request: unknown;
   state: GenerationState;
@@ -57,7 +57,7 @@ export interface GenerationRow {
   created_at: unknown;
 }
 
-export const GENERATION_COLUMNS = `g.id, cast(g.request as text) as request, g.state, j.state as job_state, g.job_id, g.error,
+const GENERATION_COLUMNS = `g.id, cast(g.request as text) as request, g.state, j.state as job_state, g.job_id, g.error,
   cast(g.warnings as text) as warnings, g.start_sha256, g.created_at
   from generation g left join job j on j.id = g.job_id`;
 
@@ -100,7 +100,7 @@ export async function listRecent({ em }: Pick<Work, 'em'>, viewer: Viewer, limit
 }
 
 /** The rows with their pictures, in their order. */
-export async function viewsOf(em: Work['em'], found: readonly GenerationRow[]): Promise<GenerationView[]> {
+async function viewsOf(em: Work['em'], found: readonly GenerationRow[]): Promise<GenerationView[]> {
   const images = await listResults(
     em,
     found.map(({ id }) => id),

@@ -9,9 +9,10 @@ import { holdFence } from '../../kit/queue/lease.ts';
 import type { Settings } from '../../kit/settings.ts';
 import type { Viewer, Work } from '../../kit/work.ts';
 import { mayTrain } from '../datasets/own.ts';
-import { isMistake, trainingMessageOf } from '../engine/messages.ts';
+import { isMistake } from '../engine/mistakes.ts';
 import type { EngineHello } from '../engine/protocol.ts';
 import type { EngineRun, Engines } from '../engines.ts';
+import { trainingFailureText } from '../failures.ts';
 import { type Device, estimate, learnPace, type WorkSize } from '../gpu/pace.ts';
 import { assertAllowance, assertRoom, type GpuSettings, gpuSettings } from '../gpu/quotas.ts';
 import { settle, shareOf } from '../gpu/settle.ts';
@@ -134,7 +135,7 @@ export class Trainer {
       const crashes = outcome.isCrash ? await countCrash(work.em, handle, runId) : 0;
       const isOverNow = crashes >= MOST_CRASHES || handle.attempt >= ATTEMPTS;
       if (outcome.retryable && !isOverNow) throw new AppError('unavailable', outcome.message);
-      return await end(work, handle, runId, 'failed', trainingMessageOf(outcome.code, outcome.message));
+      return await end(work, handle, runId, 'failed', trainingFailureText(outcome.code, outcome.message));
     } catch (error) {
       const isFinal = error instanceof AppError && ['not_found', 'withheld', 'gone', 'invalid'].includes(error.kind);
       if (handle.signal.aborted || (!isFinal && handle.attempt < ATTEMPTS)) throw error;
