@@ -132,7 +132,7 @@ export async function startTraining(
         base: { ...fileOf(base), baseModel: base.baseModel, family: base.family },
         ...{ preset: request.preset, look: request.look, params: request.settings },
         ...{ startSha256: start?.sha256 ?? null, startTitle: start?.title ?? null },
-        totalSteps: estimate.steps,
+        ...{ totalSteps: estimate.steps, stateStep: 0, segment: 0 },
         createdAt: now(),
       },
       { persist: true },
