@@ -44,12 +44,12 @@ async function set(its: Studio, values: object): Promise<void> {
 test('two GPUs have an engine each, and two requests run at once on them', async (t) => {
   const its = await gpuStudio(t, { ENGINE_DEVICES: '0, 1' });
   const bert = await signedIn(its, 'bert');
-  const sent = [await send(its.browser, its, 'slow in denoise'), await send(bert, its, 'slow in denoise')];
+  const sent = [await send(its.browser, its, 'meet in denoise'), await send(bert, its, 'meet in denoise')];
   const em = () => its.node.orm.em.fork();
   await until('both run', async () => (await em().count(Job, { lane: 'gpu', state: 'running' })) === 2);
   for (const { location } of sent) await until('it is done', async () => (await stateOf(its, location)) === 'done');
   const notes = (await em().find(GenerationImage, {})).map(({ infotext }) => infotext).sort();
-  assert.deepEqual(notes, ['slow in denoise on 0', 'slow in denoise on 1']);
+  assert.deepEqual(notes, ['meet in denoise on 0', 'meet in denoise on 1']);
   const engines = await em().find(GpuEngine, {}, { orderBy: { device: 1 } });
   assert.deepEqual(
     engines.map(({ device, kind, deviceName }) => [device, kind, deviceName]),

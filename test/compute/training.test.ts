@@ -148,7 +148,7 @@ test('what cannot be trained is refused at its field, and every word comes back'
 test('a run whose engine dies goes on from its last state, and each epoch stands once', async (t) => {
   const its = await school(t);
   const location = await started(its, { trigger: 'wait in sample' });
-  const job = await its.em.findOneOrFail(Job, { name: 'compute.train' });
+  const job = await its.em.findOneOrFail(Job, { name: 'compute.train-segment' });
   const events = await ended(its, location);
   assert.equal(events.at(-1)?.event, 'done');
   const fork = its.node.orm.em.fork();
@@ -178,7 +178,7 @@ test('a run that failed says why and can be begun again; one that was stopped ke
   await ended(its, failing);
   const page = textOf((await its.browser.get(failing)).text);
   assert.match(page, /The training broke off/);
-  assert.match(page, /crashed on this training again/);
+  assert.match(page, /crashed on this training twice/);
   assert.match(page, /Begin again/);
   assert.equal((await its.browser.post(`${failing}/resumption`)).status, 302);
   await ended(its, failing);

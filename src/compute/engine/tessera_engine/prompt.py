@@ -9,10 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from .embeddings import Words
 from .errors import EngineError
 from .tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    from .embeddings import Words  # with torch, which a prompt does not need
 
 MAX_LENGTH = 10_000
 MAX_DEPTH = 32
