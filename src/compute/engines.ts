@@ -11,8 +11,9 @@ import { defineSettings, type Settings } from '../kit/settings.ts';
 import type { Files } from '../kit/storage/files.ts';
 import { checkEngine, type EngineCheck, INSTALL_COMMAND } from './engine/check.ts';
 import { EngineProcess } from './engine/process.ts';
-import { type EngineEvent, type EngineHello, Hello } from './engine/protocol.ts';
+import { type EngineEvent, type EngineHello, type EngineRoots, Hello } from './engine/protocol.ts';
 import { type EngineListener, failed, type JobOutcome } from './engine/running-jobs.ts';
+import { findSandbox } from './engine/sandbox.ts';
 import type { EngineLimits } from './engine/watchdog.ts';
 import { type DeviceNumber, deviceEnv, listDevices } from './gpu/devices.ts';
 import { Pool } from './gpu/pool.ts';
@@ -43,6 +44,8 @@ export interface EnginesOptions {
   /** Null takes .venv beside package.json, where it is. */
   readonly pythonPath: string | null;
   readonly testFamilies: boolean;
+  /** `required` runs no engine where there is no sandbox. */
+  readonly sandbox: 'auto' | 'required' | 'off';
   /** Absolute; the engine's own files lie in `engine/` there. */
   readonly dataDir: string;
   readonly modelsDir: string | null;
@@ -85,6 +88,7 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
  * @public for the test of what was built
  */
 export const ENGINE_DIR = join(ROOT, 'src/compute/engine');
+const SANDBOX_COMMAND = 'apt install bubblewrap';
 /** The check imports torch: later than the first pages, which it would slow down. */
 const CHECK_AFTER_MS = 3_000;
 const REPORT_EVERY_MS = 3_000;
@@ -100,6 +104,7 @@ export class Engines {
   #reporting: NodeJS.Timeout | undefined;
   #reported: Promise<void> = Promise.resolve();
   #checking: Promise<EngineCheck> | null = null;
+  #runBy: readonly string[] | null = null;
   #isServing = false;
   #timer: NodeJS.Timeout | undefined;
   #registering: Promise<void> | null = null;
@@ -250,12 +255,33 @@ export class Engines {
 
   async #check(): Promise<EngineCheck> {
     const { testFamilies } = this.#options;
-    const check = await checkEngine(this.#pythonPath, ENGINE_DIR, testFamilies);
+    const check = await this.#enclose(await checkEngine(this.#pythonPath, ENGINE_DIR, testFamilies));
     await this.#write(check.ok ? { hello: check.hello, missing: null } : { hello: null, missing: check.missing });
     if (!check.ok) this.#options.log.warn({ missing: check.missing, command: check.command }, 'engine');
     // looked at again when somebody asks after a while: it may have been installed since
     if (!check.ok) setTimeout(() => (this.#checking = null), 10_000).unref();
     return check;
+  }
+
+  /** Finds the sandbox of engines that run here. */
+  async #enclose(check: EngineCheck): Promise<EngineCheck> {
+    const { sandbox, dataDir, log } = this.#options;
+    if (!check.ok || sandbox === 'off' || this.#pythonPath === null) return check;
+    const room = { pythonPath: this.#pythonPath, engineDir: ENGINE_DIR, roots: this.#roots(), dataDir };
+    await mkdir(this.#jobDir, { recursive: true });
+    await mkdir(this.cache.folder, { recursive: true });
+    this.#runBy = await findSandbox(room);
+    if (this.#runBy !== null) return check;
+    if (sandbox === 'required')
+      return { ok: false, missing: 'bubblewrap (bwrap) that works', command: SANDBOX_COMMAND };
+    log.warn(
+      'the engine runs without a sandbox of its own: bubblewrap (bwrap) is not here, or may not make namespaces',
+    );
+    return check;
+  }
+
+  #roots(): EngineRoots {
+    return { models: this.cache.folder, loras: this.cache.folder, job: this.#jobDir };
   }
 
   #makeEngine(device: DeviceNumber, onEvent: (event: EngineEvent) => void): EngineProcess {
@@ -264,7 +290,8 @@ export class Engines {
       pythonPath: this.#pythonPath ?? '',
       engineDir: ENGINE_DIR,
       env: deviceEnv(device),
-      roots: { models: this.cache.folder, loras: this.cache.folder, job: this.#jobDir },
+      roots: this.#roots(),
+      ...(this.#runBy ? { runBy: this.#runBy } : {}),
       testFamilies,
       onEvent,
       onLog: (line) => log.debug({ line, device }, 'engine'),

@@ -64,6 +64,10 @@ const Environment = z.object({
   ENGINE_DEVICES: text.describe(
     'The GPUs to use, as CUDA numbers them, such as 0,1; each has an engine of its own. Default: all.',
   ),
+  ENGINE_SANDBOX: z
+    .enum(['auto', 'required', 'off'])
+    .default('auto')
+    .describe('Run the engine in bubblewrap, without network: where it works, always, or never.'),
   COMFYUI_URL: url(['http:', 'https:']).describe('A ComfyUI server of yours, for ENGINE=comfyui.'),
   MODELS_DIR: text.describe('Folder of checkpoints on this machine that the node offers besides the published ones.'),
   FEDERATION: z.enum(['open', 'allowlist', 'off']).default('open').describe('Who may federate with this node.'),
@@ -114,6 +118,7 @@ export interface Config {
   readonly engine: Environment['ENGINE'];
   readonly enginePython: string | null;
   readonly engineDevices: string | null;
+  readonly engineSandbox: Environment['ENGINE_SANDBOX'];
   readonly comfyuiUrl: URL | null;
   readonly modelsDir: string | null;
   readonly federation: Environment['FEDERATION'];
@@ -189,6 +194,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     engine: e.ENGINE,
     enginePython: e.ENGINE_PYTHON ?? null,
     engineDevices: e.ENGINE_DEVICES ?? null,
+    engineSandbox: e.ENGINE_SANDBOX,
     comfyuiUrl: e.COMFYUI_URL ?? null,
     modelsDir: e.MODELS_DIR ?? null,
     federation: e.FEDERATION,

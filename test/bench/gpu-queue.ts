@@ -27,7 +27,7 @@ async function withNode(act: (bench: Bench) => Promise<void>): Promise<void> {
   await chmod(python, 0o755);
   const config = readConfig({
     ...{ PORT: '0', DATA_DIR: path.join(folder, 'data'), LOG_LEVEL: 'silent', MIN_FREE_MB: '0' },
-    ...{ ENGINE: 'diffusers', ENGINE_PYTHON: python, TESSERA_TEST_FAMILIES: 'true' },
+    ...{ ENGINE: 'diffusers', ENGINE_PYTHON: python, TESSERA_TEST_FAMILIES: 'true', ENGINE_SANDBOX: 'off' },
     SECRET_KEY: 'a-secret-for-tests-of-at-least-32-characters',
   });
   const node = await openNode(config, { log: makeLog('silent') });

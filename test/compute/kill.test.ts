@@ -49,6 +49,7 @@ async function environment(
   return {
     ...{ PORT: '0', DATA_DIR: await temporaryFolder(t), MIN_FREE_MB: '0', LOG_LEVEL: 'silent' },
     ...{ ENGINE: 'diffusers', ENGINE_PYTHON: await fakePython(t, '--cuda'), TESSERA_TEST_FAMILIES: 'true' },
+    ENGINE_SANDBOX: 'off',
     SECRET_KEY: 'a-secret-for-tests-of-at-least-32-characters',
     ...(database ? { DATABASE_URL: database.url.href, TEST_DATABASE_URL: database.url.href } : {}),
     ...(redisUrl ? { REDIS_URL: redisUrl.href } : {}),

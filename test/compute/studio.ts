@@ -48,7 +48,12 @@ interface StudioOptions {
 export async function studio(t: TestContext, { python, limits, training, env = {} }: StudioOptions): Promise<Studio> {
   const node = await testNode(t, {
     realTime: true,
-    env: { ENGINE: 'diffusers', ENGINE_PYTHON: python, TESSERA_TEST_FAMILIES: 'true', ...env },
+    env: {
+      ...{ ENGINE: 'diffusers', ENGINE_PYTHON: python, TESSERA_TEST_FAMILIES: 'true' },
+      // the fake engine dies of signals that are to be seen
+      ENGINE_SANDBOX: python === beside ? 'auto' : 'off',
+      ...env,
+    },
     ...(limits ? { engineLimits: limits } : {}),
     ...(training ? { training } : {}),
   });
