@@ -37,9 +37,11 @@ test('somebody uploads pictures, trains, publishes an epoch, and pictures come o
   await signIn(page, its.address, 'ada');
   await page.goto(new URL('/train', its.address).href);
   await page.locator('input[name="name"]').fill('Night');
-  await page.getByRole('button', { name: 'Begin' }).click();
-  await page.locator('input[name="archive"]').setInputFiles(path.join(folder, 'night.zip'));
-  await page.getByRole('button', { name: 'Import' }).click();
+  await page.getByRole('button', { name: 'Begin', exact: true }).click();
+  await page.waitForURL(/\/datasets\//);
+  await page.locator('input[name="archiveFile"]').setInputFiles(path.join(folder, 'night.zip'));
+  await page.locator('input[type="hidden"][name="archive"]').waitFor({ state: 'attached' });
+  await page.getByRole('button', { name: 'Take in' }).click();
   await page.getByText('24 pictures').first().waitFor();
   const setUrl = new URL(page.url()).pathname;
 
@@ -59,7 +61,7 @@ test('somebody uploads pictures, trains, publishes an epoch, and pictures come o
   await page.locator('[name="samples_prompts"]').fill('zzstyle a red circle');
   await page.getByRole('button', { name: 'Go on' }).click();
   await page.locator('[name="rights"]').check();
-  await page.getByRole('button', { name: 'Start' }).click();
+  await page.getByRole('button', { name: 'Start training' }).click();
   await page.waitForURL(/\/train\/[0-9a-f-]{36}$/);
   const runUrl = new URL(page.url()).pathname;
   await page.locator('t-live').waitFor();

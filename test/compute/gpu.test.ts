@@ -42,7 +42,7 @@ async function set(its: Studio, values: object): Promise<void> {
 }
 
 test('two GPUs have an engine each, and two requests run at once on them', async (t) => {
-  const its = await gpuStudio(t, { ENGINE_DEVICES: '0, 1' });
+  const its = await gpuStudio(t, { ENGINE_DEVICES: '0, 1' }, { ...SHORT, stepMs: 60_000 });
   const bert = await signedIn(its, 'bert');
   const sent = [await send(its.browser, its, 'meet in denoise'), await send(bert, its, 'meet in denoise')];
   const em = () => its.node.orm.em.fork();

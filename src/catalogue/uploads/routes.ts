@@ -17,7 +17,7 @@ import { loadOwnVersion, publisher } from '../own.ts';
 import { Upload } from './model.ts';
 import { loadRoom } from './quota.ts';
 import { settled, takeFile } from './take.ts';
-import { tusRoutes, UPLOADS_PATH } from './tus.ts';
+import { tusRoutes, UPLOAD_URL } from './tus.ts';
 
 interface UploadPage {
   readonly uploads: readonly PendingUpload[];
@@ -33,7 +33,6 @@ const uploadPage = view<UploadPage>('catalogue/upload');
 /** How long the answer to a form waits for its files to be read. */
 const PATIENCE_MS = 4_000;
 const MAX_FILES = 20;
-const UPLOAD_URL = new RegExp(`^${UPLOADS_PATH}/([0-9a-f-]{36})$`);
 
 export function uploadRoutes(routes: Router<State>, deps: CatalogueDeps): void {
   const { uploads, limits, openWork, uploadsDir } = deps;

@@ -20,12 +20,18 @@ class Upload extends HTMLElement {
       removeFingerprintOnSuccess: true,
       metadata: { filename: file.name, filetype: file.type, draft },
       onProgress: (sent, total) => this.onProgress(sent, total),
-      onError: (error) => this.show('failed', error.originalResponse?.getBody() || this.zone.dataset.textFailed),
+      onError: (error) => this.show('failed', this.reasonOf(error)),
       onSuccess: () => this.finish(),
     });
     const [earlier] = await this.upload.findPreviousUploads();
     if (earlier) this.upload.resumeFromPreviousUpload(earlier);
     this.toggle();
+  }
+
+  /** What the server says of it; a page is no reason. */
+  reasonOf(error) {
+    const said = error.originalResponse?.getBody() ?? '';
+    return said === '' || said.startsWith('<') ? this.zone.dataset.textFailed : said;
   }
 
   showPicture(file) {

@@ -3,6 +3,7 @@ import type Router from '@koa/router';
 import { browserOnly, viewerIn } from '../../../accounts/access/guard.ts';
 import { Upload } from '../../../catalogue/uploads/model.ts';
 import { settled } from '../../../catalogue/uploads/take.ts';
+import { UPLOAD_URL } from '../../../catalogue/uploads/tus.ts';
 import { AppError } from '../../../kit/errors.ts';
 import { failureOf } from '../../../kit/web/errors.ts';
 import { uuidParam, wantsJson } from '../../../kit/web/forms.ts';
@@ -95,7 +96,7 @@ export function uploadRoutes(routes: Router<State>, deps: DatasetDeps, show: Sho
       return;
     }
     const [address] = [form.fields.archive ?? ''].flat();
-    const uploadId = /^\/uploads\/([0-9a-f-]{36})$/.exec(address ?? '')?.[1];
+    const uploadId = UPLOAD_URL.exec(address ?? '')?.[1];
     if (!uploadId) throw new AppError('invalid', 'Choose an archive first.');
     await settled(openWork, [uploadId], PATIENCE_MS);
     const upload = await openWork().em.findOne(Upload, { id: uploadId, owner: viewerIn(ctx).id });
