@@ -45,7 +45,7 @@ if (process.send) {
     return {
       ...{ state: run.state, outputs },
       note: (await findStatus(fork(), run.jobId ?? ''))?.progressNote ?? '',
-      madeBy: outputs > 0 ? await stepsThatMade(node, id) : [],
+      madeBy: await stepsThatMade(node, id),
     };
   };
   process.on('message', (ask: ChildAsk) => {

@@ -64,7 +64,9 @@ async function givenDataset(files: Node['files'], { em, viewer, now }: Work): Pr
 /** The steps that made the LoRA of the last epoch, as the fake engine writes them into its header. */
 export async function stepsThatMade({ files, orm }: Pick<Node, 'files' | 'orm'>, runId: string): Promise<number[]> {
   const epochs = await orm.em.fork().find(TrainingEpoch, { run: runId }, { orderBy: { number: 1 } });
-  const file = await text(files.open(epochs.at(-1)?.sha256 ?? ''));
+  const last = epochs.at(-1);
+  if (!last) return [];
+  const file = await text(files.open(last.sha256));
   const said = /"steps": ?"(\[[^\]]*\])"/.exec(file)?.[1];
   return said ? (JSON.parse(said) as number[]) : [];
 }
