@@ -21,7 +21,7 @@ test('an empty value is the default, as in an .env file that somebody copied', (
   const empty = Object.fromEntries(
     [...exampleEnvironment().matchAll(/^#([A-Z0-9_]+)=$/gm)]
       .map((match) => [match[1] ?? '', ''])
-      .filter(([name]) => !['ENGINE', 'FEDERATION', 'LOG_LEVEL'].includes(name ?? '')),
+      .filter(([name]) => !['ENGINE', 'ENGINE_SANDBOX', 'FEDERATION', 'LOG_LEVEL'].includes(name ?? '')),
   );
   assert.deepEqual(readConfig(empty), readConfig({}));
 });
