@@ -28,6 +28,7 @@ import { scheduleUploadSweep } from './catalogue/uploads/sweep.ts';
 import { Uploads } from './catalogue/uploads/uploads.ts';
 import { Imports } from './compute/datasets/import-zip.ts';
 import { Dataset, DatasetItem } from './compute/datasets/model.ts';
+import { Looker } from './compute/datasets/notes/look.ts';
 import { datasetRoutes } from './compute/datasets/pages/routes.ts';
 import type { ComputeDeps } from './compute/deps.ts';
 import { GenerationDraft, GenerationInput, GenerationPreset } from './compute/desk/model.ts';
@@ -142,6 +143,7 @@ export interface Parts {
   readonly generator: Generator;
   readonly trainer: Trainer;
   readonly imports: Imports;
+  readonly looker: Looker;
   readonly federation: OpenFederation;
   /** Key of everything that is hashed or signed for ourselves. */
   readonly secretKey: string;
@@ -255,6 +257,7 @@ export async function openNode(
     minFreeBytes: config.minFreeBytes,
     defaultQuotaBytes: config.accountQuotaBytes,
   });
+  const looker = new Looker(engines);
   const openWork = (viewer: Viewer | null): Work => ({ em: orm.em.fork(), viewer, jobs: queue.jobs, files, now });
   const federation = openFederation({
     ...{ net, settings, limits, log, secretKey, uploadsDir, hashing, filePolicy },
@@ -284,6 +287,7 @@ export async function openNode(
     generator,
     trainer,
     imports,
+    looker,
     secretKey,
     dataDir,
     uploadsDir,

@@ -155,6 +155,11 @@ export class Engines {
     await this.#registering;
   }
 
+  /** For what is done beside the engine; null where there is none. */
+  get pythonPath(): string | null {
+    return this.#isWanted() ? this.#pythonPath : null;
+  }
+
   /** Absolute path of a finished file of a job. */
   jobFile(name: string): string {
     if (!/^[\w.-]+$/.test(name) || name.startsWith('.')) throw new Error(`The engine named a file ${name}.`);

@@ -1,4 +1,7 @@
-"""`python -m tessera_engine` serves on stdin and descriptor 3; with `--check` it prints its hello, or what is missing."""
+"""`python -m tessera_engine` serves on stdin and descriptor 3; with `--check` it prints its hello, or what is missing.
+
+`--doctor` and `--faces` do one thing and end.
+"""
 
 from __future__ import annotations
 
@@ -34,6 +37,10 @@ def main() -> int:
     os.environ.setdefault("TQDM_DISABLE", "1")
     if "--check" in sys.argv[1:]:
         return _check()
+    if "--faces" in sys.argv[1:]:
+        from .faces import run_faces
+
+        return run_faces()
     if "--doctor" in sys.argv[1:]:
         from .doctor import examine
 
