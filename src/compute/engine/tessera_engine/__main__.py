@@ -17,10 +17,13 @@ def _check() -> int:
     if missing is None:
         try:
             from .engine import Engine
+            from .roots import Roots
             from .server import hello_fields
 
             engine = Engine()
             engine.test_families = "--test-families" in sys.argv[1:]
+            if "--captioner" in sys.argv[1:-1]:
+                engine.roots = Roots({"captioner": sys.argv[sys.argv.index("--captioner") + 1]})
             print(json.dumps({"ok": True, "hello": {"v": 1, "t": "hello", **hello_fields(engine)}}))
             return 0
         except Exception as error:
