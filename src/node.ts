@@ -26,6 +26,7 @@ import { catalogueRoutes } from './catalogue/routes.ts';
 import { Upload } from './catalogue/uploads/model.ts';
 import { scheduleUploadSweep } from './catalogue/uploads/sweep.ts';
 import { Uploads } from './catalogue/uploads/uploads.ts';
+import { Captioner } from './compute/datasets/captioning/captioner.ts';
 import { Imports } from './compute/datasets/import-zip.ts';
 import { Dataset, DatasetItem } from './compute/datasets/model.ts';
 import { Looker } from './compute/datasets/notes/look.ts';
@@ -144,6 +145,7 @@ export interface Parts {
   readonly trainer: Trainer;
   readonly imports: Imports;
   readonly looker: Looker;
+  readonly captioner: Captioner;
   readonly federation: OpenFederation;
   /** Key of everything that is hashed or signed for ourselves. */
   readonly secretKey: string;
@@ -258,6 +260,7 @@ export async function openNode(
     defaultQuotaBytes: config.accountQuotaBytes,
   });
   const looker = new Looker(engines);
+  const captioner = new Captioner({ engines, settings });
   const openWork = (viewer: Viewer | null): Work => ({ em: orm.em.fork(), viewer, jobs: queue.jobs, files, now });
   const federation = openFederation({
     ...{ net, settings, limits, log, secretKey, uploadsDir, hashing, filePolicy },
@@ -288,6 +291,7 @@ export async function openNode(
     trainer,
     imports,
     looker,
+    captioner,
     secretKey,
     dataDir,
     uploadsDir,
@@ -468,10 +472,10 @@ function computeDeps({ config, generator, limits, settings, uploadsDir }: Parts)
 }
 
 function trainingDeps(parts: Parts): TrainingDeps {
-  const { uploads, trainer, imports, orm, jobs, files, now } = parts;
+  const { uploads, trainer, imports, captioner, orm, jobs, files, now } = parts;
   return {
     ...computeDeps(parts),
-    ...{ uploads, trainer, imports },
+    ...{ uploads, trainer, imports, captioner },
     openWork: () => ({ em: orm.em.fork(), viewer: null, jobs, files, now }),
   };
 }

@@ -38,7 +38,16 @@ import type { Parts } from './node.ts';
 import { collectBlobsJob } from './operator/collect.ts';
 
 /** Every kind of job that a worker of this program runs. */
-export function jobsOf({ mailer, uploads, generator, trainer, imports, looker, federation }: Parts): JobDefinition[] {
+export function jobsOf({
+  mailer,
+  uploads,
+  generator,
+  trainer,
+  imports,
+  looker,
+  captioner,
+  federation,
+}: Parts): JobDefinition[] {
   return [
     mailer.job,
     deleteAccountJob,
@@ -62,6 +71,7 @@ export function jobsOf({ mailer, uploads, generator, trainer, imports, looker, f
     forgetTrainingJob,
     imports.job,
     looker.job,
+    captioner.job,
     finishDatasetDeletionJob,
     forgetGenerationsJob,
     purgeGenerationJob,

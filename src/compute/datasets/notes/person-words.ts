@@ -21,9 +21,11 @@ const WORDS: Readonly<Record<string, string>> = {
   uk: 'чоловік жінка хлопець дівчина хлопчик дівчинка людина люди дитина портрет',
   tr: 'kadın erkek kız çocuk kişi insan bebek portre oyuncu',
 };
-const UNSPACED = /男性|女性|少年|少女|男の子|女の子|人物|赤ちゃん|肖像|自撮り|男人|女人|男孩|女孩|孩子|人像|자화상|남자|여자|소년|소녀|사람|인물|아기/u;
+const UNSPACED =
+  /男性|女性|少年|少女|男の子|女の子|人物|赤ちゃん|肖像|自撮り|男人|女人|男孩|女孩|孩子|人像|자화상|남자|여자|소년|소녀|사람|인물|아기/u;
 /** `1girl`, `2boys`, `6+girls`, `multiple others`, `solo`. */
-const TAG = /^(?:\d{1,2}\+? ?(?:girl|boy|other|woman|man)s?|multiple (?:girls|boys|others)|solo(?: focus)?|male focus)$/;
+const TAG =
+  /^(?:\d{1,2}\+? ?(?:girl|boy|other|woman|man)s?|multiple (?:girls|boys|others)|solo(?: focus)?|male focus)$/;
 /** “A photo of”, in the languages that write names with capitals; a name follows it. */
 const PHOTO_OF =
   /(?<!\p{L})(?:photo|photograph|picture|portrait|selfie|headshot|foto|fotografie|bild|porträt|retrato|ritratto|portret|zdjęcie|фото|портрет|fotoğrafı)\s(?:(?:of|von|vom|de|di|van|da|do)\s)?/giu;
