@@ -238,7 +238,8 @@ export async function openNode(
     engine: config.engine,
     pythonPath: config.enginePython,
     testFamilies: config.testFamilies,
-    devices: config.engineDevices, sandbox: config.engineSandbox,
+    devices: config.engineDevices,
+    sandbox: config.engineSandbox,
     fork: () => orm.em.fork(),
     ...(engineLimits ? { limits: engineLimits } : {}),
   });

@@ -18,7 +18,13 @@ export const trainingFailureText = (code: EngineErrorCode, message: string): str
     : failureText(code, message);
 
 /** Of these a captioner needs other advice. */
-const OF_CAPTIONS: readonly EngineErrorCode[] = ['oom_ram', 'model_invalid', 'timeout', 'engine_crashed', 'unsupported'];
+const OF_CAPTIONS: readonly EngineErrorCode[] = [
+  'oom_ram',
+  'model_invalid',
+  'timeout',
+  'engine_crashed',
+  'unsupported',
+];
 
 /** The same for captions. */
 export const captionFailureText = (code: EngineErrorCode, message: string): string =>

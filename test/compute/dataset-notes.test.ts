@@ -37,9 +37,15 @@ test('a picture is a photograph when its file names a camera or a phone', async 
   assert.equal(await originOf(await jpegWith({ IFD0: { Make: 'Apple', Model: 'iPhone 17' }, ...exposed })), 'phone');
   assert.equal(await originOf(await jpegWith({ IFD0: { Make: 'SONY', Model: 'XQ-DE54' } })), 'phone');
   assert.equal(await originOf(await jpegWith({ IFD0: { Make: 'SAMSUNG', Model: 'NX300' }, ...exposed })), 'camera');
-  const webp = await plain().withExif({ IFD0: { Make: 'Google', Model: 'Pixel 9' } }).webp().toBuffer();
+  const webp = await plain()
+    .withExif({ IFD0: { Make: 'Google', Model: 'Pixel 9' } })
+    .webp()
+    .toBuffer();
   assert.equal(await originOf(webp), 'phone');
-  const avif = await plain(64, 64).withExif({ IFD0: { Make: 'Canon' } }).avif({ effort: 0 }).toBuffer();
+  const avif = await plain(64, 64)
+    .withExif({ IFD0: { Make: 'Canon' } })
+    .avif({ effort: 0 })
+    .toBuffer();
   assert.equal(await originOf(avif), 'camera');
 });
 
@@ -105,14 +111,29 @@ test('captions that speak of a person or name somebody are told, in several lang
   const speak = [
     ...['1girl, solo, long_hair', '2boys', 'Multiple Girls, outdoors', 'a woman in a red coat', 'Selfie at the beach'],
     ...['eine Frau am Fenster', 'un homme à vélo', 'una niña con un perro', 'retrato de um homem', 'een meisje'],
-    ...['портрет девушки', 'молодая женщина у окна', 'kobieta w kapeluszu', '女性のイラスト', '一个女人', '여자 초상화'],
+    ...[
+      'портрет девушки',
+      'молодая женщина у окна',
+      'kobieta w kapeluszu',
+      '女性のイラスト',
+      '一个女人',
+      '여자 초상화',
+    ],
   ];
   for (const caption of speak) assert.equal(captionSubject(caption), 'person', caption);
   const names = [
     ...['a photo of Ada Lovelace in a garden', 'Foto von Ada Lovelace', 'photo de Ada Lovelace', 'фото Ады Лавлейс'],
   ];
   for (const caption of names) assert.equal(captionSubject(caption), 'name', caption);
-  const silent = ['', 'a boat, ink', 'photo of a cat', 'manga page', 'a womanly vase', 'no humans, landscape', '猫の写真'];
+  const silent = [
+    '',
+    'a boat, ink',
+    'photo of a cat',
+    'manga page',
+    'a womanly vase',
+    'no humans, landscape',
+    '猫の写真',
+  ];
   for (const caption of silent) assert.equal(captionSubject(caption), 'none', caption);
   assert.equal(captionSubject(`${'photo of '.repeat(100_000)}`), 'none');
 });
