@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 from engine_client import Client, started
 from PIL import Image
+from tiny_tagger import make_tagger, onnx_bytes
+
 from tessera_engine.captioner.model import Captioner, has_captioner, square
 from tessera_engine.captioner.params import read_caption
 from tessera_engine.captioner.tags import Tag, read_tags, write_caption
 from tessera_engine.errors import EngineError
-from tiny_tagger import make_tagger, onnx_bytes
 
 if not os.environ.get("TESSERA_REQUIRE_ENGINE"):
     pytest.importorskip("onnxruntime")

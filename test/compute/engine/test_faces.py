@@ -13,9 +13,15 @@ import numpy as np
 import pytest
 from engine_client import ENGINE
 from PIL import Image, ImageDraw, ImageFilter
+
 from tessera_engine.faces import is_same, read_picture
 
-WITHOUT_CV2 = "import sys; sys.modules['cv2'] = None; sys.argv.append('--faces'); import runpy; runpy.run_module('tessera_engine', run_name='__main__')"
+WITHOUT_CV2 = """
+import runpy, sys
+sys.modules["cv2"] = None
+sys.argv.append("--faces")
+runpy.run_module("tessera_engine", run_name="__main__")
+"""
 
 
 def needs_detector() -> None:
@@ -46,7 +52,8 @@ def packed(*pictures: np.ndarray) -> bytes:
 
 def run(data: bytes, *args: str) -> subprocess.CompletedProcess[bytes]:
     env = {**os.environ, "PYTHONPATH": str(ENGINE)}
-    return subprocess.run([sys.executable, *(args or ("-m", "tessera_engine", "--faces"))], input=data, capture_output=True, env=env, timeout=120)
+    command = [sys.executable, *(args or ("-m", "tessera_engine", "--faces"))]
+    return subprocess.run(command, input=data, capture_output=True, env=env, timeout=120)
 
 
 def test_a_face_is_seen_and_none_where_there_is_none() -> None:
