@@ -90,7 +90,9 @@ function installCrossReader() {
 
 /** What a file of requirements names, and the files that it names. */
 function pinsOf(file) {
-  const lines = readFileSync(join(ENGINE, file), 'utf8').split('\n').map((line) => line.trim());
+  const lines = readFileSync(join(ENGINE, file), 'utf8')
+    .split('\n')
+    .map((line) => line.trim());
   const pins = lines.filter((line) => line && !line.startsWith('#'));
   return pins.flatMap((pin) => (pin.startsWith('-r ') ? pinsOf(pin.slice(3)) : pin));
 }
@@ -121,7 +123,12 @@ const found = checkEngine();
 const EXTRAS = [
   { is: options.captioner, needs: 'onnxruntime', file: 'requirements-captioner.txt', about: 'about 30 MB' },
   { is: options.faces, needs: 'cv2', file: 'requirements-faces.txt', about: 'about 60 MB' },
-  { is: options.test, needs: 'hypothesis, pytest, onnxruntime, cv2', file: 'requirements-test.txt', about: 'about 100 MB' },
+  {
+    is: options.test,
+    needs: 'hypothesis, pytest, onnxruntime, cv2',
+    file: 'requirements-test.txt',
+    about: 'about 100 MB',
+  },
 ];
 const extras = EXTRAS.filter(({ is, needs }) => is && !ask(python, ['-c', `import ${needs}`]).ok);
 const needsCuda = found.ok && hasGpu && found.hello.device.kind === 'cpu';
@@ -172,7 +179,9 @@ function report(hello) {
   if (device.kind === 'cpu') console.log('There is no GPU here: it works, and a 512 × 512 picture takes minutes.');
   if (venv !== join(ROOT, '.venv')) console.log(`Set ENGINE_PYTHON=${python}`);
   if (options.captioner) {
-    console.log('Captions: put model.onnx and selected_tags.csv of a WD tagger into captioner/ in MODELS_DIR or DATA_DIR/engine.');
+    console.log(
+      'Captions: put model.onnx and selected_tags.csv of a WD tagger into captioner/ in MODELS_DIR or DATA_DIR/engine.',
+    );
   }
   console.log('Next: npm start, publish or import a checkpoint (safetensors, SD1.5 or SDXL), and open /generate.');
 }

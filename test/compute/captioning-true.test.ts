@@ -39,7 +39,9 @@ test('the true engine captions a set with a tagger and looks for faces beside it
   const { location: setUrl } = await browser.post('/datasets', { name: 'Colours' });
   const form = new FormData();
   for (const [name, background] of Object.entries({ red: '#f00', green: '#0f0' })) {
-    const bytes = await sharp({ create: { width: 300, height: 300, channels: 3, background } }).png().toBuffer();
+    const bytes = await sharp({ create: { width: 300, height: 300, channels: 3, background } })
+      .png()
+      .toBuffer();
     form.append('pictures', new Blob([new Uint8Array(bytes)]), `${name}.png`);
   }
   await browser.postForm(`${setUrl}/images`, form);

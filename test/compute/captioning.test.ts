@@ -74,7 +74,10 @@ test('the tagger fills what is empty, puts the prefix in front, is booked, and a
 
   const em = its.node.orm.em.fork();
   const [use] = await em.find(GpuUse, {});
-  assert.deepEqual([use?.kind, use?.jobClass, use?.accountId, use?.isRefunded], ['caption', 'batch', its.ada.id, false]);
+  assert.deepEqual(
+    [use?.kind, use?.jobClass, use?.accountId, use?.isRefunded],
+    ['caption', 'batch', its.ada.id, false],
+  );
   assert.deepEqual(
     (await em.find(GpuPace, {})).map(({ work }) => work),
     ['caption/captioner/448'],

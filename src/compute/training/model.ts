@@ -23,7 +23,7 @@ export interface ManifestItem {
   readonly notes?: ItemNotes;
 }
 
-export interface ItemNotes {
+interface ItemNotes {
   readonly origin: Origin;
   /** Null: no detector had looked. */
   readonly faceCount: number | null;

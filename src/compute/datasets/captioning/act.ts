@@ -89,7 +89,7 @@ export async function beginCaptioning(
   });
 }
 
-export async function isCaptioning({ em }: Pick<Work, 'em'>, { captionJobId }: Pick<Dataset, 'captionJobId'>) {
+async function isCaptioning({ em }: Pick<Work, 'em'>, { captionJobId }: Pick<Dataset, 'captionJobId'>) {
   const status = captionJobId ? await findStatus(em, captionJobId) : null;
   return status?.state === 'queued' || status?.state === 'running';
 }

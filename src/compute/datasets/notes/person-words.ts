@@ -4,8 +4,7 @@ import { tagsOf } from '../captions.ts';
 // more: it does not know who is meant, misses every way of saying it that is not here, and takes a statue for a man.
 
 /** What a caption says: a name is a person, too. */
-export const CAPTION_SUBJECTS = ['name', 'person', 'none'] as const;
-export type CaptionSubject = (typeof CAPTION_SUBJECTS)[number];
+export type CaptionSubject = 'name' | 'person' | 'none';
 
 /** Whole words, in lower case. Languages that write without spaces stand below. */
 const WORDS: Readonly<Record<string, string>> = {
