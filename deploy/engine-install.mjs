@@ -3,6 +3,7 @@
 // Says beforehand what it will fetch, and does nothing when the engine already runs. Plain JavaScript, no dependencies.
 //   --venv FOLDER  elsewhere (then set ENGINE_PYTHON)      --test  also what the engine's own tests need
 //   --cpu          no CUDA even when there is a GPU        --dry-run  only say what would be done
+//   --captioner    runs a tagger that writes captions          --faces    counts faces in pictures to train on
 //   --cross-reader another reader of LoRA files, for one test: transformers and PEFT in an environment inside this one
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, statfsSync, writeFileSync } from 'node:fs';
@@ -18,6 +19,8 @@ const { values: options } = parseArgs({
     venv: { type: 'string', default: join(ROOT, '.venv') },
     test: { type: 'boolean', default: false },
     cpu: { type: 'boolean', default: false },
+    captioner: { type: 'boolean', default: false },
+    faces: { type: 'boolean', default: false },
     'cross-reader': { type: 'boolean', default: false },
     'dry-run': { type: 'boolean', default: false },
   },
@@ -85,10 +88,18 @@ function installCrossReader() {
   writeFileSync(join(packages(reader), 'engine.pth'), `${packages(python)}\n`);
 }
 
+/** What a file of requirements names, and the files that it names. */
+function pinsOf(file) {
+  const lines = readFileSync(join(ENGINE, file), 'utf8')
+    .split('\n')
+    .map((line) => line.trim());
+  const pins = lines.filter((line) => line && !line.startsWith('#'));
+  return pins.flatMap((pin) => (pin.startsWith('-r ') ? pinsOf(pin.slice(3)) : pin));
+}
+
 /** Requirements as pip arguments, torch apart from the rest. */
 function readRequirements() {
-  const lines = readFileSync(join(ENGINE, 'requirements.txt'), 'utf8').split('\n');
-  const pins = lines.map((line) => line.trim()).filter((line) => line && !line.startsWith('#'));
+  const pins = pinsOf('requirements.txt');
   return {
     torch: pins.find((pin) => pin.startsWith('torch==')),
     rest: pins.filter((pin) => !pin.startsWith('torch==')),
@@ -109,10 +120,23 @@ function torchIndex(pip, torch, wantsCuda) {
 
 const hasGpu = !options.cpu && ask('nvidia-smi', ['-L']).ok;
 const found = checkEngine();
-const needsTests = options.test && !ask(python, ['-c', 'import hypothesis, pytest']).ok;
+const EXTRAS = [
+  { is: options.captioner, needs: 'onnxruntime', file: 'requirements-captioner.txt', about: 'about 30 MB' },
+  { is: options.faces, needs: 'cv2', file: 'requirements-faces.txt', about: 'about 60 MB' },
+  {
+    is: options.test,
+    needs: 'hypothesis, pytest, onnxruntime, cv2',
+    file: 'requirements-test.txt',
+    about: 'about 100 MB',
+  },
+];
+const extras = EXTRAS.filter(({ is, needs }) => is && !ask(python, ['-c', `import ${needs}`]).ok);
 const needsCuda = found.ok && hasGpu && found.hello.device.kind === 'cpu';
 if (found.ok && !needsCuda) {
-  if (needsTests) run(python, ['-m', 'pip', 'install', '-r', 'requirements-test.txt']);
+  for (const { file, about } of extras) {
+    console.log(`This will fetch ${pinsOf(file).join(', ')} (${about}) from the package index that pip is set to.`);
+    if (!options['dry-run']) run(python, ['-m', 'pip', 'install', '-r', file]);
+  }
   if (options['cross-reader']) installCrossReader();
   report(found.hello);
   process.exit(0);
@@ -124,7 +148,7 @@ const needBytes = hasGpu ? 9e9 : 2e9;
 console.log(`The engine needs ${found.ok ? 'torch with CUDA' : found.missing}. This will
   - make a Python ${system.version} environment in ${venv}
   - fetch ${torch} (${hasGpu ? 'with CUDA, about 3 GB' : 'for the CPU, about 200 MB'})
-  - fetch ${rest.join(', ')} (about 80 MB)
+  - fetch ${rest.join(', ')} (about 80 MB)${extras.map(({ file, about }) => `\n  - fetch ${pinsOf(file).join(', ')} (${about})`).join('')}
 from the package index that pip is set to. No model is downloaded.`);
 if (options['dry-run']) process.exit(0);
 
@@ -139,7 +163,7 @@ run(python, [
 ]);
 // torch is named again so that nothing can replace it by another build.
 run(python, ['-m', 'pip', 'install', torch, ...rest]);
-if (options.test) run(python, ['-m', 'pip', 'install', '-r', 'requirements-test.txt']);
+for (const { file } of extras) run(python, ['-m', 'pip', 'install', '-r', file]);
 if (options['cross-reader']) installCrossReader();
 
 const result = checkEngine();
@@ -154,5 +178,10 @@ function report(hello) {
   );
   if (device.kind === 'cpu') console.log('There is no GPU here: it works, and a 512 × 512 picture takes minutes.');
   if (venv !== join(ROOT, '.venv')) console.log(`Set ENGINE_PYTHON=${python}`);
+  if (options.captioner) {
+    console.log(
+      'Captions: put model.onnx and selected_tags.csv of a WD tagger into captioner/ in MODELS_DIR or DATA_DIR/engine.',
+    );
+  }
   console.log('Next: npm start, publish or import a checkpoint (safetensors, SD1.5 or SDXL), and open /generate.');
 }

@@ -26,8 +26,10 @@ import { catalogueRoutes } from './catalogue/routes.ts';
 import { Upload } from './catalogue/uploads/model.ts';
 import { scheduleUploadSweep } from './catalogue/uploads/sweep.ts';
 import { Uploads } from './catalogue/uploads/uploads.ts';
+import { Captioner } from './compute/datasets/captioning/captioner.ts';
 import { Imports } from './compute/datasets/import-zip.ts';
 import { Dataset, DatasetItem } from './compute/datasets/model.ts';
+import { Looker } from './compute/datasets/notes/look.ts';
 import { datasetRoutes } from './compute/datasets/pages/routes.ts';
 import type { ComputeDeps } from './compute/deps.ts';
 import { GenerationDraft, GenerationInput, GenerationPreset } from './compute/desk/model.ts';
@@ -142,6 +144,8 @@ export interface Parts {
   readonly generator: Generator;
   readonly trainer: Trainer;
   readonly imports: Imports;
+  readonly looker: Looker;
+  readonly captioner: Captioner;
   readonly federation: OpenFederation;
   /** Key of everything that is hashed or signed for ourselves. */
   readonly secretKey: string;
@@ -256,6 +260,8 @@ export async function openNode(
     minFreeBytes: config.minFreeBytes,
     defaultQuotaBytes: config.accountQuotaBytes,
   });
+  const looker = new Looker(engines);
+  const captioner = new Captioner({ engines, settings });
   const openWork = (viewer: Viewer | null): Work => ({ em: orm.em.fork(), viewer, jobs: queue.jobs, files, now });
   const federation = openFederation({
     ...{ net, settings, limits, log, secretKey, uploadsDir, hashing, filePolicy },
@@ -285,6 +291,8 @@ export async function openNode(
     generator,
     trainer,
     imports,
+    looker,
+    captioner,
     secretKey,
     dataDir,
     uploadsDir,
@@ -465,10 +473,10 @@ function computeDeps({ config, generator, limits, settings, uploadsDir }: Parts)
 }
 
 function trainingDeps(parts: Parts): TrainingDeps {
-  const { uploads, trainer, imports, orm, jobs, files, now } = parts;
+  const { uploads, trainer, imports, captioner, orm, jobs, files, now } = parts;
   return {
     ...computeDeps(parts),
-    ...{ uploads, trainer, imports },
+    ...{ uploads, trainer, imports, captioner },
     openWork: () => ({ em: orm.em.fork(), viewer: null, jobs, files, now }),
   };
 }

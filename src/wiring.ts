@@ -20,6 +20,7 @@ import {
 } from './catalogue/events.ts';
 import { publishScheduledJob } from './catalogue/publish.ts';
 import { finishDeletionJob as finishDatasetDeletionJob } from './compute/datasets/delete.ts';
+import { picturesChanged } from './compute/datasets/events.ts';
 import { forgetInputsJob } from './compute/desk/inputs.ts';
 import { forgetGenerationsJob, purgeGenerationJob } from './compute/keep.ts';
 import { forgetTrainingJob } from './compute/training/keep.ts';
@@ -37,7 +38,16 @@ import type { Parts } from './node.ts';
 import { collectBlobsJob } from './operator/collect.ts';
 
 /** Every kind of job that a worker of this program runs. */
-export function jobsOf({ mailer, uploads, generator, trainer, imports, federation }: Parts): JobDefinition[] {
+export function jobsOf({
+  mailer,
+  uploads,
+  generator,
+  trainer,
+  imports,
+  looker,
+  captioner,
+  federation,
+}: Parts): JobDefinition[] {
   return [
     mailer.job,
     deleteAccountJob,
@@ -60,6 +70,8 @@ export function jobsOf({ mailer, uploads, generator, trainer, imports, federatio
     trainer.job,
     forgetTrainingJob,
     imports.job,
+    looker.job,
+    captioner.job,
     finishDatasetDeletionJob,
     forgetGenerationsJob,
     purgeGenerationJob,
@@ -74,7 +86,7 @@ export function jobsOf({ mailer, uploads, generator, trainer, imports, federatio
 }
 
 /** The table of consequences: after this event, these jobs. */
-export function wiringOf({ federation }: Parts): Wiring {
+export function wiringOf({ looker, federation }: Parts): Wiring {
   return [
     ...[accountJoined, accountProfileChanged, accountSuspended, accountReinstated, accountDeleted].map((event) =>
       on(event, indexAccountJob),
@@ -91,6 +103,7 @@ export function wiringOf({ federation }: Parts): Wiring {
     on(postDeleted, indexPostJob, ({ postId }) => ({ postId })),
     on(accountDeleted, forgetGenerationsJob),
     on(accountDeleted, forgetTrainingJob),
+    on(picturesChanged, looker.job, undefined, ({ datasetId }) => ({ dedupeKey: `look:${datasetId}` })),
     on(imageDeleted, unindexImageJob, ({ imageId }) => ({ imageId })),
     ...federation.wiring,
   ];

@@ -62,10 +62,10 @@ export interface EnginesOptions {
 
 /** What a job of the engine is, besides its id. */
 export interface EngineWork {
-  readonly type: 'generate' | 'train' | 'resume';
+  readonly type: 'generate' | 'train' | 'resume' | 'caption';
   readonly params: object;
-  /** The model that it needs first; an engine that has it is chosen, if one is free. */
-  readonly model: string;
+  /** The model that it needs first; an engine that has it is chosen, if one is free. Null: none of the cache. */
+  readonly model: string | null;
   readonly sources: readonly ModelSource[];
   readonly signal: AbortSignal;
   readonly listener: EngineListener;
@@ -99,6 +99,7 @@ export class Engines {
   readonly #options: EnginesOptions;
   readonly #pythonPath: string | null;
   readonly #jobDir: string;
+  readonly #captionerDir: string | null;
   readonly cache: ModelCache;
   #pool: Pool | null = null;
   #reporting: NodeJS.Timeout | undefined;
@@ -114,6 +115,7 @@ export class Engines {
     this.#options = options;
     this.#pythonPath = options.pythonPath ?? pythonBeside();
     this.#jobDir = join(options.dataDir, 'engine', 'jobs');
+    this.#captionerDir = captionerBeside(options);
     this.cache = new ModelCache(join(options.dataDir, 'engine', 'models'), options.files);
   }
 
@@ -153,6 +155,11 @@ export class Engines {
   /** The folder of the operator was read. */
   async registered(): Promise<void> {
     await this.#registering;
+  }
+
+  /** For what is done beside the engine; null where there is none. */
+  get pythonPath(): string | null {
+    return this.#isWanted() ? this.#pythonPath : null;
   }
 
   /** Absolute path of a finished file of a job. */
@@ -200,12 +207,12 @@ export class Engines {
       const { hello } = seat.engine;
       await this.#keepHello(hello);
       const loadBytes = seat.model === model ? 0 : await this.cache.bytesOf(sources);
-      seat.model = model;
+      if (model !== null) seat.model = model;
       void this.#report();
       const startedAtMs = performance.now();
       const outcome = await this.#drive(seat.engine, jobId, work, loadBytes);
       const seconds = (performance.now() - startedAtMs) / 1000;
-      if (outcome.state === 'done') await this.#keepWarm(model);
+      if (outcome.state === 'done' && model !== null) await this.#keepWarm(model);
       return { outcome, engineId: engineIdOf(seat), device: hello?.device ?? null, seconds };
     } finally {
       if (seat) seat.jobId = null;
@@ -255,7 +262,9 @@ export class Engines {
 
   async #check(): Promise<EngineCheck> {
     const { testFamilies } = this.#options;
-    const check = await this.#enclose(await checkEngine(this.#pythonPath, ENGINE_DIR, testFamilies));
+    const check = await this.#enclose(
+      await checkEngine(this.#pythonPath, ENGINE_DIR, testFamilies, this.#captionerDir),
+    );
     await this.#write(check.ok ? { hello: check.hello, missing: null } : { hello: null, missing: check.missing });
     if (!check.ok) this.#options.log.warn({ missing: check.missing, command: check.command }, 'engine');
     // looked at again when somebody asks after a while: it may have been installed since
@@ -281,7 +290,8 @@ export class Engines {
   }
 
   #roots(): EngineRoots {
-    return { models: this.cache.folder, loras: this.cache.folder, job: this.#jobDir };
+    const folders = { models: this.cache.folder, loras: this.cache.folder, job: this.#jobDir };
+    return this.#captionerDir === null ? folders : { ...folders, captioner: this.#captionerDir };
   }
 
   #makeEngine(device: DeviceNumber, onEvent: (event: EngineEvent) => void): EngineProcess {
@@ -359,6 +369,12 @@ export class Engines {
 function pythonBeside(): string | null {
   const path = join(ROOT, '.venv', process.platform === 'win32' ? 'Scripts/python.exe' : 'bin/python');
   return existsSync(path) ? path : null;
+}
+
+/** Where the operator put a tagger; looked at when the process starts. */
+function captionerBeside({ modelsDir, dataDir }: Pick<EnginesOptions, 'modelsDir' | 'dataDir'>): string | null {
+  const folders = [...(modelsDir === null ? [] : [join(modelsDir, 'captioner')]), join(dataDir, 'engine', 'captioner')];
+  return folders.find((folder) => existsSync(join(folder, 'model.onnx'))) ?? null;
 }
 
 /** What a process that died left in the folder of the jobs. */

@@ -16,3 +16,18 @@ export const trainingFailureText = (code: EngineErrorCode, message: string): str
   OF_TRAINING.includes(code)
     ? t(`train.failure.${code}`, { detail: message.slice(0, 300) })
     : failureText(code, message);
+
+/** Of these a captioner needs other advice. */
+const OF_CAPTIONS: readonly EngineErrorCode[] = [
+  'oom_ram',
+  'model_invalid',
+  'timeout',
+  'engine_crashed',
+  'unsupported',
+];
+
+/** The same for captions. */
+export const captionFailureText = (code: EngineErrorCode, message: string): string =>
+  OF_CAPTIONS.includes(code)
+    ? t(`caption.failure.${code}`, { detail: message.slice(0, 300) })
+    : failureText(code, message);

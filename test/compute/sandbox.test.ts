@@ -20,9 +20,11 @@ def tried(act):
     except OSError as error:
         return type(error).__name__
 
-models, job, secret, port = sys.argv[1:5]
+models, captioner, job, secret, port = sys.argv[1:6]
 print(json.dumps({
     "model": tried(lambda: open(models + "/a.safetensors").read()),
+    "tagger": tried(lambda: open(captioner + "/model.onnx").read()),
+    "over the tagger": tried(lambda: open(captioner + "/model.onnx", "w").write("x")),
     "written": tried(lambda: open(job + "/out.png", "w").write("x")),
     "over a model": tried(lambda: open(models + "/a.safetensors", "w").write("x")),
     "beside the engine": tried(lambda: open("evil.py", "w").write("x")),
@@ -36,10 +38,12 @@ test('an engine in the sandbox sees its models and its jobs, and nothing else', 
   const roots = {
     models: path.join(dataDir, 'models'),
     loras: path.join(dataDir, 'models'),
+    captioner: path.join(dataDir, 'captioner'),
     job: path.join(dataDir, 'jobs'),
   };
-  for (const folder of [roots.models, roots.job]) await mkdir(folder);
+  for (const folder of [roots.models, roots.captioner, roots.job]) await mkdir(folder);
   await writeFile(path.join(roots.models, 'a.safetensors'), 'weights');
+  await writeFile(path.join(roots.captioner, 'model.onnx'), 'tags');
   await writeFile(path.join(dataDir, 'secret.key'), 'secret');
   const room: Room = { pythonPath: await systemPython(), engineDir: ENGINE, roots, dataDir };
   const runBy = await findSandbox(room);
@@ -50,10 +54,12 @@ test('an engine in the sandbox sees its models and its jobs, and nothing else', 
   const { port } = server.address() as { port: number };
 
   const [program = '', ...args] = [...runBy, room.pythonPath, '-c', PROGRAM];
-  const tried = [roots.models, roots.job, path.join(dataDir, 'secret.key'), String(port)];
+  const tried = [roots.models, roots.captioner, roots.job, path.join(dataDir, 'secret.key'), String(port)];
   const { stdout } = await promisify(execFile)(program, [...args, ...tried]);
   assert.deepEqual(JSON.parse(stdout), {
     model: 'weights',
+    tagger: 'tags',
+    'over the tagger': 'OSError',
     written: 1,
     'over a model': 'OSError',
     'beside the engine': 'OSError',

@@ -4,6 +4,7 @@ import type { ImageLimits } from '../../gallery/deps.ts';
 import { assertQuota } from '../../gallery/images/quota.ts';
 import { rows, toNumber } from '../../kit/database/sql.ts';
 import { AppError } from '../../kit/errors.ts';
+import { record } from '../../kit/events/events.ts';
 import { newId } from '../../kit/ids.ts';
 import { assertFreeSpace } from '../../kit/storage/files.ts';
 import { inspectImage } from '../../kit/storage/images.ts';
@@ -11,8 +12,10 @@ import { cleanCopy } from '../../kit/storage/images-clean.ts';
 import { likenessOf, turnImage } from '../../kit/storage/images-turn.ts';
 import { safeFileName } from '../../kit/web/download/file-names.ts';
 import type { Work } from '../../kit/work.ts';
+import { picturesChanged } from './events.ts';
 import { MOST_CAPTION_CHARS, MOST_PIXELS, type TrainingLimits } from './limits.ts';
 import { Dataset, DatasetItem } from './model.ts';
+import { originOf } from './notes/origin.ts';
 
 export const THUMB_PX = 480;
 
@@ -46,6 +49,8 @@ export async function addItem(
   }
   const { format, width, height, frames } = await inspectImage(original, MOST_PIXELS);
   if (frames > 1) throw new AppError('invalid', 'This picture moves; only still ones can be trained on.');
+  // what the file says of itself is noted now: the copy that is kept says nothing any more
+  const origin = await originOf(original);
   const bytes = await cleanCopy(original, () => false);
   await assertRoom(em, dataset, limits, bytes.length);
   await assertFreeSpace(files, bytes.length, limits.minFreeBytes);
@@ -69,7 +74,7 @@ export async function addItem(
       'select max(position) as position from dataset_item where dataset_id = ?',
       [dataset.id],
     );
-    const facts = { width, height, likeness, mediaType: `image/${format}`, repeats };
+    const facts = { width, height, likeness, origin, mediaType: `image/${format}`, repeats };
     const item = tx.create(
       DatasetItem,
       {
@@ -83,6 +88,7 @@ export async function addItem(
       },
       { persist: true },
     );
+    record(tx, picturesChanged, { datasetId: dataset.id });
     await tx.flush();
     return item;
   });

@@ -1,10 +1,12 @@
 import { buffer } from 'node:stream/consumers';
 import type { z } from 'zod';
 import { AppError } from '../../kit/errors.ts';
+import { record } from '../../kit/events/events.ts';
 import { turnImage } from '../../kit/storage/images-turn.ts';
 import type { Work } from '../../kit/work.ts';
 import { THUMB_PX } from './add-item.ts';
 import { type CropForm, fitCrop, turnCrop, turnedShape } from './crop.ts';
+import { picturesChanged } from './events.ts';
 import type { DatasetItem } from './model.ts';
 import { loadOwnItem } from './own.ts';
 
@@ -42,7 +44,9 @@ async function keep({ em, files }: Editing, item: DatasetItem): Promise<DatasetI
   const turn = { rotation: item.rotation, crop: item.crop ?? null };
   const thumb = await turnImage(source, turn, { format: 'webp', longestSide: THUMB_PX });
   const { sha256, totalBytes } = await files.put(thumb.bytes);
-  Object.assign(item, { thumbSha256: sha256, thumbBytes: totalBytes });
+  // another part, perhaps with other faces
+  Object.assign(item, { thumbSha256: sha256, thumbBytes: totalBytes, faceCount: null });
+  record(em, picturesChanged, { datasetId: item.dataset.id });
   await em.flush();
   return item;
 }

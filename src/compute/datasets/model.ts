@@ -1,11 +1,38 @@
 import { defineEntity, type InferEntity, p } from '@mikro-orm/core';
 import { Account } from '../../accounts/model.ts';
 import type { Crop } from '../../kit/storage/images-turn.ts';
+import { ORIGINS } from './notes/origin.ts';
 
 /** What became of an archive, for its owner. */
 export interface ImportReport {
   readonly takenCount: number;
   readonly refused: readonly string[];
+}
+
+/** What the captioner is to do, and what it could not. Its job says how far it is. */
+export interface Captioning {
+  readonly id: string;
+  /** How sure it has to be of a tag, 0 to 1. */
+  readonly threshold: number;
+  readonly mode: 'empty' | 'append' | 'replace';
+  /** Tags that stand before the rest in each caption. */
+  readonly prefix: string;
+  /** Tags that are left out. */
+  readonly exclude: readonly string[];
+  readonly replaceUnderscores: boolean;
+  readonly escapeParentheses: boolean;
+  /** Of pictures, by name. */
+  readonly refused: readonly string[];
+  /** Why it ended early; for the person at the screen. */
+  readonly error: string | null;
+}
+
+/** A caption that a captioner wrote, and what stood there before, so that the whole act can be undone. */
+export interface AutoCaption {
+  /** Id of the Captioning. */
+  readonly act: string;
+  readonly before: string;
+  readonly after: string;
 }
 
 /** Pictures and captions to train on. Only its owner sees it, by whatever path. */
@@ -20,6 +47,9 @@ export const Dataset = defineEntity({
     importJobId: p.uuid().nullable(),
     importSha256: p.string().length(64).nullable().index(),
     importReport: p.json<ImportReport>().nullable(),
+    /** The captioner at work, or when it worked last. */
+    captionJobId: p.uuid().nullable(),
+    captioning: p.json<Captioning>().nullable(),
     createdAt: p.datetime(),
     updatedAt: p.datetime(),
     deletedAt: p.datetime().nullable(),
@@ -48,7 +78,12 @@ export const DatasetItem = defineEntity({
     thumbBytes: p.integer().default(0),
     /** What it looks like: images-turn.ts. */
     likeness: p.string().length(16),
+    /** By what the file said before its metadata was taken out: a hint (notes/origin.ts). */
+    origin: p.enum([...ORIGINS]).default('unknown'),
+    /** In the part that is trained on, as far as a detector saw any; null while none has looked. */
+    faceCount: p.smallint().nullable(),
     caption: p.text().default(''),
+    autoCaption: p.json<AutoCaption>().nullable(),
     rotation: p.smallint().default(0),
     crop: p.json<Crop>().nullable(),
     /** How often an epoch shows it; 0 leaves the choice to the run. */

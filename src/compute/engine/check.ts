@@ -21,10 +21,14 @@ export async function checkEngine(
   pythonPath: string | null,
   engineDir: string,
   testFamilies = false,
+  captionerDir: string | null = null,
 ): Promise<EngineCheck> {
   const lacking = (missing: string): EngineCheck => ({ ok: false, missing, command: INSTALL_COMMAND });
   if (pythonPath === null) return lacking('a Python environment (there is none at .venv)');
-  const { error, stdout } = await run(pythonPath, engineDir, testFamilies);
+  const { error, stdout } = await run(pythonPath, engineDir, [
+    ...(testFamilies ? ['--test-families'] : []),
+    ...(captionerDir === null ? [] : ['--captioner', captionerDir]),
+  ]);
   if (error?.code === 'ENOENT') return lacking(`Python (there is none at ${pythonPath})`);
   const lastLine = stdout.trim().split('\n').at(-1) ?? '';
   const answer = Answer.safeParse(parseJson(lastLine)).data;
@@ -37,11 +41,11 @@ interface Run {
   readonly stdout: string;
 }
 
-const run = (pythonPath: string, engineDir: string, testFamilies: boolean): Promise<Run> =>
+const run = (pythonPath: string, engineDir: string, more: readonly string[]): Promise<Run> =>
   new Promise((resolve) => {
     execFile(
       pythonPath,
-      ['-m', 'tessera_engine', '--check', ...(testFamilies ? ['--test-families'] : [])],
+      ['-m', 'tessera_engine', '--check', ...more],
       { cwd: engineDir, env: engineEnv({ pythonPath, engineDir }), timeout: CHECK_MS, maxBuffer: 1 << 20 },
       (error, stdout) => resolve({ error, stdout }),
     );

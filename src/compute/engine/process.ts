@@ -25,7 +25,7 @@ export type EngineCondition = 'stopped' | 'starting' | 'ready' | 'waiting' | 'br
 
 /** What a job may need of the supervisor. */
 interface Asked {
-  readonly type: 'generate' | 'train' | 'resume';
+  readonly type: 'generate' | 'train' | 'resume' | 'caption';
   readonly params: object;
   readonly listener?: EngineListener;
   /** Of the files that it may have to load. */

@@ -140,6 +140,16 @@ const GenerateEstimate = z.object({
   basis: z.enum(['measured', 'table']),
 });
 
+/** What pictures show, as soon as it is known; `error` of one that could not be read. */
+const Captions = z.object({
+  t: z.literal('captions'),
+  job: z.string(),
+  items: z.array(
+    z.object({ file: z.string().min(1).max(255), caption: z.string().optional(), error: z.string().optional() }),
+  ),
+});
+export type EngineCaptions = z.output<typeof Captions>;
+
 export const EngineEvent = z.discriminatedUnion('t', [
   Hello,
   z.object({ t: z.literal('ready'), warm: z.array(z.string()), ms: z.number(), caps: Caps.optional() }),
@@ -161,10 +171,12 @@ export const EngineEvent = z.discriminatedUnion('t', [
     job: z.string(),
     images: z.array(ResultImage).default([]),
     train: TrainResult.optional(),
+    captions: z.object({ done: count, failed: count }).optional(),
     ms: z.number().optional(),
     /** What each phase took: load, encode, denoise, decode, upscale, save. */
     phases_ms: z.record(z.string(), z.number()).default({}),
   }),
+  Captions,
   Checkpoint,
   Sample,
   Paused,
@@ -262,11 +274,22 @@ export interface GenerateParams {
   readonly record?: Readonly<Record<string, unknown>>;
 }
 
+/** The parameters of `caption`: pictures of the root `job`. */
+export interface CaptionParams {
+  readonly items: readonly { readonly file: string }[];
+  readonly threshold: number;
+  readonly replace_underscores: boolean;
+  readonly escape_parentheses: boolean;
+  readonly exclude: readonly string[];
+}
+
 /** Absolute folders; every path on the wire is relative to one of them. */
 export interface EngineRoots {
   readonly models: string;
   readonly loras: string;
   readonly job: string;
+  /** `model.onnx` and `selected_tags.csv` of a tagger. */
+  readonly captioner?: string;
 }
 
 /** One event, or null for what is none: not JSON, an unknown type, another shape. */

@@ -29,7 +29,8 @@ export async function sandboxArgs({ pythonPath, engineDir, roots, dataDir }: Roo
   const python = [prefix(resolve(pythonPath)), prefix(await realpath(pythonPath))];
   const isHidden = (path: string) => hidden.some((folder) => path === folder || path.startsWith(`${folder}/`));
   const hidden = [...(await existing(PRIVATE)), resolve(dataDir)];
-  const shown = [...python, resolve(engineDir), resolve(roots.models), resolve(roots.loras)].filter(isHidden);
+  const read = [engineDir, roots.models, roots.loras, ...(roots.captioner === undefined ? [] : [roots.captioner])];
+  const shown = [...python, ...read.map((folder) => resolve(folder))].filter(isHidden);
   return [
     ...['bwrap', '--unshare-all', '--die-with-parent', '--ro-bind', '/', '/', '--dev-bind', '/dev', '/dev'],
     ...['--proc', '/proc'],

@@ -147,7 +147,7 @@ async function listPeople(em: Work['em'], since: Date): Promise<GpuNow['people']
   const found = await rows<{ name: string; generation: unknown; training: unknown; refunded: unknown }>(
     em,
     `select a.name, coalesce(sum(case when u.kind = 'generation' and not u.is_refunded then u.seconds end), 0) as generation,
-       coalesce(sum(case when u.kind = 'training' and not u.is_refunded then u.seconds end), 0) as training,
+       coalesce(sum(case when u.kind <> 'generation' and not u.is_refunded then u.seconds end), 0) as training,
        coalesce(sum(case when u.is_refunded then u.seconds end), 0) as refunded
      from gpu_use u join account a on a.id = u.account_id where u.ended_at > ?
      group by a.id, a.name order by sum(u.seconds) desc limit ${MOST_PEOPLE}`,

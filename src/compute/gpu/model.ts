@@ -28,7 +28,7 @@ export const GpuEngine = defineEntity({
 });
 export interface GpuEngine extends InferEntity<typeof GpuEngine> {}
 
-export const USE_KINDS = ['generation', 'training'] as const;
+export const USE_KINDS = ['generation', 'training', 'caption'] as const;
 
 /** What one run of a job took. The books of quotas and figures; credits will be charged from the same place. */
 export const GpuUse = defineEntity({

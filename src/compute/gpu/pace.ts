@@ -32,6 +32,8 @@ const Z90 = 1.2816;
 const FORWARD: Readonly<Record<string, { readonly tera: number; readonly pixels: number }>> = {
   sd15: { tera: 0.68, pixels: 512 * 512 },
   sdxl: { tera: 5.98, pixels: 1024 * 1024 },
+  // a ViT-B or a Swin-B at 448 pixels, about what taggers are; one pass, which PASSES counts twice
+  captioner: { tera: 0.03, pixels: 448 * 448 },
   tiny: { tera: 0.00012, pixels: 32 * 32 },
 };
 const OTHER_FORWARD = { tera: 0.68, pixels: 512 * 512 };

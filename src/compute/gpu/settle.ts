@@ -13,7 +13,7 @@ const PEER_WEIGHT = 0.25;
 export const shareOf = (
   account: { readonly id: number; readonly host: string },
   jobClass: JobClass,
-  rest: { readonly costSeconds: number; readonly affinity: string },
+  rest: { readonly costSeconds: number; readonly affinity?: string },
 ): ShareOptions =>
   account.host === ''
     ? { jobClass, key: `account:${account.id}`, ...rest }

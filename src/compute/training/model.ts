@@ -3,6 +3,8 @@ import { Account } from '../../accounts/model.ts';
 import { ModelVersion } from '../../catalogue/model.ts';
 import type { Crop } from '../../kit/storage/images-turn.ts';
 import { Dataset } from '../datasets/model.ts';
+import type { Origin } from '../datasets/notes/origin.ts';
+import type { CaptionSubject } from '../datasets/notes/person-words.ts';
 import type { GenerationFile } from '../model.ts';
 import type { TrainSettings } from './params.ts';
 
@@ -17,6 +19,15 @@ export interface ManifestItem {
   readonly crop: Crop | null;
   /** 0: as the run says. */
   readonly repeats: number;
+  /** Hints for the policy checks, as they were known then; absent in runs that are older than they. */
+  readonly notes?: ItemNotes;
+}
+
+interface ItemNotes {
+  readonly origin: Origin;
+  /** Null: no detector had looked. */
+  readonly faceCount: number | null;
+  readonly captionSubject: CaptionSubject;
 }
 
 /** What was trained on, frozen: later changes of the set do not reach a run. */

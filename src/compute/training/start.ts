@@ -5,6 +5,7 @@ import { newId } from '../../kit/ids.ts';
 import type { Work } from '../../kit/work.ts';
 import { usedBytesOf } from '../datasets/add-item.ts';
 import { Dataset, type DatasetItem } from '../datasets/model.ts';
+import { captionSubject } from '../datasets/notes/person-words.ts';
 import { loadOwnDataset, mayTrain } from '../datasets/own.ts';
 import { listItems } from '../datasets/pages/queries.ts';
 import type { EngineHello } from '../engine/protocol.ts';
@@ -143,7 +144,11 @@ export async function startTraining(
   });
 }
 
-const manifestItem = ({ id, sha256, caption, width, height, rotation, crop, repeats }: DatasetItem): ManifestItem => ({
-  ...{ itemId: id, sha256, caption, width, height, rotation, repeats },
-  crop: crop ?? null,
-});
+const manifestItem = (item: DatasetItem): ManifestItem => {
+  const { id, sha256, caption, width, height, rotation, crop, repeats, origin, faceCount } = item;
+  return {
+    ...{ itemId: id, sha256, caption, width, height, rotation, repeats },
+    crop: crop ?? null,
+    notes: { origin, faceCount: faceCount ?? null, captionSubject: captionSubject(caption) },
+  };
+};

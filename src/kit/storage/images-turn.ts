@@ -84,3 +84,18 @@ export function likenessDistance(one: string, other: string): number {
   for (; difference > 0n; difference &= difference - 1n) count += 1;
   return count;
 }
+
+/** One byte a pixel, row by row. */
+export async function greyPixels(input: ImageInput): Promise<{ width: number; height: number; data: Buffer }> {
+  const { format } = await inspectImage(input);
+  const { data, info } = await openImage(await readablePng(input, format), { pages: 1 })
+    .flatten({ background: '#fff' })
+    .greyscale()
+    .raw({ depth: 'uchar' })
+    .toBuffer({ resolveWithObject: true });
+  const { width, height, channels } = info;
+  if (channels === 1) return { width, height, data };
+  const grey = Buffer.alloc(width * height);
+  for (let at = 0; at < grey.length; at += 1) grey[at] = data[at * channels] ?? 0;
+  return { width, height, data: grey };
+}

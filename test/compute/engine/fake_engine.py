@@ -7,6 +7,12 @@ save`; `meet in denoise` (until another job is there, too); once for each phase 
 else is made in four steps. Arguments: `--no-hello`, `--crash-at-start`, `--refuse-configure`, `--able` (it offers all
 that the protocol knows), `--cuda` (says that it has a GPU).
 
+It captions where the root `captioner` is configured: `seen N, width W` for picture N, and an error for those that are 66
+pixels wide. With `hang-caption` in the list of what is excluded it waits after the first, until it is cancelled; with
+`crash-caption` it dies there once.
+
+It counts as many faces as a picture is wide in hundreds of pixels (`--faces`), unless `--no-faces` is given.
+
 A training does what its trigger word says, in the same words, `no-pause` and `kill at 7` (once, at that step); it makes
 `p.max_steps` steps in `p.epochs` epochs. After a bar the word has numbers: `kill at 7 | step_s=0.02 state_every=4`. The
 header of its LoRA lists the steps that made it, so a step that was lost or made twice shows.
@@ -153,6 +159,37 @@ def train(job, p):
     send("result", job=job, train={"files": [], "steps": steps, "ms": 1}, ms=1)
 
 
+def caption(job, p):
+    total, failed = len(p["items"]), 0
+    send("progress", job=job, phase="load", step=0, total=total)
+    for i, item in enumerate(p["items"]):
+        send("progress", job=job, phase="caption", step=i, total=total)
+        with open(os.path.join(roots["job"], item["file"]), "rb") as file:
+            width = struct.unpack(">I", file.read(20)[16:])[0]
+        said = {"error": "it is no whole picture."} if width == 66 else {"caption": f"seen {i + 1}, width {width}"}
+        failed += "error" in said
+        send("captions", job=job, items=[{"file": item["file"], **said}])
+        if "crash-caption" in p["exclude"] and once("caption"):
+            os.abort()
+        while "hang-caption" in p["exclude"] and job not in cancelled:
+            time.sleep(0.01)
+        if job in cancelled:
+            send("cancelled", job=job, partial=[])
+            return
+    send("result", job=job, captions={"done": total - failed, "failed": failed}, ms=1)
+
+
+def count_faces():
+    if "--no-faces" in sys.argv:
+        sys.exit(3)
+    faces = []
+    while head := sys.stdin.buffer.read(8):
+        width, height = struct.unpack("<II", head)
+        assert len(sys.stdin.buffer.read(width * height)) == width * height
+        faces.append(width // 100)
+    print(json.dumps({"faces": faces}))
+
+
 def make(job, p):
     global beating
     what = p["prompt"]
@@ -223,6 +260,9 @@ def make(job, p):
 
 
 def main():
+    if "--faces" in sys.argv:
+        count_faces()
+        return
     if "--crash-at-start" in sys.argv:
         sys.exit(3)
     if "--no-hello" in sys.argv:
@@ -231,6 +271,8 @@ def main():
               "max_pixels": 4096}  # fmt: skip
     caps = {"families": {"fake": family}, "tasks": ["txt2img", "train"], "samplers": ["Euler"], "schedules": ["Automatic"],
             "max_pixels": 4096}  # fmt: skip
+    if "--captioner" in sys.argv:
+        caps["tasks"].append("caption")
     device = {"kind": "cpu", "name": "none", "vram_total": 0, "vram_free": 0}
     if "--cuda" in sys.argv:
         device = {"kind": "cuda", "name": f"Fake GPU {os.environ.get('CUDA_VISIBLE_DEVICES', '')}".strip(), "vram_total": 24000, "vram_free": 24000}
@@ -265,6 +307,8 @@ def main():
         send("ack", id=id)
         if kind == "configure":
             roots.update(command["roots"])
+            if "captioner" in roots and "caption" not in caps["tasks"]:
+                caps["tasks"].append("caption")
             send("ready", warm=[], ms=0, caps=caps)
         elif kind == "ping":
             send("pong", id=id, nonce=command.get("nonce"))
@@ -277,6 +321,8 @@ def main():
         elif kind in ("train", "resume"):
             pausing.pop(command["job"], None)
             threading.Thread(target=train, args=(command["job"], command["p"]), daemon=True).start()
+        elif kind == "caption":
+            threading.Thread(target=caption, args=(command["job"], command["p"]), daemon=True).start()
         elif kind == "generate":
             threading.Thread(target=make, args=(command["job"], command["p"]), daemon=True).start()
         elif kind == "shutdown":

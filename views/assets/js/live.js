@@ -11,7 +11,10 @@ class Live extends HTMLElement {
     this.stream.close();
   }
 
-  show({ value, max, note, preview }) {
+  show(data) {
+    const { value, max, note, preview } = data;
+    // for what stands around it and wants to know more
+    this.dispatchEvent(new CustomEvent('live-progress', { detail: data, bubbles: true }));
     const bar = this.querySelector('progress');
     if (max) bar.max = max;
     if (value !== null && value !== undefined) bar.value = value;

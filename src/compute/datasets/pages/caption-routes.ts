@@ -5,8 +5,11 @@ import { EMPTY_FORM, type FormState, readQuery, submitForm, uuidParam } from '..
 import { t, tCount } from '../../../kit/web/messages.ts';
 import type { Ctx, State } from '../../../kit/web/state.ts';
 import { type PageHead, view } from '../../../kit/web/views.ts';
+import { type CaptioningView, captioningView } from '../captioning/view.ts';
 import { type BULK_ACTS, BulkForm, CaptionsForm, changeCaptions, saveCaptions } from '../captions.ts';
 import { loadOwnDataset } from '../own.ts';
+import { captioningRoutes } from './captioning-routes.ts';
+import type { DatasetDeps } from './deps.ts';
 import { type CaptionsView, captionsView, type DatasetView, datasetView, listItems } from './queries.ts';
 
 interface CaptionsPage extends CaptionsView {
@@ -14,6 +17,7 @@ interface CaptionsPage extends CaptionsView {
   readonly tag: string;
   readonly said: string;
   readonly acts: readonly { readonly value: (typeof BULK_ACTS)[number]; readonly label: string }[];
+  readonly captioning: CaptioningView;
   readonly form: FormState;
   readonly page: PageHead;
 }
@@ -22,11 +26,12 @@ const captionsPage = view<CaptionsPage>('compute/datasets/captions');
 const CaptionsQuery = z.object({
   tag: z.string().max(500).catch('').default(''),
   changed: z.coerce.number().int().nonnegative().optional().catch(undefined),
+  undone: z.coerce.number().int().nonnegative().optional().catch(undefined),
   saved: z.string().optional().catch(undefined),
 });
 
 /** What the pictures of a set show, one by one and many at once. */
-export function captionRoutes(routes: Router<State>): void {
+export function captionRoutes(routes: Router<State>, deps: DatasetDeps): void {
   const showCaptions = async (ctx: Ctx, datasetId: string, form: FormState = EMPTY_FORM): Promise<void> => {
     const { work } = ctx.state;
     const dataset = await loadOwnDataset(work, datasetId);
@@ -37,8 +42,8 @@ export function captionRoutes(routes: Router<State>): void {
       set: datasetView(dataset, items),
       ...captionsView(items, tag),
       ...{ tag, form },
-      said:
-        query.changed !== undefined ? tCount('dataset.changed', query.changed) : query.saved ? t('dataset.saved') : '',
+      said: saidOf(query),
+      captioning: await captioningView(work, deps.captioner, dataset, items),
       acts: (['prepend', 'append', 'remove', 'replace'] as const).map((value) => ({
         value,
         label: t(`dataset.act.${value}`),
@@ -47,6 +52,7 @@ export function captionRoutes(routes: Router<State>): void {
     });
   };
 
+  captioningRoutes(routes, deps, showCaptions);
   routes.get('/datasets/:id/captions', browserOnly, (ctx) => showCaptions(ctx, uuidParam(ctx)));
   routes.post('/datasets/:id/captions', browserOnly, async (ctx) => {
     const id = uuidParam(ctx);
@@ -73,4 +79,10 @@ export function captionRoutes(routes: Router<State>): void {
       (form) => showCaptions(ctx, id, form),
     );
   });
+}
+
+function saidOf({ changed, undone, saved }: z.output<typeof CaptionsQuery>): string {
+  if (changed !== undefined) return tCount('dataset.changed', changed);
+  if (undone !== undefined) return tCount('caption.undone', undone);
+  return saved ? t('dataset.saved') : '';
 }

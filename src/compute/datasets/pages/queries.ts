@@ -5,6 +5,7 @@ import type { Viewer, Work } from '../../../kit/work.ts';
 import { countTags, type TagCount, tagsOf } from '../captions.ts';
 import { partShape } from '../crop.ts';
 import { type Dataset, DatasetItem } from '../model.ts';
+import { type NoteView, noteViews } from '../notes/view.ts';
 
 /** Bits of 64 in which pictures that look the same may differ. */
 const MOST_DISTANCE = 4;
@@ -27,6 +28,8 @@ export interface ItemView {
   readonly isCropped: boolean;
   /** What its owner should look at. */
   readonly flags: readonly string[];
+  /** Hints for later checks. */
+  readonly notes: readonly NoteView[];
 }
 
 export interface DatasetView {
@@ -66,6 +69,7 @@ export function itemViews(items: readonly DatasetItem[]): ItemView[] {
       turnedSrc: `${actUrl}/turned.webp?v=${item.rotation}`,
       editUrl: actUrl,
       isCropped: item.crop != null,
+      notes: noteViews(item),
       flags: [
         ...(Math.min(width, height) < SMALL_PX ? [t('dataset.flag.small', { width, height })] : []),
         ...(twin ? [t('dataset.flag.twin', { name: twin.fileName })] : []),

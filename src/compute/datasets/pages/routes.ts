@@ -16,6 +16,7 @@ import { deleteDataset, restoreDataset, UNDO_MS } from '../delete.ts';
 import { folderFiles, folderName } from '../export-zip.ts';
 import { trainingSettings } from '../limits.ts';
 import type { ImportReport } from '../model.ts';
+import { notesSummary } from '../notes/view.ts';
 import { loadOwnDataset } from '../own.ts';
 import { captionRoutes } from './caption-routes.ts';
 import type { DatasetDeps } from './deps.ts';
@@ -26,6 +27,8 @@ import { uploadRoutes } from './upload-routes.ts';
 interface DatasetPage {
   readonly set: DatasetView;
   readonly items: readonly ItemView[];
+  /** What was noted of them, counted; '' when there is nothing. */
+  readonly noted: string;
   readonly maxImages: number;
   readonly maxBytes: number;
   readonly maxImageBytes: number;
@@ -67,6 +70,7 @@ export function datasetRoutes(deps: DatasetDeps): Router<State> {
     datasetPage(ctx, {
       set: datasetView(dataset, items),
       items: itemViews(items),
+      noted: notesSummary(items),
       ...{ maxImages, maxMegabytes, maxBytes: maxMegabytes * 1_000_000, maxImageBytes: deps.maxImageBytes },
       importing: isReading
         ? {
@@ -133,7 +137,7 @@ export function datasetRoutes(deps: DatasetDeps): Router<State> {
     ctx.redirect(`/datasets/${id}`);
   });
 
-  captionRoutes(routes);
+  captionRoutes(routes, deps);
   uploadRoutes(routes, deps, (ctx, id, refusals) => show(ctx, id, { refusals }));
   imageRoutes(routes);
   return routes;

@@ -1,4 +1,7 @@
-"""`python -m tessera_engine` serves on stdin and descriptor 3; with `--check` it prints its hello, or what is missing."""
+"""`python -m tessera_engine` serves on stdin and descriptor 3; with `--check` it prints its hello, or what is missing.
+
+`--doctor` and `--faces` do one thing and end.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +17,13 @@ def _check() -> int:
     if missing is None:
         try:
             from .engine import Engine
+            from .roots import Roots
             from .server import hello_fields
 
             engine = Engine()
             engine.test_families = "--test-families" in sys.argv[1:]
+            if "--captioner" in sys.argv[1:-1]:
+                engine.roots = Roots({"captioner": sys.argv[sys.argv.index("--captioner") + 1]})
             print(json.dumps({"ok": True, "hello": {"v": 1, "t": "hello", **hello_fields(engine)}}))
             return 0
         except Exception as error:
@@ -34,6 +40,10 @@ def main() -> int:
     os.environ.setdefault("TQDM_DISABLE", "1")
     if "--check" in sys.argv[1:]:
         return _check()
+    if "--faces" in sys.argv[1:]:
+        from .faces import run_faces
+
+        return run_faces()
     if "--doctor" in sys.argv[1:]:
         from .doctor import examine
 

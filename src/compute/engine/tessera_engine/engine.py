@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from .cache import ModelCache
+from .captioner.model import has_captioner
 from .device import Device, pick_device
 from .errors import EngineError
 from .families import Family, list_families
@@ -129,7 +130,10 @@ class Engine:
         }  # fmt: skip
         return {
             "families": families,
-            "tasks": ["txt2img", "img2img", "inpaint", "hires", "upscale", "train"],
+            "tasks": [
+                *["txt2img", "img2img", "inpaint", "hires", "upscale", "train"],
+                *(["caption"] if has_captioner(self.roots.maybe("captioner")) else []),
+            ],
             "samplers": list(SAMPLERS),
             "schedules": [AUTOMATIC, *SCHEDULES],
             "sampler_schedules": {name: list_schedules(name) for name in SAMPLERS},

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from .errors import EngineError
 
-NAMES = ("models", "loras", "job")
+NAMES = ("models", "loras", "job", "captioner")
 _NOT_PLAIN = "A path has no links and ends at a plain file."
 
 
@@ -27,6 +27,9 @@ class Roots:
         if root not in self._folders:
             raise EngineError("bad_params", f"The root {root} is not configured.", f"roots.{root}")
         return self._folders[root]
+
+    def maybe(self, root: str) -> Path | None:
+        return self._folders.get(root)
 
     def find(self, root: str, relative: object, where: str) -> Path:
         """The file at `relative` in `root`. Throws `bad_params` for a path that could leave it, `model_not_found`."""

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from .captioner.commands import CaptionCommands
 from .detect import inspect_file, load_family_of
 from .device import describe_device, is_broken_gpu, is_out_of_memory, memory_use
 from .engine import Engine
@@ -44,7 +45,7 @@ def hello_fields(engine: Engine) -> dict[str, Any]:
     return {**versions(), "device": describe_device(), "caps": engine.caps()}
 
 
-class Server(TrainCommands):
+class Server(TrainCommands, CaptionCommands):
     def __init__(self, stdin_fd: int, events: Events) -> None:
         self.engine = Engine()
         self._stdin_fd = stdin_fd

@@ -75,6 +75,29 @@ export function readExif(bytes: Uint8Array, allowance: Allowance): Exif {
   return { orientation: orientation >= 1 && orientation <= 8 ? orientation : 1, texts };
 }
 
+/** Which tags the directories name at all. Whatever the bytes are, it looks at four directories and never fails. */
+export function readExifTags(bytes: Uint8Array): Set<number> {
+  const tags = new Set<number>();
+  const start = tiffStart(bytes);
+  if (start === null) return tags;
+  const tiff = bytes.subarray(start);
+  const view = new DataView(tiff.buffer, tiff.byteOffset, tiff.byteLength);
+  const isLittle = tiff[0] === 0x49;
+  const pending = [view.getUint32(4, isLittle)];
+  const seen = new Set<number>();
+  for (let at = pending.pop(); at !== undefined && seen.size < 4; at = pending.pop()) {
+    if (at < 8 || at + 2 > tiff.length || seen.has(at)) continue;
+    seen.add(at);
+    const entries = Math.min(view.getUint16(at, isLittle), MOST_ENTRIES);
+    for (let entry = 0, here = at + 2; entry < entries && here + 12 <= tiff.length; entry += 1, here += 12) {
+      const tag = view.getUint16(here, isLittle);
+      if (view.getUint32(here + 4, isLittle) > 0) tags.add(tag);
+      if (tag === EXIF_DIRECTORY) pending.push(view.getUint32(here + 8, isLittle));
+    }
+  }
+  return tags;
+}
+
 /** A minimal TIFF with these texts and the orientation; UserComment is written as piexif does, big-endian UTF-16. */
 export function writeExif({ orientation, texts }: Exif): Buffer | null {
   const main: Entry[] = orientation === 1 ? [] : [{ tag: ORIENTATION, type: 3, value: Buffer.from([0, orientation]) }];

@@ -1,5 +1,5 @@
 import { Allowance } from './allowance.ts';
-import { readExif } from './exif.ts';
+import { readExif, readExifTags } from './exif.ts';
 import { gifComments, isGif } from './gif.ts';
 import { isJpeg, jpegSegments } from './jpeg.ts';
 import { isPng, pngChunks, pngText } from './png.ts';
@@ -18,6 +18,8 @@ export interface ImageText {
 
 export interface ImageTexts {
   readonly texts: readonly ImageText[];
+  /** Numbers of the EXIF tags that are there, whatever they say. */
+  readonly exifTags: ReadonlySet<number>;
   readonly problems: readonly string[];
 }
 
@@ -51,6 +53,7 @@ export function readBlocks(exif: Uint8Array | undefined, xmp: Uint8Array | undef
 class Found {
   readonly allowance = new Allowance();
   readonly texts: ImageText[] = [];
+  readonly exifTags = new Set<number>();
 
   push(carrier: string, key: string, text: string): void {
     if (text.trim() !== '' && this.texts.length < 500) this.texts.push({ carrier, key, text });
@@ -61,6 +64,7 @@ class Found {
   }
 
   addExif(bytes: Uint8Array): void {
+    for (const tag of readExifTags(bytes)) this.exifTags.add(tag);
     for (const [key, text] of readExif(bytes, this.allowance).texts) this.push('exif', key, text);
   }
 
@@ -74,7 +78,7 @@ class Found {
   }
 
   result(): ImageTexts {
-    return { texts: this.texts, problems: this.allowance.problems };
+    return { texts: this.texts, exifTags: this.exifTags, problems: this.allowance.problems };
   }
 }
 
