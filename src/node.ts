@@ -38,6 +38,11 @@ import { GPU_LINKS, gpuRoutes } from './compute/gpu/admin-routes.ts';
 import { GpuEngine, GpuPace, GpuUse } from './compute/gpu/model.ts';
 import { jobRoutes } from './compute/jobs/routes.ts';
 import { FolderModel, Generation, GenerationImage } from './compute/model.ts';
+import { ModelFiles } from './compute/models/whole-files.ts';
+import { Runner, RunnerEvent, RunnerFile, RunnerOrder } from './compute/runners/model.ts';
+import { RUNNER_PATH } from './compute/runners/protocol.ts';
+import { Returns } from './compute/runners/receive.ts';
+import { type RunnerDeps, runnerRoutes } from './compute/runners/routes.ts';
 import { computeRoutes } from './compute/tool/routes.ts';
 import { TrainingEpoch, TrainingRun, TrainingSample } from './compute/training/model.ts';
 import type { TrainingDeps } from './compute/training/pages/deps.ts';
@@ -118,6 +123,7 @@ export const ENTITIES = [
   ...[Review, Mention, Pin, Share],
   ...[Collection, CollectionItem, CollectionRefusal, TopicFollow],
   ...[Generation, GenerationImage, FolderModel, GpuEngine, GpuUse, GpuPace],
+  ...[Runner, RunnerOrder, RunnerEvent, RunnerFile],
   ...[Dataset, DatasetItem, TrainingRun, TrainingEpoch, TrainingSample],
   ...[GenerationDraft, GenerationPreset, GenerationInput],
   ...FEDERATION_ENTITIES,
@@ -391,6 +397,7 @@ function routersOf(parts: Parts): Router<State>[] {
     computeRoutes(computeDeps(parts)),
     jobRoutes(computeDeps(parts)),
     gpuRoutes(parts.settings, adminLinksOf(parts)),
+    runnerRoutes(runnerDeps(parts)),
     datasetRoutes(trainingDeps(parts)),
     trainingRoutes(trainingDeps(parts)),
     operatorRoutes({ adminLinks: adminLinksOf(parts), minFreeBytes: parts.config.minFreeBytes }),
@@ -472,15 +479,27 @@ function trainingDeps(parts: Parts): TrainingDeps {
   };
 }
 
+function runnerDeps({ config, files, limits, orm, uploadsDir }: Parts): RunnerDeps {
+  const { maxImageBytes, minFreeBytes, modelsDir } = config;
+  return {
+    limits,
+    fork: () => orm.em.fork(),
+    models: new ModelFiles(files, modelsDir === null ? null : resolve(modelsDir)),
+    returns: new Returns({ folder: join(uploadsDir, 'runners'), files, maxImageBytes, minFreeBytes }),
+  };
+}
+
 const VERSION = '0.1.0';
 /** After listening, so that nobody waits for it. */
 const CHECK_AFTER_MS = 1_000;
 /** Open requests and event streams get this long at shutdown. */
 const CLOSE_WITHIN_MS = 10_000;
 
-/** Inboxes prove who asks by a signature, so no cookie counts there. */
+/** Inboxes prove who asks by a signature, runners by a token of their own, so no cookie counts there. */
 const isCookieless = (path: string): boolean =>
-  path === '/inbox' || /^\/(?:users\/[^/]+|(?:models|collections|tags)\/[^/]+\/actor)\/inbox$/.test(path);
+  path === '/inbox' ||
+  path.startsWith(`${RUNNER_PATH}/`) ||
+  /^\/(?:users\/[^/]+|(?:models|collections|tags)\/[^/]+\/actor)\/inbox$/.test(path);
 
 function lanesOf(processes: readonly Process[]): Lane[] {
   const lanes: Lane[] = [];
