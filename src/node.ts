@@ -155,6 +155,8 @@ export interface Parts {
   readonly dataDir: string;
   /** Where bytes lie that are not a blob yet. */
   readonly uploadsDir: string;
+  /** Aborted when the node closes: who waits for something is answered then. */
+  readonly closing: AbortSignal;
 }
 
 export type Process = 'web' | 'worker' | 'gpu';
@@ -273,6 +275,7 @@ export async function openNode(
     minFreeBytes: config.minFreeBytes,
     defaultQuotaBytes: config.accountQuotaBytes,
   });
+  const closing = new AbortController();
   const parts: Parts = {
     config,
     log,
@@ -294,6 +297,7 @@ export async function openNode(
     dataDir,
     uploadsDir,
     federation,
+    closing: closing.signal,
   };
 
   const app = makeApp({
@@ -365,10 +369,11 @@ export async function openNode(
     },
     async close() {
       if (checking) clearTimeout(checking);
-      const closing = server && new Promise<void>((done) => server?.close(() => done()));
+      closing.abort();
+      const closed = server && new Promise<void>((done) => server?.close(() => done()));
       server?.closeIdleConnections();
       const late = setTimeout(() => server?.closeAllConnections(), CLOSE_WITHIN_MS);
-      await Promise.all([closing, queue.close()]);
+      await Promise.all([closed, queue.close()]);
       clearTimeout(late);
       await engines.close();
       await uploads.close();
@@ -396,7 +401,7 @@ function routersOf(parts: Parts): Router<State>[] {
     galleryRoutes(galleryDeps(parts)),
     computeRoutes(computeDeps(parts)),
     jobRoutes(computeDeps(parts)),
-    gpuRoutes(parts.settings, adminLinksOf(parts)),
+    gpuRoutes({ settings: parts.settings, publicUrl: parts.config.publicUrl, adminLinks: adminLinksOf(parts) }),
     runnerRoutes(runnerDeps(parts)),
     datasetRoutes(trainingDeps(parts)),
     trainingRoutes(trainingDeps(parts)),
@@ -479,10 +484,10 @@ function trainingDeps(parts: Parts): TrainingDeps {
   };
 }
 
-function runnerDeps({ config, files, limits, orm, uploadsDir }: Parts): RunnerDeps {
+function runnerDeps({ config, files, limits, orm, uploadsDir, closing }: Parts): RunnerDeps {
   const { maxImageBytes, minFreeBytes, modelsDir } = config;
   return {
-    limits,
+    ...{ limits, closing },
     fork: () => orm.em.fork(),
     models: new ModelFiles(files, modelsDir === null ? null : resolve(modelsDir)),
     returns: new Returns({ folder: join(uploadsDir, 'runners'), files, maxImageBytes, minFreeBytes }),

@@ -105,7 +105,7 @@ export class RunnerProcess {
     }));
     const started = await Promise.all(places.map(({ engine }) => engine.start()));
     const good = places.filter((_, n) => started[n]);
-    if (good.length === 0) throw new AppError('unavailable', "The engine does not start. Try npm run engine:doctor.");
+    if (good.length === 0) throw new AppError('unavailable', 'The engine does not start. Try npm run engine:doctor.');
     return good;
   }
 

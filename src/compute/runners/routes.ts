@@ -35,6 +35,7 @@ export interface RunnerDeps {
   readonly returns: Returns;
   readonly limits: RateLimits;
   readonly models: ModelFiles;
+  readonly closing: AbortSignal;
   /** Each look of a long wait sees the rows as they are then. */
   readonly fork: () => EntityManager;
 }
@@ -66,7 +67,7 @@ function runnerIn(ctx: object): Runner {
 
 /** `/api/v1/runner`: where machines with GPUs dial in (protocol.ts). */
 export function runnerRoutes(deps: RunnerDeps): Router<State> {
-  const { returns, models, fork } = deps;
+  const { returns, models, fork, closing } = deps;
   const routes = new Router<State>({ prefix: RUNNER_PATH });
   const runner = runnerOnly(deps);
   const orderIn = (ctx: WithParams): Promise<RunnerOrder> =>
@@ -104,7 +105,7 @@ export function runnerRoutes(deps: RunnerDeps): Router<State> {
       }
       const order = await takeOrder(em, id, device, now());
       if (order) return { order: pick(order), isDrained };
-      if (performance.now() > end) return { order: null, isDrained };
+      if (performance.now() > end || closing.aborted) return { order: null, isDrained };
       if (now().getTime() - (own.seenAt?.getTime() ?? 0) > SEEN_EVERY_MS)
         await em.nativeUpdate(Runner, { id }, { seenAt: now() });
       await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
