@@ -195,6 +195,8 @@ export class Engines {
     const none = (outcome: JobOutcome): EngineRun => ({ outcome, engineId: '', device: null, seconds: 0 });
     const pool = this.#pool;
     const check = this.#isWanted() ? await this.#look() : null;
+    // a runner may have come this moment
+    if (!check?.ok && !pool?.hasRunners) await this.#runners?.look();
     if (!pool || (!check?.ok && !pool.hasRunners)) {
       const missing = !check || check.ok ? 'a process that serves it' : check.missing;
       return none(failed('engine_crashed', `The engine needs ${missing}. ${INSTALL_COMMAND}`, false));

@@ -22,7 +22,7 @@ async function bareStudio(t: TestContext, times: Partial<SegmentTimes> = {}): Pr
   return { ...its, python };
 }
 
-const place = (its: Studio) => until('the node has a place', () => its.node.engines.places().usable() === 1, 10_000);
+const place = (its: Studio) => until('the node knows the runner', async () => (await its.node.generator.status(its)).state === 'ready');
 
 async function send(its: Studio, prompt: string, more: Record<string, string> = {}): Promise<string> {
   const { location } = await its.browser.post('/generate', formOf(its.checkpoint, { prompt, ...more }));
@@ -36,7 +36,7 @@ const done = (its: Studio, location: string) =>
 
 test('a generation is made on a runner: its pictures, its progress and its books are as of an engine here', async (t) => {
   const its = await bareStudio(t);
-  assert.match((await its.browser.get('/generate')).text, /no engine|No engine/i);
+  assert.equal((await its.node.generator.status(its)).state, 'off');
   const { token } = await givenRunner(its);
   await dialIn(t, { address: its.address, token, python: its.python });
   await place(its);

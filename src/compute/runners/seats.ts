@@ -35,11 +35,15 @@ export class RunnerSeats {
   }
 
   async open(): Promise<void> {
-    await this.#look();
-    this.#timer = setInterval(() => {
-      this.#looking = this.#looking.then(() => this.#look());
-    }, LOOK_EVERY_MS);
+    await this.look();
+    this.#timer = setInterval(() => void this.look(), LOOK_EVERY_MS);
     this.#timer.unref();
+  }
+
+  /** One look after the other. */
+  look(): Promise<void> {
+    this.#looking = this.#looking.then(() => this.#look());
+    return this.#looking;
   }
 
   async close(): Promise<void> {
