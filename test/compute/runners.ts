@@ -33,7 +33,7 @@ export async function dialIn(t: TestContext, { address, token, python, ...rest }
   const dataDir = rest.dataDir ?? (await temporaryFolder(t));
   const runner = new RunnerProcess({
     client: new NodeClient({ net: net(), node: address, token, backOff: BACK_OFF }),
-    ...{ cacheBytes: 1e9, graceMs: 2_000, beatMs: 100, ...rest, dataDir, pythonPath: python, devices: null },
+    ...{ cacheBytes: 1e9, graceMs: 1_000, beatMs: 100, ...rest, dataDir, pythonPath: python, devices: null },
     ...{ program: 'Tessera/test', testFamilies: true, log: makeLog(process.env.TEST_LOG ?? 'silent') },
     limits: { ...SHORT, pauseMs: 2_000 },
   });

@@ -37,6 +37,7 @@ export interface RunnerOptions {
 
 const BEAT_MS = 1_000;
 const GRACE_MS = 60_000;
+const MOST_WORDS_MS = 10_000;
 /** An engine that is broken is tried again after a while, by its supervisor. */
 const BROKEN_MS = 5_000;
 
@@ -168,6 +169,8 @@ export class RunnerProcess {
       late = setTimeout(() => {
         isGivenBack = true;
         cancel();
+        // a node that is away learns it from the end of the lease
+        late = setTimeout(() => report.stop(), Math.min(graceMs, MOST_WORDS_MS));
       }, graceMs);
     };
     this.#stopping.signal.addEventListener('abort', giveBack, { once: true });

@@ -43,7 +43,8 @@ export async function takeOrder(
 }
 
 /** Is the run that it was made for still the one that counts? */
-const COUNTS = `exists (select 1 from job j where j.id = o.job_id and j.fence = o.fence and j.state = 'running')`;
+const COUNTS = `exists (select 1 from job j where j.id = runner_order.job_id and j.fence = runner_order.fence
+  and j.state = 'running')`;
 
 /**
  * An order that this runner works on, and that it speaks of now. Throws `not_found` for that of another runner or for
@@ -53,8 +54,8 @@ export async function loadOrder(em: EntityManager, runnerId: string, id: string,
   const [row] = isId(id)
     ? await rows<{ id: string }>(
         em,
-        `update runner_order as o set seen_at = ? where o.id = ? and o.runner_id = ? and o.state = 'taken' and ${COUNTS}
-         returning o.id`,
+        `update runner_order set seen_at = ? where id = ? and runner_id = ? and state = 'taken' and ${COUNTS}
+         returning id`,
         [now, id, runnerId],
       )
     : [];
@@ -94,6 +95,6 @@ export async function removeOrder(em: EntityManager, id: string): Promise<void> 
 
 /** Orders whose job goes on without them: the process that waited for them died. */
 export async function removeStaleOrders(em: EntityManager): Promise<void> {
-  const stale = await rows<{ id: string }>(em, `select o.id from runner_order o where not ${COUNTS}`);
+  const stale = await rows<{ id: string }>(em, `select id from runner_order where not ${COUNTS}`);
   for (const { id } of stale) await removeOrder(em.fork(), id);
 }
