@@ -25,6 +25,7 @@ const BACK_OFF = { baseMs: 1_000, capMs: 60_000 };
 /** Longer than the node keeps a runner waiting for work. */
 const CLAIM_MS = 45_000;
 const CALL_MS = 60_000;
+const LEAVE_MS = 3_000;
 const FILE_MS = 6 * 3_600_000;
 
 const Greeting = z.object({ name: z.string(), protocol: z.int() });
@@ -40,6 +41,12 @@ export class NodeClient {
 
   async hello(hello: RunnerHello, signal: AbortSignal): Promise<z.output<typeof Greeting>> {
     return this.#call('POST', '/hello', Greeting, { json: hello, signal });
+  }
+
+  /** A node that is away finds out by itself. */
+  async leave(): Promise<void> {
+    const { signal } = new AbortController();
+    await this.#call('POST', '/leave', z.object({}), { json: {}, signal, timeoutMs: LEAVE_MS }).catch(() => {});
   }
 
   async claim(device: string, signal: AbortSignal): Promise<ClaimAnswer> {

@@ -81,6 +81,7 @@ export class RunnerProcess {
       this.stop();
       if (!isStop(error)) throw error;
     } finally {
+      await this.#options.client.leave();
       await Promise.all(this.#places.map(({ engine }) => engine.shutdown()));
     }
   }

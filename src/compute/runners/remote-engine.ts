@@ -4,7 +4,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { EntityManager } from '@mikro-orm/core';
-import { fromJson, rows } from '../../kit/database/sql.ts';
+import { fromJson, rows, toBoolean } from '../../kit/database/sql.ts';
 import { AppError } from '../../kit/errors.ts';
 import type { Files } from '../../kit/storage/files.ts';
 import type { EngineCondition } from '../engine/process.ts';
@@ -44,6 +44,8 @@ export class RemoteEngine implements SeatEngine {
   #orderId: string | null = null;
   #cancelledAtMs: number | null = null;
   #isStopped = false;
+  /** It gave work back: it gets no more until somebody looked whether it is still there. */
+  #isAway = false;
 
   constructor(options: RemoteEngineOptions) {
     this.#options = options;
@@ -51,6 +53,7 @@ export class RemoteEngine implements SeatEngine {
   }
 
   get state(): EngineCondition {
+    if (this.#isAway) return 'probing';
     // an engine that is not started yet starts with its first job
     return this.#device.state === 'stopped' || this.#device.state === 'starting' ? 'ready' : this.#device.state;
   }
@@ -67,6 +70,7 @@ export class RemoteEngine implements SeatEngine {
   /** What the runner said of it last. */
   heard(device: RunnerDevice): void {
     this.#device = device;
+    this.#isAway = false;
   }
 
   async start(): Promise<boolean> {
@@ -107,7 +111,9 @@ export class RemoteEngine implements SeatEngine {
     this.#orderId = id;
     if (this.#isCancelled()) await this.#wish('cancel');
     try {
-      return await this.#follow(id, jobId, listener);
+      const outcome = await this.#follow(id, jobId, listener);
+      this.#isAway = outcome.state === 'failed' && outcome.code === 'gpu_lost';
+      return outcome;
     } finally {
       this.#orderId = null;
       await removeOrder(fork(), id);
@@ -147,20 +153,25 @@ export class RemoteEngine implements SeatEngine {
     let heardAtMs = performance.now();
     let seen = '';
     for (;;) {
-      const [row] = await rows<{ state: RunnerOrder['state']; outcome: unknown; seen_at: unknown }>(
+      const [row] = await rows<{ state: RunnerOrder['state']; outcome: unknown; seen_at: unknown; has_left: unknown }>(
         fork(),
-        'select state, cast(outcome as text) as outcome, seen_at from runner_order where id = ?',
+        `select o.state, cast(o.outcome as text) as outcome, o.seen_at, (r.seen_at is null) as has_left
+         from runner_order o join runner r on r.id = o.runner_id where o.id = ?`,
         [id],
       );
       if (!row) return givenBack('The work of the runner was taken from it.');
       // the outcome was written after all that was said, so what is read now is everything
       position = await this.#readEvents(id, jobId, position, listener);
       if (row.state === 'ended') return await this.#ended(id, jobId, fromJson<JobOutcome>(row.outcome));
+      if (row.state === 'offered' && toBoolean(row.has_left)) return givenBack('The runner left.');
       const nowMs = performance.now();
       // its own clock and its own times: those of the machines may differ
       if (String(row.seen_at) !== seen) heardAtMs = nowMs;
       seen = String(row.seen_at);
-      if (nowMs - heardAtMs > lostMs) return givenBack('The runner is gone.');
+      if (nowMs - heardAtMs > lostMs) {
+        await rows(fork(), 'update runner set seen_at = null where id = ? returning id', [this.#options.runnerId]);
+        return givenBack('The runner is gone.');
+      }
       if (this.#cancelledAtMs !== null && (row.state === 'offered' || nowMs - this.#cancelledAtMs > cancelMs)) {
         return { state: 'cancelled', partial: [] };
       }

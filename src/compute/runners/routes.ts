@@ -46,7 +46,12 @@ export function runnerOnly({ limits, fork }: Pick<RunnerDeps, 'limits' | 'fork'>
     ctx.set('Cache-Control', 'no-store');
     const token = /^bearer +(\S+)$/i.exec(ctx.get('authorization'))?.[1] ?? '';
     try {
-      runners.set(ctx, await findByToken(fork(), token));
+      const em = fork();
+      const runner = await findByToken(em, token);
+      const now = ctx.state.work.now();
+      const { id, seenAt } = runner;
+      if (isOld(seenAt ?? null, now)) await em.nativeUpdate(Runner, { id }, { seenAt: now });
+      runners.set(ctx, runner);
     } catch (error) {
       limits.takeFor(`runner ${addressPrefix(ctx.ip)}`, { name: 'runner', max: 30, perMs: 60_000 });
       throw error;
@@ -85,6 +90,12 @@ export function runnerRoutes(deps: RunnerDeps): Router<State> {
     ctx.body = { name, protocol: RUNNER_PROTOCOL };
   });
 
+  /** It stops, and is back with its next hello. */
+  routes.post('/leave', runner, async (ctx) => {
+    await ctx.state.work.em.nativeUpdate(Runner, { id: runnerIn(ctx).id }, { seenAt: null });
+    ctx.body = { left: true };
+  });
+
   routes.post('/claim', runner, async (ctx) => {
     const { device } = await readJson(ctx, Claim, 10_000);
     ctx.body = await claim(ctx, device);
@@ -106,8 +117,7 @@ export function runnerRoutes(deps: RunnerDeps): Router<State> {
       const order = await takeOrder(em, id, device, now());
       if (order) return { order: pick(order), isDrained };
       if (performance.now() > end || closing.aborted) return { order: null, isDrained };
-      if (now().getTime() - (own.seenAt?.getTime() ?? 0) > SEEN_EVERY_MS)
-        await em.nativeUpdate(Runner, { id }, { seenAt: now() });
+      if (isOld(own.seenAt ?? null, now())) await em.nativeUpdate(Runner, { id }, { seenAt: now() });
       await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
     }
   }
@@ -159,6 +169,7 @@ export function runnerRoutes(deps: RunnerDeps): Router<State> {
 
 /** Less than the time after which a runner counts as gone. */
 const SEEN_EVERY_MS = 5_000;
+const isOld = (seenAt: Date | null, now: Date): boolean => now.getTime() - (seenAt?.getTime() ?? 0) > SEEN_EVERY_MS;
 
 const pick = ({ id, jobId, type, params, files }: RunnerOrder): ClaimAnswer['order'] => ({
   ...{ id, jobId, type, params: params as Record<string, unknown> },
