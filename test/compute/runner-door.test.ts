@@ -4,15 +4,15 @@ import { readFile, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import sharp from 'sharp';
+import { createToken } from '../../src/accounts/access/tokens.ts';
 import { NodeClient } from '../../src/compute/runner/client.ts';
 import { RunnerFiles } from '../../src/compute/runner/files.ts';
 import { RunnerFile, RunnerOrder } from '../../src/compute/runners/model.ts';
 import { offerOrder, takeOrder } from '../../src/compute/runners/orders.ts';
 import { actOnRunner, createRunner } from '../../src/compute/runners/owner.ts';
 import { Order, type OrderFile } from '../../src/compute/runners/protocol.ts';
-import { createToken } from '../../src/accounts/access/tokens.ts';
-import { AppError } from '../../src/kit/errors.ts';
 import { rows } from '../../src/kit/database/sql.ts';
+import type { AppError } from '../../src/kit/errors.ts';
 import { givenMember } from '../factories/accounts.ts';
 import { temporaryFolder } from '../kit/temporary-folder.ts';
 import { type TestNode, testNode } from '../node.ts';
@@ -45,8 +45,12 @@ async function givenOrder(its: Door, files: readonly OrderFile[] = [], runnerId 
   const jobId = randomUUID();
   its.node.jobs.enqueue(em, its.node.generator.job, { generationId: randomUUID() });
   await em.flush();
-  await rows(em, `update job set id = ?, state = 'running', fence = 3
-    where name = 'compute.generate' and state = 'queued' returning id`, [jobId]);
+  await rows(
+    em,
+    `update job set id = ?, state = 'running', fence = 3
+    where name = 'compute.generate' and state = 'queued' returning id`,
+    [jobId],
+  );
   const now = new Date();
   const asked = { runnerId, device: '', jobId, fence: 3, type: 'generate', params: { count: 1 }, files } as const;
   await offerOrder(em.fork(), asked, now);
@@ -55,7 +59,9 @@ async function givenOrder(its: Door, files: readonly OrderFile[] = [], runnerId 
 
 const sha256Of = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 const picture = (side: number, background = '#a33') =>
-  sharp({ create: { width: side, height: side, channels: 3, background } }).png().toBuffer();
+  sharp({ create: { width: side, height: side, channels: 3, background } })
+    .png()
+    .toBuffer();
 
 const put = (its: Door, order: Order, sha256: string, bytes: Uint8Array, [from, total]: [number, number]) =>
   its.ask(`/orders/${order.id}/returns/${sha256}`, {
@@ -85,7 +91,9 @@ test('the door opens to the token of a runner alone, and shuts the moment that i
     assert.deepEqual([status, body.error], [401, 'This is not the token of a runner of this node.'], token);
   }
   // and a runner's token opens nothing else
-  const other = await fetch(new URL('/api/v1/models', its.address), { headers: { authorization: `Bearer ${its.token}` } });
+  const other = await fetch(new URL('/api/v1/models', its.address), {
+    headers: { authorization: `Bearer ${its.token}` },
+  });
   assert.equal(other.status, 401);
   const order = await givenOrder(its);
   const events = { method: 'POST', body: JSON.stringify({ from: 0, events: [] }) };
@@ -158,9 +166,10 @@ test('bytes that are not what they should be are refused, and the work goes to s
   const sha256 = sha256Of(good);
   await put(its, order, sha256, good, [0, good.length]);
   const lie = await its.ask(`/orders/${order.id}/outcome`, done(order, sha256, 64));
-  assert.deepEqual([lie.status, lie.body.error], [
-    ...[422, 'A picture of 64 × 64 pixels was announced, and one of 32 × 32 came.'],
-  ]);
+  assert.deepEqual(
+    [lie.status, lie.body.error],
+    [...[422, 'A picture of 64 × 64 pixels was announced, and one of 32 × 32 came.']],
+  );
   const named = await givenOrder(its);
   await put(its, named, sha256, good, [0, good.length]);
   assert.equal((await its.ask(`/orders/${named.id}/outcome`, done(named, sha256, 32, '../x.png'))).status, 422);

@@ -70,7 +70,11 @@ test('the work of a runner that is killed is done by another, once', async (t) =
 test('a runner whose node is killed comes back to it by itself, and the work is done once', async (t) => {
   const python = await fakePython(t, '--cuda');
   const env = {
-    ...{ PATH: process.env.PATH ?? '', PORT: String(await freePort('127.0.0.1', 0)), DATA_DIR: await temporaryFolder(t) },
+    ...{
+      PATH: process.env.PATH ?? '',
+      PORT: String(await freePort('127.0.0.1', 0)),
+      DATA_DIR: await temporaryFolder(t),
+    },
     ...{ MIN_FREE_MB: '0', LOG_LEVEL: 'silent', ENGINE: 'none', TESSERA_TEST_FAMILIES: 'true' },
     SECRET_KEY: 'a-secret-for-tests-of-at-least-32-characters',
   };

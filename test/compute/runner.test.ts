@@ -22,7 +22,8 @@ async function bareStudio(t: TestContext, times: Partial<SegmentTimes> = {}): Pr
   return { ...its, python };
 }
 
-const place = (its: Studio) => until('the node knows the runner', async () => (await its.node.generator.status(its)).state === 'ready');
+const place = (its: Studio) =>
+  until('the node knows the runner', async () => (await its.node.generator.status(its)).state === 'ready');
 
 async function send(its: Studio, prompt: string, more: Record<string, string> = {}): Promise<string> {
   const { location } = await its.browser.post('/generate', formOf(its.checkpoint, { prompt, ...more }));
@@ -136,10 +137,14 @@ test('a runner that is revoked is refused at once and ends, and its work is done
   const why = await attic.stopped;
   assert.match(why?.message ?? '', /revoked this runner/);
   const again = await dialIn(t, { address: its.address, token: second.token, python: its.python });
-  await until('the cellar has it', async () => {
-    const [order] = await its.node.orm.em.fork().find(RunnerOrder, { runnerId: second.id, state: 'taken' });
-    return order !== undefined;
-  }, 40_000);
+  await until(
+    'the cellar has it',
+    async () => {
+      const [order] = await its.node.orm.em.fork().find(RunnerOrder, { runnerId: second.id, state: 'taken' });
+      return order !== undefined;
+    },
+    40_000,
+  );
   again.runner.stop();
   await again.stopped;
   assert.equal(await its.node.orm.em.fork().count(GpuUse, { engineId: 'runner attic/engine', isRefunded: true }), 1);

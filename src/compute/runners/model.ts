@@ -26,8 +26,8 @@ export const Runner = defineEntity({
 });
 export interface Runner extends InferEntity<typeof Runner> {}
 
-export const ORDER_STATES = ['offered', 'taken', 'ended'] as const;
-export const ORDER_WISHES = ['cancel', 'pause', 'release'] as const;
+const ORDER_STATES = ['offered', 'taken', 'ended'] as const;
+const ORDER_WISHES = ['cancel', 'pause', 'release'] as const;
 
 /**
  * One run of a job on a runner. The process that holds the job's lease writes it and removes it at the end; the

@@ -9,7 +9,7 @@ import { ENGINE_ERROR_CODES, EngineEvent, Hello, ResultImage } from '../engine/p
 export const RUNNER_PROTOCOL = 1;
 export const RUNNER_PATH = '/api/v1/runner';
 
-export const MOST_DEVICES = 16;
+const MOST_DEVICES = 16;
 export const MOST_EVENTS = 100;
 const MOST_IMAGES = 64;
 const count = z.int().nonnegative();

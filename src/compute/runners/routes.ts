@@ -41,7 +41,7 @@ export interface RunnerDeps {
 }
 
 /** Whoever has the token of a runner: no cookie and no token of an account opens this door. */
-export function runnerOnly({ limits, fork }: Pick<RunnerDeps, 'limits' | 'fork'>): Middleware<State> {
+function runnerOnly({ limits, fork }: Pick<RunnerDeps, 'limits' | 'fork'>): Middleware<State> {
   return async (ctx, next) => {
     ctx.set('Cache-Control', 'no-store');
     const token = /^bearer +(\S+)$/i.exec(ctx.get('authorization'))?.[1] ?? '';
