@@ -157,7 +157,7 @@ export class Generator {
       const listener = follow(handle, generation.request, warnings);
       const { sha256: model, family } = generation.request.model;
       const { signal, fence } = handle;
-      const needs = { model, family: family ?? null, sources };
+      const needs = { model, family: family || null, sources };
       const run = await engines.run(handle.jobId, { type: 'generate', params, ...needs, signal, fence, listener });
       const { outcome } = run;
       await this.#book(work, handle, generation, run);

@@ -74,14 +74,14 @@ export class RunnerFiles {
     if (input !== null) {
       if (!/^[\w.-]+$/.test(input) || !input.startsWith(`${order.jobId}-`))
         throw new AppError('invalid', 'The node named a file of another job.');
-      await this.#fetch(order, file, signal);
+      await this.#obtain(order, file, signal);
       await copyFile(this.#incomingPath(sha256), join(this.#options.jobDir, input));
       await rm(this.#incomingPath(sha256), { force: true });
       return () => {};
     }
     if (!(await this.cache.has(sha256))) {
       await this.cache.makeRoom(totalBytes);
-      await this.#fetch(order, file, signal);
+      await this.#obtain(order, file, signal);
     }
     const release = await this.cache.hold([{ sha256, path: null }], signal);
     await rm(this.#incomingPath(sha256), { force: true });
@@ -89,7 +89,7 @@ export class RunnerFiles {
   }
 
   /** Goes on from what is here of an earlier try. Throws `invalid` when the bytes are not what their hash says. */
-  async #fetch(order: Order, { sha256, totalBytes }: OrderFile, signal: AbortSignal): Promise<void> {
+  async #obtain(order: Order, { sha256, totalBytes }: OrderFile, signal: AbortSignal): Promise<void> {
     const { client } = this.#options;
     const part = `${this.#incomingPath(sha256)}.part`;
     if (await stat(this.#incomingPath(sha256)).catch(() => null)) return;

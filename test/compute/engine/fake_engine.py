@@ -142,9 +142,6 @@ def train(job, p):
             its = write_counted(f"{job}-state-{step}.safetensors", lora_bytes(made))
             state = its["file"]
             send("checkpoint", job=job, epoch=epoch, step=step, kind="state", loss_ema=1 / step, **its)
-        if is_pausing:
-            send("paused", job=job, epoch=epoch, step=step, state=state, released=pausing[job])
-            return
         if step * epochs // steps > epoch:
             enter(job, what, "sample", step, steps, epoch=epoch)
             its = write(f"{job}-sample-{epoch}.png", tiny_png(epoch))
@@ -153,6 +150,9 @@ def train(job, p):
             its = write_counted(f"{job}-lora-{epoch}.safetensors", lora_bytes(made))
             hashes = {"autov2": its["sha256"][:10], "autov3": its["sha256"][:12]}
             send("checkpoint", job=job, epoch=epoch, step=step, kind="lora", loss_ema=1 / step, removed=[], **hashes, **its)
+        if is_pausing:  # after the end of an epoch, which nobody would make up for
+            send("paused", job=job, epoch=epoch, step=step, state=state, released=pausing[job])
+            return
     send("result", job=job, train={"files": [], "steps": steps, "ms": 1}, ms=1)
 
 
