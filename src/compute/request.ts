@@ -41,7 +41,12 @@ export async function makeRequest(
   const start = fields.start && (await keepStart(work, viewer, fields.start));
   const { seed, subseed, subseedStrength: strength } = fields;
   return {
-    ...{ model: { ...fileOf(model), family: families.of(model.baseModel) ?? '' }, loras, prompt: fields.prompt, negativePrompt: fields.negativePrompt },
+    ...{
+      model: { ...fileOf(model), family: families.of(model.baseModel) ?? '' },
+      loras,
+      prompt: fields.prompt,
+      negativePrompt: fields.negativePrompt,
+    },
     ...{ width: fields.width, height: fields.height, steps: fields.steps, count: fields.count },
     ...{ sampler: fields.sampler, schedule: fields.schedule, cfgScale: fields.cfgScale, clipSkip: fields.clipSkip },
     seed: seed ?? drawSeed(),
