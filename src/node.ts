@@ -40,6 +40,11 @@ import { GPU_LINKS, gpuRoutes } from './compute/gpu/admin-routes.ts';
 import { GpuEngine, GpuPace, GpuUse } from './compute/gpu/model.ts';
 import { jobRoutes } from './compute/jobs/routes.ts';
 import { FolderModel, Generation, GenerationImage } from './compute/model.ts';
+import { ModelFiles } from './compute/models/whole-files.ts';
+import { Runner, RunnerEvent, RunnerFile, RunnerOrder } from './compute/runners/model.ts';
+import { RUNNER_PATH } from './compute/runners/protocol.ts';
+import { Returns } from './compute/runners/receive.ts';
+import { type RunnerDeps, runnerRoutes } from './compute/runners/routes.ts';
 import { computeRoutes } from './compute/tool/routes.ts';
 import { TrainingEpoch, TrainingRun, TrainingSample } from './compute/training/model.ts';
 import type { TrainingDeps } from './compute/training/pages/deps.ts';
@@ -120,6 +125,7 @@ export const ENTITIES = [
   ...[Review, Mention, Pin, Share],
   ...[Collection, CollectionItem, CollectionRefusal, TopicFollow],
   ...[Generation, GenerationImage, FolderModel, GpuEngine, GpuUse, GpuPace],
+  ...[Runner, RunnerOrder, RunnerEvent, RunnerFile],
   ...[Dataset, DatasetItem, TrainingRun, TrainingEpoch, TrainingSample],
   ...[GenerationDraft, GenerationPreset, GenerationInput],
   ...FEDERATION_ENTITIES,
@@ -153,6 +159,8 @@ export interface Parts {
   readonly dataDir: string;
   /** Where bytes lie that are not a blob yet. */
   readonly uploadsDir: string;
+  /** Aborted when the node closes: who waits for something is answered then. */
+  readonly closing: AbortSignal;
 }
 
 export type Process = 'web' | 'worker' | 'gpu';
@@ -274,6 +282,7 @@ export async function openNode(
     minFreeBytes: config.minFreeBytes,
     defaultQuotaBytes: config.accountQuotaBytes,
   });
+  const closing = new AbortController();
   const parts: Parts = {
     config,
     log,
@@ -297,6 +306,7 @@ export async function openNode(
     dataDir,
     uploadsDir,
     federation,
+    closing: closing.signal,
   };
 
   const app = makeApp({
@@ -368,10 +378,11 @@ export async function openNode(
     },
     async close() {
       if (checking) clearTimeout(checking);
-      const closing = server && new Promise<void>((done) => server?.close(() => done()));
+      closing.abort();
+      const closed = server && new Promise<void>((done) => server?.close(() => done()));
       server?.closeIdleConnections();
       const late = setTimeout(() => server?.closeAllConnections(), CLOSE_WITHIN_MS);
-      await Promise.all([closing, queue.close()]);
+      await Promise.all([closed, queue.close()]);
       clearTimeout(late);
       await engines.close();
       await uploads.close();
@@ -399,7 +410,8 @@ function routersOf(parts: Parts): Router<State>[] {
     galleryRoutes(galleryDeps(parts)),
     computeRoutes(computeDeps(parts)),
     jobRoutes(computeDeps(parts)),
-    gpuRoutes(parts.settings, adminLinksOf(parts)),
+    gpuRoutes({ settings: parts.settings, publicUrl: parts.config.publicUrl, adminLinks: adminLinksOf(parts) }),
+    runnerRoutes(runnerDeps(parts)),
     datasetRoutes(trainingDeps(parts)),
     trainingRoutes(trainingDeps(parts)),
     operatorRoutes({ adminLinks: adminLinksOf(parts), minFreeBytes: parts.config.minFreeBytes }),
@@ -481,15 +493,27 @@ function trainingDeps(parts: Parts): TrainingDeps {
   };
 }
 
+function runnerDeps({ config, files, limits, orm, uploadsDir, closing }: Parts): RunnerDeps {
+  const { maxImageBytes, minFreeBytes, modelsDir } = config;
+  return {
+    ...{ limits, closing },
+    fork: () => orm.em.fork(),
+    models: new ModelFiles(files, modelsDir === null ? null : resolve(modelsDir)),
+    returns: new Returns({ folder: join(uploadsDir, 'runners'), files, maxImageBytes, minFreeBytes }),
+  };
+}
+
 const VERSION = '0.1.0';
 /** After listening, so that nobody waits for it. */
 const CHECK_AFTER_MS = 1_000;
 /** Open requests and event streams get this long at shutdown. */
 const CLOSE_WITHIN_MS = 10_000;
 
-/** Inboxes prove who asks by a signature, so no cookie counts there. */
+/** Inboxes prove who asks by a signature, runners by a token of their own, so no cookie counts there. */
 const isCookieless = (path: string): boolean =>
-  path === '/inbox' || /^\/(?:users\/[^/]+|(?:models|collections|tags)\/[^/]+\/actor)\/inbox$/.test(path);
+  path === '/inbox' ||
+  path.startsWith(`${RUNNER_PATH}/`) ||
+  /^\/(?:users\/[^/]+|(?:models|collections|tags)\/[^/]+\/actor)\/inbox$/.test(path);
 
 function lanesOf(processes: readonly Process[]): Lane[] {
   const lanes: Lane[] = [];

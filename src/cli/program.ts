@@ -13,6 +13,7 @@ import { addBackupCommands } from './backup.ts';
 import { addDemoCommands } from './demo.ts';
 import { addDoctorCommand } from './doctor.ts';
 import { addKeysCommands } from './keys.ts';
+import { addRunnerCommand } from './runner.ts';
 import { addTokenCommands } from './token.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -87,6 +88,7 @@ export async function runCommand(args: readonly string[], env: Environment, open
   addDoctorCommand(program, shell);
   addBackupCommands(program, shell);
   addDemoCommands(program, shell);
+  addRunnerCommand(program, shell);
   for (const command of everyCommand(program)) command.option('--json', 'answer in JSON').exitOverride();
 
   try {

@@ -1,5 +1,6 @@
 import { createWriteStream, existsSync } from 'node:fs';
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
@@ -14,12 +15,14 @@ import { EngineProcess } from './engine/process.ts';
 import { type EngineEvent, type EngineHello, type EngineRoots, Hello } from './engine/protocol.ts';
 import { type EngineListener, failed, type JobOutcome } from './engine/running-jobs.ts';
 import { findSandbox } from './engine/sandbox.ts';
-import type { EngineLimits } from './engine/watchdog.ts';
+import { ENGINE_LIMITS, type EngineLimits } from './engine/watchdog.ts';
 import { type DeviceNumber, deviceEnv, listDevices } from './gpu/devices.ts';
-import { Pool } from './gpu/pool.ts';
-import { engineIdOf, report } from './gpu/registry.ts';
+import { Pool, Seat, type SeatEngine, type SeatWork } from './gpu/pool.ts';
+import { report } from './gpu/registry.ts';
 import { ModelCache, type ModelSource } from './models/cache.ts';
 import { registerModelsFolder } from './models/folder.ts';
+import { findRunnerHello } from './runners/adopt.ts';
+import { RunnerSeats } from './runners/seats.ts';
 
 /** What the pages know of the engine: its process may be another one, so it stands in the database. */
 export type EngineStatus =
@@ -66,11 +69,15 @@ export interface EngineWork {
   readonly params: object;
   /** The model that it needs first; an engine that has it is chosen, if one is free. Null: none of the cache. */
   readonly model: string | null;
+  /** Of the model; null runs on any engine. */
+  readonly family: string | null;
   readonly sources: readonly ModelSource[];
+  /** Of the job's run. */
+  readonly fence: number;
   readonly signal: AbortSignal;
   readonly listener: EngineListener;
-  /** Called with what pauses it, once it runs. */
-  readonly onPausable?: (pause: (release: boolean) => void) => void;
+  /** Called once it runs with what pauses it, and the memory of its device in MiB, 0 without a GPU. */
+  readonly onPausable?: (pause: (release: boolean) => void, vramMb: number) => void;
 }
 
 /** How it ended, and what it took of which engine. */
@@ -102,6 +109,7 @@ export class Engines {
   readonly #captionerDir: string | null;
   readonly cache: ModelCache;
   #pool: Pool | null = null;
+  #runners: RunnerSeats | null = null;
   #reporting: NodeJS.Timeout | undefined;
   #reported: Promise<void> = Promise.resolve();
   #checking: Promise<EngineCheck> | null = null;
@@ -125,21 +133,33 @@ export class Engines {
     await mkdir(this.#jobDir, { recursive: true });
     await this.cache.open();
     await removeStale(this.#jobDir);
-    if (!this.#isWanted()) return;
-    const { modelsDir, fork, log, now, devices } = this.#options;
-    this.#pool = new Pool(await listDevices(devices), (device, onEvent) => this.#makeEngine(device, onEvent));
-    this.#timer = setTimeout(() => void this.warmUp().catch((error) => this.#say(error)), CHECK_AFTER_MS);
-    this.#timer.unref();
+    const { modelsDir, fork, log, now, devices, files, limits } = this.#options;
+    const pool = new Pool(this.#isWanted() ? (await listDevices(devices)).map((device) => this.#makeSeat(device)) : []);
+    this.#pool = pool;
+    const { heartbeatMs: lostMs, cancelMs } = { ...ENGINE_LIMITS, ...limits };
+    this.#runners = new RunnerSeats(pool, { fork, files, now, log, jobDir: this.#jobDir, lostMs, cancelMs });
+    await this.#runners.open();
+    if (this.#isWanted()) {
+      this.#timer = setTimeout(() => void this.warmUp().catch((error) => this.#say(error)), CHECK_AFTER_MS);
+      this.#timer.unref();
+    }
     await this.#report();
     this.#reporting = setInterval(() => void this.#report(), REPORT_EVERY_MS);
     this.#reporting.unref();
-    if (modelsDir === null) return;
+    if (modelsDir === null || !this.#isWanted()) return;
     const { signal } = this.#closing;
     this.#registering = registerModelsFolder(fork, modelsDir, { log, now, signal }).catch((error) => this.#say(error));
   }
 
   /** What is here, or exactly what is missing. Where nothing is known yet, a process that serves looks first. */
   async status(em: EntityManager): Promise<EngineStatus> {
+    const own = await this.#ownStatus(em);
+    if (own.state === 'ready') return own;
+    const hello = await findRunnerHello(em, this.#options.now());
+    return hello ? { state: 'ready', hello } : own;
+  }
+
+  async #ownStatus(em: EntityManager): Promise<EngineStatus> {
     if (!this.#isWanted()) return { state: 'off' };
     const { settings } = this.#options;
     let spoken = await settings.read(em, engineSettings);
@@ -172,15 +192,9 @@ export class Engines {
   places(): Places {
     return {
       most: Math.max(1, this.#pool?.seats.length ?? 1),
-      // without an engine its jobs are taken all the same: they end by saying what is missing
       usable: () => this.#pool?.usable() ?? 1,
       loaded: () => this.#pool?.loaded() ?? [],
     };
-  }
-
-  /** Of the device, in MiB; 0 without a GPU. */
-  vramMb(): number {
-    return this.#pool?.hello()?.device.vram_total ?? 0;
   }
 
   /** Lays a picture that a job begins from into its folder; `clean` takes it away with the rest. */
@@ -191,29 +205,36 @@ export class Engines {
   /** Loads, makes, and tells `listener`; the models are brought to the engine first. */
   async run(jobId: string, work: EngineWork): Promise<EngineRun> {
     const none = (outcome: JobOutcome): EngineRun => ({ outcome, engineId: '', device: null, seconds: 0 });
-    const check = await this.#look();
-    if (!check.ok || !this.#pool) {
-      const missing = check.ok ? 'a process that serves it' : check.missing;
+    const pool = this.#pool;
+    const check = this.#isWanted() ? await this.#look() : null;
+    // a runner may have come this moment
+    if (!check?.ok && !pool?.hasRunners) await this.#runners?.look();
+    if (!pool || (!check?.ok && !pool.hasRunners)) {
+      const missing = !check || check.ok ? 'a process that serves it' : check.missing;
       return none(failed('engine_crashed', `The engine needs ${missing}. ${INSTALL_COMMAND}`, false));
     }
-    const { signal, sources, model } = work;
-    const release = await this.cache.hold(sources, signal);
-    const seat = await this.#pool.take(jobId, model, signal);
+    const { type, signal, sources, model, family } = work;
+    // the tagger lies on this machine
+    const seat = await pool.take(jobId, { model, family, isLocal: type === 'caption' }, signal);
+    // a runner brings the models to itself
+    const isHere = seat?.runnerId === null;
+    let release = () => {};
     try {
+      if (isHere) release = await this.cache.hold(sources, signal);
       if (signal.aborted) return none({ state: 'cancelled', partial: [] });
       if (!seat || !(await seat.engine.start())) {
         return none(failed('engine_crashed', 'The engine does not start.', true));
       }
       const { hello } = seat.engine;
-      await this.#keepHello(hello);
-      const loadBytes = seat.model === model ? 0 : await this.cache.bytesOf(sources);
+      if (isHere) await this.#keepHello(hello);
+      const loadBytes = seat.model === model || !isHere ? 0 : await this.cache.bytesOf(sources);
       if (model !== null) seat.model = model;
       void this.#report();
       const startedAtMs = performance.now();
       const outcome = await this.#drive(seat.engine, jobId, work, loadBytes);
       const seconds = (performance.now() - startedAtMs) / 1000;
-      if (outcome.state === 'done' && model !== null) await this.#keepWarm(model);
-      return { outcome, engineId: engineIdOf(seat), device: hello?.device ?? null, seconds };
+      if (outcome.state === 'done' && isHere && model !== null) await this.#keepWarm(model);
+      return { outcome, engineId: seat.id, device: hello?.device ?? null, seconds };
     } finally {
       if (seat) seat.jobId = null;
       release();
@@ -221,14 +242,15 @@ export class Engines {
     }
   }
 
-  async #drive(engine: EngineProcess, jobId: string, work: EngineWork, loadBytes: number): Promise<JobOutcome> {
-    const { type, params, signal, listener, onPausable } = work;
+  async #drive(engine: SeatEngine, jobId: string, work: EngineWork, loadBytes: number): Promise<JobOutcome> {
+    const { type, params, signal, listener, onPausable, fence, sources } = work;
     if (signal.aborted) return { state: 'cancelled', partial: [] };
     const cancel = () => engine.cancel(jobId);
     signal.addEventListener('abort', cancel, { once: true });
-    onPausable?.((isReleasing) => engine.pause(jobId, isReleasing));
+    onPausable?.((isReleasing) => engine.pause(jobId, isReleasing), engine.hello?.device.vram_total ?? 0);
+    const asked: SeatWork = { type, params, listener, loadBytes, fence, sources };
     try {
-      return await engine.run(jobId, { type, params, listener, loadBytes });
+      return await engine.run(jobId, asked);
     } finally {
       signal.removeEventListener('abort', cancel);
     }
@@ -246,6 +268,7 @@ export class Engines {
     this.#closing.abort();
     await this.#registering;
     clearInterval(this.#reporting);
+    await this.#runners?.close();
     await this.#pool?.close();
     await this.#reported;
     await this.#checking?.catch(() => {});
@@ -265,6 +288,7 @@ export class Engines {
     const check = await this.#enclose(
       await checkEngine(this.#pythonPath, ENGINE_DIR, testFamilies, this.#captionerDir),
     );
+    for (const seat of this.#pool?.seats ?? []) if (seat.runnerId === null) seat.isAbsent = !check.ok;
     await this.#write(check.ok ? { hello: check.hello, missing: null } : { hello: null, missing: check.missing });
     if (!check.ok) this.#options.log.warn({ missing: check.missing, command: check.command }, 'engine');
     // looked at again when somebody asks after a while: it may have been installed since
@@ -292,6 +316,12 @@ export class Engines {
   #roots(): EngineRoots {
     const folders = { models: this.cache.folder, loras: this.cache.folder, job: this.#jobDir };
     return this.#captionerDir === null ? folders : { ...folders, captioner: this.#captionerDir };
+  }
+
+  #makeSeat(device: DeviceNumber): Seat {
+    return new Seat(`${hostname().slice(0, 60)}/${device ?? 'engine'}`, device ?? '', (onEvent) =>
+      this.#makeEngine(device, onEvent),
+    );
   }
 
   #makeEngine(device: DeviceNumber, onEvent: (event: EngineEvent) => void): EngineProcess {
@@ -322,7 +352,7 @@ export class Engines {
   /** On a GPU the model that was used last is loaded before somebody asks for it. */
   async warmUp(): Promise<void> {
     const check = await this.#look();
-    const [seat] = this.#pool?.seats ?? [];
+    const seat = this.#pool?.seats.find(({ runnerId }) => runnerId === null);
     if (!check.ok || check.hello.device.kind === 'cpu' || !seat) return;
     const { settings, fork } = this.#options;
     const { sha256 } = await settings.read(fork(), warmSettings);
@@ -366,7 +396,8 @@ export class Engines {
   }
 }
 
-function pythonBeside(): string | null {
+/** The environment that `npm run engine:install` made, where there is one. */
+export function pythonBeside(): string | null {
   const path = join(ROOT, '.venv', process.platform === 'win32' ? 'Scripts/python.exe' : 'bin/python');
   return existsSync(path) ? path : null;
 }

@@ -155,9 +155,10 @@ export class Generator {
       if (start?.maskSha256) await engines.bringInput(inputFile(handle.jobId, 'mask'), start.maskSha256);
       const warnings: string[] = [];
       const listener = follow(handle, generation.request, warnings);
-      const model = generation.request.model.sha256;
-      const asked = { type: 'generate', params, model, sources, signal: handle.signal, listener } as const;
-      const run = await engines.run(handle.jobId, asked);
+      const { sha256: model, family } = generation.request.model;
+      const { signal, fence } = handle;
+      const needs = { model, family: family || null, sources };
+      const run = await engines.run(handle.jobId, { type: 'generate', params, ...needs, signal, fence, listener });
       const { outcome } = run;
       await this.#book(work, handle, generation, run);
       handle.signal.throwIfAborted();

@@ -1,5 +1,6 @@
 import { viewerOf } from '../../src/accounts/access/identify.ts';
 import { Account } from '../../src/accounts/model.ts';
+import { createRunner } from '../../src/compute/runners/owner.ts';
 import { TrainingEpoch, TrainingRun, TrainingSample } from '../../src/compute/training/model.ts';
 import { readConfig } from '../../src/kit/config.ts';
 import { makeLog } from '../../src/kit/log.ts';
@@ -9,7 +10,10 @@ import { givenTinyModel } from './studio.ts';
 import { givenTraining, stepsThatMade } from './trainings.ts';
 
 /** What the one who started it asks for. */
-export type ChildAsk = { readonly train: { readonly what: string; readonly steps: number } } | { readonly run: string };
+export type ChildAsk =
+  | { readonly train: { readonly what: string; readonly steps: number } }
+  | { readonly run: string }
+  | { readonly runner: string };
 export interface ChildRun {
   readonly state: string;
   readonly note: string;
@@ -49,7 +53,13 @@ if (process.send) {
     };
   };
   process.on('message', (ask: ChildAsk) => {
-    void ('train' in ask ? train(ask.train) : look(ask.run)).then((answer) => process.send?.({ answer }));
+    void (
+      'runner' in ask
+        ? createRunner(node.openWork(null), { name: ask.runner })
+        : 'train' in ask
+          ? train(ask.train)
+          : look(ask.run)
+    ).then((answer) => process.send?.({ answer }));
   });
   const processes = (process.env.CHILD_PROCESSES ?? 'web worker gpu').split(' ') as Process[];
   const address = await node.start(processes);

@@ -67,7 +67,7 @@ export const Hello = z.object({
 });
 export type EngineHello = z.output<typeof Hello>;
 
-const ResultImage = z.object({
+export const ResultImage = z.object({
   index: count,
   /** Relative to the root `job`. */
   file: z.string().min(1).max(255),

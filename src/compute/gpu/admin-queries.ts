@@ -8,6 +8,8 @@ import { GONE_AFTER_MS } from './registry.ts';
 
 interface EngineView {
   readonly id: string;
+  /** The name of the runner that it is on; null is a process of the node. */
+  readonly runner: string | null;
   readonly name: string;
   readonly device: string;
   readonly kind: string;
@@ -71,6 +73,7 @@ async function listEngines(em: Work['em'], at: Date): Promise<EngineView[]> {
     return {
       ...{ id: row.id, device: row.device, kind: row.kind, state, seenAt, crashes: row.crashes },
       name: row.device_name || row.id,
+      runner: /^runner (.+)\//.exec(row.id)?.[1] ?? null,
       health: isBroken ? 'bad' : isGone || row.crashes > 0 ? 'warn' : 'good',
       ...{ lastCrash: row.last_crash, vramMb: row.vram_mb, vramTotalMb: row.vram_total_mb },
       ...{ isBusy: row.job_id !== null && !isGone, isDrained: toDateOrNull(row.drained_at) !== null },

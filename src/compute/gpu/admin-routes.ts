@@ -10,6 +10,8 @@ import type { Settings } from '../../kit/settings.ts';
 import { type FormState, readForm, submitForm } from '../../kit/web/forms.ts';
 import { t } from '../../kit/web/messages.ts';
 import type { Ctx, State } from '../../kit/web/state.ts';
+import { actOnRunner, createRunner, RunnerAct, RunnerForm } from '../runners/owner.ts';
+import { listRunners, type RunnerView } from '../runners/queries.ts';
 import { type GpuNow, loadGpu } from './admin-queries.ts';
 import { GpuSettings, gpuSettings } from './quotas.ts';
 
@@ -23,23 +25,38 @@ interface SettingField {
   readonly value: number;
 }
 
-const gpuPage = adminPage<GpuNow & { readonly fields: readonly SettingField[] }>('compute/gpu');
+interface GpuPage extends GpuNow {
+  readonly fields: readonly SettingField[];
+  readonly runners: readonly RunnerView[];
+  /** What to type on the other machine, with the token, right after it was made. */
+  readonly command: string | null;
+}
+
+const gpuPage = adminPage<GpuPage>('compute/gpu');
 
 const EngineAct = z.object({ engine: z.string().max(120), act: z.enum(['reset', 'drain', 'undrain']) });
 const QueueAct = z.object({ act: z.enum(['pause', 'resume']) });
 
-/** `/admin/gpu`: engines, queue, use and quotas. For those who may change settings. */
-export function gpuRoutes(settings: Settings, adminLinks: readonly AdminLink[]): Router<State> {
+export interface GpuDeps {
+  readonly settings: Settings;
+  readonly publicUrl: URL;
+  readonly adminLinks: readonly AdminLink[];
+}
+
+/** `/admin/gpu`: engines, runners, queue, use and quotas. For those who may change settings. */
+export function gpuRoutes({ settings, publicUrl, adminLinks }: GpuDeps): Router<State> {
   const routes = new Router<State>();
   const staff = staffOnly('manageSettings');
 
-  async function show(ctx: Ctx, form?: FormState): Promise<void> {
+  async function show(ctx: Ctx, form?: FormState, token: string | null = null): Promise<void> {
     const { work } = ctx.state;
     const values = await settings.read(work.em, gpuSettings);
     const fields = Object.entries(GpuSettings.shape).map(([name, field]) => ({
       ...{ name, label: (field.description ?? name).replace(/\.$/, ''), value: values[name as keyof GpuSettings] },
     }));
-    await gpuPage(ctx, { adminLinks }, t('admin.gpu'), { ...(await loadGpu(work)), fields }, form);
+    const command = token && `npm run cli -- runner --node ${publicUrl.origin} --token ${token}`;
+    const now = { ...(await loadGpu(work)), fields, command, runners: await listRunners(work) };
+    await gpuPage(ctx, { adminLinks }, t('admin.gpu'), now, form);
   }
 
   routes.get('/admin/gpu', staff, (ctx) => show(ctx));
@@ -75,6 +92,24 @@ export function gpuRoutes(settings: Settings, adminLinks: readonly AdminLink[]):
     const found = await rows(em, `update gpu_engine set ${column} = ? where id = ? returning id`, [value, engine]);
     if (found.length === 0) throw new AppError('not_found', t('gpu.no-engine'));
     ctx.redirect(`/admin/gpu?said=gpu-${act}`);
+  });
+
+  routes.post('/admin/gpu/runners', staff, (ctx) =>
+    submitForm(
+      ctx,
+      RunnerForm,
+      async (form) => {
+        const { token } = await createRunner(ctx.state.work, form);
+        await show(ctx, undefined, token);
+      },
+      (form) => show(ctx, form),
+    ),
+  );
+
+  routes.post('/admin/gpu/runner', staff, async (ctx) => {
+    const form = await readForm(ctx, RunnerAct);
+    await actOnRunner(ctx.state.work, form);
+    ctx.redirect(`/admin/gpu?said=runner-${form.act}`);
   });
 
   return routes;

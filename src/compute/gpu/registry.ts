@@ -1,19 +1,17 @@
-import { hostname } from 'node:os';
 import type { EntityManager } from '@mikro-orm/core';
 import { rows, toNumber } from '../../kit/database/sql.ts';
 import { tuneLane } from '../../kit/queue/fair/state.ts';
-import type { Pool, Seat } from './pool.ts';
+import type { Pool } from './pool.ts';
 
 /** An engine that said nothing for that long is gone with its process. */
 export const GONE_AFTER_MS = 30_000;
 
-export const engineIdOf = ({ device }: Pick<Seat, 'device'>): string =>
-  `${hostname().slice(0, 60)}/${device ?? 'engine'}`;
-
 /** Writes how the engines are, and does what the owner asked for meanwhile. */
 export async function report(em: EntityManager, pool: Pool, now: Date): Promise<void> {
   for (const seat of pool.seats) {
-    const { engine, device, jobId, model } = seat;
+    // where a runner does the work, an engine that is not here is nothing to speak of
+    if (seat.isAbsent && pool.hasRunners) continue;
+    const { engine, device, jobId, model, id } = seat;
     const { crashes, lastCrash } = engine.health;
     const its = engine.hello?.device;
     const [row] = await rows<{ reset_requested_at: unknown; drained_at: unknown }>(
@@ -26,14 +24,14 @@ export async function report(em: EntityManager, pool: Pool, now: Date): Promise<
          model = excluded.model, seen_at = excluded.seen_at
        returning reset_requested_at, drained_at`,
       [
-        ...[engineIdOf(seat), device ?? '', its?.kind ?? '', (its?.name ?? '').slice(0, 120)],
+        ...[id, device, its?.kind ?? '', (its?.name ?? '').slice(0, 120)],
         ...[Math.round(its?.vram_total ?? 0), Math.round(seat.vramMb), engine.state, crashes],
         ...[lastCrash?.slice(0, 300) ?? null, jobId, model, now],
       ],
     );
     seat.isDrained = row?.drained_at != null;
     if (row?.reset_requested_at != null) {
-      await rows(em, 'update gpu_engine set reset_requested_at = null where id = ? returning id', [engineIdOf(seat)]);
+      await rows(em, 'update gpu_engine set reset_requested_at = null where id = ? returning id', [id]);
       void engine.reset();
     }
   }

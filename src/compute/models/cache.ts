@@ -27,10 +27,13 @@ export class ModelCache {
   readonly folder: string;
   readonly #files: Pick<Files, 'localPath' | 'open' | 'stat'>;
   readonly #held = new Map<string, number>();
+  readonly #mostBytes: number;
 
-  constructor(folder: string, files: Pick<Files, 'localPath' | 'open' | 'stat'>) {
+  /** `mostBytes` of copies, where the share of the disk is not less. */
+  constructor(folder: string, files: Pick<Files, 'localPath' | 'open' | 'stat'>, mostBytes = Number.POSITIVE_INFINITY) {
     this.folder = folder;
     this.#files = files;
+    this.#mostBytes = mostBytes;
   }
 
   async open(): Promise<void> {
@@ -83,11 +86,12 @@ export class ModelCache {
     if (!path && local && (await linked(local, target))) return;
     const totalBytes = path ? (await stat(path).catch(() => null))?.size : (await this.#files.stat(sha256))?.totalBytes;
     if (totalBytes === undefined) throw new AppError('not_found', 'The bytes of this model are not here any more.');
-    await this.#makeRoom(totalBytes);
+    await this.makeRoom(totalBytes);
     await copyHashed(path ? createReadStream(path) : this.#files.open(sha256), target, sha256, signal);
   }
 
-  async #makeRoom(totalBytes: number): Promise<void> {
+  /** Removes the longest unused copies until so much more fits. Throws `unavailable` when it never does. */
+  async makeRoom(totalBytes: number): Promise<void> {
     const copies: { path: string; bytes: number; usedAt: number }[] = [];
     for (const folder of await readdir(this.folder)) {
       if (!/^[0-9a-f]{2}$/.test(folder)) continue;
@@ -101,7 +105,7 @@ export class ModelCache {
     copies.sort((a, b) => a.usedAt - b.usedAt);
     const { bavail, bsize } = await statfs(this.folder);
     const heldBytes = copies.reduce((sum, { bytes }) => sum + bytes, 0);
-    const budgetBytes = (bavail * bsize + heldBytes) * COPIES_SHARE;
+    const budgetBytes = Math.min(this.#mostBytes, (bavail * bsize + heldBytes) * COPIES_SHARE);
     let usedBytes = heldBytes;
     for (const { path, bytes } of copies) {
       if (usedBytes + totalBytes <= budgetBytes) return;

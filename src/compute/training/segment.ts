@@ -47,9 +47,10 @@ export async function trainSegment(
   const turn = new Turn({ fork, now: work.now, family: run.base.family, times });
   try {
     const done = await engines.run(handle.jobId, {
-      ...{ type, params, sources, model: run.base.sha256, signal: keeper.signal },
+      ...{ type, params, sources, model: run.base.sha256, family: run.base.family },
+      ...{ signal: keeper.signal, fence: handle.fence },
       listener: (event) => keeper.take(event),
-      onPausable: (pause) => turn.begin(pause, engines.vramMb()),
+      onPausable: (pause, vramMb) => turn.begin(pause, vramMb),
     });
     await keeper.finish();
     return { run: done, steps: Math.max(0, keeper.step - run.stateStep) };

@@ -133,7 +133,8 @@ export async function startTraining(
         base: { ...fileOf(base), baseModel: base.baseModel, family: base.family },
         ...{ preset: request.preset, look: request.look, params: request.settings },
         ...{ startSha256: start?.sha256 ?? null, startTitle: start?.title ?? null },
-        ...{ totalSteps: estimate.steps, stateStep: 0, segment: 0 },
+        // the defaults of the table are not there before the row is, and what follows counts with them
+        ...{ totalSteps: estimate.steps, segment: 0, stateStep: 0 },
         createdAt: now(),
       },
       { persist: true },

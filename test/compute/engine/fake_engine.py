@@ -1,6 +1,6 @@
 """Speaks protocol 1 without torch, for tests of the supervisor. It does in each job what the prompt says:
 
-crash, exit70, exit137, hang (silent), stall (beats, no steps), garbage, half (a line cut in two), long (a line that is
+crash, exit70, exit137, lies (about sizes), hang (silent), stall (beats, no steps), garbage, half (a line cut in two), long (a line that is
 too long), slow-cancel (obeys late), no-cancel, no-ack, noise (on stdout), oom, early-error, error:CODE, warn, echo (its
 parameters become the infotext); `crash in decode`, `hang in load`, `stall in encode` (in every phase of a job); `slow in
 save`; `meet in denoise` (until another job is there, too); once for each phase `wait in denoise` (for as long as nobody kills it) and `kill in decode` (by SIGKILL); anything
@@ -37,15 +37,16 @@ pausing = {}
 beating = True
 
 
-def tiny_png(index):
-    """8 × 8 of one colour, another for each picture of a job."""
+def tiny_png(index, width=8, height=8):
+    """One colour, another for each picture of a job."""
 
     def chunk(kind, data):
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
-    row = b"\0" + bytes([220, 40 * index % 256, 40]) * 8
-    header = struct.pack(">IIBBBBB", 8, 8, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(row * 8)) + chunk(b"IEND", b"")
+    row = b"\0" + bytes([220, 40 * index % 256, 40]) * width
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    pixels = zlib.compress(row * height)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
 
 
 def send(kind, /, **fields):
@@ -108,6 +109,13 @@ def lora_bytes(made):
     return len(text).to_bytes(8, "little") + text + data[end:]
 
 
+def steps_in(name):
+    """Of a file as `lora_bytes` makes it: a state is one, too."""
+    with open(os.path.join(roots["job"], name), "rb") as file:
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+    return json.loads(header["__metadata__"]["steps"])
+
+
 def write(name, data):
     with open(os.path.join(roots["job"], name), "wb") as file:
         file.write(data)
@@ -124,8 +132,7 @@ def train(job, p):
     steps, epochs = p.get("max_steps") or p.get("steps", 12), p.get("epochs", 2)
     state, made = p.get("state", {}).get("file"), []
     if state:
-        with open(os.path.join(roots["job"], state)) as file:
-            made = json.load(file)
+        made = steps_in(state)
     enter(job, what, "load")
     enter(job, what, "cache_latents")
     while len(made) < steps:
@@ -142,12 +149,9 @@ def train(job, p):
             return
         is_pausing = job in pausing and what != "no-pause"
         if is_pausing or step % p.get("state_every", 4) == 0:
-            its = write_counted(f"{job}-state-{step}.safetensors", json.dumps(made).encode())
+            its = write_counted(f"{job}-state-{step}.safetensors", lora_bytes(made))
             state = its["file"]
             send("checkpoint", job=job, epoch=epoch, step=step, kind="state", loss_ema=1 / step, **its)
-        if is_pausing:
-            send("paused", job=job, epoch=epoch, step=step, state=state, released=pausing[job])
-            return
         if step * epochs // steps > epoch:
             enter(job, what, "sample", step, steps, epoch=epoch)
             its = write(f"{job}-sample-{epoch}.png", tiny_png(epoch))
@@ -156,6 +160,9 @@ def train(job, p):
             its = write_counted(f"{job}-lora-{epoch}.safetensors", lora_bytes(made))
             hashes = {"autov2": its["sha256"][:10], "autov3": its["sha256"][:12]}
             send("checkpoint", job=job, epoch=epoch, step=step, kind="lora", loss_ema=1 / step, removed=[], **hashes, **its)
+        if is_pausing:  # after the end of an epoch, which nobody would make up for
+            send("paused", job=job, epoch=epoch, step=step, state=state, released=pausing[job])
+            return
     send("result", job=job, train={"files": [], "steps": steps, "ms": 1}, ms=1)
 
 
@@ -250,7 +257,8 @@ def make(job, p):
         name = f"{job}-{index}.png"
         digest = hashlib.sha256(job.encode()).hexdigest()
         if "--write" in sys.argv:
-            picture = tiny_png(index)
+            # `lies` announces another size
+            picture = tiny_png(index, *((8, 8) if what == "lies" else (p["width"], p["height"])))
             digest = hashlib.sha256(picture).hexdigest()
             with open(os.path.join(roots["job"], name), "wb") as file:
                 file.write(picture)

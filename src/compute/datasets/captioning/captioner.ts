@@ -157,7 +157,7 @@ export class Captioner {
       ...{ replace_underscores: replaceUnderscores, escape_parentheses: escapeParentheses },
     };
     const run = await this.#engines.run(handle.jobId, {
-      ...{ type: 'caption', params, model: null, sources: [] },
+      ...{ type: 'caption', params, model: null, family: null, sources: [], fence: handle.fence },
       signal: AbortSignal.any([handle.signal, failing.signal]),
       listener: (event) => {
         if (event.t === 'progress') handle.progress(event.step, event.total, encodePhase(event));
