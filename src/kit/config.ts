@@ -57,14 +57,21 @@ const Environment = z.object({
   S3_ACCESS_KEY_ID: text.describe('Key of the store.'),
   S3_SECRET_ACCESS_KEY: text.describe('Secret of the store.'),
   ENGINE: z
-    .enum(['auto', 'diffusers', 'comfyui', 'none'])
+    .enum(['auto', 'diffusers', 'comfyui', 'sdapi', 'none'])
     .default('auto')
-    .describe('What generates: auto takes the Python engine when it is installed.'),
+    .describe(
+      'What generates: auto and diffusers are the Python engine, comfyui and sdapi a server of yours, which does not train.',
+    ),
   ENGINE_PYTHON: text.describe('Python of the engine. Default: .venv/bin/python, made by npm run engine:install.'),
   ENGINE_DEVICES: text.describe(
     'The GPUs to use, as CUDA numbers them, such as 0,1; each has an engine of its own. Default: all.',
   ),
-  COMFYUI_URL: url(['http:', 'https:']).describe('A ComfyUI server of yours, for ENGINE=comfyui.'),
+  COMFYUI_URL: url(['http:', 'https:']).describe(
+    'A ComfyUI server of yours, for ENGINE=comfyui, such as http://127.0.0.1:8188.',
+  ),
+  SDAPI_URL: url(['http:', 'https:']).describe(
+    'A server of yours that speaks /sdapi/v1, for ENGINE=sdapi: A1111 or Forge started with --api, or sd-server of stable-diffusion.cpp. A name and password in it are sent as --api-auth wants them.',
+  ),
   MODELS_DIR: text.describe('Folder of checkpoints on this machine that the node offers besides the published ones.'),
   FEDERATION: z.enum(['open', 'allowlist', 'off']).default('open').describe('Who may federate with this node.'),
   FEDERATION_PRIVATE_ADDRESSES: flag(false).describe(
@@ -115,6 +122,7 @@ export interface Config {
   readonly enginePython: string | null;
   readonly engineDevices: string | null;
   readonly comfyuiUrl: URL | null;
+  readonly sdapiUrl: URL | null;
   readonly modelsDir: string | null;
   readonly federation: Environment['FEDERATION'];
   readonly federationPrivateAddresses: boolean;
@@ -164,6 +172,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     mistakes.push('ENGINE_DEVICES: is a list such as 0,1');
   }
   if (e.ENGINE === 'comfyui' && !e.COMFYUI_URL) mistakes.push('COMFYUI_URL: is needed with ENGINE=comfyui');
+  if (e.ENGINE === 'sdapi' && !e.SDAPI_URL) mistakes.push('SDAPI_URL: is needed with ENGINE=sdapi');
   if (e.S3_ENDPOINT && !(e.S3_BUCKET && e.S3_ACCESS_KEY_ID && e.S3_SECRET_ACCESS_KEY)) {
     mistakes.push('S3_ENDPOINT: needs S3_BUCKET, S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY beside it');
   }
@@ -190,6 +199,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     enginePython: e.ENGINE_PYTHON ?? null,
     engineDevices: e.ENGINE_DEVICES ?? null,
     comfyuiUrl: e.COMFYUI_URL ?? null,
+    sdapiUrl: e.SDAPI_URL ?? null,
     modelsDir: e.MODELS_DIR ?? null,
     federation: e.FEDERATION,
     federationPrivateAddresses: e.FEDERATION_PRIVATE_ADDRESSES,

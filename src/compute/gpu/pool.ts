@@ -1,12 +1,12 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import type { EngineProcess } from '../engine/process.ts';
+import type { Engine } from '../engine/engine.ts';
 import type { EngineEvent, EngineHello } from '../engine/protocol.ts';
 import type { DeviceNumber } from './devices.ts';
 
 /** One engine and the device that it has to itself. */
 export class Seat {
   readonly device: DeviceNumber;
-  readonly engine: EngineProcess;
+  readonly engine: Engine;
   jobId: string | null = null;
   /** The hash of the model that it used last. */
   model: string | null = null;
@@ -14,7 +14,7 @@ export class Seat {
   /** The owner wants it to take no more. */
   isDrained = false;
 
-  constructor(device: DeviceNumber, make: (onEvent: (event: EngineEvent) => void) => EngineProcess) {
+  constructor(device: DeviceNumber, make: (onEvent: (event: EngineEvent) => void) => Engine) {
     this.device = device;
     this.engine = make((event) => {
       if (event.t === 'hb') this.vramMb = event.vram_mb;
@@ -41,7 +41,7 @@ export class Pool {
 
   constructor(
     devices: readonly DeviceNumber[],
-    make: (device: DeviceNumber, onEvent: (event: EngineEvent) => void) => EngineProcess,
+    make: (device: DeviceNumber, onEvent: (event: EngineEvent) => void) => Engine,
   ) {
     this.seats = devices.map((device) => new Seat(device, (onEvent) => make(device, onEvent)));
   }
