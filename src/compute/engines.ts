@@ -10,6 +10,7 @@ import type { Places } from '../kit/queue/define.ts';
 import { defineSettings, type Settings } from '../kit/settings.ts';
 import type { Files } from '../kit/storage/files.ts';
 import { checkEngine, type EngineCheck, INSTALL_COMMAND } from './engine/check.ts';
+import type { Engine } from './engine/engine.ts';
 import { EngineProcess } from './engine/process.ts';
 import { type EngineEvent, type EngineHello, Hello } from './engine/protocol.ts';
 import { type EngineListener, failed, type JobOutcome } from './engine/running-jobs.ts';
@@ -19,11 +20,12 @@ import { Pool } from './gpu/pool.ts';
 import { engineIdOf, report } from './gpu/registry.ts';
 import { ModelCache, type ModelSource } from './models/cache.ts';
 import { registerModelsFolder } from './models/folder.ts';
+import { makeServerEngine, type ServerChoice } from './server/choose.ts';
 
 /** What the pages know of the engine: its process may be another one, so it stands in the database. */
 export type EngineStatus =
   | { readonly state: 'ready'; readonly hello: EngineHello }
-  /** `missing` completes "The engine needs …"; `command` installs it. */
+  /** `missing` completes "The engine needs …"; `command` installs it, and is '' for a server of the operator's. */
   | { readonly state: 'missing'; readonly missing: string; readonly command: string }
   /** The operator chose to have none. */
   | { readonly state: 'off' }
@@ -39,7 +41,9 @@ const engineSettings = defineSettings('compute.engine', Spoken);
 const warmSettings = defineSettings('compute.warm', z.object({ sha256: z.string().nullable().default(null) }));
 
 export interface EnginesOptions {
-  readonly engine: 'auto' | 'diffusers' | 'comfyui' | 'none';
+  readonly engine: 'auto' | 'diffusers' | 'comfyui' | 'sdapi' | 'none';
+  /** The server that stands in the place of our own engine, or null. */
+  readonly server: ServerChoice | null;
   /** Null takes .venv beside package.json, where it is. */
   readonly pythonPath: string | null;
   readonly testFamilies: boolean;
@@ -119,8 +123,9 @@ export class Engines {
     await this.cache.open();
     await removeStale(this.#jobDir);
     if (!this.#isWanted()) return;
-    const { modelsDir, fork, log, now, devices } = this.#options;
-    this.#pool = new Pool(await listDevices(devices), (device, onEvent) => this.#makeEngine(device, onEvent));
+    const { modelsDir, fork, log, now, devices, server } = this.#options;
+    const places = server ? [server.kind] : await listDevices(devices);
+    this.#pool = new Pool(places, (device, onEvent) => this.#makeEngine(device, onEvent));
     this.#timer = setTimeout(() => void this.warmUp().catch((error) => this.#say(error)), CHECK_AFTER_MS);
     this.#timer.unref();
     await this.#report();
@@ -182,10 +187,11 @@ export class Engines {
     const check = await this.#look();
     if (!check.ok || !this.#pool) {
       const missing = check.ok ? 'a process that serves it' : check.missing;
-      return none(failed('engine_crashed', `The engine needs ${missing}. ${INSTALL_COMMAND}`, false));
+      const command = check.ok ? INSTALL_COMMAND : check.command;
+      return none(failed('engine_crashed', `The engine needs ${missing}. ${command}`.trim(), false));
     }
     const { signal, sources, model } = work;
-    const release = await this.cache.hold(sources, signal);
+    const release = await this.#hold(sources, signal);
     const seat = await this.#pool.take(jobId, model, signal);
     try {
       if (signal.aborted) return none({ state: 'cancelled', partial: [] });
@@ -209,7 +215,13 @@ export class Engines {
     }
   }
 
-  async #drive(engine: EngineProcess, jobId: string, work: EngineWork, loadBytes: number): Promise<JobOutcome> {
+  /** A server that has files of its own loads those; all others find what a job needs in the folder of this node. */
+  #hold(sources: readonly ModelSource[], signal: AbortSignal): Promise<() => void> {
+    const hasItsOwn = this.#pool?.hello()?.caps.files != null;
+    return hasItsOwn ? Promise.resolve(() => {}) : this.cache.hold(sources, signal);
+  }
+
+  async #drive(engine: Engine, jobId: string, work: EngineWork, loadBytes: number): Promise<JobOutcome> {
     const { type, params, signal, listener, onPausable } = work;
     if (signal.aborted) return { state: 'cancelled', partial: [] };
     const cancel = () => engine.cancel(jobId);
@@ -240,7 +252,7 @@ export class Engines {
   }
 
   #isWanted(): boolean {
-    return this.#options.engine === 'auto' || this.#options.engine === 'diffusers';
+    return this.#options.engine !== 'none';
   }
 
   #look(): Promise<EngineCheck> {
@@ -249,17 +261,35 @@ export class Engines {
   }
 
   async #check(): Promise<EngineCheck> {
-    const { testFamilies } = this.#options;
-    const check = await checkEngine(this.#pythonPath, ENGINE_DIR, testFamilies);
-    await this.#write(check.ok ? { hello: check.hello, missing: null } : { hello: null, missing: check.missing });
+    const { testFamilies, server } = this.#options;
+    const check = await (server ? this.#checkServer(server) : checkEngine(this.#pythonPath, ENGINE_DIR, testFamilies));
+    await this.#write(check.ok ? { hello: check.hello, missing: null } : { hello: null, ...check });
     if (!check.ok) this.#options.log.warn({ missing: check.missing, command: check.command }, 'engine');
     // looked at again when somebody asks after a while: it may have been installed since
     if (!check.ok) setTimeout(() => (this.#checking = null), 10_000).unref();
     return check;
   }
 
-  #makeEngine(device: DeviceNumber, onEvent: (event: EngineEvent) => void): EngineProcess {
-    const { testFamilies, log, limits } = this.#options;
+  async #checkServer({ address }: ServerChoice): Promise<EngineCheck> {
+    const engine = this.#pool?.seats[0]?.engine;
+    if (engine && (await engine.start()) && engine.hello) return { ok: true, hello: engine.hello };
+    return { ok: false, missing: `an answer of ${address.host}`, command: '' };
+  }
+
+  #makeEngine(device: DeviceNumber, onEvent: (event: EngineEvent) => void): Engine {
+    const { testFamilies, log, limits, server } = this.#options;
+    const onChange = () => void this.#report();
+    if (server) {
+      return makeServerEngine(server, {
+        ...{ jobDir: this.#jobDir, modelsFolder: this.cache.folder, onChange },
+        onLog: (line) => log.info({ line, server: server.kind }, 'engine'),
+        onEvent: (event) => {
+          onEvent(event);
+          // its lists of files change while it runs
+          if (event.t === 'hello') void this.#keepHello(event).catch((error) => this.#say(error));
+        },
+      });
+    }
     return new EngineProcess({
       pythonPath: this.#pythonPath ?? '',
       engineDir: ENGINE_DIR,
@@ -268,7 +298,7 @@ export class Engines {
       testFamilies,
       onEvent,
       onLog: (line) => log.debug({ line, device }, 'engine'),
-      onChange: () => void this.#report(),
+      onChange,
       ...(limits ? { limits } : {}),
     });
   }
@@ -317,9 +347,17 @@ export class Engines {
     if (hello && JSON.stringify(known.hello) !== JSON.stringify(hello)) await this.#write({ hello, missing: null });
   }
 
-  async #write(spoken: { hello: EngineHello | null; missing: string | null }): Promise<void> {
+  async #write({
+    hello,
+    missing,
+    command = INSTALL_COMMAND,
+  }: {
+    readonly hello: EngineHello | null;
+    readonly missing: string | null;
+    readonly command?: string;
+  }): Promise<void> {
     const em = this.#options.fork();
-    const value = { ...spoken, command: INSTALL_COMMAND };
+    const value = { hello, missing, command };
     await this.#options.settings.write(em, engineSettings, value, this.#options.now());
     await em.flush();
   }

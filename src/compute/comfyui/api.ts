@@ -31,7 +31,11 @@ const Refused = z.object({
     )
     .catch({}),
 });
-const Picture = z.object({ filename: z.string().max(300), subfolder: z.string().max(300), type: z.enum(['temp', 'output']) });
+const Picture = z.object({
+  filename: z.string().max(300),
+  subfolder: z.string().max(300),
+  type: z.enum(['temp', 'output']),
+});
 const Entry = z.object({
   status: z
     .object({ completed: z.boolean(), messages: z.array(z.tuple([z.string(), z.unknown()])).default([]) })
@@ -78,7 +82,9 @@ export class ComfyApi {
   }
 
   embeddings(): Promise<string[]> {
-    return this.#http.read(this.#http.url('embeddings'), z.array(z.string().max(300)).max(20_000), { maxBytes: 4 * MB });
+    return this.#http.read(this.#http.url('embeddings'), z.array(z.string().max(300)).max(20_000), {
+      maxBytes: 4 * MB,
+    });
   }
 
   /** Lays a picture into its folder for temporary files. Returns how a graph names it. */
@@ -135,14 +141,24 @@ export class ComfyApi {
 /** The choices of an input: a list, or since the third schema of nodes `["COMBO", {options}]`. */
 export function choicesOf(node: NodeInfo | null | undefined, input: string): string[] {
   const [first, more] = node?.input.required[input] ?? [];
-  const options = Array.isArray(first) ? first : (z.object({ options: z.array(z.unknown()) }).safeParse(more).data?.options ?? []);
+  const options = Array.isArray(first)
+    ? first
+    : (z.object({ options: z.array(z.unknown()) }).safeParse(more).data?.options ?? []);
   return options.filter((one): one is string => typeof one === 'string' && one.length <= 300).slice(0, 20_000);
 }
 
 /** The same graph of the same job has the same id, so that it is found again after a crash and not made twice. */
 export function promptIdOf(jobId: string, index: number, graph: Graph): string {
-  const hash = createHash('sha256').update(`${jobId} ${index} ${JSON.stringify(graph)}`).digest('hex');
-  return [hash.slice(0, 8), hash.slice(8, 12), `8${hash.slice(13, 16)}`, `8${hash.slice(17, 20)}`, hash.slice(20, 32)].join('-');
+  const hash = createHash('sha256')
+    .update(`${jobId} ${index} ${JSON.stringify(graph)}`)
+    .digest('hex');
+  return [
+    hash.slice(0, 8),
+    hash.slice(8, 12),
+    `8${hash.slice(13, 16)}`,
+    `8${hash.slice(17, 20)}`,
+    hash.slice(20, 32),
+  ].join('-');
 }
 
 const LOADERS = /^(?:CheckpointLoaderSimple|LoraLoader|VAELoader|UpscaleModelLoader)$/;

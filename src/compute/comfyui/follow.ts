@@ -83,7 +83,10 @@ export class Follower {
     if (!message || index === undefined) return;
     const now = performance.now();
     this.movedAtMs = now;
-    if (message.kind === 'ended') return this.#wake();
+    if (message.kind === 'ended') {
+      this.#wake();
+      return;
+    }
     const { jobId: job, tell } = this.#job;
     if (this.#running !== message.promptId) {
       this.#running = message.promptId;
@@ -100,7 +103,8 @@ export class Follower {
       phase === 'denoise'
         ? { step: Math.round(message.value), total: Math.max(1, Math.round(message.max)) }
         : { step: index, total: this.#pictures };
-    if (phase === 'denoise' && isNew) tell({ t: 'progress', job, phase: 'encode', step: index, total: this.#pictures, batch: 1 });
+    if (phase === 'denoise' && isNew)
+      tell({ t: 'progress', job, phase: 'encode', step: index, total: this.#pictures, batch: 1 });
     tell({ t: 'progress', job, phase, ...steps, batch: 1 });
   }
 

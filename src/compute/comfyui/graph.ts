@@ -116,7 +116,8 @@ export function makeGraph(params: GenerateParams, seed: number, files: GraphFile
       samples = add('upscale_encode', 'VAEEncode', { pixels, vae });
     }
     const again = hires.denoise ?? 0.5;
-    if (again > 0) samples = pass('denoise_again', samples, hires.steps || params.steps, again, hires.cfg ?? params.cfg);
+    if (again > 0)
+      samples = pass('denoise_again', samples, hires.steps || params.steps, again, hires.cfg ?? params.cfg);
   }
   picture = add('decode', 'VAEDecode', { samples, vae });
   if (original && mask && !hires) {

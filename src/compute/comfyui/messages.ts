@@ -15,7 +15,13 @@ const Ended = z.object({ prompt_id: z.string() });
 const Message = z.object({ type: z.string(), data: z.unknown() });
 
 export type SocketMessage =
-  | { readonly kind: 'node'; readonly promptId: string; readonly node: string; readonly value: number; readonly max: number }
+  | {
+      readonly kind: 'node';
+      readonly promptId: string;
+      readonly node: string;
+      readonly value: number;
+      readonly max: number;
+    }
   | { readonly kind: 'ended'; readonly promptId: string };
 
 /** Null for what says nothing about a job. */
@@ -31,7 +37,13 @@ export function readText(message: string): SocketMessage | null {
   if (type === 'progress') {
     const progress = Progress.safeParse(data).data;
     if (!progress?.node) return null;
-    return { kind: 'node', promptId: progress.prompt_id, node: progress.node, value: progress.value, max: progress.max };
+    return {
+      kind: 'node',
+      promptId: progress.prompt_id,
+      node: progress.node,
+      value: progress.value,
+      max: progress.max,
+    };
   }
   if (type === 'executing') {
     const executing = Executing.safeParse(data).data;

@@ -77,7 +77,11 @@ export class SdApiClient {
 
   async embeddings(): Promise<ListedFile[] | null> {
     const found = await this.#optional('sdapi/v1/embeddings', Embeddings, 8 * MB);
-    return found ? Object.keys(found.loaded).slice(0, MOST).map((one) => listedFile(one)) : null;
+    return found
+      ? Object.keys(found.loaded)
+          .slice(0, MOST)
+          .map((one) => listedFile(one))
+      : null;
   }
 
   /** MiB; zeros where it has no CUDA or does not say. */
@@ -102,11 +106,16 @@ export class SdApiClient {
   async make(
     kind: 'txt2img' | 'img2img',
     json: object,
-    { maxBytes, timeoutMs, signal }: { readonly maxBytes: number; readonly timeoutMs: number; readonly signal: AbortSignal },
+    {
+      maxBytes,
+      timeoutMs,
+      signal,
+    }: { readonly maxBytes: number; readonly timeoutMs: number; readonly signal: AbortSignal },
   ): Promise<{ readonly image: Buffer; readonly infotext: string }> {
     const reply = await this.#http.ask(this.#http.url(`sdapi/v1/${kind}`), { json, maxBytes, timeoutMs, signal });
     if (reply.status === 401) throw odd('The server wants a name and a password: put them into SDAPI_URL.');
-    if (reply.status === 502 || reply.status === 503 || reply.status === 504) throw away(`The server answers ${reply.status}.`);
+    if (reply.status === 502 || reply.status === 503 || reply.status === 504)
+      throw away(`The server answers ${reply.status}.`);
     if (reply.status !== 200) throw refusalOf(reply.status, reply.body);
     const { images, info } = this.#http.parse(reply, Made);
     const image = pictureOf(images[0] ?? '');
@@ -120,7 +129,11 @@ export class SdApiClient {
   }
 
   /** Null for what this program does not have. Throws when it does not answer at all. */
-  async #optional<Shape extends z.ZodType>(path: string, shape: Shape, maxBytes: number): Promise<z.output<Shape> | null> {
+  async #optional<Shape extends z.ZodType>(
+    path: string,
+    shape: Shape,
+    maxBytes: number,
+  ): Promise<z.output<Shape> | null> {
     try {
       return await this.#http.read(this.#http.url(path), shape, { maxBytes });
     } catch (error) {
@@ -144,7 +157,11 @@ const Problem = z.object({
 });
 
 function refusalOf(status: number, body: Buffer): ServerFailure {
-  const { error, detail, errors, message } = Problem.safeParse(parseJson(body)).data ?? { error: '', errors: '', message: '' };
+  const { error, detail, errors, message } = Problem.safeParse(parseJson(body)).data ?? {
+    error: '',
+    errors: '',
+    message: '',
+  };
   const said = [error, typeof detail === 'string' ? detail : JSON.stringify(detail ?? ''), message, errors].join(' ');
   const text = said.replaceAll('""', '').trim() || `The server answers ${status}.`;
   const failure = failureOf(text);

@@ -41,12 +41,20 @@ export async function followProgress(api: SdApiClient, job: ServerJob, watch: Wa
     watch.onMove();
     const eta = found.eta_relative;
     const whole = { step: Math.max(0, Math.min(Math.round(step), Math.round(total))), total: Math.round(total) };
-    tell({ t: 'progress', job: jobId, phase: 'denoise', ...whole, batch: 1, ...(eta && eta > 0 ? { eta_s: eta } : {}) });
+    tell({
+      t: 'progress',
+      job: jobId,
+      phase: 'denoise',
+      ...whole,
+      batch: 1,
+      ...(eta && eta > 0 ? { eta_s: eta } : {}),
+    });
     const atMs = performance.now();
     const image = found.current_image && atMs - previewAtMs >= PREVIEW_EVERY_MS ? pictureOf(found.current_image) : null;
     if (!image) continue;
     previewAtMs = atMs;
     const webp = await tinyWebp(image, PREVIEW_PX, PREVIEW_BYTES);
-    if (webp && !signal.aborted) tell({ t: 'preview', job: jobId, index, step: whole.step, webp: webp.toString('base64') });
+    if (webp && !signal.aborted)
+      tell({ t: 'preview', job: jobId, index, step: whole.step, webp: webp.toString('base64') });
   }
 }

@@ -17,7 +17,14 @@ const SCHEDULES = [
 /** stable-diffusion.cpp, src/stable-diffusion.cpp: it takes another sampler in silence for a name that it does not know. */
 const SD_SERVER_SAMPLERS: Readonly<Record<string, string>> = {
   ...{ Euler: 'euler', 'Euler a': 'euler_a', Heun: 'heun', DPM2: 'dpm2', 'DPM++ 2S a': 'dpm++2s_a', LMS: 'lms' },
-  ...{ 'DPM++ 2M': 'dpm++2m', 'DPM++ 2M SDE': 'dpm++2m_sde', IPNDM: 'ipndm', LCM: 'lcm', DDIM: 'ddim_trailing', TCD: 'tcd' },
+  ...{
+    'DPM++ 2M': 'dpm++2m',
+    'DPM++ 2M SDE': 'dpm++2m_sde',
+    IPNDM: 'ipndm',
+    LCM: 'lcm',
+    DDIM: 'ddim_trailing',
+    TCD: 'tcd',
+  },
 };
 const SD_SERVER_SCHEDULES: Readonly<Record<string, string>> = {
   ...{ Normal: 'discrete', Karras: 'karras', Exponential: 'exponential', Beta: 'beta', 'SGM Uniform': 'sgm_uniform' },
@@ -27,7 +34,12 @@ const SD_SERVER_SCHEDULES: Readonly<Record<string, string>> = {
 const plain = (name: string): string => name.toLowerCase().replaceAll(/[\s_-]+/g, '');
 
 /** Their spelling of a sampler or schedule of ours; null where they have none. */
-export function theirName(kind: 'sampler' | 'schedule', name: string, flavour: Flavour, listed: readonly string[]): string | null {
+export function theirName(
+  kind: 'sampler' | 'schedule',
+  name: string,
+  flavour: Flavour,
+  listed: readonly string[],
+): string | null {
   if (flavour === 'sd-server') {
     // "default" is what the server was started with
     if (kind === 'schedule' && name === 'Automatic') return 'default';

@@ -50,7 +50,12 @@ export class SdApi implements Program {
     const isA1111 = this.#flavour === 'A1111';
     return helloOf({
       program: this.#flavour === 'sd-server' ? 'stable-diffusion.cpp' : this.#flavour,
-      device: { kind: total > 0 ? 'cuda' : 'unknown', name: this.#options.http.hosts[0] ?? '', vram_total: total, vram_free: free },
+      device: {
+        kind: total > 0 ? 'cuda' : 'unknown',
+        name: this.#options.http.hosts[0] ?? '',
+        vram_total: total,
+        vram_free: free,
+      },
       tasks: ['txt2img', 'img2img', 'inpaint', ...(latent.length + upscalers.length > 0 ? ['hires'] : [])],
       ...known,
       features: [
@@ -116,23 +121,25 @@ export class SdApi implements Program {
     const following = followProgress(this.#api, job, watch);
     // a server that tells no progress is let work
     if (this.#flavour !== 'sd-server') moved();
+    let made: Awaited<ReturnType<SdApiClient['make']>> | null = null;
     try {
       const body = requestOf(params, sample, files, this.#flavour, taskId);
       const maxBytes = mostPixelsOf(params) * 12 + 2 * JSON.stringify(body).length + 2 * MB;
       const kind = files.start ? 'img2img' : 'txt2img';
-      return await this.#api.make(kind, body, { maxBytes, timeoutMs: LONGEST_MS, signal: hangUp.signal });
+      made = await this.#api.make(kind, body, { maxBytes, timeoutMs: LONGEST_MS, signal: hangUp.signal });
     } catch (error) {
-      if (isLate) throw new ServerFailure('timeout', 'The server did not get on with this job.', { retryable: true });
-      throw error;
+      if (!isLate && !signal.aborted) throw error;
     } finally {
       signal.removeEventListener('abort', interrupt);
       clearTimeout(interruptTimer);
       clearTimeout(stepTimer);
       over.abort();
       await following;
-      signal.throwIfAborted();
-      if (isLate) throw new ServerFailure('timeout', 'The server did not get on with this job.', { retryable: true });
     }
+    signal.throwIfAborted();
+    // what an interrupted server sends is half a picture
+    if (made && !isLate) return made;
+    throw new ServerFailure('timeout', 'The server did not get on with this job.', { retryable: true });
   }
 
   /** Not while it works for somebody else, as far as it tells. */
@@ -181,7 +188,12 @@ export class SdApi implements Program {
 
   async #spelled(kind: 'sampler' | 'schedule', name: string): Promise<string> {
     const listed = await this.#api.names(kind === 'sampler' ? 'samplers' : 'schedulers');
-    const its = theirName(kind, name, this.#flavour, listed.map((one) => one.name));
+    const its = theirName(
+      kind,
+      name,
+      this.#flavour,
+      listed.map((one) => one.name),
+    );
     if (its === null) throw new ServerFailure('unsupported', `This server has no ${kind} ${name}.`);
     return its;
   }

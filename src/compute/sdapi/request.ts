@@ -6,7 +6,12 @@ import type { Flavour } from './names.ts';
 export interface SdApiFiles {
   readonly model: string;
   readonly vae: string | null;
-  readonly loras: readonly { readonly name: string; readonly path: string; readonly unet: number; readonly te: number }[];
+  readonly loras: readonly {
+    readonly name: string;
+    readonly path: string;
+    readonly unet: number;
+    readonly te: number;
+  }[];
   readonly sampler: string;
   readonly schedule: string;
   readonly upscaler: string | null;
@@ -47,7 +52,9 @@ export function requestOf(
       ? { init_images: [files.start], denoising_strength: init.denoise ?? 0.75, resize_mode: 0 }
       : {}),
     // 1 begins from what stands under the mask, and the whole picture is drawn, as our own engine does
-    ...(files.mask ? { mask: files.mask, inpainting_fill: 1, inpaint_full_res: false, inpainting_mask_invert: 0, mask_blur: 0 } : {}),
+    ...(files.mask
+      ? { mask: files.mask, inpainting_fill: 1, inpaint_full_res: false, inpainting_mask_invert: 0, mask_blur: 0 }
+      : {}),
     ...(isNative
       ? {
           ...(clipSkip > 1 ? { clip_skip: clipSkip } : {}),
@@ -71,4 +78,8 @@ export function requestOf(
  * parameters, paths among them, from `<sd_cpp_extra_args>`. With a space behind the bracket both are text; nothing is
  * taken out, so that nothing can come together of what remains. LoRAs that were asked for are named by us.
  */
-const harmless = (prompt: string): string => prompt.replaceAll(/<lora:[^<>\n]*>/gi, '').replaceAll(/<(?=[\w/])/g, '< ').trim();
+const harmless = (prompt: string): string =>
+  prompt
+    .replaceAll(/<lora:[^<>\n]*>/gi, '')
+    .replaceAll(/<(?=[\w/])/g, '< ')
+    .trim();

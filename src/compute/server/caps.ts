@@ -76,7 +76,7 @@ export function helloOf({ program, device, files, ...can }: Abilities): EngineHe
     formats: ['png'],
     rng: [...can.rng],
     optimizers: [],
-    training: { families: {} } as EngineCaps['training'],
+    training: {},
     files,
   };
   return { t: 'hello', proto: [1], engine: program, program, device, caps };

@@ -10,7 +10,11 @@ export class ServerFailure extends Error {
   /** It cannot be reached, so that others need not try. */
   readonly isAway: boolean;
 
-  constructor(code: EngineErrorCode, message: string, { retryable = false, away = false, cause = null as unknown } = {}) {
+  constructor(
+    code: EngineErrorCode,
+    message: string,
+    { retryable = false, away = false, cause = null as unknown } = {},
+  ) {
     super(message.slice(0, 500), { cause });
     this.code = code;
     this.isRetryable = retryable;

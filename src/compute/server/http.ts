@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import { AppError } from '../../kit/errors.ts';
 import type { Net, Reply } from '../../kit/net/net.ts';
 import { away, odd } from './failure.ts';
@@ -71,7 +71,8 @@ export class ServerHttp {
         ...{ maxBytes, timeoutMs },
       });
     } catch (cause) {
-      if (cause instanceof AppError && cause.kind === 'too_large') throw odd(`${this.address} answered too much.`, cause);
+      if (cause instanceof AppError && cause.kind === 'too_large')
+        throw odd(`${this.address} answered too much.`, cause);
       throw away(`${this.address} does not answer.`, cause);
     }
   }
@@ -80,13 +81,15 @@ export class ServerHttp {
   async read<Shape extends z.ZodType>(url: URL, shape: Shape, ask: Ask = {}): Promise<z.output<Shape>> {
     const reply = await this.ask(url, ask);
     if (reply.status >= 500) throw away(`${this.address} answers ${reply.status}.`);
-    if (reply.status < 200 || reply.status > 299) throw odd(`${this.address} answers ${reply.status} to ${url.pathname}.`);
+    if (reply.status < 200 || reply.status > 299)
+      throw odd(`${this.address} answers ${reply.status} to ${url.pathname}.`);
     return this.parse(reply, shape);
   }
 
   parse<Shape extends z.ZodType>({ body, url }: Pick<Reply, 'body' | 'url'>, shape: Shape): z.output<Shape> {
     const found = shape.safeParse(parseJson(body));
-    if (!found.success) throw odd(`${this.address} answers ${url.pathname} in a way that is not understood.`, found.error);
+    if (!found.success)
+      throw odd(`${this.address} answers ${url.pathname} in a way that is not understood.`, found.error);
     return found.data;
   }
 }

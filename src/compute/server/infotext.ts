@@ -41,7 +41,11 @@ export function writeInfotext(params: GenerateParams, { seed, subseed, program, 
   if (hires) {
     settings.push(['Hires upscale', hires.scale ?? 1]);
     if (hires.steps) settings.push(['Hires steps', hires.steps]);
-    const stem = (hires.upscaler ?? 'latent').split('/').at(-1)?.replace(/^model:|\.safetensors$/g, '') ?? '';
+    const stem =
+      (hires.upscaler ?? 'latent')
+        .split('/')
+        .at(-1)
+        ?.replace(/^model:|\.safetensors$/g, '') ?? '';
     settings.push(['Hires upscaler', quote(UPSCALERS[stem] ?? stem)]);
   }
   if (rng) settings.push(['RNG', rng]);

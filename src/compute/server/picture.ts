@@ -25,7 +25,12 @@ export interface Finish {
 
 /** Seeds of each picture: those of the batch, or one after the other. */
 export function samplesOf({ batch, count = 1, seed }: GenerateParams): Sample[] {
-  if (batch) return batch.map((one, index) => ({ index, seed: one.seed, ...(one.subseed === undefined ? {} : { subseed: one.subseed }) }));
+  if (batch)
+    return batch.map((one, index) => ({
+      index,
+      seed: one.seed,
+      ...(one.subseed === undefined ? {} : { subseed: one.subseed }),
+    }));
   return Array.from({ length: count }, (_, index) => ({ index, seed: (seed + index) % 2 ** 32 }));
 }
 
@@ -34,7 +39,12 @@ export const mostPixelsOf = ({ width, height, hires }: GenerateParams): number =
   Math.ceil((width * (hires?.scale ?? 1) + 64) * (height * (hires?.scale ?? 1) + 64));
 
 /** Draws what came back anew, writes our own recipe into it, and lays it where results lie. Throws ServerFailure. */
-export async function finishPicture(bytes: Uint8Array, sample: Sample, startedAtMs: number, finish: Finish): Promise<EngineImage> {
+export async function finishPicture(
+  bytes: Uint8Array,
+  sample: Sample,
+  startedAtMs: number,
+  finish: Finish,
+): Promise<EngineImage> {
   const { params, program, rng, folder, jobId } = finish;
   const infotext = writeInfotext(params, { ...sample, program, rng });
   const record = JSON.stringify({ ...params.record, engine: program });
@@ -51,5 +61,8 @@ export async function finishPicture(bytes: Uint8Array, sample: Sample, startedAt
   await writeFile(join(folder, `.${file}.part`), png);
   await rename(join(folder, `.${file}.part`), join(folder, file));
   const ms = performance.now() - startedAtMs;
-  return { ...{ index: sample.index, file, w: width, h: height, seed: sample.seed, sha256, infotext, ms }, params_resolved: {} };
+  return {
+    ...{ index: sample.index, file, w: width, h: height, seed: sample.seed, sha256, infotext, ms },
+    params_resolved: {},
+  };
 }

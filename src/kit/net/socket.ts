@@ -64,9 +64,10 @@ export async function openOperatorSocket(
       if (!isOpen) reject(new AppError('unavailable', 'The socket did not open.', { cause }));
     });
     socket.on('message', (data, isBinary) => {
-      const bytes = Buffer.isBuffer(data) ? data : Buffer.concat([data].flat().map((part) => Buffer.from(part)));
-      if (isBinary) options.onBytes(bytes);
-      else options.onText(bytes.toString('utf8'));
+      // `nodebuffer`, the default of `ws`, makes one Buffer of each message
+      if (!Buffer.isBuffer(data)) return;
+      if (isBinary) options.onBytes(data);
+      else options.onText(data.toString('utf8'));
     });
     socket.on('close', () => {
       if (isOpen) options.onClose();

@@ -14,7 +14,10 @@ export async function fitPng(input: ImageInput, width: number, height: number, f
   try {
     const plain = (await open(input)).flatten({ background: '#ffffff' }).toColourspace('srgb');
     if (fit !== 'fill') {
-      return await plain.resize({ width, height, fit: fit === 'crop' ? 'cover' : 'fill' }).png().toBuffer();
+      return await plain
+        .resize({ width, height, fit: fit === 'crop' ? 'cover' : 'fill' })
+        .png()
+        .toBuffer();
     }
     const { data, info } = await plain
       .resize({ width, height, fit: 'inside' })
@@ -72,8 +75,9 @@ export async function pngWithTexts(
 
 /** tEXt is Latin-1; what does not fit goes into iTXt, which A1111 does too. PNG specification, 11.3.3. */
 function textChunk({ key, text }: PngText): { readonly type: string; readonly data: Uint8Array } {
-  const isAscii = /^[\u0001-\u007f]*$/.test(text);
-  if (isAscii) return { type: 'tEXt', data: Buffer.from(`${key}\0${text}`, 'latin1') };
+  const bytes = Buffer.from(text, 'utf8');
+  // as many bytes as characters: ASCII
+  if (bytes.length === text.length) return { type: 'tEXt', data: Buffer.from(`${key}\0${text}`, 'latin1') };
   // not compressed, no language, no translated keyword
-  return { type: 'iTXt', data: Buffer.concat([Buffer.from(`${key}\0\0\0\0\0`, 'latin1'), Buffer.from(text, 'utf8')]) };
+  return { type: 'iTXt', data: Buffer.concat([Buffer.from(`${key}\0\0\0\0\0`, 'latin1'), bytes]) };
 }
