@@ -94,7 +94,7 @@ export class Follower {
     }
     const phase = phaseOf(message.node);
     const isNew = phase !== this.#phase;
-    const isLast = message.max > 0 && message.value >= message.max;
+    const isLast = phase === 'denoise' && message.max > 0 && message.value >= message.max;
     if (!isNew && !isLast && now - this.#progressAtMs < PROGRESS_EVERY_MS) return;
     this.#phase = phase;
     this.#progressAtMs = now;

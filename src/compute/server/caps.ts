@@ -1,5 +1,5 @@
 import type { EngineCaps, EngineHello, KnownFiles } from '../engine/protocol.ts';
-import { infotextName } from '../models/offers.ts';
+import { infotextName } from '../models/infotext-name.ts';
 
 /** A file that a server lists. */
 export interface ListedFile {
