@@ -37,6 +37,11 @@ const Spoken = z.object({
   missing: z.string().nullable().default(null),
   command: z.string().default(INSTALL_COMMAND),
 });
+interface Written {
+  readonly hello: EngineHello | null;
+  readonly missing: string | null;
+  readonly command?: string;
+}
 const engineSettings = defineSettings('compute.engine', Spoken);
 const warmSettings = defineSettings('compute.warm', z.object({ sha256: z.string().nullable().default(null) }));
 
@@ -103,6 +108,7 @@ export class Engines {
   #pool: Pool | null = null;
   #reporting: NodeJS.Timeout | undefined;
   #reported: Promise<void> = Promise.resolve();
+  #written: Promise<void> = Promise.resolve();
   #checking: Promise<EngineCheck> | null = null;
   #isServing = false;
   #timer: NodeJS.Timeout | undefined;
@@ -248,6 +254,7 @@ export class Engines {
     clearInterval(this.#reporting);
     await this.#pool?.close();
     await this.#reported;
+    await this.#written;
     await this.#checking?.catch(() => {});
   }
 
@@ -347,15 +354,14 @@ export class Engines {
     if (hello && JSON.stringify(known.hello) !== JSON.stringify(hello)) await this.#write({ hello, missing: null });
   }
 
-  async #write({
-    hello,
-    missing,
-    command = INSTALL_COMMAND,
-  }: {
-    readonly hello: EngineHello | null;
-    readonly missing: string | null;
-    readonly command?: string;
-  }): Promise<void> {
+  /** One after the other: a server says what it has while it is looked at. */
+  #write(spoken: Written): Promise<void> {
+    const written = this.#written.then(() => this.#writeNow(spoken));
+    this.#written = written.catch(() => {});
+    return written;
+  }
+
+  async #writeNow({ hello, missing, command = INSTALL_COMMAND }: Written): Promise<void> {
     const em = this.#options.fork();
     const value = { hello, missing, command };
     await this.#options.settings.write(em, engineSettings, value, this.#options.now());

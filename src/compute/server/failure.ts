@@ -39,9 +39,12 @@ const OUT_OF_MEMORY = /out ?of ?memory|OutOfMemoryError|not enough memory|CUDA e
 const NOT_FOUND = /model not found|not in list|could not (?:find|load) (?:the )?model|No such file/i;
 const NAN = /NansException|produced (?:in|by) .*NaN|tensor with (?:all )?NaNs/i;
 
+/** Where files lie on another machine is nobody's business here. */
+const PATHS = /(?:[A-Za-z]:)?(?:[\\/][^\s'"\\/:]+)+[\\/](?=[^\s'"\\/]+)/g;
+
 /** What a traceback means to the person who asked. */
 export function failureOf(text: string): ServerFailure {
-  const message = text.replaceAll(/\s+/g, ' ').trim().slice(0, 300);
+  const message = text.slice(0, 2_000).replaceAll(PATHS, '').replaceAll(/\s+/g, ' ').trim().slice(0, 300);
   if (OUT_OF_MEMORY.test(text)) return new ServerFailure('oom_vram', message);
   if (NAN.test(text)) return new ServerFailure('nan_output', message);
   if (NOT_FOUND.test(text)) return new ServerFailure('model_not_found', message);
