@@ -126,12 +126,14 @@ async function comfyPlace(t: TestContext): Promise<Place & { server: ComfyServer
 test('from the form to a posted picture: LoRA, previews, recipe and record', async (t) => {
   const { browser, checkpoint, lora, em, node, server } = await comfyPlace(t);
   assert.match(textOf((await browser.get('/generate')).text), /Pictures are made by ComfyUI 0\.3\.64/);
+  server.mood = 'hold';
   const more = { count: '3', lora: String(lora.id), [`weight-${lora.id}`]: '0.4' };
   const sent = await browser.post('/generate', formFor(checkpoint, more));
   assert.equal(sent.status, 302, textOf(sent.text));
-  const events = await readEvents(browser, `${sent.location}/events`);
-  assert.equal(events.at(-1)?.event, 'done');
-  assert.ok(events.some(({ data }) => String(data.preview ?? '').startsWith('data:image/webp')));
+  // progress is told once a second: a picture is held until its preview was seen
+  await readEvents(browser, `${sent.location}/events`, ({ data }) => String(data.preview ?? '').startsWith('data:image/webp'));
+  server.release();
+  assert.equal((await readEvents(browser, `${sent.location}/events`)).at(-1)?.event, 'done');
 
   const images = await em.find(GenerationImage, {}, { orderBy: { position: 1 } });
   assert.deepEqual(
@@ -248,9 +250,12 @@ test('the folder of this node is written into a file for ComfyUI, and shared by 
   await node.orm.em.getConnection().execute('update model_file set sha256 = ? where id = ?', [sha256, checkpoint.id]);
   server.checkpoints.splice(0, 1, name, `${sha256.slice(0, 2)}/${sha256}.safetensors`, 'wrong/quiet-ink.safetensors');
   await until(async () => {
-    const sent = await browser.post('/generate', formFor(checkpoint));
-    await readEvents(browser, `${sent.location}/events`);
-    return server.prompts.at(-1)?.graph.load_model?.inputs.ckpt_name === `${sha256.slice(0, 2)}/${sha256}.safetensors`;
+    const status = await node.engines.status(node.orm.em.fork());
+    return status.state === 'ready' && status.hello.caps.files === null;
   });
+  const sent = await browser.post('/generate', formFor(checkpoint));
+  assert.equal((await readEvents(browser, `${sent.location}/events`)).at(-1)?.event, 'done');
+  const shared = `${sha256.slice(0, 2)}/${sha256}.safetensors`;
+  assert.equal(server.prompts.at(-1)?.graph.load_model?.inputs.ckpt_name, shared);
   await readFile(path.join(folder, sha256.slice(0, 2), `${sha256}.safetensors`));
 });

@@ -23,6 +23,7 @@ async function sdApiPlace(
 test('A1111: from the form to a posted picture, one at a time, with LoRA, preview and our recipe', async (t) => {
   const { browser, checkpoint, lora, em, server } = await sdApiPlace(t);
   assert.match(textOf((await browser.get('/generate')).text), /Pictures are made by A1111/);
+  server.mood = 'hold';
   const more = {
     count: '2',
     lora: String(lora.id),
@@ -30,9 +31,10 @@ test('A1111: from the form to a posted picture, one at a time, with LoRA, previe
     prompt: 'a red circle <hypernet:x:1>',
   };
   const sent = await browser.post('/generate', formFor(checkpoint, more));
-  const events = await readEvents(browser, `${sent.location}/events`);
-  assert.equal(events.at(-1)?.event, 'done');
-  assert.ok(events.some(({ data }) => String(data.preview ?? '').startsWith('data:image/webp')));
+  // progress is told once a second: a picture is held until its preview was seen
+  await readEvents(browser, `${sent.location}/events`, ({ data }) => String(data.preview ?? '').startsWith('data:image/webp'));
+  server.release();
+  assert.equal((await readEvents(browser, `${sent.location}/events`)).at(-1)?.event, 'done');
 
   const [first, second] = server.requests;
   assert.deepEqual([first?.body.seed, second?.body.seed], [7, 8]);

@@ -53,6 +53,11 @@ export class SdApiServer {
     await new Promise((done) => this.#server.close(done));
   }
 
+  release(): void {
+    this.mood = 'fine';
+    this.#release();
+  }
+
   async #answer(ask: IncomingMessage, answer: ServerResponse): Promise<void> {
     const { pathname } = new URL(ask.url ?? '', this.url);
     const bytes = await read(ask);
