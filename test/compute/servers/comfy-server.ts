@@ -91,8 +91,9 @@ export class ComfyServer {
   }
 
   async #run(): Promise<void> {
+    if (this.#running) return;
     const prompt = this.#queue.shift();
-    if (!prompt || this.#running) return;
+    if (!prompt) return;
     this.#running = prompt;
     const { id, clientId, graph } = prompt;
     const mood = this.mood;
