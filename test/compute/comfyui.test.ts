@@ -131,7 +131,9 @@ test('from the form to a posted picture: LoRA, previews, recipe and record', asy
   const sent = await browser.post('/generate', formFor(checkpoint, more));
   assert.equal(sent.status, 302, textOf(sent.text));
   // progress is told once a second: a picture is held until its preview was seen
-  await readEvents(browser, `${sent.location}/events`, ({ data }) => String(data.preview ?? '').startsWith('data:image/webp'));
+  await readEvents(browser, `${sent.location}/events`, ({ data }) =>
+    String(data.preview ?? '').startsWith('data:image/webp'),
+  );
   server.release();
   assert.equal((await readEvents(browser, `${sent.location}/events`)).at(-1)?.event, 'done');
 

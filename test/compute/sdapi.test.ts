@@ -32,7 +32,9 @@ test('A1111: from the form to a posted picture, one at a time, with LoRA, previe
   };
   const sent = await browser.post('/generate', formFor(checkpoint, more));
   // progress is told once a second: a picture is held until its preview was seen
-  await readEvents(browser, `${sent.location}/events`, ({ data }) => String(data.preview ?? '').startsWith('data:image/webp'));
+  await readEvents(browser, `${sent.location}/events`, ({ data }) =>
+    String(data.preview ?? '').startsWith('data:image/webp'),
+  );
   server.release();
   assert.equal((await readEvents(browser, `${sent.location}/events`)).at(-1)?.event, 'done');
 
