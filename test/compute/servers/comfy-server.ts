@@ -111,6 +111,10 @@ export class ComfyServer {
     head.writeUInt32BE(about.length, 4);
     if (mood !== 'silent-socket')
       this.#sockets.get(clientId)?.send(Buffer.concat([head, about, await paint(32, 32, 'jpeg')]));
+    // the picture of a preview is told of with the next step
+    await new Promise((done) => setTimeout(done, 300));
+    const next = { denoise: { value: 1.5, max: 2, state: 'running', node_id: 'denoise', ...base } };
+    this.#say(clientId, 'progress_state', { ...base, nodes: next });
     if (mood === 'hold') await new Promise<void>((done) => (this.#release = done));
     await new Promise((done) => setTimeout(done, 30));
     const wasInterrupted = this.interrupted.includes(id);

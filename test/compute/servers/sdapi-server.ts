@@ -31,6 +31,7 @@ export class SdApiServer {
   #release: () => void = () => {};
   #server = createServer((ask, answer) => void this.#answer(ask, answer));
   #port = 0;
+  #polls = 0;
 
   constructor(flavour: 'A1111' | 'sd-server') {
     this.flavour = flavour;
@@ -95,7 +96,7 @@ export class SdApiServer {
       case '/sdapi/v1/progress': {
         if (isNative) return json({}, 404);
         const job = this.stranger ?? this.#task;
-        const state = { job_count: job ? 1 : 0, sampling_step: job ? 1 : 0, sampling_steps: job ? 2 : 0 };
+        const state = { job_count: job ? 1 : 0, sampling_step: job ? ++this.#polls : 0, sampling_steps: job ? 1_000 : 0 };
         const image = job ? (await paint(16, 16, 'png')).toString('base64') : null;
         return json({ progress: job ? 0.5 : 0, eta_relative: 1.5, state, current_image: image, current_task: job });
       }
