@@ -5,7 +5,7 @@ import { SAMPLERS, SCHEDULES, scheduleOf } from './names.ts';
 // one template: loaders, encoders, a start, a pass, perhaps a second, and the picture. Each node has a name of ours,
 // from which the phase of a job is told.
 
-export interface GraphNode {
+interface GraphNode {
   readonly class_type: string;
   readonly inputs: Readonly<Record<string, unknown>>;
 }

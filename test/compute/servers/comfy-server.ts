@@ -18,7 +18,7 @@ export const recorded = JSON.parse(
   readFileSync(join(import.meta.dirname, '../../fixtures/comfyui-recorded.json'), 'utf8'),
 ) as Recorded;
 
-export type Graph = Record<string, { class_type: string; inputs: Record<string, unknown> }>;
+type Graph = Record<string, { class_type: string; inputs: Record<string, unknown> }>;
 interface Prompt {
   readonly id: string;
   readonly graph: Graph;
