@@ -45,6 +45,8 @@ import { Runner, RunnerEvent, RunnerFile, RunnerOrder } from './compute/runners/
 import { RUNNER_PATH } from './compute/runners/protocol.ts';
 import { Returns } from './compute/runners/receive.ts';
 import { type RunnerDeps, runnerRoutes } from './compute/runners/routes.ts';
+import type { ServerChoice } from './compute/server/choose.ts';
+import type { ServerTimes } from './compute/server/engine.ts';
 import { computeRoutes } from './compute/tool/routes.ts';
 import { TrainingEpoch, TrainingRun, TrainingSample } from './compute/training/model.ts';
 import type { TrainingDeps } from './compute/training/pages/deps.ts';
@@ -184,10 +186,22 @@ export interface NodeOptions {
   readonly log?: Log;
   readonly queueTimes?: Partial<QueueTimes>;
   readonly engineLimits?: Partial<EngineLimits>;
+  readonly serverTimes?: Partial<ServerTimes>;
   /** How long turns of trainings are. */
   readonly training?: Pick<TrainerOptions, 'times'>;
   /** Resolver, socket policy and authority in place of the public internet's, for tests with peers of their own. */
   readonly net?: Pick<NetOptions, 'reach' | 'resolve' | 'ca'>;
+}
+
+/** The server that ENGINE names in the place of our own engine. */
+function serverOf(
+  { engine, comfyuiUrl, sdapiUrl }: Config,
+  net: Net,
+  times?: Partial<ServerTimes>,
+): ServerChoice | null {
+  const address = engine === 'comfyui' ? comfyuiUrl : engine === 'sdapi' ? sdapiUrl : null;
+  if (!address || (engine !== 'comfyui' && engine !== 'sdapi')) return null;
+  return { kind: engine, address, net, ...(times ? { times } : {}) };
 }
 
 /** Makes all that lives as long as the process. The schema is up to date when it returns. */
@@ -198,6 +212,7 @@ export async function openNode(
     log = makeLog(config.logLevel),
     queueTimes,
     engineLimits,
+    serverTimes,
     training,
     net: ways,
   }: NodeOptions = {},
@@ -248,6 +263,7 @@ export async function openNode(
     testFamilies: config.testFamilies,
     devices: config.engineDevices,
     sandbox: config.engineSandbox,
+    server: serverOf(config, net, serverTimes),
     fork: () => orm.em.fork(),
     ...(engineLimits ? { limits: engineLimits } : {}),
   });

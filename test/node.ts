@@ -7,6 +7,7 @@ import pg from 'pg';
 import { viewerOf } from '../src/accounts/access/identify.ts';
 import type { Account } from '../src/accounts/model.ts';
 import type { EngineLimits } from '../src/compute/engine/watchdog.ts';
+import type { ServerTimes } from '../src/compute/server/engine.ts';
 import { readConfig } from '../src/kit/config.ts';
 import { rows, toNumber } from '../src/kit/database/sql.ts';
 import { makeLog } from '../src/kit/log.ts';
@@ -38,6 +39,7 @@ export interface TestNodeOptions {
   /** The real clock instead of the still one. */
   readonly realTime?: boolean;
   readonly engineLimits?: Partial<EngineLimits>;
+  readonly serverTimes?: Partial<ServerTimes>;
   readonly net?: NonNullable<NodeOptions['net']>;
   readonly training?: NonNullable<NodeOptions['training']>;
 }
@@ -48,7 +50,7 @@ export interface TestNodeOptions {
  */
 export async function testNode(
   t: TestContext,
-  { env = {}, realTime = false, engineLimits, net, training }: TestNodeOptions = {},
+  { env = {}, realTime = false, engineLimits, serverTimes, net, training }: TestNodeOptions = {},
 ): Promise<TestNode> {
   const dataDir = await mkdtemp(join(tmpdir(), 'tessera-test-'));
   // of the real clock what was passed by hand, of the still one the time itself
@@ -78,6 +80,7 @@ export async function testNode(
     log: makeLog(config.logLevel),
     queueTimes: { lookEveryMs: 50, graceMs: 2_000 },
     ...(engineLimits ? { engineLimits } : {}),
+    ...(serverTimes ? { serverTimes } : {}),
     ...(net ? { net } : {}),
     ...(training ? { training } : {}),
   });

@@ -11,6 +11,7 @@ import type { Places } from '../kit/queue/define.ts';
 import { defineSettings, type Settings } from '../kit/settings.ts';
 import type { Files } from '../kit/storage/files.ts';
 import { checkEngine, type EngineCheck, INSTALL_COMMAND } from './engine/check.ts';
+import type { Engine } from './engine/engine.ts';
 import { EngineProcess } from './engine/process.ts';
 import { type EngineEvent, type EngineHello, type EngineRoots, Hello } from './engine/protocol.ts';
 import { type EngineListener, failed, type JobOutcome } from './engine/running-jobs.ts';
@@ -23,11 +24,12 @@ import { ModelCache, type ModelSource } from './models/cache.ts';
 import { registerModelsFolder } from './models/folder.ts';
 import { findRunnerHello } from './runners/adopt.ts';
 import { RunnerSeats } from './runners/seats.ts';
+import { makeServerEngine, type ServerChoice } from './server/choose.ts';
 
 /** What the pages know of the engine: its process may be another one, so it stands in the database. */
 export type EngineStatus =
   | { readonly state: 'ready'; readonly hello: EngineHello }
-  /** `missing` completes "The engine needs …"; `command` installs it. */
+  /** `missing` completes "The engine needs …"; `command` installs it, and is '' for a server of the operator's. */
   | { readonly state: 'missing'; readonly missing: string; readonly command: string }
   /** The operator chose to have none. */
   | { readonly state: 'off' }
@@ -39,11 +41,18 @@ const Spoken = z.object({
   missing: z.string().nullable().default(null),
   command: z.string().default(INSTALL_COMMAND),
 });
+interface Written {
+  readonly hello: EngineHello | null;
+  readonly missing: string | null;
+  readonly command?: string;
+}
 const engineSettings = defineSettings('compute.engine', Spoken);
 const warmSettings = defineSettings('compute.warm', z.object({ sha256: z.string().nullable().default(null) }));
 
 export interface EnginesOptions {
-  readonly engine: 'auto' | 'diffusers' | 'comfyui' | 'none';
+  readonly engine: 'auto' | 'diffusers' | 'comfyui' | 'sdapi' | 'none';
+  /** The server that stands in the place of our own engine, or null. */
+  readonly server: ServerChoice | null;
   /** Null takes .venv beside package.json, where it is. */
   readonly pythonPath: string | null;
   readonly testFamilies: boolean;
@@ -112,6 +121,7 @@ export class Engines {
   #runners: RunnerSeats | null = null;
   #reporting: NodeJS.Timeout | undefined;
   #reported: Promise<void> = Promise.resolve();
+  #written: Promise<void> = Promise.resolve();
   #checking: Promise<EngineCheck> | null = null;
   #runBy: readonly string[] | null = null;
   #isServing = false;
@@ -133,8 +143,9 @@ export class Engines {
     await mkdir(this.#jobDir, { recursive: true });
     await this.cache.open();
     await removeStale(this.#jobDir);
-    const { modelsDir, fork, log, now, devices, files, limits } = this.#options;
-    const pool = new Pool(this.#isWanted() ? (await listDevices(devices)).map((device) => this.#makeSeat(device)) : []);
+    const { modelsDir, fork, log, now, devices, files, limits, server } = this.#options;
+    const places = !this.#isWanted() ? [] : server ? [server.kind] : await listDevices(devices);
+    const pool = new Pool(places.map((device) => this.#makeSeat(device)));
     this.#pool = pool;
     const { heartbeatMs: lostMs, cancelMs } = { ...ENGINE_LIMITS, ...limits };
     this.#runners = new RunnerSeats(pool, { fork, files, now, log, jobDir: this.#jobDir, lostMs, cancelMs });
@@ -211,7 +222,8 @@ export class Engines {
     if (!check?.ok && !pool?.hasRunners) await this.#runners?.look();
     if (!pool || (!check?.ok && !pool.hasRunners)) {
       const missing = !check || check.ok ? 'a process that serves it' : check.missing;
-      return none(failed('engine_crashed', `The engine needs ${missing}. ${INSTALL_COMMAND}`, false));
+      const command = check && !check.ok ? check.command : INSTALL_COMMAND;
+      return none(failed('engine_crashed', `The engine needs ${missing}. ${command}`.trim(), false));
     }
     const { type, signal, sources, model, family } = work;
     // the tagger lies on this machine
@@ -220,7 +232,7 @@ export class Engines {
     const isHere = seat?.runnerId === null;
     let release = () => {};
     try {
-      if (isHere) release = await this.cache.hold(sources, signal);
+      if (seat && isHere) release = await this.#hold(seat, sources, signal);
       if (signal.aborted) return none({ state: 'cancelled', partial: [] });
       if (!seat || !(await seat.engine.start())) {
         return none(failed('engine_crashed', 'The engine does not start.', true));
@@ -240,6 +252,12 @@ export class Engines {
       release();
       void this.#report();
     }
+  }
+
+  /** A server that has files of its own loads those; all others find what a job needs in the folder of this node. */
+  #hold(seat: Seat, sources: readonly ModelSource[], signal: AbortSignal): Promise<() => void> {
+    const hasItsOwn = seat.engine.hello?.caps.files != null;
+    return hasItsOwn ? Promise.resolve(() => {}) : this.cache.hold(sources, signal);
   }
 
   async #drive(engine: SeatEngine, jobId: string, work: EngineWork, loadBytes: number): Promise<JobOutcome> {
@@ -271,11 +289,12 @@ export class Engines {
     await this.#runners?.close();
     await this.#pool?.close();
     await this.#reported;
+    await this.#written;
     await this.#checking?.catch(() => {});
   }
 
   #isWanted(): boolean {
-    return this.#options.engine === 'auto' || this.#options.engine === 'diffusers';
+    return this.#options.engine !== 'none';
   }
 
   #look(): Promise<EngineCheck> {
@@ -284,12 +303,12 @@ export class Engines {
   }
 
   async #check(): Promise<EngineCheck> {
-    const { testFamilies } = this.#options;
-    const check = await this.#enclose(
-      await checkEngine(this.#pythonPath, ENGINE_DIR, testFamilies, this.#captionerDir),
-    );
-    for (const seat of this.#pool?.seats ?? []) if (seat.runnerId === null) seat.isAbsent = !check.ok;
-    await this.#write(check.ok ? { hello: check.hello, missing: null } : { hello: null, missing: check.missing });
+    const { testFamilies, server } = this.#options;
+    const check = await (server
+      ? this.#checkServer(server)
+      : checkEngine(this.#pythonPath, ENGINE_DIR, testFamilies, this.#captionerDir).then((its) => this.#enclose(its)));
+    for (const seat of this.#pool?.seats ?? []) if (seat.runnerId === null) seat.isAbsent = !server && !check.ok;
+    await this.#write(check.ok ? { hello: check.hello, missing: null } : { hello: null, ...check });
     if (!check.ok) this.#options.log.warn({ missing: check.missing, command: check.command }, 'engine');
     // looked at again when somebody asks after a while: it may have been installed since
     if (!check.ok) setTimeout(() => (this.#checking = null), 10_000).unref();
@@ -324,8 +343,26 @@ export class Engines {
     );
   }
 
-  #makeEngine(device: DeviceNumber, onEvent: (event: EngineEvent) => void): EngineProcess {
-    const { testFamilies, log, limits } = this.#options;
+  async #checkServer({ address }: ServerChoice): Promise<EngineCheck> {
+    const engine = this.#pool?.seats[0]?.engine;
+    if (engine && (await engine.start()) && engine.hello) return { ok: true, hello: engine.hello };
+    return { ok: false, missing: `an answer of ${address.host}`, command: '' };
+  }
+
+  #makeEngine(device: DeviceNumber, onEvent: (event: EngineEvent) => void): Engine {
+    const { testFamilies, log, limits, server } = this.#options;
+    const onChange = () => void this.#report();
+    if (server) {
+      return makeServerEngine(server, {
+        ...{ jobDir: this.#jobDir, modelsFolder: this.cache.folder, onChange },
+        onLog: (line) => log.info({ line, server: server.kind }, 'engine'),
+        onEvent: (event) => {
+          onEvent(event);
+          // its lists of files change while it runs
+          if (event.t === 'hello') void this.#keepHello(event).catch((error) => this.#say(error));
+        },
+      });
+    }
     return new EngineProcess({
       pythonPath: this.#pythonPath ?? '',
       engineDir: ENGINE_DIR,
@@ -335,7 +372,7 @@ export class Engines {
       testFamilies,
       onEvent,
       onLog: (line) => log.debug({ line, device }, 'engine'),
-      onChange: () => void this.#report(),
+      onChange,
       ...(limits ? { limits } : {}),
     });
   }
@@ -384,9 +421,16 @@ export class Engines {
     if (hello && JSON.stringify(known.hello) !== JSON.stringify(hello)) await this.#write({ hello, missing: null });
   }
 
-  async #write(spoken: { hello: EngineHello | null; missing: string | null }): Promise<void> {
+  /** One after the other: a server says what it has while it is looked at. */
+  #write(spoken: Written): Promise<void> {
+    const written = this.#written.then(() => this.#writeNow(spoken));
+    this.#written = written.catch(() => {});
+    return written;
+  }
+
+  async #writeNow({ hello, missing, command = INSTALL_COMMAND }: Written): Promise<void> {
     const em = this.#options.fork();
-    const value = { ...spoken, command: INSTALL_COMMAND };
+    const value = { hello, missing, command };
     await this.#options.settings.write(em, engineSettings, value, this.#options.now());
     await em.flush();
   }

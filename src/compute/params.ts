@@ -79,6 +79,7 @@ const startOf = ({ maskSha256, denoise, resize }: GenerationStart, jobId: string
 const hiresOf = ({ scale, upscaler, upscalerFile, steps, denoise }: GenerationHires) => ({
   ...{ scale, steps, denoise },
   upscaler: upscalerFile ? `model:${ModelCache.fileOf(upscalerFile.sha256)}` : upscaler,
+  ...(upscalerFile ? { upscaler_name: upscalerFile.name } : {}),
 });
 
 const MOST_WARNINGS = 20;

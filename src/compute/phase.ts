@@ -70,13 +70,18 @@ const BATCH = 4;
 
 /** Steps done and to do over all pictures of a request. */
 export function overallProgress(
-  event: { readonly phase: string; readonly step: number; readonly total: number },
+  event: {
+    readonly phase: string;
+    readonly step: number;
+    readonly total: number;
+    readonly batch?: number | undefined;
+  },
   { firstIndex, count, steps }: { readonly firstIndex: number; readonly count: number; readonly steps: number },
 ): { readonly done: number; readonly total: number } {
   const total = count * steps;
   if (event.phase === 'load') return { done: 0, total };
   const before = Math.min(firstIndex, count) * steps;
-  const batch = Math.min(BATCH, count - firstIndex);
+  const batch = Math.min(event.batch ?? BATCH, count - firstIndex);
   if (event.phase === 'denoise') {
     const share = event.total > 0 ? event.step / event.total : 0;
     return { done: Math.min(total, before + share * batch * steps), total };

@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import { t } from '../kit/web/messages.ts';
 import type { Viewer, Work } from '../kit/work.ts';
 import { keepStart } from './desk/inputs.ts';
 import type { EngineCaps } from './engine/protocol.ts';
@@ -14,6 +15,7 @@ import {
   refusal,
 } from './models/choose.ts';
 import { Families } from './models/families.ts';
+import { isKnown } from './models/known.ts';
 import type { Offer } from './models/offers.ts';
 import { assertPossible } from './possible.ts';
 
@@ -40,6 +42,15 @@ export async function makeRequest(
   const hires = fields.hires && (await hiresOf(em, viewer, fields.hires));
   const start = fields.start && (await keepStart(work, viewer, fields.start));
   const { seed, subseed, subseedStrength: strength } = fields;
+  const files = [
+    fileOf(model),
+    ...loras,
+    ...embeddings,
+    ...(vae ? [vae] : []),
+    ...(hires?.upscalerFile ? [hires.upscalerFile] : []),
+  ];
+  const strange = files.find((file) => !isKnown(caps.files, file));
+  if (strange) throw refusal('model', t('generate.not-there', { name: strange.title }));
   return {
     ...{
       model: { ...fileOf(model), family: families.of(model.baseModel) ?? '' },

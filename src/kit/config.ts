@@ -57,9 +57,11 @@ const Environment = z.object({
   S3_ACCESS_KEY_ID: text.describe('Key of the store.'),
   S3_SECRET_ACCESS_KEY: text.describe('Secret of the store.'),
   ENGINE: z
-    .enum(['auto', 'diffusers', 'comfyui', 'none'])
+    .enum(['auto', 'diffusers', 'comfyui', 'sdapi', 'none'])
     .default('auto')
-    .describe('What generates: auto takes the Python engine when it is installed.'),
+    .describe(
+      'What generates: auto and diffusers are the Python engine, comfyui and sdapi a server of yours, which does not train.',
+    ),
   ENGINE_PYTHON: text.describe('Python of the engine. Default: .venv/bin/python, made by npm run engine:install.'),
   ENGINE_DEVICES: text.describe(
     'The GPUs to use, as CUDA numbers them, such as 0,1; each has an engine of its own. Default: all.',
@@ -68,7 +70,12 @@ const Environment = z.object({
     .enum(['auto', 'required', 'off'])
     .default('auto')
     .describe('Run the engine in bubblewrap, without network: where it works, always, or never.'),
-  COMFYUI_URL: url(['http:', 'https:']).describe('A ComfyUI server of yours, for ENGINE=comfyui.'),
+  COMFYUI_URL: url(['http:', 'https:']).describe(
+    'A ComfyUI server of yours, for ENGINE=comfyui, such as http://127.0.0.1:8188.',
+  ),
+  SDAPI_URL: url(['http:', 'https:']).describe(
+    'A server of yours that speaks /sdapi/v1, for ENGINE=sdapi: A1111 or Forge started with --api, or sd-server of stable-diffusion.cpp. A name and password in it are sent as --api-auth wants them.',
+  ),
   MODELS_DIR: text.describe('Folder of checkpoints on this machine that the node offers besides the published ones.'),
   FEDERATION: z.enum(['open', 'allowlist', 'off']).default('open').describe('Who may federate with this node.'),
   FEDERATION_PRIVATE_ADDRESSES: flag(false).describe(
@@ -120,6 +127,7 @@ export interface Config {
   readonly engineDevices: string | null;
   readonly engineSandbox: Environment['ENGINE_SANDBOX'];
   readonly comfyuiUrl: URL | null;
+  readonly sdapiUrl: URL | null;
   readonly modelsDir: string | null;
   readonly federation: Environment['FEDERATION'];
   readonly federationPrivateAddresses: boolean;
@@ -169,6 +177,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     mistakes.push('ENGINE_DEVICES: is a list such as 0,1');
   }
   if (e.ENGINE === 'comfyui' && !e.COMFYUI_URL) mistakes.push('COMFYUI_URL: is needed with ENGINE=comfyui');
+  if (e.ENGINE === 'sdapi' && !e.SDAPI_URL) mistakes.push('SDAPI_URL: is needed with ENGINE=sdapi');
   if (e.S3_ENDPOINT && !(e.S3_BUCKET && e.S3_ACCESS_KEY_ID && e.S3_SECRET_ACCESS_KEY)) {
     mistakes.push('S3_ENDPOINT: needs S3_BUCKET, S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY beside it');
   }
@@ -196,6 +205,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     engineDevices: e.ENGINE_DEVICES ?? null,
     engineSandbox: e.ENGINE_SANDBOX,
     comfyuiUrl: e.COMFYUI_URL ?? null,
+    sdapiUrl: e.SDAPI_URL ?? null,
     modelsDir: e.MODELS_DIR ?? null,
     federation: e.FEDERATION,
     federationPrivateAddresses: e.FEDERATION_PRIVATE_ADDRESSES,

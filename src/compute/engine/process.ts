@@ -1,5 +1,6 @@
 import { type ChildExit, EngineChild, type EngineCommand } from './child.ts';
 import { Circuit } from './circuit.ts';
+import type { Engine, EngineAsk, EngineCondition } from './engine.ts';
 import type { EngineEvent, EngineHello, EngineRoots, GenerateParams } from './protocol.ts';
 import type { TrainParams } from './protocol-train.ts';
 import { Replies } from './replies.ts';
@@ -20,20 +21,8 @@ export interface EngineOptions extends EngineCommand {
   readonly onChange?: () => void;
 }
 
-/** `broken`: it crashed too often and stays down until `reset` or a probe that goes well. `probing`: tried without a job. */
-export type EngineCondition = 'stopped' | 'starting' | 'ready' | 'waiting' | 'broken' | 'probing';
-
-/** What a job may need of the supervisor. */
-interface Asked {
-  readonly type: 'generate' | 'train' | 'resume' | 'caption';
-  readonly params: object;
-  readonly listener?: EngineListener;
-  /** Of the files that it may have to load. */
-  readonly loadBytes?: number;
-}
-
 /** Keeps one engine running: starts it, feeds it, ends it when it hangs, and starts it again when it died. */
-export class EngineProcess {
+export class EngineProcess implements Engine {
   readonly #options: EngineOptions;
   readonly #limits: EngineLimits;
   readonly #circuit: Circuit;
@@ -92,7 +81,7 @@ export class EngineProcess {
   }
 
   /** Runs a job to its end, whatever that is. */
-  async run(jobId: string, { type, params, listener, loadBytes = 0 }: Asked): Promise<JobOutcome> {
+  async run(jobId: string, { type, params, listener, loadBytes = 0 }: EngineAsk): Promise<JobOutcome> {
     this.#waitingJobs.add(jobId);
     const isReady = await this.#whenReady();
     if (!this.#waitingJobs.delete(jobId)) return { state: 'cancelled', partial: [] };

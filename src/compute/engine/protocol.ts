@@ -35,6 +35,10 @@ const FamilyCaps = z.object({
   max_pixels: count,
 });
 
+/** Files of a server that has folders of its own: by hash where it tells one, else by name in lower case, without folders. */
+const KnownFiles = z.object({ sha256: z.array(z.string()), names: z.array(z.string()) });
+export type KnownFiles = z.output<typeof KnownFiles>;
+
 /** What the engine can do; menus are built from it. */
 const Caps = z.object({
   families: z.record(z.string(), FamilyCaps),
@@ -52,6 +56,8 @@ const Caps = z.object({
   rng: z.array(z.string()).default(['CPU']),
   optimizers: z.array(z.string()).default([]),
   training: TrainingCaps.default({}),
+  /** Null: any file of this node can be brought to it. Else it has files of its own, and only these may be named. */
+  files: KnownFiles.nullable().default(null),
 });
 export type EngineCaps = z.output<typeof Caps>;
 
@@ -59,6 +65,8 @@ export const Hello = z.object({
   t: z.literal('hello'),
   proto: z.array(z.int()),
   engine: z.string(),
+  /** Name and version of a program that is not our own engine. */
+  program: z.string().optional(),
   python: z.string().optional(),
   torch: z.string().optional(),
   diffusers: z.string().optional(),
@@ -103,6 +111,8 @@ const Progress = z.object({
   total: count,
   eta_s: z.number().optional(),
   it_s: z.number().optional(),
+  /** Pictures that are made together, where that is not up to the engine. */
+  batch: count.optional(),
   /** The rest is of a training. */
   epoch: count.optional(),
   loss_ema: z.number().optional(),
@@ -251,6 +261,8 @@ export interface GenerateParams {
     readonly size?: readonly [number, number];
     /** `latent`, `lanczos`, or `model:` and a file under the root `models`. */
     readonly upscaler?: string;
+    /** What the file of a `model:` is called, for servers that know files by name. */
+    readonly upscaler_name?: string;
     /** 0 is as many as the first pass. All of them are run. */
     readonly steps?: number;
     /** 0 enlarges and redraws nothing. */

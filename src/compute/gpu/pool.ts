@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import type { EngineProcess } from '../engine/process.ts';
+import type { Engine } from '../engine/engine.ts';
 import type { EngineEvent, EngineHello } from '../engine/protocol.ts';
 import type { EngineListener, JobOutcome } from '../engine/running-jobs.ts';
 import type { ModelSource } from '../models/cache.ts';
@@ -17,10 +17,7 @@ export interface SeatWork {
 
 /** An engine as a seat needs it: a process here, or one on a runner. */
 export interface SeatEngine
-  extends Pick<
-    EngineProcess,
-    'state' | 'hello' | 'health' | 'start' | 'reset' | 'cancel' | 'pause' | 'load' | 'shutdown'
-  > {
+  extends Pick<Engine, 'state' | 'hello' | 'health' | 'start' | 'reset' | 'cancel' | 'pause' | 'load' | 'shutdown'> {
   run(jobId: string, work: SeatWork): Promise<JobOutcome>;
 }
 

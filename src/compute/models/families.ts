@@ -1,6 +1,6 @@
 import type { EntityManager } from '@mikro-orm/core';
 import { rows } from '../../kit/database/sql.ts';
-import type { EngineCaps } from '../engine/protocol.ts';
+import type { EngineCaps, KnownFiles } from '../engine/protocol.ts';
 
 export type FamilyCaps = EngineCaps['families'][string];
 
@@ -29,6 +29,11 @@ export class Families {
       for (const base of bases) if (ecosystems.includes(base.ecosystem)) byBaseModel.set(base.name, family);
     }
     return new Families(caps, byBaseModel);
+  }
+
+  /** Files that the engine can be given; null is any. */
+  get known(): KnownFiles | null {
+    return this.#caps.files;
   }
 
   of(baseModel: string): string | null {

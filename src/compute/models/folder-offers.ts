@@ -1,6 +1,7 @@
 import type { EntityManager } from '@mikro-orm/core';
 import { rows } from '../../kit/database/sql.ts';
-import { infotextName, MOST_OFFERS, type Offer } from './offers.ts';
+import { infotextName } from './infotext-name.ts';
+import { MOST_OFFERS, type Offer } from './offers.ts';
 
 interface FolderRow {
   sha256: string;

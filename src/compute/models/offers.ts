@@ -9,7 +9,10 @@ import {
 import { fromJson, inList, type Parameter, rows } from '../../kit/database/sql.ts';
 import type { Viewer } from '../../kit/work.ts';
 import { isSensitive } from '../../safety/ratings.ts';
+import type { KnownFiles } from '../engine/protocol.ts';
 import type { GenerationFile } from '../model.ts';
+import { infotextName } from './infotext-name.ts';
+import { knownCondition } from './known.ts';
 
 /** A model that this node can generate with. */
 export interface Offer extends GenerationFile {
@@ -70,24 +73,27 @@ interface OfferFilter {
   readonly fitting: readonly string[];
   /** Part of a name; '' is all. */
   readonly search?: string;
+  /** Null: the engine takes any file. */
+  readonly known?: KnownFiles | null;
 }
 
 /** What fits first, the newest before the older. Who may see less gets less: audience, ratings and restrictions apply as everywhere. */
 export async function listOffers(
   em: EntityManager,
   viewer: Viewer,
-  { types, fitting, search = '' }: OfferFilter,
+  { types, fitting, search = '', known = null }: OfferFilter,
 ): Promise<Offer[]> {
   const like = `%${search.trim().toLowerCase().replaceAll('%', '').slice(0, 100)}%`;
+  const its = knownCondition(known);
   const found = await findOffers(
     em,
     viewer,
     // what is unlisted is found by whoever has its address, or follows its owner
     `and (m.level & ?) <> 0 and (m.listed_at is not null or m.visibility = 'followers' or m.owner_id = ?
        or exists (select 1 from follow o where o.follower_id = ? and o.target_id = m.owner_id and o.state = 'accepted'))
-     and m.type in (${inList(types)}) and (lower(m.name) like ? or lower(v.name) like ? or lower(v.base_model) like ?)
+     and m.type in (${inList(types)}) and (lower(m.name) like ? or lower(v.name) like ? or lower(v.base_model) like ?) ${its.sql}
      order by case when v.base_model in (${inList(fitting)}) then 0 else 1 end, m.shown_at desc, m.id desc, v.position limit ${MOST_OFFERS}`,
-    [viewer.levels, viewer.id, viewer.id, ...types, like, like, like, ...fitting],
+    [viewer.levels, viewer.id, viewer.id, ...types, like, like, like, ...its.parameters, ...fitting],
   );
   return found;
 }
@@ -167,10 +173,3 @@ function offerOf(row: OfferRow): Offer {
     recommendedWeight: row.recommended_weight,
   };
 }
-
-/** What Civitai's reader accepts inside `<lora:…>`. */
-export const infotextName = (fileName: string): string =>
-  fileName
-    .replace(/\.safetensors$/i, '')
-    .replaceAll(/[^A-Za-z0-9_.-]+/g, '_')
-    .slice(0, 120) || 'model';

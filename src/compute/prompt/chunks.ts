@@ -26,12 +26,12 @@ export function sizeOfPrompt(prompt: string): PromptSize {
     count = 0;
     lastComma = -1;
   };
-  for (const piece of piecesOf(withoutTags(prompt))) {
+  for (const piece of weightedPieces(withoutTags(prompt))) {
     if (piece === null) {
       close();
       continue;
     }
-    for (const token of tokensOf(piece)) {
+    for (const token of tokensOf(piece.text)) {
       if (count === CHUNK_TOKENS) {
         const rest = lastComma >= 0 && CHUNK_TOKENS - lastComma - 1 <= COMMA_REACH ? CHUNK_TOKENS - lastComma - 1 : 0;
         count -= rest;
@@ -54,8 +54,8 @@ interface Piece {
   weight: number;
 }
 
-/** Texts of one weight each; null is BREAK, which begins a new chunk. */
-function piecesOf(prompt: string): (string | null)[] {
+/** Texts of one weight each, as they are read; null is BREAK, which begins a new chunk. */
+export function weightedPieces(prompt: string): (Readonly<Piece> | null)[] {
   const pieces: Piece[] = [];
   const [rounds, squares]: [number[], number[]] = [[], []];
   let text = '';
@@ -95,7 +95,7 @@ function piecesOf(prompt: string): (string | null)[] {
 }
 
 /** What stands side by side with one weight is one text, as if no bracket had been between. */
-function joined(pieces: readonly Piece[]): (string | null)[] {
+function joined(pieces: readonly Piece[]): (Piece | null)[] {
   const result: (Piece | null)[] = [];
   for (const { text, weight } of pieces) {
     for (const [n, part] of text.split(BREAK).entries()) {
@@ -105,5 +105,5 @@ function joined(pieces: readonly Piece[]): (string | null)[] {
       else if (part !== '') result.push({ text: part, weight });
     }
   }
-  return result.map((piece) => piece?.text ?? null);
+  return result;
 }

@@ -49,6 +49,8 @@ export type OpenPart = 'model' | 'lora' | 'embedding' | 'paste' | 'presets' | ''
 
 export interface ToolPage {
   readonly engine: EngineStatus;
+  /** Of the operator, that makes the pictures; '' for our own engine. */
+  readonly program: string;
   readonly isCpu: boolean;
   readonly deviceName: string;
   readonly form: FormView | null;

@@ -4,6 +4,7 @@ import { MAX_LORAS } from '../form.ts';
 import { findCheckpoint } from '../models/choose.ts';
 import type { Families } from '../models/families.ts';
 import { listFolderOffers } from '../models/folder-offers.ts';
+import { isKnown } from '../models/known.ts';
 import {
   CHECKPOINT_TYPES,
   EMBEDDING_TYPES,
@@ -63,10 +64,11 @@ export async function loadPicks(
       types: CHECKPOINT_TYPES,
       fitting: families.baseModels(),
       search: search('modelSearch'),
+      known: families.known,
     })),
-    ...(await listFolderOffers(em, search('modelSearch'))),
+    ...(await listFolderOffers(em, search('modelSearch'))).filter((offer) => isKnown(families.known, offer)),
   ];
-  const runs = (offer: Offer) => families.of(offer.baseModel) !== null;
+  const runs = (offer: Offer) => families.of(offer.baseModel) !== null && isKnown(families.known, offer);
   const asked = textValue(values.model);
   const chosen = asked === '' ? null : await findCheckpoint(em, viewer, asked);
   const first = search('modelSearch') === '' ? found.find(runs) : undefined;
@@ -77,7 +79,9 @@ export async function loadPicks(
   const list = async (types: readonly string[], name: string) =>
     family === null
       ? []
-      : listOffers(em, viewer, { types, fitting: families.baseModels(family), search: search(name) });
+      : listOffers(em, viewer, {
+          ...{ types, fitting: families.baseModels(family), search: search(name), known: families.known },
+        });
   const pickOf =
     (chosenKeys: readonly string[]) =>
     (offer: Offer): PickView => ({

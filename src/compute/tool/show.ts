@@ -42,6 +42,7 @@ export async function showTool(
     engine,
     isCpu: engine.state === 'ready' && engine.hello.device.kind === 'cpu',
     deviceName: engine.state === 'ready' ? engine.hello.device.name : '',
+    program: engine.state === 'ready' ? (engine.hello.program ?? '') : '',
     form: caps && families ? await loadForm(work, viewer, caps, families, parts ?? { values }) : null,
     generation: shown?.view ?? null,
     live: isLive ? await loadLive(work, shown.view.id, isLive) : null,

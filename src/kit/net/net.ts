@@ -5,6 +5,7 @@ import { pipeBody, readBody, saveBody } from './body.ts';
 import { DomainBudget, TimedSet } from './budget.ts';
 import { sendRequest } from './request.ts';
 import { askNameServers, askSystem, type Resolve } from './resolve.ts';
+import { type OperatorSocket, type OperatorSocketOptions, openOperatorSocket } from './socket.ts';
 import { hostnameOf, publicReach, type Reach, readTarget } from './target.ts';
 
 export interface NetOptions {
@@ -63,6 +64,8 @@ export interface Net {
   peerFetch(url: string | URL, options?: PeerFetchOptions): Promise<Reply>;
   /** For hosts that a setting names. */
   operatorFetch(url: string | URL, options: OperatorFetchOptions): Promise<Reply>;
+  /** The same for a WebSocket. Throws `invalid` for another host, `unavailable` when it does not open. */
+  operatorSocket(url: URL, options: OperatorSocketOptions): Promise<OperatorSocket>;
 }
 
 const DEFAULT_MAX_BYTES = 1_000_000;
@@ -150,6 +153,8 @@ export function makeNet(options: NetOptions): Net {
         collect(await send(url, url, request, connection, signal), url, request, signal),
       );
     },
+
+    operatorSocket: (url, request) => openOperatorSocket(url, request, { resolve: options.resolve, ca }),
   };
 }
 
