@@ -96,7 +96,11 @@ export class SdApiServer {
       case '/sdapi/v1/progress': {
         if (isNative) return json({}, 404);
         const job = this.stranger ?? this.#task;
-        const state = { job_count: job ? 1 : 0, sampling_step: job ? ++this.#polls : 0, sampling_steps: job ? 1_000 : 0 };
+        const state = {
+          job_count: job ? 1 : 0,
+          sampling_step: job ? ++this.#polls : 0,
+          sampling_steps: job ? 1_000 : 0,
+        };
         const image = job ? (await paint(16, 16, 'png')).toString('base64') : null;
         return json({ progress: job ? 0.5 : 0, eta_relative: 1.5, state, current_image: image, current_task: job });
       }
