@@ -12,7 +12,7 @@ import { Upload } from './model.ts';
 import { diskError, UploadStore } from './store.ts';
 import type { Uploads } from './uploads.ts';
 
-export const UPLOADS_PATH = '/uploads/files';
+const UPLOADS_PATH = '/uploads/files';
 /** Where an upload is, as a form names it; its first group is the id. */
 export const UPLOAD_URL = new RegExp(`^${UPLOADS_PATH}/([0-9a-f-]{36})$`);
 

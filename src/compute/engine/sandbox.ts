@@ -23,7 +23,7 @@ export interface Room {
  * read-only, homes and the node's data hidden, models read-only, and the folder of its jobs to write to. A model file
  * is the work of strangers, so whatever might come out of it stays in there.
  */
-export async function sandboxArgs({ pythonPath, engineDir, roots, dataDir }: Room): Promise<string[]> {
+async function sandboxArgs({ pythonPath, engineDir, roots, dataDir }: Room): Promise<string[]> {
   // an environment points to the Python that it was made with, which may lie in a home
   const prefix = (path: string) => dirname(dirname(path));
   const python = [prefix(resolve(pythonPath)), prefix(await realpath(pythonPath))];
