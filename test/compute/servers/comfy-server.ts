@@ -115,7 +115,8 @@ export class ComfyServer {
     await new Promise((done) => setTimeout(done, 300));
     const next = { denoise: { value: 1.5, max: 2, state: 'running', node_id: 'denoise', ...base } };
     this.#say(clientId, 'progress_state', { ...base, nodes: next });
-    if (mood === 'hold') await new Promise<void>((done) => (this.#release = done));
+    const isHeld = mood === 'hold' && !this.interrupted.includes(id);
+    if (isHeld) await new Promise<void>((done) => (this.#release = done));
     await new Promise((done) => setTimeout(done, 30));
     const wasInterrupted = this.interrupted.includes(id);
     const error = {
