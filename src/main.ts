@@ -27,7 +27,7 @@ async function main(names: readonly string[]): Promise<void> {
 /** For developers: writes a migration for both dialects from the entities. */
 async function writeMigrationFor(args: readonly string[]): Promise<void> {
   const { writeMigration } = await import('./kit/database/write-migration.ts');
-  const { ENTITIES } = await import('./node.ts');
+  const { ENTITIES } = await import('./entities.ts');
   const scratch = process.env.TEST_DATABASE_URL;
   const written = await writeMigration({
     name: args.find((arg) => !arg.startsWith('-')) ?? 'change',

@@ -3,135 +3,54 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
-import type Router from '@koa/router';
 import type { MikroORM } from '@mikro-orm/core';
 import type Koa from 'koa';
 import { identify } from './accounts/access/identify.ts';
-import { ApiToken, Credential, OneTimeToken, Session } from './accounts/access/model.ts';
-import type { AccountDeps, AdminLink } from './accounts/deps.ts';
-import { Invite } from './accounts/joining/model.ts';
 import { issueSetUpToken } from './accounts/joining/set-up.ts';
-import { Login } from './accounts/login.ts';
 import { Mailer } from './accounts/mail/mailer.ts';
-import { OutboxMail } from './accounts/mail/model.ts';
-import { Account, Block, Follow } from './accounts/model.ts';
 import { loadPageState } from './accounts/page-state.ts';
-import { accountRoutes } from './accounts/routes.ts';
 import { scheduleAccountSweep } from './accounts/sweep.ts';
 import { seedBaseModels } from './catalogue/base-models.ts';
-import type { CatalogueDeps } from './catalogue/deps.ts';
 import { Hashing } from './catalogue/files/hash.ts';
-import { BaseModel, DownloadMark, Lineage, Model, ModelFile, ModelTag, ModelVersion, Tag } from './catalogue/model.ts';
-import { catalogueRoutes } from './catalogue/routes.ts';
-import { Upload } from './catalogue/uploads/model.ts';
 import { scheduleUploadSweep } from './catalogue/uploads/sweep.ts';
 import { Uploads } from './catalogue/uploads/uploads.ts';
 import { Captioner } from './compute/datasets/captioning/captioner.ts';
 import { Imports } from './compute/datasets/import-zip.ts';
-import { Dataset, DatasetItem } from './compute/datasets/model.ts';
 import { Looker } from './compute/datasets/notes/look.ts';
-import { datasetRoutes } from './compute/datasets/pages/routes.ts';
-import type { ComputeDeps } from './compute/deps.ts';
-import { GenerationDraft, GenerationInput, GenerationPreset } from './compute/desk/model.ts';
 import type { EngineLimits } from './compute/engine/watchdog.ts';
 import { Engines } from './compute/engines.ts';
 import { Generator } from './compute/generator.ts';
-import { GPU_LINKS, gpuRoutes } from './compute/gpu/admin-routes.ts';
-import { GpuEngine, GpuPace, GpuUse } from './compute/gpu/model.ts';
-import { jobRoutes } from './compute/jobs/routes.ts';
-import { FolderModel, Generation, GenerationImage } from './compute/model.ts';
-import { ModelFiles } from './compute/models/whole-files.ts';
-import { Runner, RunnerEvent, RunnerFile, RunnerOrder } from './compute/runners/model.ts';
 import { RUNNER_PATH } from './compute/runners/protocol.ts';
-import { Returns } from './compute/runners/receive.ts';
-import { type RunnerDeps, runnerRoutes } from './compute/runners/routes.ts';
 import type { ServerChoice } from './compute/server/choose.ts';
 import type { ServerTimes } from './compute/server/engine.ts';
-import { computeRoutes } from './compute/tool/routes.ts';
-import { TrainingEpoch, TrainingRun, TrainingSample } from './compute/training/model.ts';
-import type { TrainingDeps } from './compute/training/pages/deps.ts';
-import { trainingRoutes } from './compute/training/pages/routes.ts';
 import { Trainer, type TrainerOptions } from './compute/training/trainer.ts';
-import { discoveryRoutes } from './discovery/routes.ts';
-import type { LookUp } from './discovery/search.ts';
-import { resolveAccount } from './federation/actors/resolve.ts';
-import { actorUri } from './federation/addresses.ts';
-import { COPY_LINKS, copyRoutes } from './federation/copies/routes.ts';
-import { listCopyViews } from './federation/copies/view.ts';
+import { ENTITIES } from './entities.ts';
 import { type OpenFederation, openFederation } from './federation/federation.ts';
-import { isBackfilling } from './federation/ingest/backfill.ts';
-import { findPage } from './federation/looking/look-up.ts';
-import { FEDERATION_ENTITIES } from './federation/model.ts';
-import { findActorNow } from './federation/moving/find-actor.ts';
-import { MEDIA_LINKS } from './federation/pages/media-settings-routes.ts';
-import { READING_LINKS } from './federation/pages/reading-routes.ts';
-import { REPORT_LINKS } from './federation/pages/report-routes.ts';
-import { PEER_LINKS } from './federation/peers/routes.ts';
-import { findSilence } from './federation/peers/silence.ts';
-import { federationRoutes } from './federation/routes.ts';
-import { Collection, CollectionItem, CollectionRefusal } from './gallery/collections/model.ts';
-import type { FindSilence, GalleryDeps } from './gallery/deps.ts';
-import {
-  Comment,
-  Image,
-  ImageMark,
-  ImageRaw,
-  ImageSize,
-  Mention,
-  Post,
-  PostTag,
-  Reaction,
-  ResourceUse,
-} from './gallery/model.ts';
-import { Pin } from './gallery/pins.ts';
-import { Review } from './gallery/reviews/model.ts';
-import { galleryRoutes } from './gallery/routes.ts';
-import { Share } from './gallery/shares.ts';
 import { scheduleGallerySweep } from './gallery/sweep.ts';
-import { TopicFollow } from './gallery/topics/model.ts';
 import type { Config } from './kit/config.ts';
 import { migrate } from './kit/database/migrate.ts';
 import { openDatabase } from './kit/database/open.ts';
 import { rows } from './kit/database/sql.ts';
-import { RecordedEvent } from './kit/events/model.ts';
 import { randomToken } from './kit/ids.ts';
 import { type Log, makeLog } from './kit/log.ts';
 import { makeNet, type Net, type NetOptions } from './kit/net/net.ts';
 import type { MailTransport } from './kit/net/smtp.ts';
 import { nearbyReach, publicReach } from './kit/net/target.ts';
 import type { Lane } from './kit/queue/define.ts';
-import { FairLane, FairShare } from './kit/queue/fair/model.ts';
-import { Job } from './kit/queue/job.ts';
 import type { Jobs } from './kit/queue/jobs.ts';
 import { openQueue, type Queue, type QueueTimes } from './kit/queue/open.ts';
-import { Setting, Settings } from './kit/settings.ts';
+import { Settings } from './kit/settings.ts';
 import { DiskFiles } from './kit/storage/disk.ts';
 import type { Files } from './kit/storage/files.ts';
+import { VERSION } from './kit/version.ts';
 import { makeApp } from './kit/web/app.ts';
 import { Cookies } from './kit/web/cookies.ts';
 import { RateLimits } from './kit/web/rate-limit.ts';
 import type { State } from './kit/web/state.ts';
 import type { Viewer, Work } from './kit/work.ts';
 import { scheduleCollection } from './operator/collect.ts';
-import { OPERATOR_LINKS, operatorRoutes } from './operator/routes.ts';
-import { PolicyState } from './safety/policy.ts';
+import { routersOf } from './routers.ts';
 import { jobsOf, wiringOf } from './wiring.ts';
-
-/** Every table of the program; migrations are written from this list. */
-export const ENTITIES = [
-  ...[Setting, Job, FairLane, FairShare, RecordedEvent],
-  ...[Account, Follow, Block, Login, Credential, Session, ApiToken, OneTimeToken, Invite, OutboxMail],
-  ...[PolicyState],
-  ...[Model, ModelVersion, ModelFile, Tag, ModelTag, BaseModel, Lineage, DownloadMark, Upload],
-  ...[Post, Image, ImageMark, ImageRaw, ImageSize, ResourceUse, PostTag, Comment, Reaction],
-  ...[Review, Mention, Pin, Share],
-  ...[Collection, CollectionItem, CollectionRefusal, TopicFollow],
-  ...[Generation, GenerationImage, FolderModel, GpuEngine, GpuUse, GpuPace],
-  ...[Runner, RunnerOrder, RunnerEvent, RunnerFile],
-  ...[Dataset, DatasetItem, TrainingRun, TrainingEpoch, TrainingSample],
-  ...[GenerationDraft, GenerationPreset, GenerationInput],
-  ...FEDERATION_ENTITIES,
-];
 
 /** What lives as long as the process, handed down to the routes and jobs that name it. */
 export interface Parts {
@@ -407,119 +326,6 @@ export async function openNode(
   };
 }
 
-/** Every address of the node: one line for each room. */
-function routersOf(parts: Parts): Router<State>[] {
-  const { federation } = parts;
-  return [
-    ...federationRoutes(federation, adminLinksOf(parts)),
-    // the pages that everybody asks for, before the many that few do
-    copyRoutes(federation, { adminLinks: adminLinksOf(parts) }),
-    discoveryRoutes({
-      limits: parts.limits,
-      lookUp: searcherOf(federation),
-      findSilence: silenceFinder(federation),
-      isArriving: isBackfilling,
-      listCopies: federation.mode === 'off' ? null : (work, fileIds) => listCopyViews(work, federation, fileIds),
-    }),
-    ...accountRoutes(accountDeps(parts)),
-    catalogueRoutes(catalogueDeps(parts)),
-    galleryRoutes(galleryDeps(parts)),
-    computeRoutes(computeDeps(parts)),
-    jobRoutes(computeDeps(parts)),
-    gpuRoutes({ settings: parts.settings, publicUrl: parts.config.publicUrl, adminLinks: adminLinksOf(parts) }),
-    runnerRoutes(runnerDeps(parts)),
-    datasetRoutes(trainingDeps(parts)),
-    trainingRoutes(trainingDeps(parts)),
-    operatorRoutes({ adminLinks: adminLinksOf(parts), minFreeBytes: parts.config.minFreeBytes }),
-  ];
-}
-
-/** Pages under `/admin` of the rooms above accounts. */
-const adminLinksOf = ({ federation }: Parts): readonly AdminLink[] => [
-  ...(federation.mode === 'off'
-    ? []
-    : [...REPORT_LINKS, ...PEER_LINKS, ...READING_LINKS, ...MEDIA_LINKS, ...COPY_LINKS]),
-  ...GPU_LINKS,
-  ...OPERATOR_LINKS,
-];
-
-/** What the search finds elsewhere. */
-const searcherOf = (federation: OpenFederation): LookUp | null =>
-  federation.mode === 'off' ? null : (work, text, mayAsk) => findPage(work, federation, text, mayAsk);
-
-const silenceFinder = ({ mode }: OpenFederation): FindSilence => (mode === 'off' ? async () => null : findSilence);
-
-const peerFinder = (federation: OpenFederation) =>
-  federation.mode === 'off'
-    ? null
-    : async (work: Work, handle: string) => (await resolveAccount(work, federation, handle))?.id ?? null;
-
-function accountDeps(parts: Parts): AccountDeps {
-  const { config, cookies, limits, settings, mailer, secretKey, uploadsDir, federation } = parts;
-  return {
-    ...{ cookies, limits, settings, mailer, secretKey, uploadsDir },
-    publicUrl: config.publicUrl,
-    maxImageBytes: config.maxImageBytes,
-    defaultQuotaBytes: config.accountQuotaBytes,
-    adminLinks: adminLinksOf(parts),
-    moving: {
-      findActor:
-        federation.mode === 'off' ? null : (work: Work, handle: string) => findActorNow(work, federation, handle),
-      uriOf: (account) => actorUri(federation.origin, account),
-    },
-  };
-}
-
-function catalogueDeps(parts: Parts): CatalogueDeps {
-  const { uploads, limits, secretKey, uploadsDir, orm, jobs, files, now } = parts;
-  return {
-    ...{ uploads, limits, secretKey, uploadsDir },
-    openWork: () => ({ em: orm.em.fork(), viewer: null, jobs, files, now }),
-  };
-}
-
-function galleryDeps({ config, limits, settings, uploadsDir, federation }: Parts): GalleryDeps {
-  const { publicUrl, maxImageBytes, minFreeBytes, accountQuotaBytes: defaultQuotaBytes } = config;
-  const [findPeer, findSilence] = [peerFinder(federation), silenceFinder(federation)];
-  return {
-    limits,
-    settings,
-    uploadsDir,
-    publicUrl,
-    maxImageBytes,
-    minFreeBytes,
-    defaultQuotaBytes,
-    findPeer,
-    findSilence,
-  };
-}
-
-function computeDeps({ config, generator, limits, settings, uploadsDir }: Parts): ComputeDeps {
-  const { maxImageBytes, minFreeBytes, accountQuotaBytes: defaultQuotaBytes } = config;
-  const programVersion = `Tessera ${VERSION}`;
-  return { generator, limits, settings, uploadsDir, maxImageBytes, minFreeBytes, defaultQuotaBytes, programVersion };
-}
-
-function trainingDeps(parts: Parts): TrainingDeps {
-  const { uploads, trainer, imports, captioner, orm, jobs, files, now } = parts;
-  return {
-    ...computeDeps(parts),
-    ...{ uploads, trainer, imports, captioner },
-    openWork: () => ({ em: orm.em.fork(), viewer: null, jobs, files, now }),
-  };
-}
-
-function runnerDeps({ config, files, limits, orm, uploadsDir, closing }: Parts): RunnerDeps {
-  const { maxImageBytes, minFreeBytes, modelsDir } = config;
-  return {
-    ...{ limits, closing },
-    fork: () => orm.em.fork(),
-    models: new ModelFiles(files, modelsDir === null ? null : resolve(modelsDir)),
-    returns: new Returns({ folder: join(uploadsDir, 'runners'), files, maxImageBytes, minFreeBytes }),
-  };
-}
-
-const VERSION = '0.1.0';
 /** After listening, so that nobody waits for it. */
 const CHECK_AFTER_MS = 1_000;
 /** Open requests and event streams get this long at shutdown. */

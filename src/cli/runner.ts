@@ -6,10 +6,11 @@ import { RunnerProcess } from '../compute/runner/runner.ts';
 import { AppError } from '../kit/errors.ts';
 import { makeLog } from '../kit/log.ts';
 import { makeNet } from '../kit/net/net.ts';
+import { VERSION } from '../kit/version.ts';
 import type { Shell } from './program.ts';
 
 const GB = 1e9;
-const PROGRAM = 'Tessera/0.1.0';
+const PROGRAM = `Tessera/${VERSION}`;
 
 /** `tessera runner`: lends the engines of this machine to a node elsewhere. It needs no database and opens no port. */
 export function addRunnerCommand(program: Command, shell: Shell): void {

@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { defineEntity, p } from '@mikro-orm/core';
+import { ENTITIES } from '../../src/entities.ts';
 import { migrate } from '../../src/kit/database/migrate.ts';
 import { type Entities, openDatabase } from '../../src/kit/database/open.ts';
 import { missingStatements, schemaSql } from '../../src/kit/database/schema.ts';
 import { rows } from '../../src/kit/database/sql.ts';
 import { makeLog } from '../../src/kit/log.ts';
-import { ENTITIES } from '../../src/node.ts';
 import { freshDatabase } from './queue-setup.ts';
 
 const HINT = 'run `npm run migration -- NAME`, or before the first release `npm run migration -- --initial`';

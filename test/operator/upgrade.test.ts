@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { ENTITIES } from '../../src/entities.ts';
 import { migrate } from '../../src/kit/database/migrate.ts';
 import { migrations as forPostgresql } from '../../src/kit/database/migrations/postgresql/list.ts';
 import { migrations as forSqlite } from '../../src/kit/database/migrations/sqlite/list.ts';
 import { openDatabase } from '../../src/kit/database/open.ts';
 import { rows } from '../../src/kit/database/sql.ts';
 import { makeLog } from '../../src/kit/log.ts';
-import { ENTITIES } from '../../src/node.ts';
 import { freshDatabase } from '../kit/queue-setup.ts';
 
 const AT = '2026-01-02 03:04:05';

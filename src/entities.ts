@@ -1,0 +1,52 @@
+import { ApiToken, Credential, OneTimeToken, Session } from './accounts/access/model.ts';
+import { Invite } from './accounts/joining/model.ts';
+import { Login } from './accounts/login.ts';
+import { OutboxMail } from './accounts/mail/model.ts';
+import { Account, Block, Follow } from './accounts/model.ts';
+import { BaseModel, DownloadMark, Lineage, Model, ModelFile, ModelTag, ModelVersion, Tag } from './catalogue/model.ts';
+import { Upload } from './catalogue/uploads/model.ts';
+import { Dataset, DatasetItem } from './compute/datasets/model.ts';
+import { GenerationDraft, GenerationInput, GenerationPreset } from './compute/desk/model.ts';
+import { GpuEngine, GpuPace, GpuUse } from './compute/gpu/model.ts';
+import { FolderModel, Generation, GenerationImage } from './compute/model.ts';
+import { Runner, RunnerEvent, RunnerFile, RunnerOrder } from './compute/runners/model.ts';
+import { TrainingEpoch, TrainingRun, TrainingSample } from './compute/training/model.ts';
+import { FEDERATION_ENTITIES } from './federation/model.ts';
+import { Collection, CollectionItem, CollectionRefusal } from './gallery/collections/model.ts';
+import {
+  Comment,
+  Image,
+  ImageMark,
+  ImageRaw,
+  ImageSize,
+  Mention,
+  Post,
+  PostTag,
+  Reaction,
+  ResourceUse,
+} from './gallery/model.ts';
+import { Pin } from './gallery/pins.ts';
+import { Review } from './gallery/reviews/model.ts';
+import { Share } from './gallery/shares.ts';
+import { TopicFollow } from './gallery/topics/model.ts';
+import { RecordedEvent } from './kit/events/model.ts';
+import { FairLane, FairShare } from './kit/queue/fair/model.ts';
+import { Job } from './kit/queue/job.ts';
+import { Setting } from './kit/settings.ts';
+import { PolicyState } from './safety/policy.ts';
+
+/** Every table of the program; migrations are written from this list. */
+export const ENTITIES = [
+  ...[Setting, Job, FairLane, FairShare, RecordedEvent],
+  ...[Account, Follow, Block, Login, Credential, Session, ApiToken, OneTimeToken, Invite, OutboxMail],
+  ...[PolicyState],
+  ...[Model, ModelVersion, ModelFile, Tag, ModelTag, BaseModel, Lineage, DownloadMark, Upload],
+  ...[Post, Image, ImageMark, ImageRaw, ImageSize, ResourceUse, PostTag, Comment, Reaction],
+  ...[Review, Mention, Pin, Share],
+  ...[Collection, CollectionItem, CollectionRefusal, TopicFollow],
+  ...[Generation, GenerationImage, FolderModel, GpuEngine, GpuUse, GpuPace],
+  ...[Runner, RunnerOrder, RunnerEvent, RunnerFile],
+  ...[Dataset, DatasetItem, TrainingRun, TrainingEpoch, TrainingSample],
+  ...[GenerationDraft, GenerationPreset, GenerationInput],
+  ...FEDERATION_ENTITIES,
+];

@@ -1,0 +1,151 @@
+import { join, resolve } from 'node:path';
+import type Router from '@koa/router';
+import type { AccountDeps, AdminLink } from './accounts/deps.ts';
+import { accountRoutes } from './accounts/routes.ts';
+import type { CatalogueDeps } from './catalogue/deps.ts';
+import { catalogueRoutes } from './catalogue/routes.ts';
+import { datasetRoutes } from './compute/datasets/pages/routes.ts';
+import type { ComputeDeps } from './compute/deps.ts';
+import { GPU_LINKS, gpuRoutes } from './compute/gpu/admin-routes.ts';
+import { jobRoutes } from './compute/jobs/routes.ts';
+import { ModelFiles } from './compute/models/whole-files.ts';
+import { Returns } from './compute/runners/receive.ts';
+import { type RunnerDeps, runnerRoutes } from './compute/runners/routes.ts';
+import { computeRoutes } from './compute/tool/routes.ts';
+import type { TrainingDeps } from './compute/training/pages/deps.ts';
+import { trainingRoutes } from './compute/training/pages/routes.ts';
+import { discoveryRoutes } from './discovery/routes.ts';
+import type { LookUp } from './discovery/search.ts';
+import { resolveAccount } from './federation/actors/resolve.ts';
+import { actorUri } from './federation/addresses.ts';
+import { COPY_LINKS, copyRoutes } from './federation/copies/routes.ts';
+import { listCopyViews } from './federation/copies/view.ts';
+import type { OpenFederation } from './federation/federation.ts';
+import { isBackfilling } from './federation/ingest/backfill.ts';
+import { findPage } from './federation/looking/look-up.ts';
+import { findActorNow } from './federation/moving/find-actor.ts';
+import { MEDIA_LINKS } from './federation/pages/media-settings-routes.ts';
+import { READING_LINKS } from './federation/pages/reading-routes.ts';
+import { REPORT_LINKS } from './federation/pages/report-routes.ts';
+import { PEER_LINKS } from './federation/peers/routes.ts';
+import { findSilence } from './federation/peers/silence.ts';
+import { federationRoutes } from './federation/routes.ts';
+import type { FindSilence, GalleryDeps } from './gallery/deps.ts';
+import { galleryRoutes } from './gallery/routes.ts';
+import { VERSION } from './kit/version.ts';
+import type { State } from './kit/web/state.ts';
+import type { Work } from './kit/work.ts';
+import type { Parts } from './node.ts';
+import { OPERATOR_LINKS, operatorRoutes } from './operator/routes.ts';
+
+/** Every address of the node: one line for each room. */
+export function routersOf(parts: Parts): Router<State>[] {
+  const { federation } = parts;
+  return [
+    ...federationRoutes(federation, adminLinksOf(parts)),
+    // the pages that everybody asks for, before the many that few do
+    copyRoutes(federation, { adminLinks: adminLinksOf(parts) }),
+    discoveryRoutes({
+      limits: parts.limits,
+      lookUp: searcherOf(federation),
+      findSilence: silenceFinder(federation),
+      isArriving: isBackfilling,
+      listCopies: federation.mode === 'off' ? null : (work, fileIds) => listCopyViews(work, federation, fileIds),
+    }),
+    ...accountRoutes(accountDeps(parts)),
+    catalogueRoutes(catalogueDeps(parts)),
+    galleryRoutes(galleryDeps(parts)),
+    computeRoutes(computeDeps(parts)),
+    jobRoutes(computeDeps(parts)),
+    gpuRoutes({ settings: parts.settings, publicUrl: parts.config.publicUrl, adminLinks: adminLinksOf(parts) }),
+    runnerRoutes(runnerDeps(parts)),
+    datasetRoutes(trainingDeps(parts)),
+    trainingRoutes(trainingDeps(parts)),
+    operatorRoutes({ adminLinks: adminLinksOf(parts), minFreeBytes: parts.config.minFreeBytes }),
+  ];
+}
+
+/** Pages under `/admin` of the rooms above accounts. */
+const adminLinksOf = ({ federation }: Parts): readonly AdminLink[] => [
+  ...(federation.mode === 'off'
+    ? []
+    : [...REPORT_LINKS, ...PEER_LINKS, ...READING_LINKS, ...MEDIA_LINKS, ...COPY_LINKS]),
+  ...GPU_LINKS,
+  ...OPERATOR_LINKS,
+];
+
+/** What the search finds elsewhere. */
+const searcherOf = (federation: OpenFederation): LookUp | null =>
+  federation.mode === 'off' ? null : (work, text, mayAsk) => findPage(work, federation, text, mayAsk);
+
+const silenceFinder = ({ mode }: OpenFederation): FindSilence => (mode === 'off' ? async () => null : findSilence);
+
+const peerFinder = (federation: OpenFederation) =>
+  federation.mode === 'off'
+    ? null
+    : async (work: Work, handle: string) => (await resolveAccount(work, federation, handle))?.id ?? null;
+
+function accountDeps(parts: Parts): AccountDeps {
+  const { config, cookies, limits, settings, mailer, secretKey, uploadsDir, federation } = parts;
+  return {
+    ...{ cookies, limits, settings, mailer, secretKey, uploadsDir },
+    publicUrl: config.publicUrl,
+    maxImageBytes: config.maxImageBytes,
+    defaultQuotaBytes: config.accountQuotaBytes,
+    adminLinks: adminLinksOf(parts),
+    moving: {
+      findActor:
+        federation.mode === 'off' ? null : (work: Work, handle: string) => findActorNow(work, federation, handle),
+      uriOf: (account) => actorUri(federation.origin, account),
+    },
+  };
+}
+
+function catalogueDeps(parts: Parts): CatalogueDeps {
+  const { uploads, limits, secretKey, uploadsDir, orm, jobs, files, now } = parts;
+  return {
+    ...{ uploads, limits, secretKey, uploadsDir },
+    openWork: () => ({ em: orm.em.fork(), viewer: null, jobs, files, now }),
+  };
+}
+
+function galleryDeps({ config, limits, settings, uploadsDir, federation }: Parts): GalleryDeps {
+  const { publicUrl, maxImageBytes, minFreeBytes, accountQuotaBytes: defaultQuotaBytes } = config;
+  const [findPeer, findSilence] = [peerFinder(federation), silenceFinder(federation)];
+  return {
+    limits,
+    settings,
+    uploadsDir,
+    publicUrl,
+    maxImageBytes,
+    minFreeBytes,
+    defaultQuotaBytes,
+    findPeer,
+    findSilence,
+  };
+}
+
+function computeDeps({ config, generator, limits, settings, uploadsDir }: Parts): ComputeDeps {
+  const { maxImageBytes, minFreeBytes, accountQuotaBytes: defaultQuotaBytes } = config;
+  const programVersion = `Tessera ${VERSION}`;
+  return { generator, limits, settings, uploadsDir, maxImageBytes, minFreeBytes, defaultQuotaBytes, programVersion };
+}
+
+function trainingDeps(parts: Parts): TrainingDeps {
+  const { uploads, trainer, imports, captioner, orm, jobs, files, now } = parts;
+  return {
+    ...computeDeps(parts),
+    ...{ uploads, trainer, imports, captioner },
+    openWork: () => ({ em: orm.em.fork(), viewer: null, jobs, files, now }),
+  };
+}
+
+function runnerDeps({ config, files, limits, orm, uploadsDir, closing }: Parts): RunnerDeps {
+  const { maxImageBytes, minFreeBytes, modelsDir } = config;
+  return {
+    ...{ limits, closing },
+    fork: () => orm.em.fork(),
+    models: new ModelFiles(files, modelsDir === null ? null : resolve(modelsDir)),
+    returns: new Returns({ folder: join(uploadsDir, 'runners'), files, maxImageBytes, minFreeBytes }),
+  };
+}
