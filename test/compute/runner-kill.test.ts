@@ -46,9 +46,10 @@ test('the work of a runner that is killed is done by another, once', async (t) =
   const python = await fakePython(t, '--cuda');
   const its = await studio(t, { python, limits: { ...SHORT, heartbeatMs: 3_000 }, env: { ENGINE: 'none' } });
   const { token } = await givenRunner(its);
-  const killed = command(t, { node: its.address.href, token, python, dataDir: await temporaryFolder(t) });
+  const stuck = await fakePython(t, '--cuda', '--stuck');
+  const killed = command(t, { node: its.address.href, token, python: stuck, dataDir: await temporaryFolder(t) });
   await until('it is there', async () => (await its.node.generator.status(its)).state === 'ready', 30_000);
-  const { location } = await its.browser.post('/generate', formOf(its.checkpoint, { prompt: 'slow' }));
+  const { location } = await its.browser.post('/generate', formOf(its.checkpoint, { prompt: 'fine' }));
   await readEvents(its.browser, `${location}/events`, ({ data }) => /^Step 1/.test(String(data.note)));
   killed.kill('SIGKILL');
   const second = await givenRunner(its, 'cellar');

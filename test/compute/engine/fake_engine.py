@@ -5,7 +5,7 @@ too long), slow-cancel (obeys late), no-cancel, no-ack, noise (on stdout), oom, 
 parameters become the infotext); `crash in decode`, `hang in load`, `stall in encode` (in every phase of a job); `slow in
 save`; `meet in denoise` (until another job is there, too); once for each phase `wait in denoise` (for as long as nobody kills it) and `kill in decode` (by SIGKILL); anything
 else is made in four steps. Arguments: `--no-hello`, `--crash-at-start`, `--refuse-configure`, `--able` (it offers all
-that the protocol knows), `--cuda` (says that it has a GPU).
+that the protocol knows), `--cuda` (says that it has a GPU), `--stuck` (it ends no picture).
 
 It captions where the root `captioner` is configured: `seen N, width W` for picture N, and an error for those that are 66
 pixels wide. With `hang-caption` in the list of what is excluded it waits after the first, until it is cancelled; with
@@ -66,6 +66,8 @@ def enter(job, what, phase, step=0, total=0, **fields):
     """Says where the job is, and does there what was asked for."""
     global beating
     send("progress", job=job, phase=phase, step=step, total=total, **fields)
+    if phase == "denoise" and "--stuck" in sys.argv:
+        time.sleep(600)
     act, _, where = what.partition(" in ")
     if where != phase:
         return
