@@ -82,6 +82,7 @@ test('from pictures to a published LoRA that the node generates with, by the pag
   const page = await browser.get(location);
   assert.match(page.text, /<polyline class="loss-line" points="[\d.,\s]+"/);
   assert.match((await browser.get(`${location}?left=0&right=1`)).text, /compare-grid/);
+  assert.match((await browser.get('/jobs')).text, /src="\/train\/samples\/[0-9a-f-]+\.webp"/);
 
   const epoch = epochs[1];
   const publishUrl = `/train/epochs/${epoch?.id}/publish`;

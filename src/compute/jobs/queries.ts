@@ -143,6 +143,7 @@ interface TrainingRow {
   params: unknown;
   total_steps: number;
   error: string | null;
+  cover: string | null;
   created_at: unknown;
 }
 
@@ -150,7 +151,8 @@ async function trainingsOf({ em }: Pick<Work, 'em'>, ids: readonly string[]): Pr
   const found = await rows<TrainingRow>(
     em,
     `select r.id, r.name, r.state, j.state as job_state, cast(r.params as text) as params, r.total_steps, r.error,
-       r.created_at
+       r.created_at,
+       (select s.id from training_sample s where s.run_id = r.id order by s.epoch desc, s.prompt_index limit 1) as cover
      from training_run r left join job j on j.id = r.job_id where r.id in (${inList(ids)})`,
     ids,
   );
@@ -159,7 +161,8 @@ async function trainingsOf({ em }: Pick<Work, 'em'>, ids: readonly string[]): Pr
     const url = `/train/${row.id}`;
     const { epochs, resolution } = fromJson<TrainSettings>(row.params) ?? { epochs: 0, resolution: 0 };
     return {
-      ...{ id: row.id, url, kind: 'training', title: row.name, state, error: row.error, images: [] },
+      ...{ id: row.id, url, kind: 'training', title: row.name, state, error: row.error },
+      images: row.cover ? [{ src: `/train/samples/${row.cover}.webp`, width: 128, height: 128 }] : [],
       summary: `${t('jobs.training')} · ${t('jobs.training-summary', { epochs, steps: row.total_steps, resolution })}`,
       stateText: t(`train.state.${state}`),
       isOpen: OPEN_STATES.includes(state),
