@@ -26,6 +26,9 @@ const text = z
   .optional()
   .transform((value) => (value === '' ? undefined : value));
 
+const choice = <const Values extends readonly [string, ...string[]]>(values: Values, fallback: Values[number]) =>
+  z.preprocess((value) => (value === '' ? undefined : value), z.enum(values).default(fallback as Values[number]));
+
 const url = (protocols: readonly string[]) =>
   text.transform((value, ctx) => {
     if (value === undefined) return undefined;
@@ -56,20 +59,16 @@ const Environment = z.object({
   S3_REGION: text.describe('Region of the store. Default us-east-1.'),
   S3_ACCESS_KEY_ID: text.describe('Key of the store.'),
   S3_SECRET_ACCESS_KEY: text.describe('Secret of the store.'),
-  ENGINE: z
-    .enum(['auto', 'diffusers', 'comfyui', 'sdapi', 'none'])
-    .default('auto')
-    .describe(
-      'What generates: auto and diffusers are the Python engine, comfyui and sdapi a server of yours, which does not train.',
-    ),
+  ENGINE: choice(['auto', 'diffusers', 'comfyui', 'sdapi', 'none'], 'auto').describe(
+    'What generates: auto and diffusers are the Python engine, comfyui and sdapi a server of yours, which does not train.',
+  ),
   ENGINE_PYTHON: text.describe('Python of the engine. Default: .venv/bin/python, made by npm run engine:install.'),
   ENGINE_DEVICES: text.describe(
     'The GPUs to use, as CUDA numbers them, such as 0,1; each has an engine of its own. Default: all.',
   ),
-  ENGINE_SANDBOX: z
-    .enum(['auto', 'required', 'off'])
-    .default('auto')
-    .describe('Run the engine in bubblewrap, without network: where it works, always, or never.'),
+  ENGINE_SANDBOX: choice(['auto', 'required', 'off'], 'auto').describe(
+    'Run the engine in bubblewrap, without network: where it works, always, or never.',
+  ),
   COMFYUI_URL: url(['http:', 'https:']).describe(
     'A ComfyUI server of yours, for ENGINE=comfyui, such as http://127.0.0.1:8188.',
   ),
@@ -77,7 +76,7 @@ const Environment = z.object({
     'A server of yours that speaks /sdapi/v1, for ENGINE=sdapi: A1111 or Forge started with --api, or sd-server of stable-diffusion.cpp. A name and password in it are sent as --api-auth wants them.',
   ),
   MODELS_DIR: text.describe('Folder of checkpoints on this machine that the node offers besides the published ones.'),
-  FEDERATION: z.enum(['open', 'allowlist', 'off']).default('open').describe('Who may federate with this node.'),
+  FEDERATION: choice(['open', 'allowlist', 'off'], 'open').describe('Who may federate with this node.'),
   FEDERATION_PRIVATE_ADDRESSES: flag(false).describe(
     'Lets peers on loopback and plain http in. For development and tests only; refused in production.',
   ),
@@ -86,7 +85,7 @@ const Environment = z.object({
   ),
   MAIL_FROM: text.describe('Sender of mail. Default tessera@<host of PUBLIC_URL>.'),
   CLAMD_SOCKET: text.describe('Socket path or host:port of clamd; files are scanned by it.'),
-  LOG_LEVEL: z.enum(['silent', 'error', 'warn', 'info', 'debug']).default('info').describe('How much is logged.'),
+  LOG_LEVEL: choice(['silent', 'error', 'warn', 'info', 'debug'], 'info').describe('How much is logged.'),
   SECRET_KEY: text.describe(
     'At least 32 characters. Default: made at first start and kept in DATA_DIR; set it when several processes on several machines share a node.',
   ),
