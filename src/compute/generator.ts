@@ -10,19 +10,19 @@ import { countCrash, holdFence } from '../kit/queue/lease.ts';
 import type { Settings } from '../kit/settings.ts';
 import { t } from '../kit/web/messages.ts';
 import type { Viewer, Work } from '../kit/work.ts';
-import { isMistake } from './engine/mistakes.ts';
-import type { EngineRun, EngineStatus, Engines } from './engines.ts';
+import type { EngineStatus, Engines } from './engines.ts';
 import { failureText } from './failures.ts';
 import type { GenerateFields } from './form.ts';
-import { type Estimate, estimate, learnPace, type WorkSize } from './gpu/pace.ts';
+import { bookRun } from './gpu/book.ts';
+import { type Estimate, estimate, type WorkSize } from './gpu/pace.ts';
 import { assertAllowance, assertRoom, gpuSettings } from './gpu/quotas.ts';
-import { settle, shareOf } from './gpu/settle.ts';
+import { shareOf } from './gpu/settle.ts';
 import { loadOwnGeneration } from './keep.ts';
 import { Generation, type GenerationRequest } from './model.ts';
 import type { ModelSource } from './models/cache.ts';
 import { refusal } from './models/choose.ts';
-import { findFolderOffer } from './models/folder-offers.ts';
-import { findOffersByFile, OFFERED_TYPES } from './models/offers.ts';
+import { OFFERED_TYPES } from './models/offers.ts';
+import { findSources } from './models/sources.ts';
 import { follow, inputFile, paramsOf } from './params.ts';
 import { drawSeed, filesOf, makeRequest } from './request.ts';
 import { keepResults } from './results.ts';
@@ -87,7 +87,7 @@ export class Generator {
   /** A request that was made before, changed by us. Throws `gone` when a model of it is not offered any more. */
   async repeat(work: Pick<Work, 'em' | 'viewer' | 'jobs' | 'now'>, request: GenerationRequest): Promise<Generation> {
     const viewer = mayGenerate(work.viewer);
-    await this.#assertOffered(work, viewer, request);
+    await this.#sourcesOf(work, viewer, request);
     return this.#queue(work, viewer, request);
   }
 
@@ -160,7 +160,7 @@ export class Generator {
       const needs = { model, family: family || null, sources };
       const run = await engines.run(handle.jobId, { type: 'generate', params, ...needs, signal, fence, listener });
       const { outcome } = run;
-      await this.#book(work, handle, generation, run);
+      await bookRun(em, handle, run, sizeOf(generation.request), work.now());
       handle.signal.throwIfAborted();
       if (outcome.state !== 'failed' && outcome.state !== 'done')
         throw new AppError('unavailable', 'The engine was stopped.');
@@ -185,40 +185,15 @@ export class Generator {
     }
   }
 
-  /** Books what it took, and learns from a run that went well. */
-  async #book(
-    { em, now }: Pick<Work, 'em' | 'now'>,
-    handle: JobHandle,
-    { request }: Generation,
-    { outcome, engineId, device, seconds }: EngineRun,
-  ): Promise<void> {
-    if (engineId === '') return;
-    const act = outcome.state === 'failed' && !isMistake(outcome.code) ? 'refund' : 'charge';
-    await settle(em, handle, { kind: 'generation', engineId, seconds, act }, now());
-    if (outcome.state === 'done' && device) await learnPace(em, device, sizeOf(request), seconds, now());
-  }
-
   async #checkedSources(work: Pick<Work, 'em'>, generation: Generation): Promise<ModelSource[]> {
     const account = await work.em.findOne(Account, generation.account.id);
     if (account?.state !== 'active') throw new AppError('gone', 'This account is not active.');
-    return this.#assertOffered(work, mayGenerate(viewerOf(account)), generation.request);
+    return this.#sourcesOf(work, mayGenerate(viewerOf(account)), generation.request);
   }
 
-  /** Throws `gone` when a model of the request is not offered any more; what is returned is where their bytes lie. */
-  async #assertOffered({ em }: Pick<Work, 'em'>, viewer: Viewer, request: GenerationRequest): Promise<ModelSource[]> {
-    const files = filesOf(request);
-    const fileIds = files.flatMap(({ fileId }) => fileId ?? []);
-    const offers = await findOffersByFile(em, viewer, fileIds, OFFERED_TYPES);
-    const sources: ModelSource[] = [];
-    for (const { fileId, sha256, name } of files) {
-      const isOffered = fileId !== null && offers.some((offer) => offer.fileId === fileId && offer.sha256 === sha256);
-      const folder = fileId === null ? await findFolderOffer(em, sha256) : null;
-      if (!isOffered && !folder) throw new AppError('gone', `${name} is not offered here any more.`);
-      const { modelsDir } = this.#options;
-      if (folder && modelsDir === null) throw new AppError('gone', `${name} is not offered here any more.`);
-      sources.push({ sha256, path: folder && modelsDir ? `${modelsDir}/${folder.subtitle}` : null });
-    }
-    return sources;
+  /** Where the bytes of its models lie. Throws `gone` when one is not offered any more. */
+  #sourcesOf({ em }: Pick<Work, 'em'>, viewer: Viewer, request: GenerationRequest): Promise<ModelSource[]> {
+    return findSources(em, viewer, filesOf(request), OFFERED_TYPES, this.#options.modelsDir);
   }
 }
 

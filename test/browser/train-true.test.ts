@@ -67,6 +67,8 @@ test('somebody uploads pictures, trains, publishes an epoch, and pictures come o
   await page.locator('t-live').waitFor();
   await page.locator('.epoch', { hasText: 'Epoch' }).first().waitFor({ timeout: TRAINING_MS });
   assert.equal(await page.locator('.loss-line').count(), 1);
+  const sample = await page.locator('.epoch .sample img').first().boundingBox();
+  assert.ok(sample && sample.height > 50, `a sample that nobody sees: ${JSON.stringify(sample)}`);
   await page.getByRole('link', { name: 'Publish' }).first().click();
   await page.locator('[name="name"]').fill('Night style');
   await page.locator('button[value="publish"]').click();

@@ -9,16 +9,16 @@ import { holdFence } from '../../kit/queue/lease.ts';
 import type { Settings } from '../../kit/settings.ts';
 import type { Viewer, Work } from '../../kit/work.ts';
 import { mayTrain } from '../datasets/own.ts';
-import { isMistake } from '../engine/mistakes.ts';
 import type { EngineHello } from '../engine/protocol.ts';
-import type { EngineRun, Engines } from '../engines.ts';
+import type { Engines } from '../engines.ts';
 import { trainingFailureText } from '../failures.ts';
-import { type Device, estimate, learnPace, type WorkSize } from '../gpu/pace.ts';
+import { bookRun } from '../gpu/book.ts';
+import { type Device, estimate, type WorkSize } from '../gpu/pace.ts';
 import { assertAllowance, assertRoom, type GpuSettings, gpuSettings } from '../gpu/quotas.ts';
-import { settle, shareOf } from '../gpu/settle.ts';
+import { shareOf } from '../gpu/settle.ts';
 import type { ModelSource } from '../models/cache.ts';
-import { findFolderOffer } from '../models/folder-offers.ts';
-import { CHECKPOINT_TYPES, findOffersByFile } from '../models/offers.ts';
+import { CHECKPOINT_TYPES } from '../models/offers.ts';
+import { findSources } from '../models/sources.ts';
 import { prepareTraining } from './command.ts';
 import { TrainingRun } from './model.ts';
 import { type SegmentTimes, trainSegment } from './segment.ts';
@@ -126,7 +126,7 @@ export class Trainer {
       const origin = { publicUrl, author: account.name };
       const command = await prepareTraining(work, run, handle.jobId, place, origin, handle.signal);
       const { run: took, steps } = await trainSegment({ work, fork, engines }, handle, run, command, sources, times);
-      await this.#book(work, handle, run, took, steps);
+      await bookRun(work.em, handle, took, sizeOf(run, steps), work.now());
       handle.signal.throwIfAborted();
       const { outcome } = took;
       if (outcome.state === 'done') return await end(work, handle, runId, 'done', null);
@@ -163,16 +163,7 @@ export class Trainer {
   async #checkedSources({ em }: Pick<Work, 'em'>, { owner, base }: TrainingRun): Promise<ModelSource[]> {
     const account = await em.findOne(Account, owner.id);
     if (account?.state !== 'active') throw new AppError('gone', 'This account is not active.');
-    const viewer = mayTrain(viewerOf(account));
-    const { modelsDir } = this.#options;
-    if (base.fileId === null) {
-      const folder = await findFolderOffer(em, base.sha256);
-      if (!folder || modelsDir === null) throw new AppError('gone', `${base.name} is not offered here any more.`);
-      return [{ sha256: base.sha256, path: `${modelsDir}/${folder.subtitle}` }];
-    }
-    const [offer] = await findOffersByFile(em, viewer, [base.fileId], CHECKPOINT_TYPES);
-    if (offer?.sha256 !== base.sha256) throw new AppError('gone', `${base.name} is not offered here any more.`);
-    return [{ sha256: base.sha256, path: null }];
+    return findSources(em, mayTrain(viewerOf(account)), [base], CHECKPOINT_TYPES, this.#options.modelsDir);
   }
 
   /** The next segment stands in the queue in the moment in which this one ends. */
@@ -186,20 +177,6 @@ export class Trainer {
       await tx.flush();
       return { state: 'paused', step: run.stateStep };
     });
-  }
-
-  async #book(
-    { em, now }: Pick<Work, 'em' | 'now'>,
-    handle: JobHandle,
-    run: TrainingRun,
-    { outcome, engineId, device, seconds }: EngineRun,
-    steps: number,
-  ): Promise<void> {
-    if (engineId === '') return;
-    const act = outcome.state === 'failed' && !isMistake(outcome.code) ? 'refund' : 'charge';
-    await settle(em, handle, { kind: 'training', engineId, seconds, act }, now());
-    const wentWell = outcome.state === 'done' || outcome.state === 'paused';
-    if (wentWell && device) await learnPace(em, device, sizeOf(run, steps), seconds, now());
   }
 }
 

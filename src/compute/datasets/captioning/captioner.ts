@@ -10,12 +10,11 @@ import { countCrash } from '../../../kit/queue/lease.ts';
 import type { Settings } from '../../../kit/settings.ts';
 import { turnImage } from '../../../kit/storage/images-turn.ts';
 import type { Work } from '../../../kit/work.ts';
-import { isMistake } from '../../engine/mistakes.ts';
 import type { CaptionParams, EngineCaptions } from '../../engine/protocol.ts';
 import type { EngineRun, Engines } from '../../engines.ts';
 import { captionFailureText } from '../../failures.ts';
-import { type Device, type Estimate, estimate, learnPace, type WorkSize } from '../../gpu/pace.ts';
-import { settle } from '../../gpu/settle.ts';
+import { bookRun } from '../../gpu/book.ts';
+import { type Device, type Estimate, estimate, type WorkSize } from '../../gpu/pace.ts';
 import { encodePhase } from '../../phase.ts';
 import { type Captioning, Dataset, DatasetItem } from '../model.ts';
 import { mayTrain } from '../own.ts';
@@ -171,23 +170,10 @@ export class Captioner {
       },
     });
     await kept;
-    await this.#book(em, handle, todo.size, run, now());
+    await bookRun(em, handle, run, sizeOf(todo.size), now());
     handle.signal.throwIfAborted();
     if (failure) throw failure;
     return run;
-  }
-
-  async #book(
-    em: EntityManager,
-    handle: JobHandle,
-    count: number,
-    { outcome, engineId, device, seconds }: EngineRun,
-    now: Date,
-  ): Promise<void> {
-    if (engineId === '') return;
-    const act = outcome.state === 'failed' && !isMistake(outcome.code) ? 'refund' : 'charge';
-    await settle(em, handle, { kind: 'caption', engineId, seconds, act }, now);
-    if (outcome.state === 'done' && device) await learnPace(em, device, sizeOf(count), seconds, now);
   }
 }
 
