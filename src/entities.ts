@@ -29,17 +29,22 @@ import { Pin } from './gallery/pins.ts';
 import { Review } from './gallery/reviews/model.ts';
 import { Share } from './gallery/shares.ts';
 import { TopicFollow } from './gallery/topics/model.ts';
+import { AuditEntry, AuditHead, AuditRoot } from './kit/audit/model.ts';
 import { RecordedEvent } from './kit/events/model.ts';
 import { FairLane, FairShare } from './kit/queue/fair/model.ts';
 import { Job } from './kit/queue/job.ts';
 import { Setting } from './kit/settings.ts';
-import { PolicyState } from './safety/policy.ts';
+import { QueueRow } from './moderation/queue/model.ts';
+import { Takedown, TakedownStep } from './moderation/takedown/model.ts';
+import { PolicyRestriction, PolicyState } from './safety/policy.ts';
 
 /** Every table of the program; migrations are written from this list. */
 export const ENTITIES = [
   ...[Setting, Job, FairLane, FairShare, RecordedEvent],
   ...[Account, Follow, Block, Login, Credential, Session, ApiToken, OneTimeToken, Invite, OutboxMail],
-  ...[PolicyState],
+  ...[AuditEntry, AuditHead, AuditRoot],
+  ...[PolicyState, PolicyRestriction],
+  ...[QueueRow, Takedown, TakedownStep],
   ...[Model, ModelVersion, ModelFile, Tag, ModelTag, BaseModel, Lineage, DownloadMark, Upload],
   ...[Post, Image, ImageMark, ImageRaw, ImageSize, ResourceUse, PostTag, Comment, Reaction],
   ...[Review, Mention, Pin, Share],

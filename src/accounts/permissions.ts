@@ -15,6 +15,15 @@ export const PERMISSION = {
   manageSettings: 1 << 10,
   manageRoles: 1 << 11,
   owner: 1 << 12,
+  /** Cases about intimate pictures, children and likeness. */
+  decideSevere: 1 << 13,
+  /** Cases about copyright, style and trademarks. */
+  decideRights: 1 << 14,
+  /** Who filed a case: name, address, e-mail. Each look is logged. */
+  seeClaimants: 1 << 15,
+  readAudit: 1 << 16,
+  /** The node's rules, the rules about prompts, and what is blocked by its hash. */
+  manageRules: 1 << 17,
 } as const;
 export type Permission = keyof typeof PERMISSION;
 
@@ -24,8 +33,13 @@ export type Role = (typeof ROLES)[number];
 const bits = (...names: readonly Permission[]): number => names.reduce((sum, name) => sum | PERMISSION[name], 0);
 
 const member = bits('publish', 'generate', 'train');
-const moderator = member | bits('moderateContent', 'moderateAccounts', 'approveSignUps', 'invite');
-const admin = moderator | bits('manageFederation', 'manageCatalogue', 'manageCompute', 'manageSettings', 'manageRoles');
+const moderator =
+  member |
+  bits('moderateContent', 'moderateAccounts', 'approveSignUps', 'invite') |
+  bits('decideSevere', 'decideRights', 'seeClaimants', 'readAudit');
+const admin =
+  moderator |
+  bits('manageFederation', 'manageCatalogue', 'manageCompute', 'manageSettings', 'manageRoles', 'manageRules');
 
 export const ROLE_PERMISSIONS: Readonly<Record<Role, number>> = {
   member,

@@ -8,13 +8,31 @@ export const RESTRICTION = {
   train: 8,
   federate: 16,
   removed: 32,
+  /** It keeps its page and stands in no list, feed, search or suggestion. */
+  list: 64,
+  /** Peers may not keep a copy of its files. */
+  mirror: 128,
+  /** Shown and used at PG alone, whatever its author rated. */
+  explicit: 256,
+  /** Its author may not change what the decision settled. */
+  edit: 512,
+  commercial: 1024,
+  derive: 2048,
 } as const;
-export type Act = 'view' | 'download' | 'generate' | 'train' | 'federate';
+export type Act = Exclude<keyof typeof RESTRICTION, 'removed'>;
 
-const POLICY_TARGETS = ['model', 'version', 'image', 'post', 'account', 'collection'] as const;
+/** The interim sets and the outcome `limit` (spec/takedowns.md 2.3 and 2.4) are sums of these. */
+export const QUARANTINE = RESTRICTION.view | RESTRICTION.list;
+
+export const POLICY_TARGETS = ['model', 'version', 'image', 'post', 'account', 'collection'] as const;
+export type PolicyTargetKind = (typeof POLICY_TARGETS)[number];
+export interface PolicyTarget {
+  readonly kind: PolicyTargetKind;
+  readonly id: number;
+}
 
 /**
- * The policy epoch of one thing (DESIGN.md section 3). `moderation/` alone writes it, every path asks `decide()`;
+ * The policy epoch of one thing (DESIGN.md section 3). `restrict()` alone writes it, every path asks `decide()`;
  * a thing without a row has epoch 0 and no restriction.
  */
 export const PolicyState = defineEntity({
@@ -23,11 +41,26 @@ export const PolicyState = defineEntity({
     targetKind: p.enum([...POLICY_TARGETS]).primary(),
     targetId: p.integer().primary(),
     epoch: p.integer().default(0),
+    /** OR of the rows of `PolicyRestriction`. */
     restrictions: p.integer().default(0),
     changedAt: p.datetime(),
   },
 });
 export interface PolicyState extends InferEntity<typeof PolicyState> {}
+
+/** Who forbids what: each source takes back its own bits and no other's. */
+export const PolicyRestriction = defineEntity({
+  name: 'PolicyRestriction',
+  properties: {
+    targetKind: p.enum([...POLICY_TARGETS]).primary(),
+    targetId: p.integer().primary(),
+    /** `case:<id>`, `domain:<host>`, `hash:<id>`, `decision:<id>` and the like. */
+    source: p.string().length(120).primary(),
+    bits: p.integer(),
+    createdAt: p.datetime(),
+  },
+});
+export interface PolicyRestriction extends InferEntity<typeof PolicyRestriction> {}
 
 /** What the owner of the content supplies: the facts that a judgement needs. */
 export interface Subject {

@@ -1,0 +1,45 @@
+import { defineEntity, type InferEntity, p } from '@mikro-orm/core';
+
+export const QUEUE_KINDS = [
+  ...(['report', 'case', 'appeal', 'rating', 'upload', 'generation', 'training', 'bounty', 'hash', 'peer'] as const),
+] as const;
+export type QueueKind = (typeof QUEUE_KINDS)[number];
+
+/** One thing that waits for a person, whatever it is: reports, cases, appeals, held uploads and the rest share a queue. */
+export const QueueRow = defineEntity({
+  name: 'QueueRow',
+  indexes: [
+    { properties: ['state', 'priority', 'dueAt', 'id'] },
+    { properties: ['kind', 'state', 'id'] },
+    { properties: ['aboutKind', 'aboutId'] },
+  ],
+  uniques: [{ properties: ['kind', 'subjectId', 'openKey'] }],
+  properties: {
+    id: p.uuid().primary(),
+    kind: p.enum([...QUEUE_KINDS]),
+    /** Of the thing that waits: a case, an appeal, a held generation. For reports, what they are about: `image:12`. */
+    subjectId: p.string().length(120),
+    /** `open` while it waits, its own id afterwards, so that one thing waits once. */
+    openKey: p.string().length(40),
+    /** What people would look at: a kind of thing and its id. */
+    aboutKind: p.string().length(40),
+    aboutId: p.string().length(120),
+    title: p.string().length(200),
+    state: p.enum(['open', 'done']),
+    /** The lower the sooner: 0 severe, 1 urgent, 2 usual, 3 slow lane. */
+    priority: p.integer().default(2),
+    /** By when it must be decided; UTC, computed once. */
+    dueAt: p.datetime().nullable(),
+    /** The permission bits of which a reviewer needs one; 0 is any staff. */
+    permission: p.integer().default(0),
+    assigneeId: p.integer().nullable(),
+    /** Who looks at it now: two people do not decide at once. */
+    lockedById: p.integer().nullable(),
+    lockedUntil: p.datetime().nullable(),
+    voiceCount: p.integer().default(1),
+    openedAt: p.datetime(),
+    closedAt: p.datetime().nullable(),
+    outcome: p.string().length(80).default(''),
+  },
+});
+export interface QueueRow extends InferEntity<typeof QueueRow> {}

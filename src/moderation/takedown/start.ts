@@ -1,0 +1,61 @@
+import type { EntityManager } from '@mikro-orm/core';
+import { z } from 'zod';
+import { defineEvent, record } from '../../kit/events/events.ts';
+import { newId } from '../../kit/ids.ts';
+import type { PolicyTarget } from '../../safety/policy.ts';
+import { type Outcome, Takedown } from './model.ts';
+
+export const takedownRequested = defineEvent('takedown.requested', z.object({ takedownId: z.string() }));
+
+/** What an outcome needs to know beyond its target; each field is read by the outcomes that it names. */
+export interface TakedownParameters {
+  /** `limit`: bits of RESTRICTION. */
+  readonly bits?: number;
+  /** `de_attribute`: the names to be scrubbed and locked. */
+  readonly names?: readonly string[];
+  /** `credit`: the line; `licence`: the SPDX id. */
+  readonly text?: string;
+  /** `re_rate`: the level. */
+  readonly level?: number;
+  /** `account_action`. */
+  readonly action?: 'strike' | 'lock_uploads' | 'suspend' | 'terminate';
+  /** `undo`: the takedown that is taken back. */
+  readonly undoes?: string;
+  /** `remove`: bytes stay in the vault until a person purges them. */
+  readonly vault?: boolean;
+  /** `remove`: also block the files and pictures by their hashes. */
+  readonly block?: boolean;
+}
+
+/** Writes an outcome into what `em` flushes next; the worker takes it from there (`takedown.requested`). */
+export function startTakedown(
+  em: EntityManager,
+  request: {
+    readonly caseId: string | null;
+    readonly target: PolicyTarget;
+    readonly outcome: Outcome;
+    readonly category: string;
+    readonly parameters: TakedownParameters;
+  },
+  now: Date,
+): string {
+  const id = newId(now.getTime());
+  em.create(
+    Takedown,
+    {
+      id,
+      caseId: request.caseId,
+      targetKind: request.target.kind,
+      targetId: request.target.id,
+      outcome: request.outcome,
+      parameters: request.parameters,
+      category: request.category,
+      state: 'running',
+      requestedAt: now,
+      doneAt: null,
+    },
+    { persist: true },
+  );
+  record(em, takedownRequested, { takedownId: id });
+  return id;
+}
