@@ -1,4 +1,6 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { constants, existsSync } from 'node:fs';
+import { copyFile, mkdtemp, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, type TestContext } from 'node:test';
@@ -8,7 +10,11 @@ import { viewerOf } from '../src/accounts/access/identify.ts';
 import type { Account } from '../src/accounts/model.ts';
 import type { EngineLimits } from '../src/compute/engine/watchdog.ts';
 import type { ServerTimes } from '../src/compute/server/engine.ts';
+import { ENTITIES } from '../src/entities.ts';
 import { readConfig } from '../src/kit/config.ts';
+import { migrate } from '../src/kit/database/migrate.ts';
+import { migrations } from '../src/kit/database/migrations/sqlite/list.ts';
+import { openDatabase } from '../src/kit/database/open.ts';
 import { rows, toNumber } from '../src/kit/database/sql.ts';
 import { makeLog } from '../src/kit/log.ts';
 import type { Work } from '../src/kit/work.ts';
@@ -65,6 +71,7 @@ export async function testNode(
     },
   };
   const database = await testDatabase();
+  if (!database) await copyFile(await emptySqlite(), join(dataDir, 'tessera.sqlite'), constants.COPYFILE_FICLONE);
   const config = readConfig({
     PORT: '0',
     DATA_DIR: dataDir,
@@ -125,6 +132,23 @@ async function openWorkCount(node: Node): Promise<number> {
     [node.now()],
   );
   return toNumber(found?.n);
+}
+
+/**
+ * A database without rows as the migrations make it: they take longer than most tests, and ran already when another
+ * process asked. Its name says of which migrations it is.
+ */
+async function emptySqlite(): Promise<string> {
+  const name = createHash('sha256').update(JSON.stringify(migrations)).digest('hex').slice(0, 16);
+  const path = join(tmpdir(), `tessera-empty-${name}.sqlite`);
+  if (existsSync(path)) return path;
+  const dataDir = await mkdtemp(join(tmpdir(), 'tessera-empty-'));
+  const orm = await openDatabase({ url: null, dataDir, entities: ENTITIES, log: makeLog('silent') });
+  await migrate(orm);
+  await orm.close(true);
+  await rename(join(dataDir, 'tessera.sqlite'), path);
+  await rm(dataDir, { recursive: true, force: true });
+  return path;
 }
 
 interface TestDatabase {
