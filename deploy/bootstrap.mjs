@@ -4,7 +4,17 @@
 // dependencies, because it runs before anything is installed.
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -90,11 +100,29 @@ function testFiles(folder, wanted = () => true) {
 
 function test(files, env = {}) {
   if (files.length === 0) fail('There are no tests.');
-  run(process.execPath, ['--import', 'tsx', '--test', '--test-concurrency=4', '--test-timeout=600000', ...files], {
+  run(process.execPath, ['--import', 'tsx', '--test', '--test-concurrency=4', '--test-timeout=1200000', ...files], {
     NODE_ENV: 'test',
     ...env,
   });
 }
+
+/**
+ * Runs many test files in few processes: to load the program takes longer than most files do. Neighbours, which are often
+ * slow together, come into different processes.
+ */
+function testTogether(files, env) {
+  const folder = mkdtempSync(join(tmpdir(), 'tessera-tests-'));
+  const count = Math.ceil(files.length / FILES_A_PROCESS);
+  const bundles = Array.from({ length: count }, (_, index) => {
+    const path = join(folder, `${String(index + 1).padStart(2, '0')}.test.mjs`);
+    const own = files.filter((_file, place) => place % count === index);
+    writeFileSync(path, own.map((file) => `import ${JSON.stringify(pathToFileURL(file).href)};\n`).join(''));
+    return path;
+  });
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+  test(bundles, env);
+}
+const FILES_A_PROCESS = 4;
 
 const inBrowser = (path) => path.includes(`${join('test', 'browser')}`);
 const suite = () => testFiles(join(ROOT, 'test'), (path) => !inBrowser(path));
@@ -113,7 +141,8 @@ switch (command) {
   case 'test':
     install();
     build();
-    test(args.length > 0 ? args.map((path) => resolve(path)) : suite());
+    if (args.length > 0) test(args.map((path) => resolve(path)));
+    else testTogether(suite());
     break;
   case 'test:all': {
     install();
@@ -122,7 +151,7 @@ switch (command) {
       if (!process.env[name])
         console.error(`${name} is not set: the tests that need it will say that they were skipped.`);
     }
-    test(suite());
+    testTogether(suite());
     const python = process.env.ENGINE_PYTHON ?? join(ROOT, '.venv', 'bin', 'python');
     if (existsSync(python))
       run(python, ['-m', 'pytest', '-x', '-q', '-c', 'src/compute/engine/pyproject.toml', 'test/compute/engine']);
@@ -136,7 +165,7 @@ switch (command) {
     run('npx', ['tsc', '-p', 'tsconfig.json']);
     run('npx', ['knip']);
     build();
-    test(suite());
+    testTogether(suite());
     break;
   case 'soak':
     install();
