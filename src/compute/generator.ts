@@ -2,11 +2,12 @@ import { z } from 'zod';
 import { viewerOf } from '../accounts/access/identify.ts';
 import { Account } from '../accounts/model.ts';
 import { can } from '../accounts/permissions.ts';
+import { whenBack } from '../kit/database/away.ts';
 import { rows, toNumber } from '../kit/database/sql.ts';
 import { AppError } from '../kit/errors.ts';
 import { newId } from '../kit/ids.ts';
 import { defineJob, type JobDefinition, type JobHandle } from '../kit/queue/define.ts';
-import { countCrash, holdFence } from '../kit/queue/lease.ts';
+import { countCrash, writeUnderFence } from '../kit/queue/lease.ts';
 import type { Settings } from '../kit/settings.ts';
 import { t } from '../kit/web/messages.ts';
 import type { Viewer, Work } from '../kit/work.ts';
@@ -171,7 +172,10 @@ export class Generator {
         return await fail(work, generationId, handle, failureText(outcome.code, outcome.message));
       }
       // a takedown while it ran counts
-      await this.#checkedSources(work, generation);
+      await whenBack(
+        () => this.#checkedSources(work, generation),
+        () => !handle.signal.aborted,
+      );
       await keepResults(work, handle, generation, { images: outcome.images, warnings }, (name) =>
         engines.jobFile(name),
       );
@@ -213,8 +217,7 @@ async function fail(
   handle: JobHandle,
   message: string,
 ): Promise<{ readonly state: string }> {
-  await em.transactional(async (tx) => {
-    await holdFence(tx, handle);
+  await writeUnderFence(em, handle, async (tx) => {
     await rows(
       tx,
       `update generation set state = 'failed', error = ?, finished_at = ? where id = ? and state = 'queued' returning id`,
