@@ -30,8 +30,8 @@ export async function keepResults(
       Math.max(1, Math.round(image.w * scale)),
       Math.max(1, Math.round(image.h * scale)),
     );
-    const thumb = await files.put(small);
-    stored.push({ image, thumb, blob: await files.put({ path, sha256: image.sha256, move: true }) });
+    const [thumb, blob] = await Promise.all([files.put(small), files.put({ path, sha256: image.sha256, move: true })]);
+    stored.push({ image, thumb, blob });
   }
   await writeUnderFence(em, handle, async (tx) => {
     const [ended] = await rows<{ id: string }>(
