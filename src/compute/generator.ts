@@ -25,7 +25,7 @@ import { refusal } from './models/choose.ts';
 import { OFFERED_TYPES } from './models/offers.ts';
 import { findSources } from './models/sources.ts';
 import { follow, inputFile, paramsOf } from './params.ts';
-import { drawSeed, filesOf, makeRequest } from './request.ts';
+import { assertThere, drawSeed, filesOf, makeRequest } from './request.ts';
 import { keepResults } from './results.ts';
 
 const Payload = z.object({ generationId: z.string() });
@@ -85,10 +85,15 @@ export class Generator {
     return this.repeat(work, { ...request, seed: drawSeed() });
   }
 
-  /** A request that was made before, changed by us. Throws `gone` when a model of it is not offered any more. */
+  /**
+   * A request that was made before, changed by us. Throws `gone` when a model of it is not offered any more, `invalid`
+   * when the program that makes the pictures does not have it.
+   */
   async repeat(work: Pick<Work, 'em' | 'viewer' | 'jobs' | 'now'>, request: GenerationRequest): Promise<Generation> {
     const viewer = mayGenerate(work.viewer);
     await this.#sourcesOf(work, viewer, request);
+    const status = await this.status(work);
+    if (status.state === 'ready') assertThere(filesOf(request), status.hello.caps);
     return this.#queue(work, viewer, request);
   }
 
