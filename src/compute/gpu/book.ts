@@ -2,7 +2,7 @@ import type { EntityManager } from '@mikro-orm/core';
 import { whenBack } from '../../kit/database/away.ts';
 import type { JobHandle } from '../../kit/queue/define.ts';
 import { isMistake } from '../engine/mistakes.ts';
-import type { EngineRun } from '../engines.ts';
+import type { EngineRun } from '../engines/drive.ts';
 import { learnPace, type WorkSize } from './pace.ts';
 import { settle } from './settle.ts';
 

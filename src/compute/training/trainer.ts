@@ -10,7 +10,7 @@ import type { Settings } from '../../kit/settings.ts';
 import type { Viewer, Work } from '../../kit/work.ts';
 import { mayTrain } from '../datasets/own.ts';
 import type { EngineHello } from '../engine/protocol.ts';
-import type { Engines } from '../engines.ts';
+import type { Engines } from '../engines/engines.ts';
 import { trainingFailureText } from '../failures.ts';
 import { bookRun } from '../gpu/book.ts';
 import { type Device, estimate, type WorkSize } from '../gpu/pace.ts';
