@@ -122,14 +122,25 @@ export class EngineFinder {
     await mkdir(this.#roots.job, { recursive: true });
     await mkdir(this.#roots.models, { recursive: true });
     const room = { pythonPath: this.pythonPath, engineDir: ENGINE_DIR, roots: this.#roots, dataDir };
-    this.#runBy = await findSandbox(room);
+    const runBy = await findSandbox(room);
+    this.#runBy = runBy !== null && (await this.#hasDevice(check.hello, runBy)) ? runBy : null;
     if (this.#runBy !== null) return check;
     if (sandbox === 'required')
       return { ok: false, missing: 'bubblewrap (bwrap) that works', command: SANDBOX_COMMAND };
     log.warn(
-      'the engine runs without a sandbox of its own: bubblewrap (bwrap) is not here, or may not make namespaces',
+      runBy === null
+        ? 'the engine runs without a sandbox of its own: bubblewrap (bwrap) is not here, or may not make namespaces'
+        : 'the engine runs without a sandbox of its own: it does not find the GPU from inside',
     );
     return check;
+  }
+
+  /** A driver may need what the sandbox hides, and the engine would work on the processor without a word. */
+  async #hasDevice({ device }: EngineHello, runBy: readonly string[]): Promise<boolean> {
+    if (device.kind === 'cpu') return true;
+    const { captioner = null } = this.#roots;
+    const inside = await checkEngine(this.pythonPath, ENGINE_DIR, this.#options.testFamilies, captioner, runBy);
+    return inside.ok && inside.hello.device.kind === device.kind;
   }
 
   async #checkServer({ address }: ServerChoice): Promise<EngineCheck> {
