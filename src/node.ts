@@ -18,7 +18,7 @@ import { Captioner } from './compute/datasets/captioning/captioner.ts';
 import { Imports } from './compute/datasets/import-zip.ts';
 import { Looker } from './compute/datasets/notes/look.ts';
 import type { EngineLimits } from './compute/engine/watchdog.ts';
-import { Engines } from './compute/engines.ts';
+import { Engines } from './compute/engines/engines.ts';
 import { Generator } from './compute/generator.ts';
 import { RUNNER_PATH } from './compute/runners/protocol.ts';
 import type { ServerChoice } from './compute/server/choose.ts';

@@ -48,6 +48,7 @@ export interface TestNodeOptions {
   readonly serverTimes?: Partial<ServerTimes>;
   readonly net?: NonNullable<NodeOptions['net']>;
   readonly training?: NonNullable<NodeOptions['training']>;
+  readonly queueTimes?: NonNullable<NodeOptions['queueTimes']>;
 }
 
 /**
@@ -56,7 +57,7 @@ export interface TestNodeOptions {
  */
 export async function testNode(
   t: TestContext,
-  { env = {}, realTime = false, engineLimits, serverTimes, net, training }: TestNodeOptions = {},
+  { env = {}, realTime = false, engineLimits, serverTimes, net, training, queueTimes = {} }: TestNodeOptions = {},
 ): Promise<TestNode> {
   const dataDir = await mkdtemp(join(tmpdir(), 'tessera-test-'));
   // of the real clock what was passed by hand, of the still one the time itself
@@ -85,7 +86,7 @@ export async function testNode(
   const node = await openNode(config, {
     now: clock.now,
     log: makeLog(config.logLevel),
-    queueTimes: { lookEveryMs: 50, graceMs: 2_000 },
+    queueTimes: { lookEveryMs: 50, graceMs: 2_000, ...queueTimes },
     ...(engineLimits ? { engineLimits } : {}),
     ...(serverTimes ? { serverTimes } : {}),
     ...(net ? { net } : {}),

@@ -1,7 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { ZodError } from 'zod';
 import type { Uploads } from '../catalogue/uploads/uploads.ts';
-import type { Engines } from '../compute/engines.ts';
+import type { Engines } from '../compute/engines/engines.ts';
 import type { Federation } from '../federation/deps.ts';
 import { type Config, ConfigError, readConfig } from '../kit/config.ts';
 import { AppError } from '../kit/errors.ts';

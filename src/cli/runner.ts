@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { pythonBeside } from '../compute/engines.ts';
+import { pythonBeside } from '../compute/engines/find.ts';
 import { NodeClient } from '../compute/runner/client.ts';
 import { RunnerProcess } from '../compute/runner/runner.ts';
 import { AppError } from '../kit/errors.ts';

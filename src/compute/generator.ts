@@ -2,15 +2,17 @@ import { z } from 'zod';
 import { viewerOf } from '../accounts/access/identify.ts';
 import { Account } from '../accounts/model.ts';
 import { can } from '../accounts/permissions.ts';
+import { whenBack } from '../kit/database/away.ts';
 import { rows, toNumber } from '../kit/database/sql.ts';
 import { AppError } from '../kit/errors.ts';
 import { newId } from '../kit/ids.ts';
 import { defineJob, type JobDefinition, type JobHandle } from '../kit/queue/define.ts';
-import { countCrash, holdFence } from '../kit/queue/lease.ts';
+import { countCrash, writeUnderFence } from '../kit/queue/lease.ts';
 import type { Settings } from '../kit/settings.ts';
 import { t } from '../kit/web/messages.ts';
 import type { Viewer, Work } from '../kit/work.ts';
-import type { EngineStatus, Engines } from './engines.ts';
+import type { Engines } from './engines/engines.ts';
+import type { EngineStatus } from './engines/report.ts';
 import { failureText } from './failures.ts';
 import type { GenerateFields } from './form.ts';
 import { bookRun } from './gpu/book.ts';
@@ -24,7 +26,7 @@ import { refusal } from './models/choose.ts';
 import { OFFERED_TYPES } from './models/offers.ts';
 import { findSources } from './models/sources.ts';
 import { follow, inputFile, paramsOf } from './params.ts';
-import { drawSeed, filesOf, makeRequest } from './request.ts';
+import { assertThere, drawSeed, filesOf, makeRequest } from './request.ts';
 import { keepResults } from './results.ts';
 
 const Payload = z.object({ generationId: z.string() });
@@ -84,10 +86,15 @@ export class Generator {
     return this.repeat(work, { ...request, seed: drawSeed() });
   }
 
-  /** A request that was made before, changed by us. Throws `gone` when a model of it is not offered any more. */
+  /**
+   * A request that was made before, changed by us. Throws `gone` when a model of it is not offered any more, `invalid`
+   * when the program that makes the pictures does not have it.
+   */
   async repeat(work: Pick<Work, 'em' | 'viewer' | 'jobs' | 'now'>, request: GenerationRequest): Promise<Generation> {
     const viewer = mayGenerate(work.viewer);
     await this.#sourcesOf(work, viewer, request);
+    const status = await this.status(work);
+    if (status.state === 'ready') assertThere(filesOf(request), status.hello.caps);
     return this.#queue(work, viewer, request);
   }
 
@@ -171,7 +178,10 @@ export class Generator {
         return await fail(work, generationId, handle, failureText(outcome.code, outcome.message));
       }
       // a takedown while it ran counts
-      await this.#checkedSources(work, generation);
+      await whenBack(
+        () => this.#checkedSources(work, generation),
+        () => !handle.signal.aborted,
+      );
       await keepResults(work, handle, generation, { images: outcome.images, warnings }, (name) =>
         engines.jobFile(name),
       );
@@ -213,8 +223,7 @@ async function fail(
   handle: JobHandle,
   message: string,
 ): Promise<{ readonly state: string }> {
-  await em.transactional(async (tx) => {
-    await holdFence(tx, handle);
+  await writeUnderFence(em, handle, async (tx) => {
     await rows(
       tx,
       `update generation set state = 'failed', error = ?, finished_at = ? where id = ? and state = 'queued' returning id`,

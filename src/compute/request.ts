@@ -49,8 +49,7 @@ export async function makeRequest(
     ...(vae ? [vae] : []),
     ...(hires?.upscalerFile ? [hires.upscalerFile] : []),
   ];
-  const strange = files.find((file) => !isKnown(caps.files, file));
-  if (strange) throw refusal('model', t('generate.not-there', { name: strange.title }));
+  assertThere(files, caps);
   return {
     ...{
       model: { ...fileOf(model), family: families.of(model.baseModel) ?? '' },
@@ -72,6 +71,12 @@ export async function makeRequest(
     ...(fields.rng === 'NV' ? { rng: fields.rng } : {}),
     ...(fields.format === 'png' ? {} : { format: fields.format }),
   };
+}
+
+/** Throws `invalid` for a file that the program which makes the pictures does not have. */
+export function assertThere(files: readonly GenerationFile[], caps: Pick<EngineCaps, 'files'>): void {
+  const strange = files.find((file) => !isKnown(caps.files, file));
+  if (strange) throw refusal('model', t('generate.not-there', { name: strange.title }));
 }
 
 async function hiresOf(

@@ -1,7 +1,7 @@
 import { rows } from '../kit/database/sql.ts';
 import { newId } from '../kit/ids.ts';
 import type { JobHandle } from '../kit/queue/define.ts';
-import { holdFence } from '../kit/queue/lease.ts';
+import { writeUnderFence } from '../kit/queue/lease.ts';
 import type { PutResult } from '../kit/storage/files.ts';
 import { cropImage } from '../kit/storage/images-crop.ts';
 import type { Work } from '../kit/work.ts';
@@ -30,11 +30,10 @@ export async function keepResults(
       Math.max(1, Math.round(image.w * scale)),
       Math.max(1, Math.round(image.h * scale)),
     );
-    const thumb = await files.put(small);
-    stored.push({ image, thumb, blob: await files.put({ path, sha256: image.sha256, move: true }) });
+    const [thumb, blob] = await Promise.all([files.put(small), files.put({ path, sha256: image.sha256, move: true })]);
+    stored.push({ image, thumb, blob });
   }
-  await em.transactional(async (tx) => {
-    await holdFence(tx, handle);
+  await writeUnderFence(em, handle, async (tx) => {
     const [ended] = await rows<{ id: string }>(
       tx,
       `update generation set state = 'done', finished_at = ?, warnings = ? where id = ? and state = 'queued' returning id`,

@@ -1,5 +1,5 @@
 import { cpus, freemem } from 'node:os';
-import type { EngineStatus } from '../compute/engines.ts';
+import type { EngineStatus } from '../compute/engines/report.ts';
 import type { Config } from '../kit/config.ts';
 import { rows } from '../kit/database/sql.ts';
 import type { Files } from '../kit/storage/files.ts';

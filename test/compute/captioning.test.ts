@@ -138,6 +138,27 @@ test('captions arrive live while it works; stopping keeps those that came, once'
   assert.deepEqual(await captionsOf(its), ['seen 1, width 70', 'seen 1, width 80']);
 });
 
+test('it stands among the jobs of its owner, who stops it there, and is found by the name of the set', async (t) => {
+  const its = await room(t, [70, 80]);
+  await begin(its, { exclude: 'hang-caption' });
+  const { browser, setUrl } = its;
+  const jobs = async (query = '') => (await browser.get(`/jobs${query}`)).text;
+  await until('it runs', async () => /Captions · 2 pictures[\s\S]*Running/.test(await jobs()));
+  const page = await jobs();
+  assert.ok(page.includes(`href="${setUrl}/captions"`) && page.includes(`action="${setUrl}/captioning/cancellation"`));
+  assert.match(page, /src="\/dataset-images\/[0-9a-f-]+\/thumb\.webp"/);
+  assert.match(await jobs('?q=boats'), /Captions · 2 pictures/);
+  assert.doesNotMatch(await jobs('?q=hills'), /Captions · 2 pictures/);
+  assert.doesNotMatch(await jobs('?model=Tiny+Shapes'), /Captions · 2 pictures/);
+  await givenMember(its.em, 'bert');
+  const bert = new Browser(its.address);
+  await bert.signIn('bert');
+  assert.doesNotMatch((await bert.get('/jobs')).text, /Captions ·/);
+  await browser.post(`${setUrl}/captioning/cancellation`);
+  await ended(its);
+  assert.match(textOf(await jobs()), /Captions · 2 pictures Cancelled/);
+});
+
 test('an engine that dies over it is tried again, and writes nothing twice', async (t) => {
   const its = await room(t, [70, 80], { 70: 'boat', 80: 'hill' });
   await begin(its, { exclude: 'crash-caption', mode: 'append' });

@@ -9,8 +9,10 @@ import { comfyPrompts } from '../../src/compute/comfyui/prompt.ts';
 import type { GenerateParams } from '../../src/compute/engine/protocol.ts';
 import { Generation, GenerationImage } from '../../src/compute/model.ts';
 import { Image } from '../../src/gallery/model.ts';
+import { inspectImage } from '../../src/kit/storage/images.ts';
 import { textOf } from '../accounts/browser.ts';
 import { type ComfyServer, comfyServer, recorded } from './servers/comfy-server.ts';
+import { paint } from './servers/paint.ts';
 import { formFor, type Place, place, until } from './servers/place.ts';
 import { readEvents } from './studio.ts';
 
@@ -228,6 +230,65 @@ test('a model that it does not list is not offered, and refused by name', async 
   const sent = await browser.post('/generate', formFor(checkpoint));
   assert.equal(sent.status, 422);
   assert.match(textOf(sent.text), /quiet-ink.* is not among the files of the program/);
+});
+
+test('a generation is not made again with a model that it does not list any more, and a remix says so', async (t) => {
+  const { browser, checkpoint, lora, em, node, server } = await comfyPlace(t);
+  const more = { lora: String(lora.id), [`weight-${lora.id}`]: '0.4' };
+  const made = await browser.post('/generate', formFor(checkpoint, more));
+  assert.equal((await readEvents(browser, `${made.location}/events`)).at(-1)?.event, 'done');
+  const { infotext } = await em.fork().findOneOrFail(GenerationImage, { generation: idIn(made.location) });
+  const pasted = formFor(checkpoint, { act: 'paste', pasted: infotext });
+  const remixed = async () => textOf((await browser.post('/generate/form', pasted)).text);
+  assert.doesNotMatch(await remixed(), /not among the files/);
+
+  server.loras.splice(0, 1, 'other.safetensors');
+  const isListed = async (name: string) => {
+    const status = await node.engines.status(node.orm.em.fork());
+    return status.state === 'ready' && status.hello.caps.files?.names.includes(`${name}.safetensors`);
+  };
+  await until(async () => !(await isListed('pale-light')));
+  const again = await browser.post(`${made.location}/again`);
+  assert.equal(again.status, 422);
+  assert.match(textOf(again.text), /pale-light .* is not among the files of the program/);
+  assert.match(await remixed(), /LoRA pale-light.* is not among the files of the program.* was left out/);
+
+  server.checkpoints.splice(0, 1, 'other.safetensors');
+  await until(async () => !(await isListed('quiet-ink')));
+  assert.match(await remixed(), /The checkpoint quiet-ink.* is not among the files of the program/);
+  assert.equal(await em.fork().count(Generation), 1);
+});
+
+test('a picture to begin from and its mask are laid over there in the size of the result, and used', async (t) => {
+  const { browser, checkpoint, em, server } = await comfyPlace(t);
+  const form = new FormData();
+  const fields = formFor(checkpoint, { denoise: '0.5', resize: 'crop', steps: '8' });
+  for (const [name, value] of Object.entries(fields)) form.append(name, value);
+  const given = { startFile: await paint(96, 64, 'png'), maskFile: await paint(96, 64, 'png', '#ffffff') };
+  for (const [name, bytes] of Object.entries(given))
+    form.append(name, new Blob([new Uint8Array(bytes)]), `${name}.png`);
+  const sent = await browser.postForm('/generate', form);
+  assert.equal(sent.status, 302, textOf(sent.text));
+  assert.equal((await readEvents(browser, `${sent.location}/events`)).at(-1)?.event, 'done');
+
+  const { jobId } = await em.fork().findOneOrFail(Generation, idIn(sent.location));
+  const names = ['start', 'mask'].map((kind) => `tessera-${jobId}-${kind}.png`);
+  assert.deepEqual(
+    server.uploads.map(({ name }) => name),
+    names,
+  );
+  for (const { bytes } of server.uploads) {
+    const { width, height } = await inspectImage(bytes);
+    assert.deepEqual([width, height], [64, 64]);
+  }
+  const [prompt] = server.prompts;
+  assert.deepEqual(
+    [prompt?.graph.encode_start?.inputs.image, prompt?.graph.encode_mask?.inputs.image],
+    names.map((name) => `${name} [temp]`),
+  );
+  assert.deepEqual([prompt?.graph.denoise?.inputs.denoise, prompt?.graph.denoise?.inputs.steps], [0.5, 4]);
+  assert.equal(prompt?.graph.decode_paste?.class_type, 'ImageCompositeMasked');
+  assert.equal(await em.fork().count(GenerationImage), 1);
 });
 
 test('something else at its address is no engine, and the page says what is missing', async (t) => {

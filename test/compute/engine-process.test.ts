@@ -60,7 +60,7 @@ const params = (prompt: string): GenerateParams => ({
 });
 
 test('what was built looks for the Python package where it is', async () => {
-  const built = pathToFileURL(path.join(import.meta.dirname, '../../dist/compute/engines.js')).href;
+  const built = pathToFileURL(path.join(import.meta.dirname, '../../dist/compute/engines/find.js')).href;
   const { ENGINE_DIR } = (await import(built)) as { ENGINE_DIR: string };
   assert.ok(existsSync(path.join(ENGINE_DIR, 'tessera_engine', '__main__.py')));
 });

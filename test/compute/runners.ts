@@ -1,4 +1,5 @@
 import type { TestContext } from 'node:test';
+import type { EngineLimits } from '../../src/compute/engine/watchdog.ts';
 import { NodeClient } from '../../src/compute/runner/client.ts';
 import { RunnerProcess } from '../../src/compute/runner/runner.ts';
 import { createRunner } from '../../src/compute/runners/owner.ts';
@@ -15,6 +16,8 @@ export interface Dialling {
   readonly cacheBytes?: number;
   readonly partBytes?: number;
   readonly graceMs?: number;
+  /** Of its engine. */
+  readonly limits?: Partial<EngineLimits>;
 }
 
 export interface Attached {
@@ -33,9 +36,17 @@ export async function dialIn(t: TestContext, { address, token, python, ...rest }
   const dataDir = rest.dataDir ?? (await temporaryFolder(t));
   const runner = new RunnerProcess({
     client: new NodeClient({ net: net(), node: address, token, backOff: BACK_OFF }),
-    ...{ cacheBytes: 1e9, graceMs: 1_000, beatMs: 100, ...rest, dataDir, pythonPath: python, devices: null },
+    ...{
+      limits: { ...SHORT, pauseMs: 2_000 },
+      cacheBytes: 1e9,
+      graceMs: 1_000,
+      beatMs: 100,
+      ...rest,
+      dataDir,
+      pythonPath: python,
+      devices: null,
+    },
     ...{ program: 'Tessera/test', testFamilies: true, log: makeLog(process.env.TEST_LOG ?? 'silent') },
-    limits: { ...SHORT, pauseMs: 2_000 },
   });
   const stopped = runner.run().then(
     () => null,

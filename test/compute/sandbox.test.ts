@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { access, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { access, chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { findSandbox, type Room } from '../../src/compute/engine/sandbox.ts';
 import { temporaryFolder } from '../kit/temporary-folder.ts';
+import { formOf, readEvents, SHORT, studio } from './studio.ts';
 
 // Real bubblewrap around a real Python, which tries what a program in a model file would try.
 const ENGINE = path.join(import.meta.dirname, '../../src/compute/engine');
@@ -80,6 +81,25 @@ test('where there is no such program there is no sandbox', async (t) => {
     process.env.PATH = before;
   });
   assert.equal(await findSandbox({ pythonPath: process.execPath, engineDir: ENGINE, roots, dataDir: folder }), null);
+});
+
+// bubblewrap is the first process that is seen from inside
+const BLIND_INSIDE = `#!/bin/sh
+[ "$1" = -c ] && exit 0
+case "$(cat /proc/1/comm)" in bwrap) gpu= ;; *) gpu=--cuda ;; esac
+exec python3 "${path.join(import.meta.dirname, 'engine/fake_engine.py')}" --write $gpu "$@"
+`;
+
+test('an engine that would not find its GPU inside of the sandbox runs without', async (t) => {
+  const folder = await temporaryFolder(t);
+  const python = path.join(folder, 'python');
+  await writeFile(python, BLIND_INSIDE);
+  await chmod(python, 0o755);
+  const its = await studio(t, { python, limits: SHORT, env: { ENGINE_SANDBOX: 'auto' } });
+  const sent = await its.browser.post('/generate', formOf(its.checkpoint, { prompt: 'fine' }));
+  assert.equal((await readEvents(its.browser, `${sent.location}/events`)).at(-1)?.event, 'done');
+  const status = await its.node.engines.status(its.node.orm.em.fork());
+  assert.equal(status.state === 'ready' && status.hello.device.kind, 'cuda');
 });
 
 async function systemPython(): Promise<string> {

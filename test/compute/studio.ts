@@ -41,11 +41,15 @@ interface StudioOptions {
   readonly python: string;
   readonly limits?: Partial<EngineLimits>;
   readonly training?: TestNodeOptions['training'];
+  readonly queueTimes?: TestNodeOptions['queueTimes'];
   readonly env?: Record<string, string>;
 }
 
 /** A node that generates, with Ada signed in, a published checkpoint and a published LoRA (the tiny ones). */
-export async function studio(t: TestContext, { python, limits, training, env = {} }: StudioOptions): Promise<Studio> {
+export async function studio(
+  t: TestContext,
+  { python, limits, training, queueTimes, env = {} }: StudioOptions,
+): Promise<Studio> {
   const node = await testNode(t, {
     realTime: true,
     env: {
@@ -56,6 +60,7 @@ export async function studio(t: TestContext, { python, limits, training, env = {
     },
     ...(limits ? { engineLimits: limits } : {}),
     ...(training ? { training } : {}),
+    ...(queueTimes ? { queueTimes } : {}),
   });
   const address = await node.start('web', 'worker', 'gpu');
   const browser = new Browser(address);

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import type { TestContext } from 'node:test';
 import { Redis } from 'ioredis';
 import { freePort } from '../../src/kit/net/free-port.ts';
@@ -9,13 +10,21 @@ import { temporaryFolder } from './temporary-folder.ts';
 export const noRedisServer: string | false =
   spawnSync('redis-server', ['--version']).status !== 0 && 'there is no redis-server here';
 
+interface PrivateRedis {
+  readonly url: URL;
+  readonly client: Redis;
+  /** SIGKILL: what it held is forgotten. */
+  kill(): Promise<void>;
+  restart(): Promise<void>;
+}
+
 /** A Redis of its own, to be treated badly; gone at the end of the test. */
-export async function privateRedis(t: TestContext): Promise<{ url: URL; client: Redis; server: ChildProcess }> {
+export async function privateRedis(t: TestContext): Promise<PrivateRedis> {
   const port = await freePort('127.0.0.1', 0);
   const folder = await temporaryFolder(t);
-  const server = spawn('redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', folder], {
-    stdio: 'ignore',
-  });
+  const args = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', folder];
+  const run = (): ChildProcess => spawn('redis-server', args, { stdio: 'ignore' });
+  let server = run();
   const url = new URL(`redis://127.0.0.1:${port}/0`);
   const client = new Redis(url.href, { maxRetriesPerRequest: null });
   client.on('error', () => {}); // until it listens
@@ -23,6 +32,19 @@ export async function privateRedis(t: TestContext): Promise<{ url: URL; client: 
     client.disconnect();
     server.kill('SIGKILL');
   });
-  await until('Redis answers', async () => (await client.ping()) === 'PONG');
-  return { url, client, server };
+  const answers = () => until('Redis answers', async () => (await client.ping()) === 'PONG');
+  await answers();
+  return {
+    url,
+    client,
+    kill: async () => {
+      const gone = once(server, 'exit');
+      server.kill('SIGKILL');
+      await gone;
+    },
+    restart: async () => {
+      server = run();
+      await answers();
+    },
+  };
 }

@@ -6,7 +6,7 @@ import { claimNext } from '../../src/kit/queue/claim.ts';
 import { defineJob, type JobDefinition, type JobHandle } from '../../src/kit/queue/define.ts';
 import { pauseLane } from '../../src/kit/queue/fair/state.ts';
 import { Job } from '../../src/kit/queue/job.ts';
-import { finish, holdFence } from '../../src/kit/queue/lease.ts';
+import { finish, writeUnderFence } from '../../src/kit/queue/lease.ts';
 import { GROUNDS, openPlace, type Place, pause, until } from './queue-setup.ts';
 
 const Payload = z.object({ n: z.int() });
@@ -416,8 +416,11 @@ for (const ground of GROUNDS) {
       await other.queue.close();
       const fresh = await claimNext(place.em(), { ...asked, owner: 'b', now: place.clock.now() });
       assert.ok(stale && fresh && fresh.fence > stale.fence);
-      await assert.rejects(holdFence(place.em(), { jobId: id, fence: stale.fence }), { kind: 'conflict' });
-      await holdFence(place.em(), { jobId: id, fence: fresh.fence });
+      const { signal } = new AbortController();
+      const writes = ({ fence }: { readonly fence: number }) =>
+        writeUnderFence(place.em(), { jobId: id, fence, signal }, async () => 'written');
+      await assert.rejects(writes(stale), { kind: 'conflict' });
+      assert.equal(await writes(fresh), 'written');
       const now = place.clock.now();
       assert.equal(await finish(place.em(), stale, { state: 'done', result: 'stale' }, now), false);
       assert.equal(await finish(place.em(), fresh, { state: 'done', result: 'fresh' }, now), true);

@@ -47,7 +47,7 @@ test('Redis that refuses writes for a while costs no result, and no job runs twi
 });
 
 test('Redis that is killed while a job runs costs no result', { skip: noRedisServer }, async (t) => {
-  const { url, server } = await privateRedis(t);
+  const { url, kill } = await privateRedis(t);
   const place = await openPlace(t, { name: 'own', skip: false, redisUrl: url, isPostgresql: false });
   const runs: number[] = [];
   const job = defineJob({
@@ -64,8 +64,39 @@ test('Redis that is killed while a job runs costs no result', { skip: noRedisSer
   const { enqueue } = await place.openProcess([job], { lanes: ['gpu'] });
   const id = await enqueue(job, { n: 1 });
   await until('it runs', () => runs.length === 1);
-  server.kill('SIGKILL');
+  await kill();
   const second = await enqueue(job, { n: 2 }); // found by looking
   for (const each of [id, second]) await until('it is done', async () => (await place.jobRow(each)).state === 'done');
   assert.deepEqual(runs, [1, 2]);
+});
+
+test('Redis that is killed and comes back carries jobs as before, without anybody looking for them', {
+  skip: noRedisServer,
+}, async (t) => {
+  const { url, kill, restart } = await privateRedis(t);
+  const place = await openPlace(t, { name: 'own', skip: false, redisUrl: url, isPostgresql: false });
+  const runs: number[] = [];
+  const job = defineJob({
+    name: 'test.short',
+    lane: 'gpu',
+    payload: z.object({ n: z.int() }),
+    attempts: 1,
+    run: (_work, { n }) => void runs.push(n),
+  });
+  const times = { lookEveryMs: 600_000, relayEveryMs: 1_000 };
+  const { enqueue } = await place.openProcess([job], { lanes: ['gpu'], times });
+  await enqueue(job, { n: 1 });
+  await until('it ran', () => runs.length === 1);
+  await kill();
+  await enqueue(job, { n: 2 }); // waits in the client of Redis
+  await pause(1_500);
+  await restart();
+  await until('the one from meanwhile ran', () => runs.length === 2, 30_000);
+  await enqueue(job, { n: 3 });
+  await until('the one after it ran', () => runs.length === 3);
+  await kill();
+  await restart(); // empty, and nobody noticed
+  await enqueue(job, { n: 4 });
+  await until('the last one ran', () => runs.length === 4, 30_000);
+  assert.deepEqual(runs, [1, 2, 3, 4]);
 });

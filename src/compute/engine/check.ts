@@ -16,16 +16,20 @@ const Answer = z.discriminatedUnion('ok', [
   z.object({ ok: z.literal(false), missing: z.string() }),
 ]);
 
-/** Starts Python once to see whether the engine would run, and says what is missing if not. Some seconds with torch. */
+/**
+ * Starts Python once to see whether the engine would run, and says what is missing if not. Some seconds with torch.
+ * `runBy` is the beginning of its command line, such as a sandbox.
+ */
 export async function checkEngine(
   pythonPath: string | null,
   engineDir: string,
   testFamilies = false,
   captionerDir: string | null = null,
+  runBy: readonly string[] = [],
 ): Promise<EngineCheck> {
   const lacking = (missing: string): EngineCheck => ({ ok: false, missing, command: INSTALL_COMMAND });
   if (pythonPath === null) return lacking('a Python environment (there is none at .venv)');
-  const { error, stdout } = await run(pythonPath, engineDir, [
+  const { error, stdout } = await run(pythonPath, engineDir, runBy, [
     ...(testFamilies ? ['--test-families'] : []),
     ...(captionerDir === null ? [] : ['--captioner', captionerDir]),
   ]);
@@ -41,11 +45,12 @@ interface Run {
   readonly stdout: string;
 }
 
-const run = (pythonPath: string, engineDir: string, more: readonly string[]): Promise<Run> =>
+const run = (pythonPath: string, engineDir: string, runBy: readonly string[], more: readonly string[]): Promise<Run> =>
   new Promise((resolve) => {
+    const [program = '', ...args] = [...runBy, pythonPath, '-m', 'tessera_engine', '--check', ...more];
     execFile(
-      pythonPath,
-      ['-m', 'tessera_engine', '--check', ...more],
+      program,
+      args,
       { cwd: engineDir, env: engineEnv({ pythonPath, engineDir }), timeout: CHECK_MS, maxBuffer: 1 << 20 },
       (error, stdout) => resolve({ error, stdout }),
     );

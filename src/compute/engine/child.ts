@@ -11,8 +11,8 @@ export interface EngineCommand {
   readonly engineDir: string;
   /** In place of `-m tessera_engine`; for tests. */
   readonly args?: readonly string[];
-  /** What it is run by, such as a sandbox: the beginning of the command line. */
-  readonly runBy?: readonly string[];
+  /** What it is run by, such as a sandbox: the beginning of the command line, asked for at each start. */
+  readonly runBy?: () => readonly string[];
   /** Added to the few variables that the engine gets. It never gets ours, which hold secrets. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -57,7 +57,7 @@ export class EngineChild {
   ) {
     this.#killMs = killMs;
     // A group of its own, so that a Ctrl+C at our terminal is ours to handle, and a kill takes its children too.
-    const line = [...(command.runBy ?? []), command.pythonPath, ...(command.args ?? ['-m', 'tessera_engine'])];
+    const line = [...(command.runBy?.() ?? []), command.pythonPath, ...(command.args ?? ['-m', 'tessera_engine'])];
     this.#child = spawn(line[0] ?? '', line.slice(1), {
       cwd: command.engineDir,
       env: engineEnv(command),

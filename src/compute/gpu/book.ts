@@ -1,7 +1,8 @@
 import type { EntityManager } from '@mikro-orm/core';
+import { whenBack } from '../../kit/database/away.ts';
 import type { JobHandle } from '../../kit/queue/define.ts';
 import { isMistake } from '../engine/mistakes.ts';
-import type { EngineRun } from '../engines.ts';
+import type { EngineRun } from '../engines/drive.ts';
 import { learnPace, type WorkSize } from './pace.ts';
 import { settle } from './settle.ts';
 
@@ -15,7 +16,12 @@ export async function bookRun(
 ): Promise<void> {
   if (engineId === '') return;
   const act = outcome.state === 'failed' && !isMistake(outcome.code) ? 'refund' : 'charge';
-  await settle(em, handle, { kind: size.kind, engineId, seconds, act }, now);
   const wentWell = outcome.state === 'done' || outcome.state === 'paused';
-  if (wentWell && device) await learnPace(em, device, size, seconds, now);
+  await whenBack(
+    async () => {
+      await settle(em, handle, { kind: size.kind, engineId, seconds, act }, now);
+      if (wentWell && device) await learnPace(em, device, size, seconds, now);
+    },
+    () => !handle.signal.aborted,
+  );
 }

@@ -8,13 +8,14 @@ import { OPEN_STATES, type RunState } from '../training/model.ts';
 import { trainNote } from '../training/pages/run-view.ts';
 import type { TrainSettings } from '../training/params.ts';
 import { runState } from '../training/queries.ts';
+import { CAPTIONINGS, captioningsOf } from './captionings.ts';
 
-/** One row of the page: a generation or a training. */
+/** One row of the page: a generation, a training, or captions for a set of pictures. */
 export interface JobView {
   readonly id: string;
   /** Where it is looked at; '' when there is nothing to look at. */
   readonly url: string;
-  readonly kind: 'generation' | 'training';
+  readonly kind: 'generation' | 'training' | 'captioning';
   readonly title: string;
   readonly summary: string;
   readonly state: RunState;
@@ -36,7 +37,7 @@ export interface JobView {
 export interface JobFilter {
   /** The id of the last one seen: ids grow with time. */
   readonly before?: string | undefined;
-  /** Words of the prompt or of the training's name, each of which must stand in it. */
+  /** Words of the prompt, or of the name of the training or the set, each of which must stand in it. */
   readonly search: string;
   /** Title of a checkpoint. */
   readonly model: string;
@@ -60,6 +61,7 @@ const GENERATIONS: Columns = {
   model: `request -> 'model' ->> 'title'`,
 };
 const TRAININGS: Columns = { where: 'owner_id = ?', text: 'name', model: `base ->> 'title'` };
+const OF_CAPTIONS: Columns = { where: 'owner_id = ?', text: 'name', model: `''` };
 
 function conditions(columns: Columns, viewer: Viewer, filter: JobFilter): { sql: string; values: Parameter[] } {
   const { before, search, model, from, to } = filter;
@@ -75,26 +77,30 @@ function conditions(columns: Columns, viewer: Viewer, filter: JobFilter): { sql:
   return { sql: parts.map(([sql]) => sql).join(' and '), values: parts.map(([, value]) => value) };
 }
 
-/** Generations and trainings of a person, the newest first. */
+/** Generations, trainings and captionings of a person, the newest first. */
 export async function listJobs(
   work: Pick<Work, 'em' | 'jobs'>,
   viewer: Viewer,
   filter: JobFilter,
 ): Promise<{ readonly items: readonly JobView[]; readonly next: string | null }> {
-  const [generations, trainings] = [conditions(GENERATIONS, viewer, filter), conditions(TRAININGS, viewer, filter)];
+  const generations = conditions(GENERATIONS, viewer, filter);
+  const trainings = conditions(TRAININGS, viewer, filter);
+  const captionings = conditions(OF_CAPTIONS, viewer, filter);
   const found = await rows<{ id: string; kind: JobView['kind']; job_id: string | null }>(
     work.em,
     `select * from (
        select id, 'generation' as kind, job_id from generation where ${generations.sql}
        union all select id, 'training' as kind, job_id from training_run where ${trainings.sql}
+       union all select id, 'captioning' as kind, job_id from ${CAPTIONINGS} where ${captionings.sql}
      ) x order by id desc limit ?`,
-    [...generations.values, ...trainings.values, PAGE_SIZE + 1],
+    [...generations.values, ...trainings.values, ...captionings.values, PAGE_SIZE + 1],
   );
   const shown = found.slice(0, PAGE_SIZE);
   const idsOf = (wanted: JobView['kind']) => shown.filter(({ kind }) => kind === wanted).map(({ id }) => id);
   const views = new Map<string, JobView>();
   for (const view of await generationsOf(work, idsOf('generation'))) views.set(view.id, view);
   for (const view of await trainingsOf(work, idsOf('training'))) views.set(view.id, view);
+  for (const view of await captioningsOf(work, idsOf('captioning'))) views.set(view.id, view);
   const items: JobView[] = [];
   for (const { id, job_id: jobId } of shown) {
     const view = views.get(id);

@@ -8,7 +8,7 @@ import { EngineProcess } from '../engine/process.ts';
 import type { JobOutcome } from '../engine/running-jobs.ts';
 import { failed } from '../engine/running-jobs.ts';
 import type { EngineLimits } from '../engine/watchdog.ts';
-import { ENGINE_DIR } from '../engines.ts';
+import { ENGINE_DIR } from '../engines/find.ts';
 import { deviceEnv, listDevices } from '../gpu/devices.ts';
 import { givenBack } from '../runners/orders.ts';
 import { type Order, RUNNER_PROTOCOL, type RunnerDevice } from '../runners/protocol.ts';

@@ -7,6 +7,7 @@ import type { EngineCaps } from '../engine/protocol.ts';
 import { MAX_LORAS } from '../form.ts';
 import type { Families } from '../models/families.ts';
 import { findFolderOffer } from '../models/folder-offers.ts';
+import { isKnown } from '../models/known.ts';
 import {
   CHECKPOINT_TYPES,
   EMBEDDING_TYPES,
@@ -51,6 +52,7 @@ export async function matchRecipe(
 ): Promise<Filled> {
   const notes: string[] = [];
   const can = abilitiesOf(caps);
+  const isThere = (offer: Offer): boolean => isKnown(caps.files, offer);
   const resources = withPromptTags(stated, recipe);
   const find = async (resource: NamedResource, types: readonly string[]): Promise<Found> => {
     if (resource.versionId !== null) {
@@ -60,7 +62,7 @@ export async function matchRecipe(
     const inFolder = types === CHECKPOINT_TYPES ? await findInFolder(em, resource.hash) : null;
     if (inFolder) return { offer: inFolder, isByName: false };
     const named = await findOffersByName(em, viewer, resource.name === '' ? [] : [fileName(resource.name)], types);
-    return { offer: named[0] ?? null, isByName: true };
+    return { offer: named.find(isThere) ?? named[0] ?? null, isByName: true };
   };
   const say = (key: string, { name, hash }: NamedResource, more: Readonly<Record<string, string>> = {}) => {
     notes.push(
@@ -70,9 +72,10 @@ export async function matchRecipe(
 
   const checkpoint = resources.find(({ kind }) => kind === 'checkpoint') ?? checkpointOf(recipe);
   const base = checkpoint ? await find(checkpoint, CHECKPOINT_TYPES) : { offer: null, isByName: false };
-  const isRun = base.offer !== null && families.of(base.offer.baseModel) !== null;
+  const isRun = base.offer !== null && families.of(base.offer.baseModel) !== null && isThere(base.offer);
   if (!checkpoint) notes.push(t('remix.no-model'));
   else if (!base.offer) say('model-missing', checkpoint);
+  else if (!isThere(base.offer)) say('model-not-there', checkpoint);
   else if (!isRun) say('model-not-run', checkpoint, { base: base.offer.baseModel });
   else if (base.isByName && checkpoint.hash) say('by-name', checkpoint, { kind: t('generate.checkpoint') });
   const model = isRun ? base.offer : null;
@@ -87,6 +90,7 @@ export async function matchRecipe(
     for (const resource of resources.filter(({ kind }) => kinds.includes(kind))) {
       const { offer, isByName } = await find(resource, types);
       if (!offer) say('missing', resource, { kind: label });
+      else if (!isThere(offer)) say('not-there', resource, { kind: label });
       else if (family !== null && families.of(offer.baseModel) !== family) {
         say('misfit', resource, { kind: label, base: offer.baseModel });
       } else if (!chosen.some(([{ key }]) => key === offer.key)) {

@@ -6,7 +6,7 @@ import { type Abilities, abilitiesOf } from '../abilities.ts';
 import { listPresets, mayShare, type PresetView } from '../desk/presets.ts';
 import { findStart, type Start } from '../desk/start.ts';
 import type { EngineCaps } from '../engine/protocol.ts';
-import type { EngineStatus } from '../engines.ts';
+import type { EngineStatus } from '../engines/report.ts';
 import { findCheckpoint } from '../models/choose.ts';
 import type { Families, FamilyCaps } from '../models/families.ts';
 import { type PromptSize, sizeOfPrompt } from '../prompt/chunks.ts';

@@ -1,7 +1,7 @@
 import { rows } from '../../kit/database/sql.ts';
 import { newId } from '../../kit/ids.ts';
 import type { JobHandle } from '../../kit/queue/define.ts';
-import { holdFence } from '../../kit/queue/lease.ts';
+import { writeUnderFence } from '../../kit/queue/lease.ts';
 import { inspectImage } from '../../kit/storage/images.ts';
 import { cropImage } from '../../kit/storage/images-crop.ts';
 import type { Work } from '../../kit/work.ts';
@@ -27,8 +27,7 @@ export async function keepCheckpoint(
 ): Promise<void> {
   // copied, for the engine deletes its own files
   const blob = await files.put({ path: place(file), sha256 });
-  await em.fork().transactional(async (tx) => {
-    await holdFence(tx, handle);
+  await writeUnderFence(em, handle, async (tx) => {
     const run = await tx.findOne(TrainingRun, { id: runId, state: { $in: ['queued', 'running'] } });
     if (!run) return;
     if (kind === 'state') {
@@ -66,8 +65,7 @@ export async function keepSample(
   const sides = [width, height].map((side) => Math.max(1, Math.round(side * scale)));
   const thumb = await files.put(await cropImage(path, sides[0] ?? 1, sides[1] ?? 1));
   const blob = await files.put({ path, sha256 });
-  await em.fork().transactional(async (tx) => {
-    await holdFence(tx, handle);
+  await writeUnderFence(em, handle, async (tx) => {
     const run = await tx.findOne(TrainingRun, { id: runId, state: { $in: ['queued', 'running'] } });
     if (!run) return;
     const facts = {
@@ -98,8 +96,7 @@ export async function keepProgress(
   runId: string,
   { step, totalSteps, losses }: Reached,
 ): Promise<void> {
-  await em.fork().transactional(async (tx) => {
-    await holdFence(tx, handle);
+  await writeUnderFence(em, handle, async (tx) => {
     const run = await tx.findOne(TrainingRun, { id: runId, state: { $in: ['queued', 'running'] } });
     if (!run) return;
     Object.assign(run, { step, totalSteps });
@@ -125,8 +122,7 @@ export async function endRun(
   state: 'done' | 'failed',
   error: string | null,
 ): Promise<void> {
-  await em.fork().transactional(async (tx) => {
-    await holdFence(tx, handle);
+  await writeUnderFence(em, handle, async (tx) => {
     await rows(
       tx,
       `update training_run set state = ?, error = ?, finished_at = ?${state === 'done' ? ', step = total_steps, state_sha256 = null' : ''}

@@ -5,12 +5,12 @@ import { Account } from '../../accounts/model.ts';
 import { rows, toNumber } from '../../kit/database/sql.ts';
 import { AppError } from '../../kit/errors.ts';
 import { defineJob, type JobDefinition, type JobHandle } from '../../kit/queue/define.ts';
-import { holdFence } from '../../kit/queue/lease.ts';
+import { writeUnderFence } from '../../kit/queue/lease.ts';
 import type { Settings } from '../../kit/settings.ts';
 import type { Viewer, Work } from '../../kit/work.ts';
 import { mayTrain } from '../datasets/own.ts';
 import type { EngineHello } from '../engine/protocol.ts';
-import type { Engines } from '../engines.ts';
+import type { Engines } from '../engines/engines.ts';
 import { trainingFailureText } from '../failures.ts';
 import { bookRun } from '../gpu/book.ts';
 import { type Device, estimate, type WorkSize } from '../gpu/pace.ts';
@@ -130,7 +130,7 @@ export class Trainer {
       handle.signal.throwIfAborted();
       const { outcome } = took;
       if (outcome.state === 'done') return await end(work, handle, runId, 'done', null);
-      if (outcome.state === 'paused') return await this.#goOn(work, handle, runId);
+      if (outcome.state === 'paused') return await this.#goOn(work, handle, run);
       if (outcome.state === 'cancelled') throw new AppError('unavailable', 'The engine was stopped.');
       const crashes = outcome.isCrash ? await countCrash(work.em, handle, runId) : 0;
       const isOverNow = crashes >= MOST_CRASHES || handle.attempt >= ATTEMPTS;
@@ -167,12 +167,12 @@ export class Trainer {
   }
 
   /** The next segment stands in the queue in the moment in which this one ends. */
-  async #goOn(work: Work, handle: JobHandle, runId: string): Promise<object> {
-    const rules = await this.#options.settings.read(work.em, gpuSettings);
-    return work.em.fork().transactional(async (tx) => {
-      await holdFence(tx, handle);
-      const run = await tx.findOneOrFail(TrainingRun, runId);
+  #goOn(work: Work, handle: JobHandle, { id, segment }: Pick<TrainingRun, 'id' | 'segment'>): Promise<object> {
+    return writeUnderFence(work.em, handle, async (tx) => {
+      const run = await tx.findOneOrFail(TrainingRun, id);
       if (run.finishedAt !== null) return { state: 'gone' };
+      if (run.segment !== segment) return { state: 'paused', step: run.stateStep };
+      const rules = await this.#options.settings.read(tx, gpuSettings);
       this.#enqueue(tx, work, run, rules, await this.#leftSeconds(tx, run));
       await tx.flush();
       return { state: 'paused', step: run.stateStep };
@@ -196,9 +196,8 @@ async function end(
   return { state };
 }
 
-async function countCrash(em: EntityManager, handle: JobHandle, runId: string): Promise<number> {
-  return em.fork().transactional(async (tx) => {
-    await holdFence(tx, handle);
+function countCrash(em: EntityManager, handle: JobHandle, runId: string): Promise<number> {
+  return writeUnderFence(em, handle, async (tx) => {
     const [row] = await rows<{ crashes: number }>(
       tx,
       'update training_run set crashes = crashes + 1 where id = ? returning crashes',

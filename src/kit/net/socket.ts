@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { WebSocket } from 'ws';
 import { AppError } from '../errors.ts';
-import { pinnedLookup } from './request.ts';
+import { pinnedLookup, untilAborted } from './request.ts';
 import { askSystem, type Resolve } from './resolve.ts';
 import { hostnameOf } from './target.ts';
 
@@ -10,7 +10,7 @@ export interface OperatorSocketOptions {
   readonly hosts: readonly string[];
   /** Of one message; a longer one ends the connection. */
   readonly maxBytes: number;
-  /** Until it is open. */
+  /** Until it is open; for the lookup of its name as much again. */
   readonly timeoutMs: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly onText: (text: string) => void;
@@ -36,7 +36,9 @@ export async function openOperatorSocket(
     throw new AppError('invalid', 'This host is not among those that the settings name.');
   }
   const hostname = hostnameOf(url);
-  const found = isIP(hostname) ? [hostname] : await resolve(hostname).catch(() => []);
+  const found = isIP(hostname)
+    ? [hostname]
+    : await untilAborted(resolve(hostname), AbortSignal.timeout(options.timeoutMs)).catch(() => []);
   if (found.length === 0) throw new AppError('unavailable', 'This host cannot be reached.');
   return await new Promise((opened, reject) => {
     const socket = new WebSocket(url, {

@@ -7,7 +7,7 @@ export type Lane = (typeof LANES)[number];
 /** What a running job may know and tell about itself. */
 export interface JobHandle {
   readonly jobId: string;
-  /** Grows with each run of the job; `holdFence` refuses the writes of a run that was overtaken. */
+  /** Grows with each run of the job; `writeUnderFence` refuses the writes of a run that was overtaken. */
   readonly fence: number;
   /** 1 in the first run. */
   readonly attempt: number;

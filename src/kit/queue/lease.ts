@@ -1,4 +1,5 @@
 import type { EntityManager } from '@mikro-orm/core';
+import { whenBack } from '../database/away.ts';
 import { rows, toNumber } from '../database/sql.ts';
 import { AppError } from '../errors.ts';
 import type { Claim } from './claim.ts';
@@ -11,15 +12,22 @@ const MINE = `id = ? and fence = ? and state = 'running'`;
 const mine = (claim: Pick<Claim, 'id' | 'fence'>): [string, number] => [claim.id, claim.fence];
 
 /**
- * Makes the transaction of `em` fail with `conflict` if this run was overtaken, and keeps others from overtaking it
- * until that transaction ends. For runs that write more than their result.
+ * For runs that write more than their result: a transaction of its own, which fails with `conflict` if this run was
+ * overtaken, and keeps others from overtaking it until it ends. It waits for a database that is away, so what `act`
+ * does may be done twice, when the connection broke after the commit.
  */
-export async function holdFence(
+export function writeUnderFence<T>(
   em: EntityManager,
-  { jobId, fence }: Pick<JobHandle, 'jobId' | 'fence'>,
-): Promise<void> {
-  const held = await rows(em, `update job set fence = fence where ${MINE} returning id`, [jobId, fence]);
-  if (held.length === 0) throw new AppError('conflict', 'This run was overtaken by another.');
+  { jobId, fence, signal }: Pick<JobHandle, 'jobId' | 'fence' | 'signal'>,
+  act: (tx: EntityManager) => Promise<T>,
+): Promise<T> {
+  const write = () =>
+    em.fork().transactional(async (tx) => {
+      const held = await rows(tx, `update job set fence = fence where ${MINE} returning id`, [jobId, fence]);
+      if (held.length === 0) throw new AppError('conflict', 'This run was overtaken by another.');
+      return act(tx);
+    });
+  return whenBack(write, () => !signal.aborted);
 }
 
 export type Renewal = 'held' | 'cancelled' | 'lost';

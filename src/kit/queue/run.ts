@@ -1,4 +1,5 @@
 import type { EntityManager } from '@mikro-orm/core';
+import { whenBack } from '../database/away.ts';
 import { AppError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Work } from '../work.ts';
@@ -79,14 +80,20 @@ export class Run {
       );
     }, renewEveryMs);
     driver.changed(claim.id);
+    // while the database is away it stays ours, until the lease ends
+    const conclude = (outcome: { result: unknown } | { error: unknown }): Promise<string> =>
+      whenBack(
+        () => this.#conclude(outcome, definition),
+        () => this.#reason !== 'stopping' && this.#parts.now().getTime() < leaseUntilMs,
+      );
     let said: string;
     try {
       const result = await this.#perform(definition, progress);
       await progress.stop();
-      said = await this.#conclude({ result }, definition);
+      said = await conclude({ result });
     } catch (error) {
       await progress.stop();
-      said = await this.#conclude({ error }, definition);
+      said = await conclude({ error });
       if (said === 'failed' || said === 'again') log.warn({ err: error, job: claim.name, id: claim.id }, 'job error');
     } finally {
       clearInterval(renewal);

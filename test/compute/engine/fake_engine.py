@@ -330,10 +330,13 @@ def main():
             send("loaded", id=id, sha256=command["p"]["model"]["sha256"], family="fake", bytes=1, ms=0)
         elif kind in ("train", "resume"):
             pausing.pop(command["job"], None)
+            cancelled.discard(command["job"])  # of a run before
             threading.Thread(target=train, args=(command["job"], command["p"]), daemon=True).start()
         elif kind == "caption":
+            cancelled.discard(command["job"])
             threading.Thread(target=caption, args=(command["job"], command["p"]), daemon=True).start()
         elif kind == "generate":
+            cancelled.discard(command["job"])
             threading.Thread(target=make, args=(command["job"], command["p"]), daemon=True).start()
         elif kind == "shutdown":
             send("bye", reason="shutdown")

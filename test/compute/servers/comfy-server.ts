@@ -33,7 +33,7 @@ export class ComfyServer {
   readonly checkpoints: string[] = [];
   readonly loras: string[] = [];
   readonly prompts: Prompt[] = [];
-  readonly uploads: string[] = [];
+  readonly uploads: { readonly name: string; readonly bytes: Buffer }[] = [];
   readonly interrupted: string[] = [];
   mostQueued = 0;
   readonly history = new Map<string, unknown>();
@@ -181,8 +181,7 @@ export class ComfyServer {
         return void answer.end(await paint(64, 64, 'png'));
       }
       case 'POST /upload':
-        this.uploads.push(/filename="([^"]+)"/.exec(body.toString('latin1'))?.[1] ?? '');
-        return json({ name: this.uploads.at(-1), subfolder: '', type: 'temp' });
+        return json(await this.#keep(body, ask.headers['content-type'] ?? ''));
       case 'POST /prompt':
         this.#take(said(), json);
         return;
@@ -203,6 +202,14 @@ export class ComfyServer {
       }
     }
     json({}, 404);
+  }
+
+  async #keep(body: Buffer, type: string): Promise<object> {
+    const form = await new Response(new Uint8Array(body), { headers: { 'content-type': type } }).formData();
+    const file = form.get('image');
+    if (!(file instanceof File)) throw new Error('There is no image in it.');
+    this.uploads.push({ name: file.name, bytes: Buffer.from(await file.arrayBuffer()) });
+    return { name: file.name, subfolder: '', type: form.get('type') };
   }
 
   #take(said: Record<string, unknown>, json: (value: unknown, status?: number) => void): void {

@@ -11,7 +11,8 @@ import type { Settings } from '../../../kit/settings.ts';
 import { turnImage } from '../../../kit/storage/images-turn.ts';
 import type { Work } from '../../../kit/work.ts';
 import type { CaptionParams, EngineCaptions } from '../../engine/protocol.ts';
-import type { EngineRun, Engines } from '../../engines.ts';
+import type { EngineRun } from '../../engines/drive.ts';
+import type { Engines } from '../../engines/engines.ts';
 import { captionFailureText } from '../../failures.ts';
 import { bookRun } from '../../gpu/book.ts';
 import { type Device, type Estimate, estimate, type WorkSize } from '../../gpu/pace.ts';
@@ -143,6 +144,7 @@ export class Captioner {
     const failing = new AbortController();
     let failure: unknown = null;
     let kept = Promise.resolve();
+    let tellAgain = () => {};
     const take = async ({ items }: EngineCaptions): Promise<void> => {
       for (const { file, caption, error } of items) {
         const item = todo.get(file);
@@ -159,10 +161,15 @@ export class Captioner {
       ...{ type: 'caption', params, model: null, family: null, sources: [], fence: handle.fence },
       signal: AbortSignal.any([handle.signal, failing.signal]),
       listener: (event) => {
-        if (event.t === 'progress') handle.progress(event.step, event.total, encodePhase(event));
+        if (event.t === 'progress') {
+          tellAgain = () => handle.progress(event.step, event.total, encodePhase(event));
+          tellAgain();
+        }
         if (event.t !== 'captions') return;
         kept = kept
           .then(() => take(event))
+          // who follows looked before it was kept, and looks again only when something changed
+          .then(() => tellAgain())
           .catch((error: unknown) => {
             failure ??= error;
             failing.abort();

@@ -1,6 +1,6 @@
 import type { EntityManager } from '@mikro-orm/core';
 import type { JobHandle } from '../../../kit/queue/define.ts';
-import { holdFence } from '../../../kit/queue/lease.ts';
+import { writeUnderFence } from '../../../kit/queue/lease.ts';
 import { type Captioning, Dataset, DatasetItem } from '../model.ts';
 import { composeCaption } from './compose.ts';
 
@@ -15,8 +15,7 @@ export async function keepCaption(
   itemId: string,
   found: string,
 ): Promise<void> {
-  await em.fork().transactional(async (tx) => {
-    await holdFence(tx, handle);
+  await writeUnderFence(em, handle, async (tx) => {
     const item = await tx.findOne(DatasetItem, { id: itemId, deletedAt: null });
     if (!item || !isToDo(item, captioning)) return;
     const before = item.caption;
@@ -38,8 +37,7 @@ export async function keepReport(
   report: Pick<Captioning, 'refused' | 'error'>,
   now: Date,
 ): Promise<void> {
-  await em.fork().transactional(async (tx) => {
-    await holdFence(tx, handle);
+  await writeUnderFence(em, handle, async (tx) => {
     const dataset = await tx.findOne(Dataset, { id: datasetId, captionJobId: handle.jobId });
     if (!dataset?.captioning) return;
     Object.assign(dataset, { captioning: { ...dataset.captioning, ...report }, updatedAt: now });

@@ -5,7 +5,8 @@ import { defineJob, type JobDefinition, type JobHandle } from '../../../kit/queu
 import { greyPixels } from '../../../kit/storage/images-turn.ts';
 import type { Work } from '../../../kit/work.ts';
 import { countFaces } from '../../engine/faces.ts';
-import { ENGINE_DIR, type Engines } from '../../engines.ts';
+import type { Engines } from '../../engines/engines.ts';
+import { ENGINE_DIR } from '../../engines/find.ts';
 import { DatasetItem } from '../model.ts';
 
 const Payload = z.object({ datasetId: z.string() });

@@ -66,14 +66,18 @@ const LANE_COLUMNS = 'clock, owed_seconds, interactive_part, paused_at, servers'
 
 /** Keeps others from claiming in this lane until the transaction ends. */
 export async function lockLane(em: EntityManager, lane: Lane): Promise<LaneState> {
-  await rows(
-    em,
-    `insert into fair_lane (lane, clock, owed_seconds, interactive_part, servers) values (?, 0, 0, ?, 1)
-     on conflict (lane) do nothing returning lane`,
-    [lane, FAIR_RULES.interactivePart],
-  );
   const lock = dialectOf(em) === 'postgresql' ? ' for update' : ''; // a transaction of SQLite has the database already
-  const [row] = await rows<LaneRow>(em, `select ${LANE_COLUMNS} from fair_lane where lane = ?${lock}`, [lane]);
+  const locked = () => rows<LaneRow>(em, `select ${LANE_COLUMNS} from fair_lane where lane = ?${lock}`, [lane]);
+  let [row] = await locked();
+  if (!row) {
+    await rows(
+      em,
+      `insert into fair_lane (lane, clock, owed_seconds, interactive_part, servers) values (?, 0, 0, ?, 1)
+       on conflict (lane) do nothing returning lane`,
+      [lane, FAIR_RULES.interactivePart],
+    );
+    [row] = await locked();
+  }
   return stateOf(row, await listShares(em, lane));
 }
 
