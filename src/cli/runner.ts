@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
+import type { SandboxChoice } from '../compute/engines/enclose.ts';
 import { pythonBeside } from '../compute/engines/find.ts';
 import { NodeClient } from '../compute/runner/client.ts';
 import { RunnerProcess } from '../compute/runner/runner.ts';
@@ -23,6 +24,11 @@ export function addRunnerCommand(program: Command, shell: Shell): void {
     .option('--cache-gb <gb>', 'of models at most; those unused for longest go', '100')
     .option('--devices <list>', 'GPUs as CUDA numbers them, such as 0,1; default: all')
     .option('--python <path>', 'Python of the engine; default: .venv beside the program')
+    .addOption(
+      new Option('--sandbox <choice>', 'whether the engine runs in bubblewrap')
+        .choices(['auto', 'required', 'off'])
+        .default('auto'),
+    )
     .action(async (given: Record<string, string | undefined>) => {
       const { env } = shell;
       const token = given.token ?? env.TESSERA_RUNNER_TOKEN;
@@ -36,6 +42,7 @@ export function addRunnerCommand(program: Command, shell: Shell): void {
         ...{ program: PROGRAM, cacheBytes, log, dataDir: resolve(given.data ?? '') },
         devices: given.devices ?? null,
         pythonPath: given.python ?? env.ENGINE_PYTHON ?? pythonBeside(),
+        sandbox: given.sandbox as SandboxChoice,
         testFamilies: env.TESSERA_TEST_FAMILIES === 'true',
       });
       const stop = () => runner.stop();

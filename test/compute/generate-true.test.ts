@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict';
-import { readdir, readFile } from 'node:fs/promises';
 import { describe, test } from 'node:test';
 import sharp from 'sharp';
-import { findSandbox } from '../../src/compute/engine/sandbox.ts';
-import { ENGINE_DIR } from '../../src/compute/engines/find.ts';
 import { readImageFile } from '../../src/gallery/images/read-file.ts';
 import { Image, ResourceUse } from '../../src/gallery/model.ts';
+import { assertEnclosed, hasSandbox } from './enclosed.ts';
 import { formOf, readEvents, studio, trueEngine } from './studio.ts';
 
 // The whole way with torch and the tiny model that has learnt shapes. Where the engine is not installed these are
@@ -72,23 +70,10 @@ describe('generating with the true engine', { skip }, () => {
 
   test('what works on models of strangers runs in the sandbox, where there is one', async (t) => {
     const { browser, checkpoint, node } = await studio(t, { python });
-    const { dataDir } = node;
-    const roots = { models: dataDir, loras: dataDir, job: dataDir };
-    if (!(await findSandbox({ pythonPath: python, engineDir: ENGINE_DIR, roots, dataDir })))
-      return t.skip('bubblewrap is not here, or may not make namespaces');
+    if (!(await hasSandbox(python))) return t.skip('bubblewrap is not here, or may not make namespaces');
     const sent = await browser.post('/generate', formOf(checkpoint, { steps: '2' }));
     assert.equal((await readEvents(browser, `${sent.location}/events`)).at(-1)?.event, 'done');
-    const lines: string[][] = [];
-    for (const name of await readdir('/proc')) {
-      if (!/^\d+$/.test(name)) continue;
-      const line = await readFile(`/proc/${name}/cmdline`, 'utf8').catch(() => '');
-      if (line.includes(dataDir)) lines.push(line.split('\0'));
-    }
-    assert.deepEqual(
-      lines.map(([program, unshare]) => `${program} ${unshare}`),
-      lines.map(() => 'bwrap --unshare-all'),
-    );
-    assert.ok(lines.length > 0, 'no process of the engine names the folder of the node');
+    await assertEnclosed(node.dataDir);
   });
 
   test('a running generation is cancelled, and the next one runs on the same engine', async (t) => {

@@ -5,6 +5,7 @@ import { GpuUse } from '../../src/compute/gpu/model.ts';
 import { Generation, GenerationImage } from '../../src/compute/model.ts';
 import { readImageFile } from '../../src/gallery/images/read-file.ts';
 import { until } from '../kit/queue-setup.ts';
+import { assertEnclosed, hasSandbox } from './enclosed.ts';
 import { dialIn, givenRunner } from './runners.ts';
 import { formOf, readEvents, studio, trueEngine } from './studio.ts';
 
@@ -16,7 +17,7 @@ test('a node without an engine has a picture made by the true engine of a runner
   const its = await studio(t, { python, env: { ENGINE: 'none' } });
   const { checkpoint, lora, browser, address } = its;
   const { token } = await givenRunner(its);
-  await dialIn(t, { address, token, python, limits: {} });
+  const { dataDir } = await dialIn(t, { address, token, python, limits: {} });
   const isReady = async () => (await its.node.generator.status(its)).state === 'ready';
   await until('the node knows the runner', isReady, 120_000);
 
@@ -38,4 +39,5 @@ test('a node without an engine has a picture made by the true engine of a runner
   ]);
   const [use] = await em.find(GpuUse, {});
   assert.deepEqual([use?.engineId, use?.isRefunded], ['runner attic/engine', false]);
+  if (await hasSandbox(python)) await assertEnclosed(dataDir);
 });

@@ -46,7 +46,7 @@ export async function dialIn(t: TestContext, { address, token, python, ...rest }
       pythonPath: python,
       devices: null,
     },
-    ...{ program: 'Tessera/test', testFamilies: true, log: makeLog(process.env.TEST_LOG ?? 'silent') },
+    ...{ program: 'Tessera/test', testFamilies: true, sandbox: 'auto', log: makeLog(process.env.TEST_LOG ?? 'silent') },
   });
   const stopped = runner.run().then(
     () => null,

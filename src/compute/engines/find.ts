@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,11 +7,11 @@ import { checkEngine, type EngineCheck } from '../engine/check.ts';
 import type { Engine } from '../engine/engine.ts';
 import { EngineProcess } from '../engine/process.ts';
 import type { EngineEvent, EngineHello, EngineRoots } from '../engine/protocol.ts';
-import { findSandbox } from '../engine/sandbox.ts';
 import type { EngineLimits } from '../engine/watchdog.ts';
 import { type DeviceNumber, deviceEnv, listDevices } from '../gpu/devices.ts';
 import { Seat } from '../gpu/pool.ts';
 import { makeServerEngine, type ServerChoice } from '../server/choose.ts';
+import { enclose, type SandboxChoice } from './enclose.ts';
 
 export interface FinderOptions {
   readonly engine: 'auto' | 'diffusers' | 'comfyui' | 'sdapi' | 'none';
@@ -21,8 +20,7 @@ export interface FinderOptions {
   /** Null takes .venv beside package.json, where it is. */
   readonly pythonPath: string | null;
   readonly testFamilies: boolean;
-  /** `required` runs no engine where there is no sandbox. */
-  readonly sandbox: 'auto' | 'required' | 'off';
+  readonly sandbox: SandboxChoice;
   /** Absolute; the engine's own files lie in `engine/` there. */
   readonly dataDir: string;
   readonly modelsDir: string | null;
@@ -46,7 +44,6 @@ const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
  * @public for the test of what was built
  */
 export const ENGINE_DIR = join(ROOT, 'src/compute/engine');
-const SANDBOX_COMMAND = 'apt install bubblewrap';
 const LOOK_AGAIN_MS = 10_000;
 
 /** Finds out which engine this machine has, in which sandbox it runs, and on which devices. */
@@ -58,7 +55,7 @@ export class EngineFinder {
   readonly #onChecked: (check: EngineCheck) => Promise<void>;
   #seats: readonly Seat[] = [];
   #checking: Promise<EngineCheck> | null = null;
-  #runBy: readonly string[] | null = null;
+  #runBy: readonly string[] = [];
 
   constructor(
     options: FinderOptions,
@@ -117,30 +114,12 @@ export class EngineFinder {
 
   /** Finds the sandbox of engines that run here. */
   async #enclose(check: EngineCheck): Promise<EngineCheck> {
-    const { sandbox, dataDir, log } = this.#options;
-    if (!check.ok || sandbox === 'off' || this.pythonPath === null) return check;
-    await mkdir(this.#roots.job, { recursive: true });
-    await mkdir(this.#roots.models, { recursive: true });
+    const { dataDir } = this.#options;
+    if (this.pythonPath === null) return check;
     const room = { pythonPath: this.pythonPath, engineDir: ENGINE_DIR, roots: this.#roots, dataDir };
-    const runBy = await findSandbox(room);
-    this.#runBy = runBy !== null && (await this.#hasDevice(check.hello, runBy)) ? runBy : null;
-    if (this.#runBy !== null) return check;
-    if (sandbox === 'required')
-      return { ok: false, missing: 'bubblewrap (bwrap) that works', command: SANDBOX_COMMAND };
-    log.warn(
-      runBy === null
-        ? 'the engine runs without a sandbox of its own: bubblewrap (bwrap) is not here, or may not make namespaces'
-        : 'the engine runs without a sandbox of its own: it does not find the GPU from inside',
-    );
-    return check;
-  }
-
-  /** A driver may need what the sandbox hides, and the engine would work on the processor without a word. */
-  async #hasDevice({ device }: EngineHello, runBy: readonly string[]): Promise<boolean> {
-    if (device.kind === 'cpu') return true;
-    const { captioner = null } = this.#roots;
-    const inside = await checkEngine(this.pythonPath, ENGINE_DIR, this.#options.testFamilies, captioner, runBy);
-    return inside.ok && inside.hello.device.kind === device.kind;
+    const enclosed = await enclose(check, room, this.#options);
+    this.#runBy = enclosed.runBy;
+    return enclosed.check;
   }
 
   async #checkServer({ address }: ServerChoice): Promise<EngineCheck> {
@@ -166,7 +145,7 @@ export class EngineFinder {
       engineDir: ENGINE_DIR,
       env: deviceEnv(device),
       roots: this.#roots,
-      runBy: () => this.#runBy ?? [],
+      runBy: () => this.#runBy,
       testFamilies,
       onEvent,
       onLog: (line) => log.debug({ line, device }, 'engine'),

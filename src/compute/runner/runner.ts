@@ -8,6 +8,7 @@ import { EngineProcess } from '../engine/process.ts';
 import type { JobOutcome } from '../engine/running-jobs.ts';
 import { failed } from '../engine/running-jobs.ts';
 import type { EngineLimits } from '../engine/watchdog.ts';
+import { enclose, type SandboxChoice } from '../engines/enclose.ts';
 import { ENGINE_DIR } from '../engines/find.ts';
 import { deviceEnv, listDevices } from '../gpu/devices.ts';
 import { givenBack } from '../runners/orders.ts';
@@ -27,6 +28,7 @@ export interface RunnerOptions {
   /** Name and version of the program. */
   readonly program: string;
   readonly testFamilies: boolean;
+  readonly sandbox: SandboxChoice;
   readonly log: Log;
   readonly limits?: Partial<EngineLimits>;
   readonly beatMs?: number;
@@ -92,15 +94,21 @@ export class RunnerProcess {
   }
 
   async #open(): Promise<Place[]> {
-    const { pythonPath, testFamilies, devices, limits, log } = this.#options;
-    const check = await checkEngine(pythonPath, ENGINE_DIR, testFamilies);
+    const { pythonPath, testFamilies, devices, dataDir, limits, log } = this.#options;
+    const roots = { models: this.#files.cache.folder, loras: this.#files.cache.folder, job: this.#jobDir };
+    const room = { pythonPath: pythonPath ?? '', engineDir: ENGINE_DIR, roots, dataDir };
+    const { check, runBy } = await enclose(
+      await checkEngine(pythonPath, ENGINE_DIR, testFamilies),
+      room,
+      this.#options,
+    );
     if (!check.ok)
       throw new AppError('unavailable', `There is no engine here: it needs ${check.missing}. ${check.command}`);
-    const roots = { models: this.#files.cache.folder, loras: this.#files.cache.folder, job: this.#jobDir };
     const places = (await listDevices(devices)).map((device) => ({
       device: device ?? '',
       engine: new EngineProcess({
         ...{ pythonPath: pythonPath ?? '', engineDir: ENGINE_DIR, env: deviceEnv(device), roots, testFamilies },
+        runBy: () => runBy,
         onLog: (line) => log.debug({ line, device }, 'engine'),
         ...(limits ? { limits } : {}),
       }),
