@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { readdir, readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { findSandbox } from '../../src/compute/engine/sandbox.ts';
 import { ENGINE_DIR } from '../../src/compute/engines/find.ts';
 
 /** Whether bubblewrap works on this machine. */
 export async function hasSandbox(python: string): Promise<boolean> {
-  const dataDir = '/nowhere';
+  const dataDir = tmpdir();
   const roots = { models: ENGINE_DIR, loras: ENGINE_DIR, job: ENGINE_DIR };
   return (await findSandbox({ pythonPath: python, engineDir: ENGINE_DIR, roots, dataDir })) !== null;
 }
