@@ -33,13 +33,14 @@ import { RecordedEvent } from './kit/events/model.ts';
 import { FairLane, FairShare } from './kit/queue/fair/model.ts';
 import { Job } from './kit/queue/job.ts';
 import { Setting } from './kit/settings.ts';
+import { HashBank, HashBlock, HashHit } from './safety/hashes/model.ts';
 import { PolicyState } from './safety/policy.ts';
 
 /** Every table of the program; migrations are written from this list. */
 export const ENTITIES = [
   ...[Setting, Job, FairLane, FairShare, RecordedEvent],
   ...[Account, Follow, Block, Login, Credential, Session, ApiToken, OneTimeToken, Invite, OutboxMail],
-  ...[PolicyState],
+  ...[PolicyState, HashBlock, HashBank, HashHit],
   ...[Model, ModelVersion, ModelFile, Tag, ModelTag, BaseModel, Lineage, DownloadMark, Upload],
   ...[Post, Image, ImageMark, ImageRaw, ImageSize, ResourceUse, PostTag, Comment, Reaction],
   ...[Review, Mention, Pin, Share],

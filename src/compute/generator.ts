@@ -1,3 +1,4 @@
+import { buffer } from 'node:stream/consumers';
 import { z } from 'zod';
 import { viewerOf } from '../accounts/access/identify.ts';
 import { Account } from '../accounts/model.ts';
@@ -10,6 +11,7 @@ import { countCrash, holdFence } from '../kit/queue/lease.ts';
 import type { Settings } from '../kit/settings.ts';
 import { t } from '../kit/web/messages.ts';
 import type { Viewer, Work } from '../kit/work.ts';
+import type { HashGate } from '../safety/hashes/gate.ts';
 import type { EngineStatus, Engines } from './engines.ts';
 import { failureText } from './failures.ts';
 import type { GenerateFields } from './form.ts';
@@ -18,14 +20,14 @@ import { type Estimate, estimate, type WorkSize } from './gpu/pace.ts';
 import { assertAllowance, assertRoom, gpuSettings } from './gpu/quotas.ts';
 import { shareOf } from './gpu/settle.ts';
 import { loadOwnGeneration } from './keep.ts';
-import { Generation, type GenerationRequest } from './model.ts';
+import { Generation, type GenerationRequest, type GenerationStart } from './model.ts';
 import type { ModelSource } from './models/cache.ts';
 import { refusal } from './models/choose.ts';
 import { OFFERED_TYPES } from './models/offers.ts';
 import { findSources } from './models/sources.ts';
 import { follow, inputFile, paramsOf } from './params.ts';
 import { drawSeed, filesOf, makeRequest } from './request.ts';
-import { keepResults } from './results.ts';
+import { keepResults, withoutBlocked } from './results.ts';
 
 const Payload = z.object({ generationId: z.string() });
 const ATTEMPTS = 3;
@@ -35,6 +37,7 @@ const MOST_CRASHES = 2;
 export interface GeneratorOptions {
   readonly engines: Engines;
   readonly settings: Settings;
+  readonly hashGate: HashGate;
   /** Null without MODELS_DIR. */
   readonly modelsDir: string | null;
   /** Name and version of the program, for infotext. */
@@ -151,6 +154,7 @@ export class Generator {
       const sources = await this.#checkedSources(work, generation);
       const params = paramsOf(generation, { ...this.#options, jobId: handle.jobId });
       const { start } = generation.request;
+      if (start) await this.#assertStart(work, generation.account.id, start);
       if (start) await engines.bringInput(inputFile(handle.jobId, 'start'), start.sha256);
       if (start?.maskSha256) await engines.bringInput(inputFile(handle.jobId, 'mask'), start.maskSha256);
       const warnings: string[] = [];
@@ -172,9 +176,9 @@ export class Generator {
       }
       // a takedown while it ran counts
       await this.#checkedSources(work, generation);
-      await keepResults(work, handle, generation, { images: outcome.images, warnings }, (name) =>
-        engines.jobFile(name),
-      );
+      const pathOf = (name: string) => engines.jobFile(name);
+      const images = await withoutBlocked(work, this.#options.hashGate, generation, outcome.images, pathOf, warnings);
+      await keepResults(work, handle, generation, { images, warnings }, pathOf);
       return { state: 'done' };
     } catch (error) {
       const isFinal = error instanceof AppError && ['not_found', 'withheld', 'gone', 'invalid'].includes(error.kind);
@@ -182,6 +186,14 @@ export class Generator {
       return await fail(work, generationId, handle, error.message);
     } finally {
       await engines.clean(handle.jobId);
+    }
+  }
+
+  /** At the last moment before the engine sees them, since a picture may have been blocked while the job waited. */
+  async #assertStart({ em, files }: Work, accountId: number, { sha256, maskSha256 }: GenerationStart): Promise<void> {
+    for (const one of [sha256, ...(maskSha256 ? [maskSha256] : [])]) {
+      const bytes = await buffer(files.open(one));
+      await this.#options.hashGate.assertPicture(em, { door: 'generation-input', accountId }, bytes);
     }
   }
 
