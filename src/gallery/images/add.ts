@@ -71,11 +71,8 @@ export async function addImage(
   const duplicateUrl = await findDuplicate(em, post.owner.id, post.id, sha256);
 
   const imageId = await writeImage(work, post.id, image, facts, sha256, judged);
-  const problems = judged.verdict === 'hold' ? [HELD, ...facts.problems] : facts.problems;
-  return { imageId, duplicateUrl, problems };
+  return { imageId, duplicateUrl, problems: facts.problems };
 }
-
-const HELD = 'A moderator has to look at this picture first; until then nobody else sees it.';
 
 const doorOf = ({ remote, generationId }: NewImage): Door =>
   remote ? 'remote-image' : generationId === undefined ? 'post-image' : 'generated-output';
