@@ -71,7 +71,9 @@ async function generatedTwice(t: TestContext) {
   const form = formOf(its.checkpoint, { prompt: 'fine' });
   const first = await its.browser.post('/generate', form);
   await readEvents(its.browser, `${first.location}/events`);
-  const { sha256 } = await its.node.orm.em.fork().findOneOrFail(GenerationImage, {});
+  const { sha256 } = await its.node.orm.em
+    .fork()
+    .findOneOrFail(GenerationImage, { generation: first.location.split('/').at(-1) ?? '' });
   await banHash(its, 'file', sha256, 'minor');
   const second = await its.browser.post('/generate', form);
   await readEvents(its.browser, `${second.location}/events`);
@@ -100,6 +102,8 @@ const WAYS: Readonly<Record<Door, Way>> = {
     await bob.browser.post(`/accounts/${account.id}/follow`, { on: '1' });
     await settleAll(home, away);
     const bytes = kohyaLoraSd1({ name: 'inkwash' });
+    await banHash(away, 'file', sha256Of(bytes), 'copyright');
+    await settleAll(away);
     const uploaded = await alice.browser.postForm('/upload', formWith('files', bytes, 'inkwash.safetensors'));
     const [, versionId] = /\/versions\/(\d+)\/edit/.exec(uploaded.location) ?? [];
     await settleAll(home);
@@ -108,8 +112,7 @@ const WAYS: Readonly<Record<Door, Way>> = {
       ...{ tags: 'ink', description: 'Ink.', trainedWords: 'ink' },
     });
     await settleAll(home, away);
-    const file = await away.node.orm.em.fork().findOneOrFail(ModelFile, {});
-    await banHash(away, 'file', sha256Of(bytes), 'copyright');
+    const file = await away.node.orm.em.fork().findOneOrFail(ModelFile, { remoteUrl: { $ne: null } });
     await zoe.post(`/files/${file.id}/copy`);
     await settleAll(away);
     assert.equal((await away.node.orm.em.fork().findOneOrFail(FileCopy, file.id)).state, 'refused');
@@ -185,11 +188,11 @@ const WAYS: Readonly<Record<Door, Way>> = {
     const its = await fakeStudio(t);
     const work = () => its.workAs(its.ada);
     const first = await givenTraining(its.node, work(), String(its.checkpoint.id), { steps: 4, epochs: 1 });
-    await readEvents(its.browser, `/trainings/${first.id}/events`);
+    await readEvents(its.browser, `/train/${first.id}/events`);
     const { sha256 } = await its.node.orm.em.fork().findOneOrFail(TrainingSample, { run: first.id });
     await banHash(its, 'file', sha256, 'minor');
     const second = await givenTraining(its.node, work(), String(its.checkpoint.id), { steps: 4, epochs: 1 });
-    await readEvents(its.browser, `/trainings/${second.id}/events`);
+    await readEvents(its.browser, `/train/${second.id}/events`);
     assert.equal(await its.node.orm.em.fork().count(TrainingSample, { run: second.id }), 0);
     return its;
   },

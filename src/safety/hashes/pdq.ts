@@ -27,7 +27,6 @@ const BLOCKS = 64;
 const WAVES = 16;
 /** Smaller is no picture. */
 const LEAST_SIDE = 5;
-const PASSES = 2;
 
 /** [16, 64]: row i is the wave of frequency i + 1. The constant one is left out, so brightness does not count. */
 const WAVE_TABLE = Float32Array.from({ length: WAVES * BLOCKS }, (_, n) => {
@@ -91,59 +90,92 @@ export function distance(a: Uint32Array, aAt: number, b: Uint32Array, bAt: numbe
   return bits;
 }
 
-/** [64, 64]: two tent filters in each direction, then the middle of each block. */
+/**
+ * [64, 64]: two box filters in each direction, which together are a tent, then the middle of each block. A row goes
+ * through all of it while it is in the cache, and of the second round only what is looked at afterwards is made.
+ */
 function thinned({ width, height, data }: Luma): Float32Array {
-  let blurred: Float32Array = data;
-  if (width !== BLOCKS || height !== BLOCKS) {
-    const [one, two] = [new Float32Array(data.length), new Float32Array(data.length)];
-    const [across, down] = [windowOf(width), windowOf(height)];
-    blurred = data;
-    for (let pass = 0; pass < PASSES; pass += 1) {
-      for (let row = 0; row < height; row += 1) boxFilter(blurred, one, row * width, 1, width, across);
-      for (let column = 0; column < width; column += 1) boxFilter(one, two, column, width, height, down);
-      blurred = two;
+  if (width === BLOCKS && height === BLOCKS) return data;
+  const [across, down] = [windowsOf(width, null), windowsOf(height, null)];
+  const narrow = windowsOf(width, middlesOf(width));
+  const sums = new Float64Array(Math.max(width, height) + 1);
+  const column = new Float64Array(width);
+  const ring = Array.from({ length: sizeOf(height) + 1 }, () => new Float32Array(width));
+  const line = new Float32Array(width);
+  const twice = new Float32Array(height * BLOCKS);
+  for (let row = 0, come = 0, gone = 0; row < height; row += 1) {
+    for (; come < (down.ends[row] as number); come += 1) {
+      const filtered = ring[come % ring.length] as Float32Array;
+      means(data, come * width, width, across, sums, filtered, 0);
+      for (let n = 0; n < width; n += 1) column[n] = (column[n] as number) + (filtered[n] as number);
     }
+    for (; gone < (down.firsts[row] as number); gone += 1) {
+      const filtered = ring[gone % ring.length] as Float32Array;
+      for (let n = 0; n < width; n += 1) column[n] = (column[n] as number) - (filtered[n] as number);
+    }
+    const share = down.shares[row] as number;
+    for (let n = 0; n < width; n += 1) line[n] = (column[n] as number) * share;
+    means(line, 0, width, narrow, sums, twice, row * BLOCKS);
   }
+  const low = windowsOf(height, middlesOf(height));
   const blocks = new Float32Array(BLOCKS * BLOCKS);
   for (let row = 0; row < BLOCKS; row += 1) {
-    const fromRow = Math.floor(((row + 0.5) * height) / BLOCKS) * width;
-    for (let column = 0; column < BLOCKS; column += 1) {
-      blocks[row * BLOCKS + column] = blurred[fromRow + Math.floor(((column + 0.5) * width) / BLOCKS)] ?? 0;
+    for (let n = 0; n < BLOCKS; n += 1) {
+      let sum = 0;
+      for (let from = low.firsts[row] as number; from < (low.ends[row] as number); from += 1)
+        sum += twice[from * BLOCKS + n] as number;
+      blocks[row * BLOCKS + n] = sum * (low.shares[row] as number);
     }
   }
   return blocks;
 }
 
-/** Half a block for each of two passes, rounded up. */
-const windowOf = (side: number): number => Math.floor((side + 2 * BLOCKS - 1) / (2 * BLOCKS));
+/** Half a block for each of two rounds, rounded up. */
+const sizeOf = (side: number): number => Math.floor((side + 2 * BLOCKS - 1) / (2 * BLOCKS));
 
-/** A running mean over `window` values, of which the middle one is written; at the ends over those that are there. */
-function boxFilter(
-  from: Float32Array,
-  into: Float32Array,
-  start: number,
-  stride: number,
-  count: number,
-  window: number,
-): void {
-  const ahead = Math.floor((window + 2) / 2) - 1;
-  const behind = window - ahead - 1;
-  let sum = 0;
-  let size = 0;
-  for (let at = 0; at < Math.min(ahead, count); at += 1) {
-    sum += from[start + at * stride] as number;
-    size += 1;
+const middlesOf = (side: number): Int32Array =>
+  Int32Array.from({ length: BLOCKS }, (_, n) => Math.floor(((n + 0.5) * side) / BLOCKS));
+
+/** For each place that is wanted: where the values begin and end of which it is the mean. At the ends there are fewer. */
+interface Windows {
+  readonly firsts: Int32Array;
+  readonly ends: Int32Array;
+  readonly shares: Float64Array;
+}
+
+function windowsOf(side: number, wanted: Int32Array | null): Windows {
+  const ahead = Math.floor((sizeOf(side) + 2) / 2) - 1;
+  const behind = sizeOf(side) - ahead - 1;
+  const count = wanted?.length ?? side;
+  const made = { firsts: new Int32Array(count), ends: new Int32Array(count), shares: new Float64Array(count) };
+  for (let n = 0; n < count; n += 1) {
+    const at = wanted ? (wanted[n] as number) : n;
+    const [first, end] = [Math.max(0, at - behind), Math.min(side, at + ahead + 1)];
+    made.firsts[n] = first;
+    made.ends[n] = end;
+    made.shares[n] = 1 / (end - first);
   }
-  for (let at = 0; at < count; at += 1) {
-    if (at + ahead < count) {
-      sum += from[start + (at + ahead) * stride] as number;
-      size += 1;
-    }
-    if (at - behind > 0) {
-      sum -= from[start + (at - behind - 1) * stride] as number;
-      size -= 1;
-    }
-    into[start + at * stride] = sum / size;
+  return made;
+}
+
+/** Means over a row. `sums` is room for the sums of its first n values, with which each mean is one subtraction. */
+function means(
+  from: Float32Array,
+  start: number,
+  width: number,
+  { firsts, ends, shares }: Windows,
+  sums: Float64Array,
+  into: Float32Array,
+  intoStart: number,
+): void {
+  let sum = 0;
+  for (let n = 0; n < width; n += 1) {
+    sum += from[start + n] as number;
+    sums[n + 1] = sum;
+  }
+  for (let n = 0; n < firsts.length; n += 1) {
+    const difference = (sums[ends[n] as number] as number) - (sums[firsts[n] as number] as number);
+    into[intoStart + n] = difference * (shares[n] as number);
   }
 }
 
