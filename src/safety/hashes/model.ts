@@ -47,7 +47,7 @@ export interface HashBlock extends InferEntity<typeof HashBlock> {}
 export const HashBank = defineEntity({
   name: 'HashBank',
   properties: {
-    id: p.smallint().primary(),
+    id: p.integer().primary(),
     version: p.integer().default(0),
   },
 });
