@@ -36,6 +36,7 @@ import { Job } from './kit/queue/job.ts';
 import { Setting } from './kit/settings.ts';
 import { QueueRow } from './moderation/queue/model.ts';
 import { Takedown, TakedownStep } from './moderation/takedown/model.ts';
+import { HashBank, HashBlock, HashHit } from './safety/hashes/model.ts';
 import { PolicyRestriction, PolicyState } from './safety/policy.ts';
 
 /** Every table of the program; migrations are written from this list. */
@@ -45,6 +46,7 @@ export const ENTITIES = [
   ...[AuditEntry, AuditHead, AuditRoot],
   ...[PolicyState, PolicyRestriction],
   ...[QueueRow, Takedown, TakedownStep],
+  ...[HashBlock, HashBank, HashHit],
   ...[Model, ModelVersion, ModelFile, Tag, ModelTag, BaseModel, Lineage, DownloadMark, Upload],
   ...[Post, Image, ImageMark, ImageRaw, ImageSize, ResourceUse, PostTag, Comment, Reaction],
   ...[Review, Mention, Pin, Share],

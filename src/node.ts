@@ -48,8 +48,10 @@ import { Cookies } from './kit/web/cookies.ts';
 import { RateLimits } from './kit/web/rate-limit.ts';
 import type { State } from './kit/web/state.ts';
 import type { Viewer, Work } from './kit/work.ts';
+import { Rescanner } from './moderation/hashes/rescan.ts';
 import { scheduleCollection } from './operator/collect.ts';
 import { routersOf } from './routers.ts';
+import { HashGate } from './safety/hashes/gate.ts';
 import { jobsOf, wiringOf } from './wiring.ts';
 
 /** What lives as long as the process, handed down to the routes and jobs that name it. */
@@ -67,6 +69,9 @@ export interface Parts {
   readonly mailer: Mailer;
   /** Files on their way in, and the threads that hash them. */
   readonly uploads: Uploads;
+  /** Knows what must not come back. */
+  readonly hashGate: HashGate;
+  readonly rescanner: Rescanner;
   readonly engines: Engines;
   readonly generator: Generator;
   readonly trainer: Trainer;
@@ -166,7 +171,9 @@ export async function openNode(
   const receivingDir = join(uploadsDir, 'files');
   mkdirSync(receivingDir, { recursive: true });
   const hashing = new Hashing();
-  const filePolicy = { allowPickle: config.allowPickle, clamdSocket: config.clamdSocket };
+  const hashGate = new HashGate(now);
+  const rescanner = new Rescanner(hashGate);
+  const filePolicy = { allowPickle: config.allowPickle, clamdSocket: config.clamdSocket, hashGate };
   const uploads = new Uploads(receivingDir, hashing, {
     ...filePolicy,
     maxUploadBytes: config.maxUploadBytes,
@@ -187,17 +194,18 @@ export async function openNode(
     ...(engineLimits ? { limits: engineLimits } : {}),
   });
   const generator = new Generator({
-    ...{ engines, modelsDir, settings },
+    ...{ engines, modelsDir, settings, hashGate },
     programVersion: `Tessera ${VERSION}`,
     publicUrl: config.publicUrl,
   });
   const trainer = new Trainer({
-    ...{ engines, settings, modelsDir, publicUrl: config.publicUrl },
+    ...{ engines, settings, modelsDir, hashGate, publicUrl: config.publicUrl },
     fork: () => orm.em.fork(),
     ...training,
   });
   const imports = new Imports({
     settings,
+    hashGate,
     folder: uploadsDir,
     maxImageBytes: config.maxImageBytes,
     minFreeBytes: config.minFreeBytes,
@@ -208,6 +216,7 @@ export async function openNode(
   const openWork = (viewer: Viewer | null): Work => ({ em: orm.em.fork(), viewer, jobs: queue.jobs, files, now });
   const federation = openFederation({
     ...{ net, settings, limits, log, secretKey, uploadsDir, hashing, filePolicy },
+    hashGate,
     maxCopyBytes: config.maxUploadBytes,
     publicUrl: config.publicUrl,
     mode: config.federation,
@@ -231,6 +240,8 @@ export async function openNode(
     cookies,
     mailer,
     uploads,
+    hashGate,
+    rescanner,
     engines,
     generator,
     trainer,
@@ -321,6 +332,7 @@ export async function openNode(
       clearTimeout(late);
       await engines.close();
       await uploads.close();
+      await hashGate.close();
       await orm.close(true);
     },
   };

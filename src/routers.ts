@@ -86,13 +86,14 @@ const peerFinder = (federation: OpenFederation) =>
     : async (work: Work, handle: string) => (await resolveAccount(work, federation, handle))?.id ?? null;
 
 function accountDeps(parts: Parts): AccountDeps {
-  const { config, cookies, limits, settings, mailer, secretKey, uploadsDir, federation } = parts;
+  const { config, cookies, limits, settings, mailer, secretKey, uploadsDir, federation, hashGate } = parts;
   return {
     ...{ cookies, limits, settings, mailer, secretKey, uploadsDir },
     publicUrl: config.publicUrl,
     maxImageBytes: config.maxImageBytes,
     defaultQuotaBytes: config.accountQuotaBytes,
     adminLinks: adminLinksOf(parts),
+    judgePicture: ({ em }, arrival, path) => hashGate.assertPicture(em, arrival, path),
     moving: {
       findActor:
         federation.mode === 'off' ? null : (work: Work, handle: string) => findActorNow(work, federation, handle),
@@ -109,7 +110,7 @@ function catalogueDeps(parts: Parts): CatalogueDeps {
   };
 }
 
-function galleryDeps({ config, limits, settings, uploadsDir, federation }: Parts): GalleryDeps {
+function galleryDeps({ config, limits, settings, uploadsDir, federation, hashGate }: Parts): GalleryDeps {
   const { publicUrl, maxImageBytes, minFreeBytes, accountQuotaBytes: defaultQuotaBytes } = config;
   const [findPeer, findSilence] = [peerFinder(federation), silenceFinder(federation)];
   return {
@@ -120,15 +121,19 @@ function galleryDeps({ config, limits, settings, uploadsDir, federation }: Parts
     maxImageBytes,
     minFreeBytes,
     defaultQuotaBytes,
+    hashGate,
     findPeer,
     findSilence,
   };
 }
 
-function computeDeps({ config, generator, limits, settings, uploadsDir }: Parts): ComputeDeps {
+function computeDeps({ config, generator, limits, settings, uploadsDir, hashGate }: Parts): ComputeDeps {
   const { maxImageBytes, minFreeBytes, accountQuotaBytes: defaultQuotaBytes } = config;
   const programVersion = `Tessera ${VERSION}`;
-  return { generator, limits, settings, uploadsDir, maxImageBytes, minFreeBytes, defaultQuotaBytes, programVersion };
+  return {
+    ...{ generator, limits, settings, uploadsDir, hashGate, programVersion },
+    ...{ maxImageBytes, minFreeBytes, defaultQuotaBytes },
+  };
 }
 
 function trainingDeps(parts: Parts): TrainingDeps {

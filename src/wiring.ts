@@ -34,8 +34,10 @@ import { publishScheduledJob as publishScheduledPostJob } from './gallery/posts/
 import { removeAccountContentJob, sweepGalleryJob } from './gallery/sweep.ts';
 import { on, type Wiring } from './kit/events/wiring.ts';
 import type { JobDefinition } from './kit/queue/define.ts';
+import { RESCAN } from './moderation/hashes/rescan.ts';
 import type { Parts } from './node.ts';
 import { collectBlobsJob } from './operator/collect.ts';
+import { blockAdded } from './safety/hashes/events.ts';
 
 /** Every kind of job that a worker of this program runs. */
 export function jobsOf({
@@ -46,6 +48,7 @@ export function jobsOf({
   imports,
   looker,
   captioner,
+  rescanner,
   federation,
 }: Parts): JobDefinition[] {
   return [
@@ -81,12 +84,13 @@ export function jobsOf({
     indexAccountJob,
     unindexImageJob,
     collectBlobsJob,
+    rescanner.job,
     ...federation.jobList,
   ];
 }
 
 /** The table of consequences: after this event, these jobs. */
-export function wiringOf({ looker, federation }: Parts): Wiring {
+export function wiringOf({ looker, rescanner, federation }: Parts): Wiring {
   return [
     ...[accountJoined, accountProfileChanged, accountSuspended, accountReinstated, accountDeleted].map((event) =>
       on(event, indexAccountJob),
@@ -104,6 +108,12 @@ export function wiringOf({ looker, federation }: Parts): Wiring {
     on(accountDeleted, forgetGenerationsJob),
     on(accountDeleted, forgetTrainingJob),
     on(picturesChanged, looker.job, undefined, ({ datasetId }) => ({ dedupeKey: `look:${datasetId}` })),
+    on(
+      blockAdded,
+      rescanner.job,
+      () => ({}),
+      () => RESCAN,
+    ),
     on(imageDeleted, unindexImageJob, ({ imageId }) => ({ imageId })),
     ...federation.wiring,
   ];

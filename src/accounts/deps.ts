@@ -6,6 +6,7 @@ import type { Mailer } from './mail/mailer.ts';
 import type { MovingDeps } from './moving/move.ts';
 import { type NodeSettings, nodeSettings } from './node-settings.ts';
 import type { Permission } from './permissions.ts';
+import type { JudgePicture } from './profile/pictures.ts';
 
 /** A page of the side navigation under `/admin`. */
 export interface AdminLink {
@@ -34,6 +35,7 @@ export interface AccountDeps {
   /** Pages of the rooms above. */
   readonly adminLinks: readonly AdminLink[];
   readonly moving: MovingDeps;
+  readonly judgePicture: JudgePicture;
 }
 
 export interface Door {

@@ -8,10 +8,12 @@ import { AppError } from '../kit/errors.ts';
 import { type Log, makeLog } from '../kit/log.ts';
 import type { Settings } from '../kit/settings.ts';
 import type { Viewer, Work } from '../kit/work.ts';
+import type { HashGate } from '../safety/hashes/gate.ts';
 import { addAccountCommands } from './account.ts';
 import { addBackupCommands } from './backup.ts';
 import { addDemoCommands } from './demo.ts';
 import { addDoctorCommand } from './doctor.ts';
+import { addHashCommands } from './hashes.ts';
 import { addKeysCommands } from './keys.ts';
 import { addRunnerCommand } from './runner.ts';
 import { addTokenCommands } from './token.ts';
@@ -25,6 +27,7 @@ export interface CommandNode {
   readonly uploads: Uploads;
   readonly settings: Settings;
   readonly federation: Federation;
+  readonly hashGate: HashGate;
   openWork(viewer: Viewer | null): Work;
   start(processes: readonly ('web' | 'worker' | 'gpu')[]): Promise<URL | null>;
   close(): Promise<void>;
@@ -84,6 +87,7 @@ export async function runCommand(args: readonly string[], env: Environment, open
     });
   addAccountCommands(program, shell);
   addTokenCommands(program, shell);
+  addHashCommands(program, shell);
   addKeysCommands(program, shell);
   addDoctorCommand(program, shell);
   addBackupCommands(program, shell);

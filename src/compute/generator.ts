@@ -1,3 +1,4 @@
+import { buffer } from 'node:stream/consumers';
 import { z } from 'zod';
 import { viewerOf } from '../accounts/access/identify.ts';
 import { Account } from '../accounts/model.ts';
@@ -11,6 +12,7 @@ import { countCrash, writeUnderFence } from '../kit/queue/lease.ts';
 import type { Settings } from '../kit/settings.ts';
 import { t } from '../kit/web/messages.ts';
 import type { Viewer, Work } from '../kit/work.ts';
+import type { HashGate } from '../safety/hashes/gate.ts';
 import type { Engines } from './engines/engines.ts';
 import type { EngineStatus } from './engines/report.ts';
 import { failureText } from './failures.ts';
@@ -20,14 +22,14 @@ import { type Estimate, estimate, type WorkSize } from './gpu/pace.ts';
 import { assertAllowance, assertRoom, gpuSettings } from './gpu/quotas.ts';
 import { shareOf } from './gpu/settle.ts';
 import { loadOwnGeneration } from './keep.ts';
-import { Generation, type GenerationRequest } from './model.ts';
+import { Generation, type GenerationRequest, type GenerationStart } from './model.ts';
 import type { ModelSource } from './models/cache.ts';
 import { refusal } from './models/choose.ts';
 import { OFFERED_TYPES } from './models/offers.ts';
 import { findSources } from './models/sources.ts';
 import { follow, inputFile, paramsOf } from './params.ts';
 import { assertThere, drawSeed, filesOf, makeRequest } from './request.ts';
-import { keepResults } from './results.ts';
+import { keepResults, withoutBlocked } from './results.ts';
 
 const Payload = z.object({ generationId: z.string() });
 const ATTEMPTS = 3;
@@ -37,6 +39,7 @@ const MOST_CRASHES = 2;
 export interface GeneratorOptions {
   readonly engines: Engines;
   readonly settings: Settings;
+  readonly hashGate: HashGate;
   /** Null without MODELS_DIR. */
   readonly modelsDir: string | null;
   /** Name and version of the program, for infotext. */
@@ -158,6 +161,7 @@ export class Generator {
       const sources = await this.#checkedSources(work, generation);
       const params = paramsOf(generation, { ...this.#options, jobId: handle.jobId });
       const { start } = generation.request;
+      if (start) await this.#assertStart(work, generation.account.id, start);
       if (start) await engines.bringInput(inputFile(handle.jobId, 'start'), start.sha256);
       if (start?.maskSha256) await engines.bringInput(inputFile(handle.jobId, 'mask'), start.maskSha256);
       const warnings: string[] = [];
@@ -178,13 +182,15 @@ export class Generator {
         return await fail(work, generationId, handle, failureText(outcome.code, outcome.message));
       }
       // a takedown while it ran counts
-      await whenBack(
-        () => this.#checkedSources(work, generation),
+      const pathOf = (name: string) => engines.jobFile(name);
+      const images = await whenBack(
+        async () => {
+          await this.#checkedSources(work, generation);
+          return withoutBlocked(work, this.#options.hashGate, generation, outcome.images, pathOf, warnings);
+        },
         () => !handle.signal.aborted,
       );
-      await keepResults(work, handle, generation, { images: outcome.images, warnings }, (name) =>
-        engines.jobFile(name),
-      );
+      await keepResults(work, handle, generation, { images, warnings }, pathOf);
       return { state: 'done' };
     } catch (error) {
       const isFinal = error instanceof AppError && ['not_found', 'withheld', 'gone', 'invalid'].includes(error.kind);
@@ -192,6 +198,14 @@ export class Generator {
       return await fail(work, generationId, handle, error.message);
     } finally {
       await engines.clean(handle.jobId);
+    }
+  }
+
+  /** At the last moment before the engine sees them, since a picture may have been blocked while the job waited. */
+  async #assertStart({ em, files }: Work, accountId: number, { sha256, maskSha256 }: GenerationStart): Promise<void> {
+    for (const one of [sha256, ...(maskSha256 ? [maskSha256] : [])]) {
+      const bytes = await buffer(files.open(one));
+      await this.#options.hashGate.assertPicture(em, { door: 'generation-input', accountId }, bytes);
     }
   }
 

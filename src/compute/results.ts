@@ -1,10 +1,13 @@
 import { rows } from '../kit/database/sql.ts';
+import { AppError } from '../kit/errors.ts';
 import { newId } from '../kit/ids.ts';
 import type { JobHandle } from '../kit/queue/define.ts';
 import { writeUnderFence } from '../kit/queue/lease.ts';
 import type { PutResult } from '../kit/storage/files.ts';
 import { cropImage } from '../kit/storage/images-crop.ts';
+import { t } from '../kit/web/messages.ts';
 import type { Work } from '../kit/work.ts';
+import type { HashGate } from '../safety/hashes/gate.ts';
 import type { EngineImage } from './engine/protocol.ts';
 import { Generation, GenerationImage, OUTPUT_FORMATS, type OutputFormat } from './model.ts';
 
@@ -57,6 +60,33 @@ export async function keepResults(
     }
     await tx.flush();
   });
+}
+
+/**
+ * The pictures that may be kept; of each other one the warnings say that it was left out. What only looks alike is its
+ * maker's alone so far, and judged again when it is posted. Throws `withheld` when none is left.
+ */
+export async function withoutBlocked(
+  { em }: Pick<Work, 'em'>,
+  gate: HashGate,
+  { account }: Pick<Generation, 'account'>,
+  images: readonly EngineImage[],
+  pathOf: (name: string) => string,
+  warnings: string[],
+): Promise<EngineImage[]> {
+  const kept: EngineImage[] = [];
+  for (const image of images) {
+    try {
+      await gate.judgePicture(em, { door: 'generated-output', accountId: account.id }, pathOf(image.file));
+      kept.push(image);
+    } catch (error) {
+      if (!(error instanceof AppError) || error.kind !== 'withheld') throw error;
+      if (images.length === 1) throw error;
+      warnings.push(t('generate.left-out'));
+    }
+  }
+  if (kept.length === 0 && images.length > 0) throw new AppError('withheld', t('generate.left-out'));
+  return kept;
 }
 
 function formatOf(file: string): OutputFormat {

@@ -1,6 +1,7 @@
 import type { Settings } from '../kit/settings.ts';
 import type { RateLimits } from '../kit/web/rate-limit.ts';
 import type { Work } from '../kit/work.ts';
+import type { HashGate } from '../safety/hashes/gate.ts';
 
 /** What a picture must fit into before it is taken. */
 export interface ImageLimits {
@@ -9,6 +10,8 @@ export interface ImageLimits {
   readonly minFreeBytes: number;
   /** Storage of one account, unless the owner of the node gave it more. */
   readonly defaultQuotaBytes: number;
+  /** Keeps out what must not come back. */
+  readonly hashGate: HashGate;
 }
 
 /** A node of elsewhere does not answer; what is kept of it is still shown. */

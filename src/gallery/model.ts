@@ -76,6 +76,8 @@ export const Image = defineEntity({
     width: p.integer(),
     height: p.integer(),
     frameCount: p.integer().default(1),
+    /** Its perceptual hashes, as safety/hashes/gate.ts writes them; null where nobody has looked yet. */
+    pdq: p.text().nullable(),
     blurHash: p.string().length(164).default(''),
     /** A few bytes of WebP as a data URI, shown while the picture loads. */
     placeholder: p.string().length(600).default(''),

@@ -4,6 +4,7 @@ import { cancelBench, jobOverheadBench } from './gpu-queue.ts';
 import { hashBench } from './hashing.ts';
 import { inboxBench } from './inbox.ts';
 import { feedBench, modelPageBench } from './pages.ts';
+import { pdqBench, pdqScanBench } from './pdq.ts';
 import { searchBench } from './search.ts';
 import { idleBench, startBench } from './start.ts';
 import { thumbnailBench } from './thumbnail.ts';
@@ -17,6 +18,8 @@ export const benches: Readonly<Record<string, () => Promise<void>>> = {
   'upload-hash': hashBench,
   'upload-rss': uploadBench,
   thumbnail: thumbnailBench,
+  'pdq-ms': pdqBench,
+  'pdq-scan-200k-ms': pdqScanBench,
   inbox: inboxBench,
   fanout: fanoutBench,
   'job-overhead': jobOverheadBench,

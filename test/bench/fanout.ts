@@ -77,7 +77,8 @@ async function makeAudience(dataDir: string, hosts: readonly string[]): Promise<
   const node = await openNode(readConfig({ DATA_DIR: dataDir, LOG_LEVEL: 'silent', ENGINE: 'none', ...NODE_ENV }));
   const alice = await givenMember(node.orm.em.fork(), 'alice');
   const workOf = () => node.openWork(viewerOf(alice));
-  const limits = { maxImageBytes: 50_000_000, minFreeBytes: 0, defaultQuotaBytes: 1_000_000_000 };
+  const { hashGate } = node;
+  const limits = { maxImageBytes: 50_000_000, minFreeBytes: 0, defaultQuotaBytes: 1_000_000_000, hashGate };
   const draft = await createDraft(workOf(), { versionId: 0 });
   await addImage(workOf(), limits, { postId: draft.id, source: await picture(), level: 1, altText: 'Noise' });
   await node.close();

@@ -36,7 +36,7 @@ export async function fillSite(test: TestNode, { postCount = 4 }: { postCount?: 
   const ada = await givenMember(em, 'ada');
   const ben = await givenMember(em, 'ben');
   const work = () => test.workAs(ada);
-  const limits = { maxImageBytes: 50e6, minFreeBytes: 0, defaultQuotaBytes: 1e9 };
+  const limits = { maxImageBytes: 50e6, minFreeBytes: 0, defaultQuotaBytes: 1e9, hashGate: node.hashGate };
 
   const give = async (versionId: number, bytes: Buffer, fileName: string) => {
     const folder = await mkdtemp(join(tmpdir(), 'tessera-site-'));

@@ -11,6 +11,8 @@ import { Browser } from '../accounts/browser.ts';
 import { publisher } from '../catalogue/publisher.ts';
 import { givenModel, givenVersion } from '../factories/content.ts';
 import { kohyaLoraSd1 } from '../factories/safetensors.ts';
+import { painter, sendFiles } from '../gallery/painter.ts';
+import { drawn } from '../safety/drawings.ts';
 
 interface Answer {
   readonly code: number;
@@ -182,3 +184,31 @@ test('keys are made anew for one account, for the node, or for all that have som
   const none = await command(node.dataDir, ['keys', 'rotate', '--node', '--all']);
   assert.deepEqual([none.code, none.stderr], [1, 'Say one of --account NAME, --node and --all.\n']);
 });
+
+test(
+  'hashes are blocked, listed and lifted beside a running node, which refuses the picture at once',
+  options,
+  async (t) => {
+    const its = await painter(t);
+    const path = join(await folder(t), 'banned.png');
+    const bytes = await drawn(91);
+    await writeFile(path, bytes);
+    const { dataDir } = its.node;
+    const added = await command(dataDir, ['hashes', 'add', '--file', path, '--category', 'ncii', '--json']);
+    assert.equal(added.code, 0, added.stderr);
+    const kinds = (JSON.parse(added.stdout) as { kind: string; isSevere: boolean }[]).map(({ kind }) => kind);
+    assert.deepEqual(kinds, ['file', 'picture']);
+    assert.equal((await sendFiles(its.browser, '/upload/images', [{ bytes, name: 'a.png' }])).status, 451);
+
+    const list = JSON.parse((await command(dataDir, ['hashes', 'list', '--json'])).stdout) as { id: string }[];
+    for (const { id } of list) assert.equal((await command(dataDir, ['hashes', 'lift', id])).code, 0);
+    assert.equal((await sendFiles(its.browser, '/upload/images', [{ bytes, name: 'a.png' }])).status, 302);
+
+    const text = join(await folder(t), 'hashes.txt');
+    await writeFile(text, `# from a partner\n${'ab'.repeat(32)},100\n\n${'cd'.repeat(32)}\n`);
+    const imported = await command(dataDir, ['hashes', 'import', text, '--category', 'copyright']);
+    assert.match(imported.stdout, /2 hashes are blocked/);
+    const both = await command(dataDir, ['hashes', 'add', '--sha256', 'x', '--pdq', 'y', '--category', 'other']);
+    assert.deepEqual([both.code, both.stderr.trim().slice(0, 10)], [1, 'Say one of']);
+  },
+);

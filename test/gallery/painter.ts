@@ -44,7 +44,8 @@ export interface Painter extends Publisher {
 /** A node with web and worker running and Ada signed in. */
 export async function painter(t: TestContext, options: TestNodeOptions = {}): Promise<Painter> {
   const all = await publisher(t, options);
-  const limits = { maxImageBytes: 50_000_000, minFreeBytes: 0, defaultQuotaBytes: 1_000_000_000 };
+  const { hashGate } = all.node;
+  const limits = { maxImageBytes: 50_000_000, minFreeBytes: 0, defaultQuotaBytes: 1_000_000_000, hashGate };
   return {
     ...all,
     post: async (owner, images, { isDraft = false, visibility = 'public', versionId = 0 } = {}) => {

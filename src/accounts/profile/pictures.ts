@@ -12,13 +12,22 @@ export const PICTURES = {
 } as const;
 export type PictureKind = keyof typeof PICTURES;
 
-/** Renders a file anew, so nothing of the upload itself is ever served. Throws `invalid` for what is not a picture. */
+/** Throws `withheld` for a picture that is blocked here. Safety, which knows, lies above. */
+export type JudgePicture = (
+  work: Pick<Work, 'em'>,
+  arrival: { readonly door: PictureKind; readonly accountId: number },
+  path: string,
+) => Promise<unknown>;
+
+/** Renders a file anew, so nothing of the upload itself is ever served. Throws `invalid` for what is not a picture, and as `judge`. */
 export async function setPicture(
   work: Pick<Work, 'em' | 'viewer' | 'files'>,
   kind: PictureKind,
   path: string,
+  judge: JudgePicture,
 ): Promise<void> {
   const account = await loadOwnAccount(work);
+  await judge(work, { door: kind, accountId: account.id }, path);
   const { width, height, column } = PICTURES[kind];
   const { sha256 } = await work.files.put(await cropImage(path, width, height));
   account[column] = sha256;

@@ -35,7 +35,7 @@ const PICTURE: Limit = { name: 'profile-picture', max: 30, perMs: 3_600_000 };
 const MAX_PICTURE_BYTES = 10_000_000;
 
 export function profileRoutes(deps: AccountDeps): Router<State> {
-  const { limits, settings, uploadsDir } = deps;
+  const { limits, settings, uploadsDir, judgePicture } = deps;
   const maxFileBytes = Math.min(deps.maxImageBytes, MAX_PICTURE_BYTES);
   const routes = new Router<State>();
 
@@ -82,7 +82,7 @@ export function profileRoutes(deps: AccountDeps): Router<State> {
     const form = await readMultipart(ctx, { folder: uploadsDir, maxFiles: 1, maxFileBytes, maxFields: 5 });
     try {
       const [file] = form.files;
-      if (file) await setPicture(ctx.state.work, kind, file.path);
+      if (file) await setPicture(ctx.state.work, kind, file.path, judgePicture);
       else throw new AppError('invalid', 'Choose a picture first.');
     } finally {
       await form.discard();

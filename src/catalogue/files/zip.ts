@@ -1,4 +1,5 @@
-import { inflateRawSync } from 'node:zlib';
+import { Readable, Transform } from 'node:stream';
+import { createInflateRaw, inflateRawSync } from 'node:zlib';
 import { AppError } from '../../kit/errors.ts';
 import type { Bytes } from './bytes.ts';
 
@@ -48,17 +49,8 @@ export async function listZipEntries(bytes: Bytes): Promise<ZipEntry[]> {
 /** The unpacked bytes. Throws `invalid` when they are more than `mostBytes` or not what the directory says. */
 export async function readZipEntry(bytes: Bytes, entry: ZipEntry, mostBytes: number): Promise<Buffer> {
   if (entry.unpackedBytes > mostBytes || entry.packedBytes > mostBytes) throw broken(`has a part that is too large`);
-  const local = await bytes.read(entry.atBytes, 30);
-  if (local.readUInt32LE(0) !== SIGNATURE.local) throw broken('is damaged');
-  const nameBytes = local.readUInt16LE(26);
-  const name = (await bytes.read(entry.atBytes + 30, nameBytes)).toString('utf8');
-  const isDeflated = local.readUInt16LE(8) === 8;
-  if (name !== entry.name || isDeflated !== entry.isDeflated) throw broken('contradicts itself');
-  const packed = await bytes.read(entry.atBytes + 30 + nameBytes + local.readUInt16LE(28), entry.packedBytes);
-  if (!entry.isDeflated) {
-    if (entry.packedBytes !== entry.unpackedBytes) throw broken('contradicts itself');
-    return packed;
-  }
+  const packed = await bytes.read(await dataAt(bytes, entry), entry.packedBytes);
+  if (!entry.isDeflated) return packed;
   try {
     const unpacked = inflateRawSync(packed, { maxOutputLength: Math.max(entry.unpackedBytes, 1) });
     if (unpacked.length === entry.unpackedBytes) return unpacked;
@@ -66,6 +58,62 @@ export async function readZipEntry(bytes: Bytes, entry: ZipEntry, mostBytes: num
     // said below
   }
   throw broken('cannot be unpacked');
+}
+
+/** The same for what is too large to hold. The stream fails when it is not as long as the directory says. */
+export async function openZipEntry(bytes: Bytes, entry: ZipEntry): Promise<Readable> {
+  const startBytes = await dataAt(bytes, entry);
+  const packed = Readable.from(pieces(bytes, startBytes, entry.packedBytes));
+  const unpacked = entry.isDeflated ? packed.pipe(createInflateRaw()) : packed;
+  let left = entry.unpackedBytes;
+  const measured = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      left -= chunk.length;
+      if (left < 0) done(broken('cannot be unpacked'));
+      else done(null, chunk);
+    },
+    flush(done) {
+      done(left === 0 ? null : broken('cannot be unpacked'));
+    },
+  });
+  const fail = (error: Error) => measured.destroy(error instanceof AppError ? error : broken('cannot be unpacked'));
+  packed.on('error', fail);
+  if (unpacked !== packed) unpacked.on('error', fail);
+  return unpacked.pipe(measured);
+}
+
+async function* pieces(bytes: Bytes, startBytes: number, lengthBytes: number): AsyncGenerator<Buffer> {
+  for (let done = 0; done < lengthBytes; done += PIECE_BYTES)
+    yield await bytes.read(startBytes + done, Math.min(PIECE_BYTES, lengthBytes - done));
+}
+const PIECE_BYTES = 1024 * 1024;
+
+/** Where the data of an entry begins. Throws `invalid` when its two headers say different things. */
+async function dataAt(bytes: Bytes, entry: ZipEntry): Promise<number> {
+  const local = await bytes.read(entry.atBytes, 30);
+  if (local.readUInt32LE(0) !== SIGNATURE.local) throw broken('is damaged');
+  const nameBytes = local.readUInt16LE(26);
+  const name = (await bytes.read(entry.atBytes + 30, nameBytes)).toString('utf8');
+  const isDeflated = local.readUInt16LE(8) === 8;
+  if (name !== entry.name || isDeflated !== entry.isDeflated) throw broken('contradicts itself');
+  if (!isDeflated && entry.packedBytes !== entry.unpackedBytes) throw broken('contradicts itself');
+  return entry.atBytes + 30 + nameBytes + local.readUInt16LE(28);
+}
+
+/**
+ * How many bytes stand before an archive that was put behind something else, such as a picture; 0 for a plain one, null
+ * where there is no end of an archive. Zip readers find archives by their end, so such a file is both.
+ */
+export async function bytesBeforeZip(bytes: Bytes): Promise<number | null> {
+  const tailBytes = Math.min(bytes.totalBytes, END_BYTES + MAX_COMMENT_BYTES);
+  const tail = await bytes.read(bytes.totalBytes - tailBytes, tailBytes);
+  for (let end = tail.length - END_BYTES; end >= 0; end -= 1) {
+    if (tail.readUInt32LE(end) !== SIGNATURE.end || end + END_BYTES + tail.readUInt16LE(end + 20) !== tail.length)
+      continue;
+    const before = bytes.totalBytes - tail.length + end - tail.readUInt32LE(end + 12) - tail.readUInt32LE(end + 16);
+    return Math.max(0, before);
+  }
+  return null;
 }
 
 function readEntry(directory: Buffer, at: number, nameBytes: number, extraBytes: number): ZipEntry {

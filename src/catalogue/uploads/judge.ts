@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import type { EntityManager } from '@mikro-orm/core';
 import { rows } from '../../kit/database/sql.ts';
 import { AppError } from '../../kit/errors.ts';
+import type { HashGate } from '../../safety/hashes/gate.ts';
 import { scanWithClamd } from '../files/clamd.ts';
 import type { Inspection } from '../files/inspect.ts';
 import type { SCAN_RESULTS } from '../types.ts';
@@ -12,6 +13,8 @@ export interface IntakePolicy {
   /** The owner of the node lets pickles in, after a scan of their opcodes. */
   readonly allowPickle: boolean;
   readonly clamdSocket: string | null;
+  /** Keeps out what must not come back. */
+  readonly hashGate: HashGate;
 }
 
 export interface VirusVerdict {
@@ -23,7 +26,11 @@ export interface VirusVerdict {
 const COMPANIONS = /\.(?:zip|ya?ml|json|txt|csv|toml)$/i;
 
 /** Throws `invalid` with a sentence for the owner when the node does not take this file. */
-export function assertTakes(fileName: string, { refusal, format, pickle }: Inspection, policy: IntakePolicy): void {
+export function assertTakes(
+  fileName: string,
+  { refusal, format, pickle }: Inspection,
+  policy: Pick<IntakePolicy, 'allowPickle'>,
+): void {
   if (refusal !== null) throw new AppError('invalid', refusal);
   if (format === 'PickleTensor') {
     if (!policy.allowPickle) {
@@ -48,7 +55,7 @@ export function assertTakes(fileName: string, { refusal, format, pickle }: Inspe
 /** Throws `invalid` for what clamd knows as harmful. Without clamd the result stays `Pending` (DESIGN.md ruling 13). */
 export async function scanForViruses(
   path: string,
-  { clamdSocket }: IntakePolicy,
+  { clamdSocket }: Pick<IntakePolicy, 'clamdSocket'>,
   signal: AbortSignal,
 ): Promise<VirusVerdict> {
   if (clamdSocket === null) return { virusScanResult: 'Pending', virusScanMessage: null };

@@ -36,6 +36,8 @@ export const Upload = defineEntity({
     sha256: p.string().length(64).nullable().index(),
     /** Why it was refused, for its owner. */
     message: p.string().length(600).nullable(),
+    /** It was refused because it is blocked, which has a status of its own. */
+    isWithheld: p.boolean().default(false),
     /** Where the same file is already. */
     duplicateUrl: p.string().length(200).nullable(),
     createdAt: p.datetime(),

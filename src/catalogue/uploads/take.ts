@@ -41,8 +41,12 @@ export async function attachFile(
   const left = await work.em.fork().findOne(Upload, uploadId);
   if (left?.state !== 'refused') return;
   await uploads.discard(work, uploadId);
-  throw new AppError('invalid', left.message ?? 'This file was refused.');
+  throw refusalOf(left);
 }
+
+/** What whoever waits for a refused upload is told. */
+export const refusalOf = ({ isWithheld, message }: Pick<Upload, 'isWithheld' | 'message'>): AppError =>
+  new AppError(isWithheld ? 'withheld' : 'invalid', message ?? 'This file was refused.');
 
 const LOOK_EVERY_MS = 40;
 

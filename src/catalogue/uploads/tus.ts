@@ -56,7 +56,8 @@ export function tusRoutes(routes: Router<State>, uploads: Uploads, openWork: () 
       const upload = await own(id, work);
       if (!upload) throw new AppError('not_found', 'There is no such upload.');
       if (upload.expiresAt <= work.now()) throw new AppError('gone', 'This upload has expired. Please begin again.');
-      if (upload.state === 'refused') throw new AppError('gone', upload.message ?? 'This file was refused.');
+      if (upload.state !== 'refused') return;
+      throw new AppError(upload.isWithheld ? 'withheld' : 'gone', upload.message ?? 'This file was refused.');
     },
     onResponseError: (_request, error) => {
       // tus throws plain objects of its own, with a status; those pass as they are

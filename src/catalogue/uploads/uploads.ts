@@ -10,6 +10,7 @@ import { stripFile } from '../editing/files.ts';
 import { type Hashing, storedHashes } from '../files/hash.ts';
 import type { ModelFile } from '../model.ts';
 import { isOwner, ModelVersion } from '../model.ts';
+import { judgeArchive } from './archive.ts';
 import { assertTakes, findDuplicate, type IntakePolicy, scanForViruses } from './judge.ts';
 import { Upload } from './model.ts';
 import { assertRoom } from './quota.ts';
@@ -156,8 +157,8 @@ export class Uploads {
       upload.updatedAt = now();
       await em.flush();
     } catch (error) {
-      if (!(error instanceof AppError) || !['invalid', 'conflict'].includes(error.kind)) throw error;
-      await this.#refuse(work, upload, error.message);
+      if (!(error instanceof AppError) || !['invalid', 'conflict', 'withheld'].includes(error.kind)) throw error;
+      await this.#refuse(work, upload, error);
       return;
     }
     await attachUpload(work, uploadId);
@@ -171,7 +172,14 @@ export class Uploads {
     const inspection = await this.receiving.inspect(id, fileName);
     assertTakes(fileName, inspection, this.limits);
     const hashes = storedHashes(await this.receiving.fingerprint(id, totalBytes, signal));
-    const duplicate = inspection.format === 'Other' ? null : await findDuplicate(em, upload.owner.id, hashes.sha256);
+    const { sha256, tensorSha256 } = hashes;
+    const arrival = { door: 'model-file', accountId: upload.owner.id } as const;
+    await this.limits.hashGate.judge(em, arrival, { sha256s: [sha256], tensorSha256 });
+    if (inspection.format === 'Other') {
+      const rules = { gate: this.limits.hashGate, accountId: arrival.accountId, isHoldRefused: true, signal };
+      await judgeArchive(em, this.receiving.pathOf(id), rules);
+    }
+    const duplicate = inspection.format === 'Other' ? null : await findDuplicate(em, upload.owner.id, sha256);
     if (duplicate) {
       upload.duplicateUrl = duplicate.url;
       throw new AppError('conflict', duplicate.message);
@@ -182,8 +190,9 @@ export class Uploads {
     await em.flush();
   }
 
-  async #refuse({ em, now }: Pick<Work, 'em' | 'now'>, upload: Upload, message: string): Promise<void> {
+  async #refuse({ em, now }: Pick<Work, 'em' | 'now'>, upload: Upload, { kind, message }: AppError): Promise<void> {
     upload.state = 'refused';
+    upload.isWithheld = kind === 'withheld';
     upload.message = message.slice(0, 600);
     upload.updatedAt = now();
     upload.expiresAt = new Date(now().getTime() + KEEP_REFUSED_MS);

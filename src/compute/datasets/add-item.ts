@@ -12,6 +12,7 @@ import { cleanCopy } from '../../kit/storage/images-clean.ts';
 import { likenessOf, turnImage } from '../../kit/storage/images-turn.ts';
 import { safeFileName } from '../../kit/web/download/file-names.ts';
 import type { Work } from '../../kit/work.ts';
+import { recordHit } from '../../safety/hashes/hits.ts';
 import { picturesChanged } from './events.ts';
 import { MOST_CAPTION_CHARS, MOST_PIXELS, type TrainingLimits } from './limits.ts';
 import { Dataset, DatasetItem } from './model.ts';
@@ -31,8 +32,8 @@ export interface NewItem {
 
 /**
  * Takes a picture into a set: sniffed, freed of all metadata, measured. Throws `invalid` (no picture, damaged, moving),
- * `too_large` (bytes, pixels, the set's or the person's room), `conflict` (in the set already) or `unavailable`; then
- * nothing is left of it.
+ * `too_large` (bytes, pixels, the set's or the person's room), `conflict` (in the set already), `withheld` (blocked) or
+ * `unavailable`; then nothing is left of it.
  */
 export async function addItem(
   { em, files, now }: Pick<Work, 'em' | 'files' | 'now'>,
@@ -49,6 +50,8 @@ export async function addItem(
   }
   const { format, width, height, frames } = await inspectImage(original, MOST_PIXELS);
   if (frames > 1) throw new AppError('invalid', 'This picture moves; only still ones can be trained on.');
+  const arrival = { door: 'dataset-item', accountId: dataset.owner.id } as const;
+  const judged = await limits.hashGate.judgePicture(em, arrival, original);
   // what the file says of itself is noted now: the copy that is kept says nothing any more
   const origin = await originOf(original);
   const bytes = await cleanCopy(original, () => false);
@@ -74,7 +77,9 @@ export async function addItem(
       'select max(position) as position from dataset_item where dataset_id = ?',
       [dataset.id],
     );
-    const facts = { width, height, likeness, origin, mediaType: `image/${format}`, repeats };
+    const { pdq } = judged;
+    const heldAt = judged.verdict === 'hold' ? now() : null;
+    const facts = { width, height, likeness, pdq, heldAt, origin, mediaType: `image/${format}`, repeats };
     const item = tx.create(
       DatasetItem,
       {
@@ -88,6 +93,7 @@ export async function addItem(
       },
       { persist: true },
     );
+    if (judged.hit) recordHit(tx, judged, judged.hit, { kind: 'dataset-item', id: item.id }, now());
     record(tx, picturesChanged, { datasetId: dataset.id });
     await tx.flush();
     return item;

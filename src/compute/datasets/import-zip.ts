@@ -6,6 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
 import { type Bytes, fileBytes } from '../../catalogue/files/bytes.ts';
 import { listZipEntries, readZipEntry } from '../../catalogue/files/zip.ts';
+import { judgeArchive } from '../../catalogue/uploads/archive.ts';
 import type { ImageLimits } from '../../gallery/deps.ts';
 import { AppError } from '../../kit/errors.ts';
 import { defineJob, type JobDefinition, type JobHandle } from '../../kit/queue/define.ts';
@@ -72,6 +73,9 @@ export class Imports {
     const path = local ?? join(this.#options.folder, randomUUID());
     try {
       if (!local) await pipeline(files.open(sha256), createWriteStream(path), { signal: handle.signal });
+      // all of it before any of it is taken: with one blocked picture the whole is refused
+      const rules = { gate: this.#options.hashGate, accountId: dataset.owner.id, isHoldRefused: false };
+      await judgeArchive(work.em, path, { ...rules, signal: handle.signal });
       const file = await open(path, 'r');
       try {
         return await this.#take(work, dataset, await fileBytes(file), handle);
@@ -84,9 +88,9 @@ export class Imports {
   }
 
   async #take(work: Work, dataset: Dataset, bytes: Bytes, handle: JobHandle): Promise<ImportReport> {
-    const { settings, maxImageBytes, minFreeBytes, defaultQuotaBytes } = this.#options;
+    const { settings, maxImageBytes, minFreeBytes, defaultQuotaBytes, hashGate } = this.#options;
     const { maxImages, maxMegabytes } = await settings.read(work.em, trainingSettings);
-    const limits = { maxImages, maxMegabytes, maxImageBytes, minFreeBytes, defaultQuotaBytes };
+    const limits = { maxImages, maxMegabytes, maxImageBytes, minFreeBytes, defaultQuotaBytes, hashGate };
     const { pictures, others } = planFolder(await listZipEntries(bytes), limits);
     const refused = others.map((name) => `${name}: neither a picture nor a caption.`);
     let takenCount = 0;

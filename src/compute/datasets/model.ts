@@ -78,6 +78,10 @@ export const DatasetItem = defineEntity({
     thumbBytes: p.integer().default(0),
     /** What it looks like: images-turn.ts. */
     likeness: p.string().length(16),
+    /** Its perceptual hashes, as safety/hashes/gate.ts writes them; null where nobody has looked yet. */
+    pdq: p.text().nullable(),
+    /** It looks like something that is blocked: it is not trained on until a moderator has looked. */
+    heldAt: p.datetime().nullable(),
     /** By what the file said before its metadata was taken out: a hint (notes/origin.ts). */
     origin: p.enum([...ORIGINS]).default('unknown'),
     /** In the part that is trained on, as far as a detector saw any; null while none has looked. */

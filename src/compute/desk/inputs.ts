@@ -1,6 +1,7 @@
 import { buffer } from 'node:stream/consumers';
 import { z } from 'zod';
 import { Account } from '../../accounts/model.ts';
+import type { ImageLimits } from '../../gallery/deps.ts';
 import { rows } from '../../kit/database/sql.ts';
 import { AppError } from '../../kit/errors.ts';
 import { newId } from '../../kit/ids.ts';
@@ -24,12 +25,18 @@ const KEEP_MS = 7 * 86_400_000;
 const GROUNDS = { picture: '#ffffff', mask: '#000000' } as const;
 export type InputKind = keyof typeof GROUNDS;
 
-/** Takes an upload, drawn anew. Returns its key. Throws what `plainPng` throws, and `unavailable`. */
+/** Takes an upload, drawn anew. Returns its key. Throws what `plainPng` throws, `withheld` and `unavailable`. */
 export async function takeInput(
   { em, files, jobs, now }: Pick<Work, 'em' | 'files' | 'jobs' | 'now'>,
   viewer: Viewer,
-  { path, kind, minFreeBytes }: { readonly path: string; readonly kind: InputKind; readonly minFreeBytes: number },
+  {
+    path,
+    kind,
+    minFreeBytes,
+    hashGate,
+  }: { readonly path: string; readonly kind: InputKind } & Pick<ImageLimits, 'minFreeBytes' | 'hashGate'>,
 ): Promise<string> {
+  await hashGate.assertPicture(em, { door: 'generation-input', accountId: viewer.id }, path);
   const { png, width, height } = await plainPng(path, MOST_SIDE, GROUNDS[kind]);
   await assertFreeSpace(files, png.length, minFreeBytes);
   const { sha256, totalBytes } = await files.put(png);

@@ -56,12 +56,12 @@ export async function readToolForm(ctx: Ctx, viewer: Viewer, deps: ComputeDeps):
 async function withInput(
   ctx: Ctx,
   viewer: Viewer,
-  { minFreeBytes }: ComputeDeps,
+  { minFreeBytes, hashGate }: ComputeDeps,
   raw: RawForm,
   { path }: UploadedFile,
   kind: InputKind,
 ): Promise<RawForm> {
-  const key = await takeInput(ctx.state.work, viewer, { path, kind, minFreeBytes });
+  const key = await takeInput(ctx.state.work, viewer, { path, kind, minFreeBytes, hashGate });
   // a mask belongs to the picture that it was painted on
   return kind === 'mask' ? { ...raw, mask: key } : { ...raw, start: key, mask: '' };
 }

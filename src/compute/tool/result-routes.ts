@@ -99,8 +99,8 @@ export function resultRoutes(routes: Router<State>, deps: ComputeDeps): void {
   routes.post('/generate/:id/post', browserOnly, async (ctx) => {
     const form = await readForm(ctx, PostForm);
     const { allowedLevels } = await settings.read(ctx.state.work.em, nodeSettings);
-    const { maxImageBytes, minFreeBytes, defaultQuotaBytes, programVersion } = deps;
-    const its = { maxImageBytes, minFreeBytes, defaultQuotaBytes, programVersion, allowedLevels };
+    const { maxImageBytes, minFreeBytes, defaultQuotaBytes, hashGate, programVersion } = deps;
+    const its = { maxImageBytes, minFreeBytes, defaultQuotaBytes, hashGate, programVersion, allowedLevels };
     const postId = await postResults(ctx.state.work, its, uuidParam(ctx), form);
     ctx.redirect(`/posts/${postId}`);
   });

@@ -1,6 +1,7 @@
 import { AppError } from '../../kit/errors.ts';
 import type { JobHandle } from '../../kit/queue/define.ts';
 import type { Work } from '../../kit/work.ts';
+import type { HashGate } from '../../safety/hashes/gate.ts';
 import type { EngineEvent } from '../engine/protocol.ts';
 import { encodePhase } from '../phase.ts';
 import type { TrainingRun } from './model.ts';
@@ -9,9 +10,11 @@ import { keepCheckpoint, keepProgress, keepSample } from './store.ts';
 /** The curve and the step are written that often. */
 const WRITE_EVERY_MS = 4_000;
 
+export type KeeperWork = Pick<Work, 'em' | 'files' | 'now'> & { readonly gate: HashGate };
+
 /** Writes down what the engine says of a segment, one thing after the other. What cannot be kept ends the segment. */
 export class Keeper {
-  readonly #work: Pick<Work, 'em' | 'files' | 'now'>;
+  readonly #work: KeeperWork;
   readonly #handle: JobHandle;
   readonly #run: TrainingRun;
   readonly #place: (name: string) => string;
@@ -23,12 +26,7 @@ export class Keeper {
   #totalSteps: number;
   #writtenAtMs = performance.now();
 
-  constructor(
-    work: Pick<Work, 'em' | 'files' | 'now'>,
-    handle: JobHandle,
-    run: TrainingRun,
-    place: (name: string) => string,
-  ) {
+  constructor(work: KeeperWork, handle: JobHandle, run: TrainingRun, place: (name: string) => string) {
     this.#work = work;
     this.#handle = handle;
     this.#run = run;
@@ -51,7 +49,7 @@ export class Keeper {
     if (event.t === 'checkpoint') {
       this.#then(() => keepCheckpoint(this.#work, this.#handle, this.#run.id, event, this.#place));
     } else if (event.t === 'sample') {
-      this.#then(() => keepSample(this.#work, this.#handle, this.#run.id, event, this.#place).catch(passOver));
+      this.#then(() => keepSample(this.#work, this.#handle, this.#run, event, this.#place).catch(passOver));
     } else if (event.t === 'progress') {
       if (event.phase === 'train') {
         this.#step = event.step;
@@ -91,7 +89,7 @@ export class Keeper {
   }
 }
 
-/** A sample that cannot be read is no reason to lose a run. */
+/** A sample that cannot be read, or is blocked, is no reason to lose a run. */
 function passOver(error: unknown): void {
-  if (!(error instanceof AppError) || error.kind !== 'invalid') throw error;
+  if (!(error instanceof AppError) || (error.kind !== 'invalid' && error.kind !== 'withheld')) throw error;
 }

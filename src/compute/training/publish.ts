@@ -179,8 +179,9 @@ async function showSamples(
     try {
       await addImage(fresh(), limits, { postId: post.id, source, level: rating, made: { recipe, resources: [base] } });
     } catch (error) {
-      // the same picture for two prompts, a damaged one, a full quota: the model stands without it
-      if (!(error instanceof AppError) || !['conflict', 'too_large', 'invalid'].includes(error.kind)) throw error;
+      // the same picture for two prompts, a damaged one, a full quota, one that is blocked: the model stands without it
+      if (!(error instanceof AppError) || !['conflict', 'too_large', 'invalid', 'withheld'].includes(error.kind))
+        throw error;
     }
   }
   await dropEmptyDraft(fresh(), post.id);

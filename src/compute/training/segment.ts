@@ -1,12 +1,11 @@
 import type { EntityManager } from '@mikro-orm/core';
 import type { JobHandle } from '../../kit/queue/define.ts';
 import { isWaitedFor, readLane } from '../../kit/queue/fair/state.ts';
-import type { Work } from '../../kit/work.ts';
 import type { EngineRun } from '../engines/drive.ts';
 import type { Engines } from '../engines/engines.ts';
 import type { ModelSource } from '../models/cache.ts';
 import type { TrainCommand } from './command.ts';
-import { Keeper } from './keeper.ts';
+import { Keeper, type KeeperWork } from './keeper.ts';
 import type { TrainingRun } from './model.ts';
 
 export interface SegmentTimes {
@@ -27,7 +26,7 @@ export interface Segment {
 }
 
 export interface SegmentParts {
-  readonly work: Pick<Work, 'em' | 'files' | 'now'>;
+  readonly work: KeeperWork;
   readonly fork: () => EntityManager;
   readonly engines: Engines;
 }

@@ -37,7 +37,7 @@ export interface CheckedTraining {
 
 type Checking = Pick<Work, 'em' | 'viewer'>;
 
-/** Whether this can be trained here, before anything is written. Throws `invalid` by field, `unavailable` or `not_found`. */
+/** Whether this can be trained here, before anything is written. Throws `invalid` by field, `withheld`, `unavailable` or `not_found`. */
 export async function checkTraining(
   work: Checking,
   hello: EngineHello | null,
@@ -49,6 +49,9 @@ export async function checkTraining(
   const dataset = await loadOwnDataset(work, request.datasetId);
   const items = await listItems(work, dataset.id);
   if (items.length === 0) throw new AppError('invalid', 'There is no picture in this set yet.');
+  if (items.some(({ heldAt }) => heldAt != null)) {
+    throw new AppError('withheld', 'A moderator has to look at a picture of this set first.');
+  }
   const base = await findBase(work, viewer, hello, request.baseKey);
   if (!base) throw refusal({ base: 'Choose a checkpoint that this node offers.' });
   assertPossible(settings, hello, base);

@@ -5,6 +5,7 @@ import { writeUnderFence } from '../../kit/queue/lease.ts';
 import { inspectImage } from '../../kit/storage/images.ts';
 import { cropImage } from '../../kit/storage/images-crop.ts';
 import type { Work } from '../../kit/work.ts';
+import type { HashGate } from '../../safety/hashes/gate.ts';
 import type { EngineCheckpoint, TrainingPicture } from '../engine/protocol-train.ts';
 import { TrainingEpoch, TrainingRun, TrainingSample } from './model.ts';
 
@@ -51,15 +52,16 @@ async function dropOld(em: Work['em'], run: TrainingRun): Promise<void> {
   for (const epoch of epochs.slice(run.params.save.keep)) if (epoch.publishedVersion == null) em.remove(epoch);
 }
 
-/** Keeps a picture that the run made on its way. */
+/** Keeps a picture that the run made on its way. Throws `withheld` for one that is blocked. */
 export async function keepSample(
-  { em, files, now }: Storing,
+  { em, files, now, gate }: Storing & { readonly gate: HashGate },
   handle: JobHandle,
-  runId: string,
+  { id: runId, owner }: Pick<TrainingRun, 'id' | 'owner'>,
   { epoch, prompt_index: promptIndex, seed, file, sha256 }: TrainingPicture,
   place: Place,
 ): Promise<void> {
   const path = place(file);
+  await gate.assertPicture(em.fork(), { door: 'training-output', accountId: owner.id }, path);
   const { width, height } = await inspectImage(path);
   const scale = Math.min(1, THUMB_PX / Math.max(width, height));
   const sides = [width, height].map((side) => Math.max(1, Math.round(side * scale)));

@@ -8,6 +8,7 @@ import { defineJob, type JobDefinition, type JobHandle } from '../../kit/queue/d
 import { writeUnderFence } from '../../kit/queue/lease.ts';
 import type { Settings } from '../../kit/settings.ts';
 import type { Viewer, Work } from '../../kit/work.ts';
+import type { HashGate } from '../../safety/hashes/gate.ts';
 import { mayTrain } from '../datasets/own.ts';
 import type { EngineHello } from '../engine/protocol.ts';
 import type { Engines } from '../engines/engines.ts';
@@ -19,6 +20,7 @@ import { shareOf } from '../gpu/settle.ts';
 import type { ModelSource } from '../models/cache.ts';
 import { CHECKPOINT_TYPES } from '../models/offers.ts';
 import { findSources } from '../models/sources.ts';
+import { assertNotBlocked } from './blocked.ts';
 import { prepareTraining } from './command.ts';
 import { TrainingRun } from './model.ts';
 import { type SegmentTimes, trainSegment } from './segment.ts';
@@ -33,6 +35,7 @@ const LOOK_EVERY_MS = 2_000;
 export interface TrainerOptions {
   readonly engines: Engines;
   readonly settings: Settings;
+  readonly hashGate: HashGate;
   readonly fork: () => EntityManager;
   /** Null without MODELS_DIR. */
   readonly modelsDir: string | null;
@@ -115,7 +118,7 @@ export class Trainer {
   }
 
   async #run(work: Work, { runId, segment }: z.output<typeof Payload>, handle: JobHandle): Promise<object> {
-    const { engines, fork, settings, publicUrl } = this.#options;
+    const { engines, fork, settings, publicUrl, hashGate: gate } = this.#options;
     const run = await this.#begin(work, runId, segment);
     if (!run) return { state: 'gone' };
     const times = this.#times(await settings.read(work.em, gpuSettings));
@@ -124,8 +127,10 @@ export class Trainer {
       const account = await work.em.findOneOrFail(Account, run.owner.id);
       const place = (name: string) => engines.jobFile(name);
       const origin = { publicUrl, author: account.name };
+      const parts = { work: { ...work, gate }, fork, engines };
+      await assertNotBlocked(work, gate, run);
       const command = await prepareTraining(work, run, handle.jobId, place, origin, handle.signal);
-      const { run: took, steps } = await trainSegment({ work, fork, engines }, handle, run, command, sources, times);
+      const { run: took, steps } = await trainSegment(parts, handle, run, command, sources, times);
       await bookRun(work.em, handle, took, sizeOf(run, steps), work.now());
       handle.signal.throwIfAborted();
       const { outcome } = took;

@@ -48,7 +48,7 @@ export async function copyFile(
     if (!(error instanceof AppError)) throw error;
     const reason = error.message.slice(0, 300);
     // harmful or false: nobody tries it again by itself
-    if (error.kind === 'invalid') await end('refused', reason);
+    if (error.kind === 'invalid' || error.kind === 'withheld') await end('refused', reason);
     else if (error.kind === 'gone' || error.kind === 'too_large') await end('failed', reason);
     else if (handle.attempt >= COPY_ATTEMPTS && !handle.signal.aborted) await end('failed', reason);
     else {
@@ -73,6 +73,9 @@ async function fetchAndKeep(
 ): Promise<void> {
   const { em, files, now } = work;
   const { remoteUrl, sha256, totalBytes, name } = file;
+  const arrival = { door: 'mirrored-file', accountId: owner.id } as const;
+  // by what the peer promises, before a byte of it comes
+  await federation.hashGate.judge(em, arrival, { sha256s: [sha256] });
   // what is for followers is asked for by one of them who is here, in their name
   const key = isOpen(model.visibility) ? null : await findFollowerKey(federation, em, owner.id);
   await download(federation.net, { url: remoteUrl ?? '', sha256, totalBytes }, path, {
@@ -87,6 +90,7 @@ async function fetchAndKeep(
   const virus = await scanForViruses(path, federation.filePolicy, signal);
   const hashes = storedHashes(await federation.hashing.hash(path, { signal }));
   if (hashes.sha256 !== sha256) throw new AppError('invalid', 'The bytes changed on the disk of this node.');
+  await federation.hashGate.judge(em, arrival, { tensorSha256: hashes.tensorSha256 });
   await files.put({ path, sha256, trustSha256: true, move: true });
   const stillHere = await em.transactional(async (inner) => {
     const row = await inner.findOne(ModelFile, { id: file.id, sha256 }, { refresh: true });

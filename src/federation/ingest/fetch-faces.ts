@@ -17,7 +17,7 @@ const REMEMBER_FAILURE_MS = 600_000;
 /** Fetches the avatar and banner of an account of elsewhere and renders them anew. One that fails is left out. */
 export async function fetchFaces(
   { em, files, now }: Pick<Work, 'em' | 'files' | 'now'>,
-  { origin, net, uploadsDir }: Federation,
+  { origin, net, uploadsDir, hashGate }: Federation,
   accountId: number,
 ): Promise<void> {
   const actor = await em.findOne(RemoteActor, { account: accountId });
@@ -32,6 +32,7 @@ export async function fetchFaces(
         ...{ maxBytes: MOST_BYTES, saveTo: path, forgetFailureAfterMs: REMEMBER_FAILURE_MS },
       });
       if (status !== 200) continue;
+      await hashGate.assertPicture(em, { door: 'remote-face', accountId }, path);
       const { width, height, column } = PICTURES[kind];
       const { sha256 } = await files.put(await cropImage(path, width, height));
       account[column] = sha256;

@@ -60,7 +60,7 @@ export async function fetchPictures(
   if (failure !== null) throw failure;
 }
 
-const LASTING: ReadonlySet<string> = new Set(['invalid', 'too_large', 'conflict', 'not_found']);
+const LASTING: ReadonlySet<string> = new Set(['invalid', 'too_large', 'conflict', 'not_found', 'withheld']);
 
 interface Wanted {
   readonly postId: number;

@@ -3,10 +3,12 @@ import { join } from 'node:path';
 import { readImageFile } from '../../gallery/images/read-file.ts';
 import { renderImageJob } from '../../gallery/images/render.ts';
 import { Image } from '../../gallery/model.ts';
+import { relistAfterPolicy } from '../../gallery/posts/relist.ts';
 import { AppError } from '../../kit/errors.ts';
 import { newId } from '../../kit/ids.ts';
 import { assertFreeSpace } from '../../kit/storage/files.ts';
 import type { Work } from '../../kit/work.ts';
+import { keepHit } from '../../safety/hashes/hits.ts';
 import type { Federation } from '../deps.ts';
 import { downloadPicture, findReader } from './fetch-pictures.ts';
 
@@ -55,12 +57,16 @@ export async function refetchPicture(
     const key = await findReader(em, federation, image.post.id, image.remoteUrl);
     await downloadPicture(federation, { url: image.remoteUrl, path, key, now: now() }, signal);
     const facts = await readImageFile(path, federation.maxImageBytes);
+    const arrival = { door: 'remote-image', accountId: image.owner.id } as const;
+    const judged = await federation.hashGate.judgePicture(em, arrival, path);
     await assertFreeSpace(files, facts.totalBytes, federation.minFreeBytes);
     const { sha256 } = await files.put({ path });
     await em.transactional(async (inner) => {
       const { mediaType, totalBytes, width, height, frameCount } = facts;
-      const bytes = { sha256, mediaType, totalBytes, width, height, frameCount };
+      const bytes = { sha256, mediaType, totalBytes, width, height, frameCount, pdq: judged.pdq };
       await inner.nativeUpdate(Image, { id: imageId }, { ...bytes, evictedAt: null, fetchedAt: now() });
+      await keepHit(inner, judged, { kind: 'image', id: imageId }, now());
+      await relistAfterPolicy({ em: inner, jobs }, 'image', imageId);
       jobs.enqueue(inner, renderImageJob, { imageId }, { dedupeKey: `image:${imageId}` });
       await inner.flush();
     });

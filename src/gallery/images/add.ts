@@ -5,6 +5,9 @@ import { AppError } from '../../kit/errors.ts';
 import { newId } from '../../kit/ids.ts';
 import { assertFreeSpace } from '../../kit/storage/files.ts';
 import type { Work } from '../../kit/work.ts';
+import type { Door } from '../../safety/hashes/doors.ts';
+import type { JudgedPicture } from '../../safety/hashes/gate.ts';
+import { keepHit } from '../../safety/hashes/hits.ts';
 import type { ImageLimits } from '../deps.ts';
 import { Image, ImageRaw, Post, ResourceUse } from '../model.ts';
 import type { Recipe, Resource } from '../recipe/recipe.ts';
@@ -45,7 +48,8 @@ export interface AddedImage {
 /**
  * Takes a picture into a post: looks at it, stores the bytes, reads how it was made, and has its sizes rendered. The web,
  * the API, federation, generation and the demo all come this way. Nothing is left behind when it throws: `invalid`,
- * `too_large` (bytes, pixels, count, quota), `conflict` (the same picture twice in a post), `not_found`, `unavailable`.
+ * `too_large` (bytes, pixels, count, quota), `conflict` (the same picture twice in a post), `withheld` (blocked),
+ * `not_found`, `unavailable`.
  */
 export async function addImage(
   work: Pick<Work, 'em' | 'viewer' | 'files' | 'jobs' | 'now'>,
@@ -60,13 +64,18 @@ export async function addImage(
 
   const facts = await readImageFile(image.source, limits.maxImageBytes);
   if (!image.remote) await assertQuota(em, post.owner.id, facts.totalBytes, limits.defaultQuotaBytes);
+  const arrival = { door: doorOf(image), accountId: post.owner.id };
+  const judged = await limits.hashGate.judgePicture(em, arrival, image.source);
   await assertFreeSpace(files, facts.totalBytes, limits.minFreeBytes);
   const { sha256 } = await files.put(typeof image.source === 'string' ? { path: image.source } : image.source);
   const duplicateUrl = await findDuplicate(em, post.owner.id, post.id, sha256);
 
-  const imageId = await writeImage(work, post.id, image, facts, sha256);
+  const imageId = await writeImage(work, post.id, image, facts, sha256, judged);
   return { imageId, duplicateUrl, problems: facts.problems };
 }
+
+const doorOf = ({ remote, generationId }: NewImage): Door =>
+  remote ? 'remote-image' : generationId === undefined ? 'post-image' : 'generated-output';
 
 async function assertRoom(em: EntityManager, postId: number): Promise<void> {
   const count = await em.count(Image, { post: postId, deletedAt: null });
@@ -98,6 +107,7 @@ async function writeImage(
   given: NewImage,
   facts: ImageFacts,
   sha256: string,
+  judged: JudgedPicture,
 ): Promise<number> {
   const resources: readonly KnownResource[] = given.made?.resources ?? facts.resources;
   const recipe = given.made?.recipe ?? facts.recipe;
@@ -119,7 +129,7 @@ async function writeImage(
         position: last?.position == null ? 0 : toNumber(last.position) + 1,
         ...{ sha256, mediaType: facts.mediaType, totalBytes: facts.totalBytes },
         ...{ width: facts.width, height: facts.height, frameCount: facts.frameCount },
-        ...{ blurHash: facts.blurHash, placeholder: facts.placeholder },
+        ...{ blurHash: facts.blurHash, placeholder: facts.placeholder, pdq: judged.pdq },
         level: given.level ?? 0,
         altText: (given.altText ?? '').slice(0, 1500),
         caption: given.caption ?? '',
@@ -138,6 +148,7 @@ async function writeImage(
     addResourceUses(tx, image, resources, versions);
     post.updatedAt = now();
     await tx.flush();
+    await keepHit(tx, judged, { kind: 'image', id: image.id }, now());
     if (post.version) await addVersionUse(tx, post.version.id, [image]);
     jobs.enqueue(tx, renderImageJob, { imageId: image.id }, { dedupeKey: `image:${image.id}` });
     await tx.flush();

@@ -5,6 +5,7 @@ import { t } from '../../kit/web/messages.ts';
 import type { PageHead } from '../../kit/web/views.ts';
 import type { Work } from '../../kit/work.ts';
 import { VISIBILITIES, type Visibility } from '../../safety/audience.ts';
+import { RESTRICTION } from '../../safety/policy.ts';
 import { RATINGS, ratingLabel } from '../../safety/ratings.ts';
 import { MOST_IMAGES } from '../images/add.ts';
 import { extensionOf } from '../images/read-file.ts';
@@ -29,6 +30,8 @@ interface EditedImage {
   readonly caption: string;
   readonly isRendered: boolean;
   readonly renderError: string | null;
+  /** Withheld, so its owner does not see it either. */
+  readonly isHeld: boolean;
 }
 
 /** What was just done, in words, with a link where there is one. */
@@ -72,6 +75,7 @@ interface ImageRow {
   caption: string;
   rendered_at: unknown;
   render_error: string | null;
+  restrictions: unknown;
   has_recipe: unknown;
   prompt: string | null;
 }
@@ -92,7 +96,8 @@ export async function loadEditor(
   const images = await rows<ImageRow>(
     em,
     `select id, width, height, placeholder, media_type, total_bytes, level, alt_text, caption, rendered_at, render_error,
-       has_recipe, ${promptColumn(em)} as prompt
+       has_recipe, ${promptColumn(em)} as prompt, (select s.restrictions from policy_state s
+         where s.target_kind = 'image' and s.target_id = image.id) as restrictions
      from image where post_id = ? and deleted_at is null order by position, id`,
     [postId],
   );
@@ -147,6 +152,7 @@ function editedImage(row: ImageRow, index: number, typed: (name: string, stored:
     caption: typed(`caption-${id}`, row.caption),
     isRendered: toDateOrNull(row.rendered_at) !== null,
     renderError: row.render_error,
+    isHeld: (toNumber(row.restrictions) & (RESTRICTION.view | RESTRICTION.removed)) !== 0,
   };
 }
 

@@ -166,6 +166,7 @@ async function publishPictures(
     maxImageBytes: config.maxImageBytes,
     minFreeBytes: config.minFreeBytes,
     defaultQuotaBytes: config.accountQuotaBytes,
+    hashGate: ground.uploads.limits.hashGate,
   };
   const isOwn = ground.openWork(null).em.findOne(ModelFile, { version: { id: model.versionId, model: { owner } } });
   const draft = await createDraft(workOf(ground, owner), (await isOwn) ? { versionId: model.versionId } : {});

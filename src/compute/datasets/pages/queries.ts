@@ -71,6 +71,7 @@ export function itemViews(items: readonly DatasetItem[]): ItemView[] {
       isCropped: item.crop != null,
       notes: noteViews(item),
       flags: [
+        ...(item.heldAt == null ? [] : [t('dataset.flag.held')]),
         ...(Math.min(width, height) < SMALL_PX ? [t('dataset.flag.small', { width, height })] : []),
         ...(twin ? [t('dataset.flag.twin', { name: twin.fileName })] : []),
       ],

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type Router from '@koa/router';
 import { browserOnly, viewerIn } from '../../../accounts/access/guard.ts';
 import { Upload } from '../../../catalogue/uploads/model.ts';
-import { settled } from '../../../catalogue/uploads/take.ts';
+import { refusalOf, settled } from '../../../catalogue/uploads/take.ts';
 import { UPLOAD_URL } from '../../../catalogue/uploads/tus.ts';
 import { AppError } from '../../../kit/errors.ts';
 import { failureOf } from '../../../kit/web/errors.ts';
@@ -100,7 +100,7 @@ export function uploadRoutes(routes: Router<State>, deps: DatasetDeps, show: Sho
     if (!uploadId) throw new AppError('invalid', 'Choose an archive first.');
     await settled(openWork, [uploadId], PATIENCE_MS);
     const upload = await openWork().em.findOne(Upload, { id: uploadId, owner: viewerIn(ctx).id });
-    if (upload?.state === 'refused') throw new AppError('invalid', upload.message ?? 'This file was refused.');
+    if (upload?.state === 'refused') throw refusalOf(upload);
     if (upload?.state !== 'ready' || !upload.sha256) {
       throw new AppError('conflict', 'The archive is still being read. Wait a moment and send the form again.');
     }
