@@ -33,13 +33,17 @@ import { RecordedEvent } from './kit/events/model.ts';
 import { FairLane, FairShare } from './kit/queue/fair/model.ts';
 import { Job } from './kit/queue/job.ts';
 import { Setting } from './kit/settings.ts';
+import { SafetyHold } from './safety/holds/model.ts';
+import { ProtectedName, ProtectedPerson } from './safety/people/model.ts';
 import { PolicyState } from './safety/policy.ts';
+import { PromptRecord, PromptRuleSet } from './safety/prompts/model.ts';
+import { DoNotTrain } from './safety/training/do-not-train.ts';
 
 /** Every table of the program; migrations are written from this list. */
 export const ENTITIES = [
   ...[Setting, Job, FairLane, FairShare, RecordedEvent],
   ...[Account, Follow, Block, Login, Credential, Session, ApiToken, OneTimeToken, Invite, OutboxMail],
-  ...[PolicyState],
+  ...[PolicyState, PromptRuleSet, PromptRecord, SafetyHold, ProtectedPerson, ProtectedName, DoNotTrain],
   ...[Model, ModelVersion, ModelFile, Tag, ModelTag, BaseModel, Lineage, DownloadMark, Upload],
   ...[Post, Image, ImageMark, ImageRaw, ImageSize, ResourceUse, PostTag, Comment, Reaction],
   ...[Review, Mention, Pin, Share],

@@ -19,6 +19,7 @@ import { Imports } from './compute/datasets/import-zip.ts';
 import { Looker } from './compute/datasets/notes/look.ts';
 import type { EngineLimits } from './compute/engine/watchdog.ts';
 import { Engines } from './compute/engines.ts';
+import { blocksNothing, type Guard } from './compute/gates/generation.ts';
 import { Generator } from './compute/generator.ts';
 import { RUNNER_PATH } from './compute/runners/protocol.ts';
 import type { ServerChoice } from './compute/server/choose.ts';
@@ -50,6 +51,8 @@ import type { State } from './kit/web/state.ts';
 import type { Viewer, Work } from './kit/work.ts';
 import { scheduleCollection } from './operator/collect.ts';
 import { routersOf } from './routers.ts';
+import { Classifier, type ClassifierOptions } from './safety/classifier/classifier.ts';
+import { Screening } from './safety/screening.ts';
 import { jobsOf, wiringOf } from './wiring.ts';
 
 /** What lives as long as the process, handed down to the routes and jobs that name it. */
@@ -68,6 +71,8 @@ export interface Parts {
   /** Files on their way in, and the threads that hash them. */
   readonly uploads: Uploads;
   readonly engines: Engines;
+  /** Rules about what people write, and the classifier beside them. */
+  readonly screening: Screening;
   readonly generator: Generator;
   readonly trainer: Trainer;
   readonly imports: Imports;
@@ -106,6 +111,7 @@ export interface NodeOptions {
   readonly queueTimes?: Partial<QueueTimes>;
   readonly engineLimits?: Partial<EngineLimits>;
   readonly serverTimes?: Partial<ServerTimes>;
+  readonly classifierTimes?: NonNullable<ClassifierOptions['times']>;
   /** How long turns of trainings are. */
   readonly training?: Pick<TrainerOptions, 'times'>;
   /** Resolver, socket policy and authority in place of the public internet's, for tests with peers of their own. */
@@ -132,6 +138,7 @@ export async function openNode(
     queueTimes,
     engineLimits,
     serverTimes,
+    classifierTimes,
     training,
     net: ways,
   }: NodeOptions = {},
@@ -186,13 +193,19 @@ export async function openNode(
     fork: () => orm.em.fork(),
     ...(engineLimits ? { limits: engineLimits } : {}),
   });
+  const classifier = new Classifier({
+    ...{ net, log, url: config.classifierUrl, secret: config.classifierSecret, isShadow: config.isClassifierShadow },
+    ...(classifierTimes ? { times: classifierTimes } : {}),
+  });
+  const screening = new Screening({ secretKey, settings, classifier });
+  const guard: Guard = { screening, settings, findBlocked: blocksNothing };
   const generator = new Generator({
-    ...{ engines, modelsDir, settings },
+    ...{ engines, modelsDir, settings, guard },
     programVersion: `Tessera ${VERSION}`,
     publicUrl: config.publicUrl,
   });
   const trainer = new Trainer({
-    ...{ engines, settings, modelsDir, publicUrl: config.publicUrl },
+    ...{ engines, settings, guard, modelsDir, publicUrl: config.publicUrl },
     fork: () => orm.em.fork(),
     ...training,
   });
@@ -232,6 +245,7 @@ export async function openNode(
     mailer,
     uploads,
     engines,
+    screening,
     generator,
     trainer,
     imports,
@@ -321,6 +335,7 @@ export async function openNode(
       clearTimeout(late);
       await engines.close();
       await uploads.close();
+      await screening.close();
       await orm.close(true);
     },
   };

@@ -36,6 +36,8 @@ import { on, type Wiring } from './kit/events/wiring.ts';
 import type { JobDefinition } from './kit/queue/define.ts';
 import type { Parts } from './node.ts';
 import { collectBlobsJob } from './operator/collect.ts';
+import { safetyDecided } from './safety/holds/events.ts';
+import { clearRecordsJob, eraseTextsJob, forgetRecordsJob } from './safety/screening.ts';
 
 /** Every kind of job that a worker of this program runs. */
 export function jobsOf({
@@ -68,6 +70,10 @@ export function jobsOf({
     finishPostDeletionJob,
     generator.job,
     trainer.job,
+    trainer.decidedJob,
+    clearRecordsJob,
+    eraseTextsJob,
+    forgetRecordsJob,
     forgetTrainingJob,
     imports.job,
     looker.job,
@@ -86,7 +92,7 @@ export function jobsOf({
 }
 
 /** The table of consequences: after this event, these jobs. */
-export function wiringOf({ looker, federation }: Parts): Wiring {
+export function wiringOf({ looker, trainer, federation }: Parts): Wiring {
   return [
     ...[accountJoined, accountProfileChanged, accountSuspended, accountReinstated, accountDeleted].map((event) =>
       on(event, indexAccountJob),
@@ -103,6 +109,13 @@ export function wiringOf({ looker, federation }: Parts): Wiring {
     on(postDeleted, indexPostJob, ({ postId }) => ({ postId })),
     on(accountDeleted, forgetGenerationsJob),
     on(accountDeleted, forgetTrainingJob),
+    on(accountDeleted, forgetRecordsJob),
+    on(safetyDecided, trainer.decidedJob, ({ kind, id, outcome }) =>
+      kind === 'training' ? { runId: id, outcome } : null,
+    ),
+    on(safetyDecided, clearRecordsJob, ({ kind, id, outcome }) =>
+      kind === 'account' && outcome === 'released' ? { accountId: Number(id) } : null,
+    ),
     on(picturesChanged, looker.job, undefined, ({ datasetId }) => ({ dedupeKey: `look:${datasetId}` })),
     on(imageDeleted, unindexImageJob, ({ imageId }) => ({ imageId })),
     ...federation.wiring,

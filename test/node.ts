@@ -40,6 +40,7 @@ export interface TestNodeOptions {
   readonly realTime?: boolean;
   readonly engineLimits?: Partial<EngineLimits>;
   readonly serverTimes?: Partial<ServerTimes>;
+  readonly classifierTimes?: NonNullable<NodeOptions['classifierTimes']>;
   readonly net?: NonNullable<NodeOptions['net']>;
   readonly training?: NonNullable<NodeOptions['training']>;
 }
@@ -50,7 +51,7 @@ export interface TestNodeOptions {
  */
 export async function testNode(
   t: TestContext,
-  { env = {}, realTime = false, engineLimits, serverTimes, net, training }: TestNodeOptions = {},
+  { env = {}, realTime = false, engineLimits, serverTimes, classifierTimes, net, training }: TestNodeOptions = {},
 ): Promise<TestNode> {
   const dataDir = await mkdtemp(join(tmpdir(), 'tessera-test-'));
   // of the real clock what was passed by hand, of the still one the time itself
@@ -81,6 +82,7 @@ export async function testNode(
     queueTimes: { lookEveryMs: 50, graceMs: 2_000 },
     ...(engineLimits ? { engineLimits } : {}),
     ...(serverTimes ? { serverTimes } : {}),
+    ...(classifierTimes ? { classifierTimes } : {}),
     ...(net ? { net } : {}),
     ...(training ? { training } : {}),
   });

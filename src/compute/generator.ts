@@ -13,12 +13,14 @@ import type { Viewer, Work } from '../kit/work.ts';
 import type { EngineStatus, Engines } from './engines.ts';
 import { failureText } from './failures.ts';
 import type { GenerateFields } from './form.ts';
+import { assertGeneration, type Guard } from './gates/generation.ts';
+import { keepScreening, screenOutputs } from './gates/outputs.ts';
 import { bookRun } from './gpu/book.ts';
 import { type Estimate, estimate, type WorkSize } from './gpu/pace.ts';
 import { assertAllowance, assertRoom, gpuSettings } from './gpu/quotas.ts';
 import { shareOf } from './gpu/settle.ts';
 import { loadOwnGeneration } from './keep.ts';
-import { Generation, type GenerationRequest } from './model.ts';
+import { Generation, type GenerationRequest, type GenerationScreening } from './model.ts';
 import type { ModelSource } from './models/cache.ts';
 import { refusal } from './models/choose.ts';
 import { OFFERED_TYPES } from './models/offers.ts';
@@ -35,6 +37,7 @@ const MOST_CRASHES = 2;
 export interface GeneratorOptions {
   readonly engines: Engines;
   readonly settings: Settings;
+  readonly guard: Guard;
   /** Null without MODELS_DIR. */
   readonly modelsDir: string | null;
   /** Name and version of the program, for infotext. */
@@ -92,10 +95,12 @@ export class Generator {
   }
 
   async #queue(
-    { em, jobs, now }: Pick<Work, 'em' | 'jobs' | 'now'>,
+    work: Pick<Work, 'em' | 'jobs' | 'now'>,
     viewer: Viewer,
     request: GenerationRequest,
   ): Promise<Generation> {
+    const { em, jobs, now } = work;
+    const screening = await assertGeneration(work, this.#options.guard, viewer, request);
     const settings = await this.#options.settings.read(em, gpuSettings);
     const { p50: costSeconds } = await this.estimate({ em }, request);
     return em.transactional(async (tx) => {
@@ -120,6 +125,7 @@ export class Generator {
         },
         { persist: true },
       );
+      await keepScreening({ em: tx, now }, generation, screening);
       const cost = { costSeconds, affinity: request.model.sha256 };
       generation.jobId = jobs.enqueue(
         tx,
@@ -149,6 +155,7 @@ export class Generator {
     if (generation?.state !== 'queued') return { state: 'gone' };
     try {
       const sources = await this.#checkedSources(work, generation);
+      const screening = await this.#screen(work, generation);
       const params = paramsOf(generation, { ...this.#options, jobId: handle.jobId });
       const { start } = generation.request;
       if (start) await engines.bringInput(inputFile(handle.jobId, 'start'), start.sha256);
@@ -172,9 +179,11 @@ export class Generator {
       }
       // a takedown while it ran counts
       await this.#checkedSources(work, generation);
-      await keepResults(work, handle, generation, { images: outcome.images, warnings }, (name) =>
-        engines.jobFile(name),
-      );
+      const place = (name: string) => engines.jobFile(name);
+      const found = await screenOutputs(this.#options.guard, screening, outcome.images, place);
+      await keepScreening(work, generation, found);
+      await em.flush();
+      await keepResults(work, handle, generation, { images: outcome.images, warnings }, place);
       return { state: 'done' };
     } catch (error) {
       const isFinal = error instanceof AppError && ['not_found', 'withheld', 'gone', 'invalid'].includes(error.kind);
@@ -183,6 +192,12 @@ export class Generator {
     } finally {
       await engines.clean(handle.jobId);
     }
+  }
+
+  /** Again, for rules and models may have changed since the request: here stands what the sampler sees. */
+  async #screen(work: Work, { account, request }: Generation): Promise<GenerationScreening> {
+    const owner = await work.em.findOneOrFail(Account, account.id);
+    return assertGeneration(work, this.#options.guard, viewerOf(owner), request);
   }
 
   async #checkedSources(work: Pick<Work, 'em'>, generation: Generation): Promise<ModelSource[]> {

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { AppError } from '../../kit/errors.ts';
+import { startThread } from '../../kit/thread.ts';
 import type { ShaResult } from './digests.ts';
 import type { Sniffed } from './formats.ts';
 import type { FromWorker, Half, ToWorker } from './hash-worker.ts';
@@ -164,7 +165,7 @@ class Lane {
 
   private running(): Worker {
     if (this.worker) return this.worker;
-    const worker = startWorker(this.half);
+    const worker = startThread(import.meta.url, './hash-worker', this.half);
     worker.on('message', (message: FromWorker) => this.receive(message));
     worker.on('error', (cause) => this.lose(worker, cause));
     worker.on('exit', () => this.lose(worker, undefined));
@@ -199,16 +200,4 @@ class Lane {
     for (const waiting of this.waiting.values()) waiting.reject(error);
     this.waiting.clear();
   }
-}
-
-/**
- * Built, the worker is a file of its own. From source it is TypeScript, which a thread does not know how to read by
- * itself: Node 20 keeps the loader that `--import tsx` registers to the main thread.
- */
-function startWorker(workerData: Half): Worker {
-  if (!import.meta.url.endsWith('.ts')) return new Worker(new URL('./hash-worker.js', import.meta.url), { workerData });
-  const loader = JSON.stringify(import.meta.resolve('tsx/esm/api'));
-  const source = JSON.stringify(new URL('./hash-worker.ts', import.meta.url).href);
-  const code = `import(${loader}).then((tsx) => { tsx.register(); return import(${source}); });`;
-  return new Worker(code, { eval: true, workerData });
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { EntityManager } from '@mikro-orm/core';
 import type { ImageLimits } from '../../gallery/deps.ts';
@@ -74,7 +75,8 @@ export async function addItem(
       'select max(position) as position from dataset_item where dataset_id = ?',
       [dataset.id],
     );
-    const facts = { width, height, likeness, origin, mediaType: `image/${format}`, repeats };
+    const originalSha256 = createHash('sha256').update(original).digest('hex');
+    const facts = { originalSha256, width, height, likeness, origin, mediaType: `image/${format}`, repeats };
     const item = tx.create(
       DatasetItem,
       {

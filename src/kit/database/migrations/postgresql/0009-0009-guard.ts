@@ -1,0 +1,31 @@
+import type { Migration } from '../../migration.ts';
+
+export const migration: Migration = {
+  name: '0009-0009-guard',
+  statements: [
+    `create table "do_not_train" ("sha256" varchar(64) not null, "source" text check ("source" in ('opt-out', 'style-case')) not null, "reference" varchar(64) not null default '', "created_at" timestamptz not null, constraint "do_not_train_pkey" primary key ("sha256"));`,
+    `create table "prompt_record" ("id" uuid not null, "account_id" int not null, "purpose" text check ("purpose" in ('generation', 'training', 'publication')) not null, "text_hash" varchar(64) not null, "action" text check ("action" in ('allow', 'count', 'warn', 'force_rating', 'hold', 'deny')) not null, "category" varchar(40) null, "categories" jsonb not null, "rule_version" varchar(60) not null, "shadow_action" text check ("shadow_action" in ('allow', 'count', 'warn', 'force_rating', 'hold', 'deny')) null, "is_hard" boolean not null default false, "resources" jsonb not null, "inputs" jsonb not null, "text" text null, "created_at" timestamptz not null, "cleared_at" timestamptz null, constraint "prompt_record_pkey" primary key ("id"));`,
+    `create index "prompt_record_text_hash_index" on "prompt_record" ("text_hash");`,
+    `create index "prompt_record_created_at_index" on "prompt_record" ("created_at");`,
+    `create index "prompt_record_account_id_created_at_index" on "prompt_record" ("account_id", "created_at");`,
+    `create table "prompt_rule_set" ("id" uuid not null, "version" varchar(60) not null, "rules" jsonb not null, "state" text check ("state" in ('draft', 'shadow', 'active', 'retired')) not null default 'draft', "created_at" timestamptz not null, "changed_at" timestamptz not null, constraint "prompt_rule_set_pkey" primary key ("id"));`,
+    `alter table "prompt_rule_set" add constraint "prompt_rule_set_version_unique" unique ("version");`,
+    `create table "protected_person" ("id" uuid not null, "state" text check ("state" in ('requested', 'active', 'refused')) not null default 'requested', "source" text check ("source" in ('self', 'case')) not null, "names" text null, "note" text null, "created_at" timestamptz not null, "decided_at" timestamptz null, "decided_by_id" int null, constraint "protected_person_pkey" primary key ("id"));`,
+    `create table "protected_name" ("id" uuid not null, "person_id" uuid not null, "first_hash" varchar(32) not null, "whole_hash" varchar(32) not null, constraint "protected_name_pkey" primary key ("id"));`,
+    `create index "protected_name_person_id_index" on "protected_name" ("person_id");`,
+    `create table "safety_hold" ("id" uuid not null, "kind" text check ("kind" in ('generation', 'training', 'account', 'bounty', 'image')) not null, "target_id" varchar(36) not null, "account_id" int not null, "reason" varchar(60) not null, "state" text check ("state" in ('held', 'released', 'refused')) not null default 'held', "created_at" timestamptz not null, "decided_at" timestamptz null, "decided_by_id" int null, constraint "safety_hold_pkey" primary key ("id"));`,
+    `create index "safety_hold_kind_target_id_index" on "safety_hold" ("kind", "target_id");`,
+    `create index "safety_hold_state_id_index" on "safety_hold" ("state", "id");`,
+    `alter table "prompt_record" add constraint "prompt_record_account_id_foreign" foreign key ("account_id") references "account" ("id") on update cascade;`,
+    `alter table "protected_name" add constraint "protected_name_person_id_foreign" foreign key ("person_id") references "protected_person" ("id") on update cascade;`,
+    `alter table "safety_hold" add constraint "safety_hold_account_id_foreign" foreign key ("account_id") references "account" ("id") on update cascade;`,
+    `alter table "safety_hold" add constraint "safety_hold_decided_by_id_foreign" foreign key ("decided_by_id") references "account" ("id") on update cascade on delete set null;`,
+    `alter table "training_run" drop constraint if exists "training_run_state_check";`,
+    `alter table "dataset_item" add column "original_sha256" varchar(64) null;`,
+    `alter table "generation" add column "screening" jsonb null;`,
+    `alter table "generation_input" add column "provenance" text check ("provenance" in ('here', 'claimed', 'photo', 'unproven')) not null default 'unproven';`,
+    `alter table "image" add column "least_level" smallint not null default 0, add column "most_level" smallint not null default 0;`,
+    `alter table "training_run" add column "rights_kind" text check ("rights_kind" in ('own', 'permission', 'public-domain', 'generated')) null, add column "screening" jsonb null;`,
+    `alter table "training_run" add constraint "training_run_state_check" check("state" in ('held', 'queued', 'running', 'done', 'failed', 'cancelled', 'stopped'));`,
+  ],
+};
