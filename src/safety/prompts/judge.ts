@@ -14,6 +14,7 @@ import {
 import { parsePrompt } from './text/grammar.ts';
 import { decoded } from './text/mapped.ts';
 import { hasMixedScripts, unscannableShare } from './text/scripts.ts';
+import { viewsOf } from './text/views.ts';
 
 export interface ScreenText {
   readonly scope: Scope;
@@ -121,13 +122,20 @@ export class Judge {
       const known = new Set<string>();
       const called = resources.map((name) => ({ text: name, at: new Array<number>(name.length).fill(0) }));
       for (const variant of distinct([...variants, ...called])) {
-        for (const hit of this.#lexicon.find(variant)) {
+        const views = viewsOf(variant);
+        for (const hit of this.#lexicon.find(variant, views)) {
           const key = `${hit.list}:${hit.start}:${hit.end}:${hit.isAlmost}`;
           if (known.has(key)) continue;
           known.add(key);
           hits.push({ ...hit, text });
         }
-        if (scope !== 'negative' && personText === null && people?.names(variant.text)) personText = text;
+        if (
+          scope !== 'negative' &&
+          personText === null &&
+          people !== null &&
+          views.some((view) => people.names(view.text))
+        )
+          personText = text;
       }
       isMixed ||= hasMixedScripts(raw);
     }

@@ -241,13 +241,17 @@ export function startRoutes(routes: Router<State>, deps: TrainingDeps): void {
 const OF_SUMMARY = ['rights', 'rightsKind', 'people', 'pictures'];
 
 /** What the owner states about the pictures. Throws `invalid`: likenesses of real people are not trained in this release. */
-function attestationOf(raw: RawForm): { readonly rightsStatement: string | null; readonly rightsKind: Rights } {
+function attestationOf(raw: RawForm): { readonly rightsStatement: string; readonly rightsKind: Rights } {
   const rightsKind = RIGHTS.find((kind) => kind === textValue(raw.rightsKind));
-  const refuse = (field: string, message: string) => new AppError('invalid', message, { fields: { [field]: message } });
-  if (textValue(raw.people) === 'real') throw refuse('people', t('train.refused.real-person'));
-  if (!rightsKind) throw refuse('rightsKind', t('train.refused.rights-kind'));
-  const statement = `${t('train.rights')} ${t(`train.rights.${rightsKind}`)}`;
-  return { rightsStatement: textValue(raw.rights) === '1' ? statement : null, rightsKind };
+  const isConfirmed = textValue(raw.rights) === '1';
+  const fields = {
+    ...(textValue(raw.people) === 'real' ? { people: t('train.refused.real-person') } : {}),
+    ...(rightsKind ? {} : { rightsKind: t('train.refused.rights-kind') }),
+    ...(isConfirmed ? {} : { rights: t('train.refused.rights') }),
+  };
+  const [message] = Object.values(fields);
+  if (!rightsKind || message) throw new AppError('invalid', message ?? '', { fields });
+  return { rightsStatement: `${t('train.rights')} ${t(`train.rights.${rightsKind}`)}`, rightsKind };
 }
 
 const requestOf = (

@@ -16,12 +16,12 @@ const PATTERNS: readonly RegExp[] = [
   `${B}(?:aged?|age of|age is|turning|turned|she is|he is|she s|he s|shes|hes) (${CARDINAL})${E}(?! (?:feet|foot|cm|meters?|inches|ft|times))`,
   `${B}(${ORDINAL}) (?:birthday|bday|grade|grader|graders)${E}`,
   `${B}(?:under|below|younger than|less than|not yet) (?:age )?(${CARDINAL})(?: years?(?: of age| old)?)?${E}(?! (?:feet|minutes?|seconds?|degrees?|percent|inches|dollars?|hours?|km|miles?|meters?|stars?|words?|steps?|the|a|an|moon|umbrella|arch))`,
-  `${B}(?<!(?:hace|hacia|hasta|durante|cada|tras|desde) )(${CARDINAL}) ?(?:años|anos|añitos|aninhos)${E}(?! (?:después|despues|depois|atrás|atras|antes|luz|de antig))`,
-  `${B}(?<!(?:y a|pendant|depuis|dans|pour|durant) )(${CARDINAL}) ?ans${E}`,
-  `${B}(?<!(?:vor|seit|in|nach|über|für) )(${CARDINAL}) ?(?:jahre alt|jahren alt|jährig\\p{L}*|jahrig\\p{L}*|jahre altes|jahre junges?|j alt)`,
+  `${B}(?<!(?<!\\p{L})(?:hace|hacia|hasta|durante|cada|tras|desde) )(${CARDINAL}) ?(?:años|anos|añitos|aninhos)${E}(?! (?:después|despues|depois|atrás|atras|antes|luz|de antig))`,
+  `${B}(?<!(?<!\\p{L})(?:y a|pendant|depuis|dans|pour|durant) )(${CARDINAL}) ?ans${E}`,
+  `${B}(?<!(?<!\\p{L})(?:vor|seit|in|nach|über|für) )(${CARDINAL}) ?(?:jahre alt|jahren alt|jährig\\p{L}*|jahrig\\p{L}*|jahre altes|jahre junges?|j alt)`,
   `${B}(${CARDINAL})jährig\\p{L}*`,
-  `${B}(?<!(?:per|da|fa|tra|durante|dopo) )(${CARDINAL}) ?anni${E}(?! fa)`,
-  `${B}(?<!(?:через|за|на) )(${CARDINAL}) ?(?:лет|года?|годик\\p{L}*|летн\\p{L}*)${E}(?! (?:назад|спустя))`,
+  `${B}(?<!(?<!\\p{L})(?:per|da|fa|tra|durante|dopo) )(${CARDINAL}) ?anni${E}(?! fa)`,
+  `${B}(?<!(?<!\\p{L})(?:через|за|на) )(${CARDINAL}) ?(?:лет|года?|годик\\p{L}*|летн\\p{L}*)${E}(?! (?:назад|спустя))`,
   `(${HAN}) ?(?:歳|才|歲|岁|周岁|週歲|さい)(?!児以上|以上)`,
   `(${KOREAN}) ?(?:살|세)(?!기|계|상|트|이상)`,
   `${B}(\\d{1,2}) ?(?:sui|sai)${E}`,
@@ -41,7 +41,7 @@ export interface AgeHit {
 
 /** No age is said without one of these; the patterns are tried around them only. */
 const ANCHOR =
-  /year|yr|\by|month|week|\bmo\b|\bage|turn|\bshe|\bhe|birth|bday|grade|under|below|younger|less|yet|años|anos|añito|aninho|\bans|\dans|jahr|jähr|anni|лет|год|[歳才歲岁さ살세]|sai\b|sui\b/g;
+  /year|yr|\by|\dyo|\dy\b|month|week|\bmo\b|\bage|turn|\bshe|\bhe|birth|bday|grade|under|below|younger|less|yet|años|anos|añito|aninho|\bans|\dans|jahr|jähr|anni|лет|год|[歳才歲岁さ살세]|sai\b|sui\b/g;
 const AROUND = 48;
 
 /** The parts of a view in which an age may stand. */

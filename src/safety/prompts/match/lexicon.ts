@@ -1,6 +1,6 @@
 import { type RuleSet, wordsOf } from '../rules/schema.ts';
 import type { Mapped } from '../text/mapped.ts';
-import { foldedTokens, foldWord, formsOf, isUnspaced, viewsOf } from '../text/views.ts';
+import { foldedTokens, foldWord, formsOf, isUnspaced } from '../text/views.ts';
 import { agesIn } from './ages.ts';
 import { Automaton } from './automaton.ts';
 import { Nearby } from './nearby.ts';
@@ -36,6 +36,8 @@ export class Lexicon {
   readonly #foldedLists: string[][] = [];
   readonly #foldedPatterns: string[] = [];
   readonly #nearby: Nearby;
+  /** What stands in a list as it is needs no folding, and keeps its exceptions. */
+  readonly #words: ReadonlySet<string>;
 
   constructor({ lists, exceptions }: Pick<RuleSet, 'lists' | 'exceptions'>) {
     const words = [...Object.entries(lists), [INNOCENT_LIST, exceptions] as const].flatMap(([list, terms]) =>
@@ -68,20 +70,23 @@ export class Lexicon {
         if (!this.#foldedLists[place]?.includes(list)) this.#foldedLists[place]?.push(list);
       }
     }
+    this.#words = new Set(this.#patterns);
     this.#automaton = new Automaton(this.#patterns);
     this.#folded = new Automaton(this.#foldedPatterns);
     this.#nearby = new Nearby(long);
   }
 
-  /** Whatever stands in any view of a text whose syntax is gone. */
-  find(text: Mapped): Hit[] {
+  /** Whatever stands in any view of a text whose syntax is gone; `views` are `viewsOf` it. */
+  find(text: Mapped, views: readonly Mapped[]): Hit[] {
     const hits: Hit[] = [];
-    const views = viewsOf(text);
     for (const view of views) this.#findInView(view, hits);
     for (const { list, word } of this.#nearby.find(views[0] ?? text)) {
       hits.push({ list, isAlmost: true, ...word });
     }
-    this.#findFolded(foldedTokens(text), hits);
+    this.#findFolded(
+      foldedTokens(text, (word) => this.#words.has(word)),
+      hits,
+    );
     return hits;
   }
 

@@ -35,7 +35,7 @@ adolescente, adolescenti, scolara, scolaretta, liceale, liceali, fanciulla, fanc
   zh: `儿童, 兒童, 小孩, 孩子, 孩童, 幼女, 幼童, 幼儿, 幼兒, 婴儿, 嬰兒, 女童, 男童, 小女孩, 小男孩, 女孩, 男孩, 少女, 少年, 萝莉, 蘿莉,
 正太, 小学生, 小學生, 初中生, 中学生, 中學生, 高中生, 未成年, 幼齿, luoli, younv, younu, xiaonvhai, xiaonuhai, xiaohai, ertong,
 weichengnian, shaonv, zhengtai, luo li, you nv, xiao nv hai, xiao hai, er tong, wei cheng nian, shao nv, zheng tai`,
-  ko: `어린이, 어린아이, 아동, 유아, 아기, 꼬마, 소녀, 소년, 여자아이, 남자아이, 여아, 남아, 로리, 로리콘, 쇼타, 초등학생, 중학생, 고등학생,
+  ko: `어린이, 어린아이, 아이들, 아동, 유아, 아기, 꼬마, 소녀, 소년, 여자아이, 남자아이, 여아, 남아, 로리, 로리콘, 쇼타, 초등학생, 중학생, 고등학생,
 여고생, 여중생, 미성년*, 청소년`,
 };
 

@@ -191,7 +191,7 @@ export const foldWord = (word: string): string =>
  * V4 and V5: of tokens that mix letters with digits or signs, or repeat letters, what they spell. The rest is left out,
  * for it stands in the other views; `|` keeps what is not side by side apart.
  */
-export function foldedTokens({ text, at }: Mapped): Mapped {
+export function foldedTokens({ text, at }: Mapped, isSpelledRight: (word: string) => boolean): Mapped {
   const out = new MappedText();
   for (const { index, 0: token } of text.matchAll(/[^\s,;:()[\]{}<>]{3,60}/gu)) {
     const low = token
@@ -199,7 +199,8 @@ export function foldedTokens({ text, at }: Mapped): Mapped {
       .normalize('NFKC')
       .replace(/^[.!?'"]+|[.?'"]+$/g, '');
     const isMixed = /\p{L}/u.test(low) && /[\d@$!|€+£¡]/.test(low);
-    if (!isMixed && !/(\p{L})\1/u.test(low)) continue;
+    const isRepeating = /(\p{L})\1/u.test(low) && !isSpelledRight(low);
+    if (!isMixed && !isRepeating) continue;
     for (const part of low.split(/[_.\-/*~'"&#]+/)) {
       out.push(' ', at[index] ?? 0);
       for (const char of foldWord(part)) out.push(char, at[index] ?? 0);
