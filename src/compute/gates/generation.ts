@@ -62,7 +62,7 @@ export async function assertGeneration(
     // what only the models stand for gives way to what the words demand
     floor: ceiling === null ? floor : Math.max(verdict.level, Math.min(floor, ceiling)),
     ceiling,
-    hold: reviewsThemselves(viewer) ? null : (conflict(verdict.level, ceiling) ?? reason),
+    hold: reviewsThemselves(viewer) ? null : (reason ?? conflict(verdict.level, ceiling)),
     ruleVersion: verdict.version,
     categories: verdict.categories,
   };

@@ -27,6 +27,8 @@ export interface TrainingAsked {
 
 /** In one call to the rules. */
 const CAPTIONS_AT_ONCE = 100;
+/** A refusal counts for so long. */
+const STRIKES_MS = 30 * 86_400_000;
 
 /**
  * Whether this may be trained: the base with all that it comes from, the registry of works that nobody trains on, then
@@ -98,8 +100,9 @@ async function reviewFor(
   const { photoPercent, sampleReviewRisk } = await guard.settings.read(work.em, guardSettings);
   const [strikes] = await rows<{ n: unknown }>(
     work.em,
-    `select count(*) as n from prompt_record where account_id = ? and is_hard = ? and action = 'deny' and cleared_at is null`,
-    [viewer.id, true],
+    `select count(*) as n from prompt_record where account_id = ? and is_hard = ? and action = 'deny' and cleared_at is null
+       and created_at >= ?`,
+    [viewer.id, true, new Date(work.now().getTime() - STRIKES_MS)],
   );
   const isNewAccount = await isNew(work, guard, viewer);
   return reviewOf({ items, isNewAccount, strikeCount: toNumber(strikes?.n), photoPercent, sampleReviewRisk });
