@@ -80,6 +80,8 @@ export interface GenerationStart {
   readonly resize: (typeof RESIZES)[number];
   /** Absent in requests that are older than it: then nobody knows. */
   readonly provenance?: Provenance;
+  /** Of a photograph: its owner said that they may change it, and that whoever is in it agreed. */
+  readonly isAttested?: true;
 }
 
 /**

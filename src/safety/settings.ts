@@ -17,4 +17,3 @@ export const guardSettings = defineSettings(
     sampleReviewRisk: whole(30, 1, 100),
   }),
 );
-export type GuardSettings = z.output<typeof guardSettings.schema>;

@@ -4,6 +4,7 @@ import { cancelBench, jobOverheadBench } from './gpu-queue.ts';
 import { hashBench } from './hashing.ts';
 import { inboxBench } from './inbox.ts';
 import { feedBench, modelPageBench } from './pages.ts';
+import { promptEngineBench } from './prompt-engine.ts';
 import { searchBench } from './search.ts';
 import { idleBench, startBench } from './start.ts';
 import { thumbnailBench } from './thumbnail.ts';
@@ -14,6 +15,7 @@ export const benches: Readonly<Record<string, () => Promise<void>>> = {
   feed: feedBench,
   'model-page': modelPageBench,
   search: searchBench,
+  'prompt-engine': promptEngineBench,
   'upload-hash': hashBench,
   'upload-rss': uploadBench,
   thumbnail: thumbnailBench,

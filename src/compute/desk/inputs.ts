@@ -72,7 +72,8 @@ export async function keepStart(
     mask: maskKey,
     denoise,
     resize,
-  }: { key: string; mask: string; denoise: number; resize: GenerationStart['resize'] },
+    isAttested,
+  }: { key: string; mask: string; denoise: number; resize: GenerationStart['resize']; isAttested: boolean },
 ): Promise<GenerationStart> {
   const found = await findStart(em, viewer, key);
   if (!found) throw refusal('start', t('generate.start-gone'));
@@ -80,15 +81,17 @@ export async function keepStart(
   const plain = found.isPlain ? found : await plainPng(files.localPath(found.sha256) ?? (await bytes()), MOST_SIDE);
   const { width, height } = plain;
   const { provenance } = found;
+  if (provenance === 'photo' && !isAttested) throw refusal('photoRights', t('safety.attest-photo'));
+  const from = { provenance, ...(provenance === 'photo' ? { isAttested: true as const } : {}) };
   const sha256 = 'png' in plain ? (await files.put(plain.png)).sha256 : plain.sha256;
 
   const mask = maskKey === '' ? null : await findStart(em, viewer, maskKey);
   if (maskKey !== '' && !mask) throw refusal('mask', t('generate.mask-gone'));
-  if (!mask) return { sha256, width, height, maskSha256: null, denoise, resize, provenance };
+  if (!mask) return { sha256, width, height, maskSha256: null, denoise, resize, ...from };
   const grey = await greyPng(await buffer(files.open(mask.sha256)), width, height);
   if (grey.isBlack) throw refusal('mask', t('generate.mask-empty'));
   const { sha256: maskSha256 } = await files.put(grey.png);
-  return { sha256, width, height, maskSha256, denoise, resize, provenance };
+  return { sha256, width, height, maskSha256, denoise, resize, ...from };
 }
 
 /** By what the file says; a picture without a word of where it is from may be a photograph. */

@@ -61,12 +61,13 @@ interface GenerationRow {
   created_at: unknown;
 }
 
-/** The newest that nobody released. */
-const HELD = `h.id = (select max(cast(n.id as text)) from safety_hold n
-  where n.kind = 'generation' and n.target_id = cast(g.id as text) and n.state <> 'released')`;
+/** Of the newest hold that nobody released. */
+const held = (column: 'state' | 'reason'): string =>
+  `(select h.${column} from safety_hold h where h.kind = 'generation' and h.target_id = cast(g.id as text)
+    and h.state <> 'released' order by h.id desc limit 1)`;
 const GENERATION_COLUMNS = `g.id, cast(g.request as text) as request, g.state, j.state as job_state, g.job_id, g.error,
   cast(g.warnings as text) as warnings, g.start_sha256, g.created_at,
-  (select h.state from safety_hold h where ${HELD}) as held_state, (select h.reason from safety_hold h where ${HELD}) as held_reason
+  ${held('state')} as held_state, ${held('reason')} as held_reason
   from generation g left join job j on j.id = g.job_id`;
 
 /** The job knows best whether it waits, runs or was given up; `done` of a job whose generation is open is a moment. */

@@ -28,7 +28,7 @@ export interface ManifestItem {
 }
 
 /** `upload` is the owner's word, of the kind that they gave for the whole set. */
-export type ItemSource =
+type ItemSource =
   | { readonly kind: 'upload' }
   | { readonly kind: 'generated-here'; readonly generationId: string };
 

@@ -3,8 +3,7 @@ import { RATINGS } from '../ratings.ts';
 
 // What a classifier is asked and may say (spec/guardrails.md 3.6).
 
-export const CLASSIFIER_PURPOSES = ['prompt', 'output', 'upload', 'avatar', 'dataset', 'bounty'] as const;
-export type ClassifierPurpose = (typeof CLASSIFIER_PURPOSES)[number];
+export type ClassifierPurpose = 'prompt' | 'output' | 'upload' | 'avatar' | 'dataset' | 'bounty';
 
 export interface ClassifierQuestion {
   readonly kind: 'text' | 'image' | 'dataset' | 'model-meta';

@@ -180,7 +180,9 @@ test('scenario 33: a photograph, or what nobody knows, is not undressed; what wa
   const { browser, checkpoint, em } = await fakeStudio(t);
   for (const exif of [{ Make: 'Canon', Model: 'EOS R5' }, null]) {
     const form = new FormData();
-    for (const [name, value] of Object.entries(formOf(checkpoint, { prompt: 'take off her jacket and shirt' }))) {
+    for (const [name, value] of Object.entries(
+      formOf(checkpoint, { prompt: 'take off her jacket and shirt', photoRights: '1' }),
+    )) {
       form.append(name, String(value));
     }
     form.append('startFile', new Blob([new Uint8Array(await picture(exif))]), 'a.jpg');
@@ -188,15 +190,19 @@ test('scenario 33: a photograph, or what nobody knows, is not undressed; what wa
     assert.equal(answer.status, 422);
     assert.match(textOf(answer.text), /is not undressed or made sexual here/);
     const start = /name="start"[^>]*value="(up:[0-9a-f]{64})"/.exec(answer.text)?.[1] ?? '';
-    const harmless = await browser.post('/generate', formOf(checkpoint, { prompt: 'a sepia print', start }));
+    const unsaid = await browser.post('/generate', formOf(checkpoint, { prompt: 'a sepia print', start }));
+    assert.equal(unsaid.status, exif ? 422 : 302, 'of a photograph its owner says that they may change it');
+    const sepia = formOf(checkpoint, { prompt: 'a sepia print', start, photoRights: '1' });
+    const harmless = await browser.post('/generate', sepia);
     assert.equal(harmless.status, 302, textOf(harmless.text));
     await readEvents(browser, `${harmless.location}/events`);
     const id = harmless.location.split('/').at(-1) ?? '';
     const generation = await em.findOneOrFail(Generation, id);
     assert.equal(generation.request.start?.provenance, exif ? 'photo' : 'unproven');
+    assert.equal(generation.request.start?.isAttested, exif ? true : undefined);
     assert.equal(generation.screening?.ceiling, 2);
     const image = await em.findOneOrFail(GenerationImage, { generation: id });
-    const laundered = formOf(checkpoint, { prompt: 'without clothes', start: `result:${image.id}` });
+    const laundered = formOf(checkpoint, { prompt: 'without clothes', start: `result:${image.id}`, photoRights: '1' });
     assert.equal((await browser.post('/generate', laundered)).status, 422);
   }
 });

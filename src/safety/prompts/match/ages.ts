@@ -3,7 +3,7 @@ import { CARDINAL, HAN, KOREAN, numberOf, ORDINAL } from './numbers.ts';
 // Ages said with a number, in the languages of the lists. The patterns are ours, have no loop inside a loop, and read a
 // view (text/views.ts): lower case, one space between words.
 
-export const ADULT_AGE = 18;
+const ADULT_AGE = 18;
 
 const B = '(?<![\\p{L}\\p{N}])';
 const E = '(?![\\p{L}\\p{N}])';

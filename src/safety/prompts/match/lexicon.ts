@@ -20,7 +20,7 @@ interface Entry {
 }
 
 /** The list of ages that are said in numbers, and of phrases that mean something else. */
-export const AGE_LIST = 'minor';
+const AGE_LIST = 'minor';
 const INNOCENT_LIST = 'innocent';
 
 /** Long words only, for among short ones every word is near another. */

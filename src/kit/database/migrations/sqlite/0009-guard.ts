@@ -1,7 +1,7 @@
 import type { Migration } from '../../migration.ts';
 
 export const migration: Migration = {
-  name: '0009-0009-guard',
+  name: '0009-guard',
   statements: [
     `alter table \`dataset_item\` add column \`original_sha256\` text null;`,
     `CREATE TABLE \`do_not_train\` (\`sha256\` text not null, \`source\` text check (\`source\` in ('opt-out', 'style-case')) not null, \`reference\` text not null default '', \`created_at\` datetime not null, primary key (\`sha256\`));`,

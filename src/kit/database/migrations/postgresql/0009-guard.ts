@@ -1,7 +1,7 @@
 import type { Migration } from '../../migration.ts';
 
 export const migration: Migration = {
-  name: '0009-0009-guard',
+  name: '0009-guard',
   statements: [
     `create table "do_not_train" ("sha256" varchar(64) not null, "source" text check ("source" in ('opt-out', 'style-case')) not null, "reference" varchar(64) not null default '', "created_at" timestamptz not null, constraint "do_not_train_pkey" primary key ("sha256"));`,
     `create table "prompt_record" ("id" uuid not null, "account_id" int not null, "purpose" text check ("purpose" in ('generation', 'training', 'publication')) not null, "text_hash" varchar(64) not null, "action" text check ("action" in ('allow', 'count', 'warn', 'force_rating', 'hold', 'deny')) not null, "category" varchar(40) null, "categories" jsonb not null, "rule_version" varchar(60) not null, "shadow_action" text check ("shadow_action" in ('allow', 'count', 'warn', 'force_rating', 'hold', 'deny')) null, "is_hard" boolean not null default false, "resources" jsonb not null, "inputs" jsonb not null, "text" text null, "created_at" timestamptz not null, "cleared_at" timestamptz null, constraint "prompt_record_pkey" primary key ("id"));`,
