@@ -12,7 +12,7 @@ import { guardSettings } from '../../safety/settings.ts';
 import type { GenerationRequest, GenerationScreening, GenerationStart } from '../model.ts';
 import { filesOf } from '../request.ts';
 import { type ClosureRefusal, judgeClosure } from './closure.ts';
-import { type FindBlocked, loadClosure } from './load-closure.ts';
+import { type FindBlocked, type LoadedResource, loadClosure } from './load-closure.ts';
 
 /** What stands between a request and the engine. */
 export interface Guard {
@@ -46,7 +46,7 @@ export async function assertGeneration(
   const isMinor = closure.flags.includes('minor');
   const verdict = await guard.screening.assert(work, viewer, {
     purpose: 'generation',
-    texts: [...textsOf(request), ...resources.flatMap(({ words }) => resourceText(words))],
+    texts: [...textsOf(request), ...resources.map(resourceText)],
     facts: { level: isMinor ? RATING.pg : closure.reach, flags: [...closure.flags, ...flagsOf(provenance)] },
     resources: resources.map(({ sha256 }) => sha256),
     inputs: request.start ? [request.start.sha256] : [],
@@ -62,7 +62,7 @@ export async function assertGeneration(
     // what only the models stand for gives way to what the words demand
     floor: ceiling === null ? floor : Math.max(verdict.level, Math.min(floor, ceiling)),
     ceiling,
-    hold: reviewsThemselves(viewer) ? null : (reason ?? conflict(verdict.level, ceiling)),
+    hold: reviewsThemselves(viewer) ? null : (reason ?? conflict(floor, ceiling)),
     ruleVersion: verdict.version,
     categories: verdict.categories,
   };
@@ -77,9 +77,11 @@ const textsOf = ({ prompt, negativePrompt }: GenerationRequest): ScreenText[] =>
   { scope: 'negative', text: negativePrompt, field: 'negativePrompt' },
 ];
 
-const resourceText = (words: readonly string[]): ScreenText[] => [
-  { scope: 'resource', text: words.join(' | ').slice(0, 4_000), field: 'prompt' },
-];
+const resourceText = ({ words, isCheckpoint }: LoadedResource): ScreenText => ({
+  scope: isCheckpoint ? 'resource' : 'trigger',
+  text: words.join(' , ').slice(0, 4_000),
+  field: 'prompt',
+});
 
 const flagsOf = (provenance: NonNullable<GenerationStart['provenance']>): Flag[] =>
   provenance === 'here' ? [] : [provenance];

@@ -28,9 +28,7 @@ export interface ManifestItem {
 }
 
 /** `upload` is the owner's word, of the kind that they gave for the whole set. */
-type ItemSource =
-  | { readonly kind: 'upload' }
-  | { readonly kind: 'generated-here'; readonly generationId: string };
+type ItemSource = { readonly kind: 'upload' } | { readonly kind: 'generated-here'; readonly generationId: string };
 
 export const RIGHTS = ['own', 'permission', 'public-domain', 'generated'] as const;
 export type Rights = (typeof RIGHTS)[number];

@@ -14,7 +14,7 @@ import {
 import { parsePrompt } from './text/grammar.ts';
 import { decoded } from './text/mapped.ts';
 import { hasMixedScripts, unscannableShare } from './text/scripts.ts';
-import { viewsOf } from './text/views.ts';
+import { firstView, viewsOf } from './text/views.ts';
 
 export interface ScreenText {
   readonly scope: Scope;
@@ -121,8 +121,12 @@ export class Judge {
       isTangled ||= isThis;
       const known = new Set<string>();
       const called = resources.map((name) => ({ text: name, at: new Array<number>(name.length).fill(0) }));
-      for (const variant of distinct([...variants, ...called])) {
-        const views = viewsOf(variant);
+      const read = new Set<string>();
+      for (const variant of [...variants, ...called]) {
+        const first = firstView(variant);
+        if (read.has(first.text)) continue;
+        read.add(first.text);
+        const views = viewsOf(variant, first);
         for (const hit of this.#lexicon.find(variant, views)) {
           const key = `${hit.list}:${hit.start}:${hit.end}:${hit.isAlmost}`;
           if (known.has(key)) continue;
@@ -139,7 +143,9 @@ export class Judge {
       }
       isMixed ||= hasMixedScripts(raw);
     }
-    const said = hits.filter(({ text, isAlmost }) => !isAlmost && texts[text]?.scope !== 'negative');
+    // what a checkpoint is called says what it can make, not what it is asked for
+    const isSaid = (scope: Scope | undefined) => scope !== 'negative' && scope !== 'resource';
+    const said = hits.filter(({ text, isAlmost }) => !isAlmost && isSaid(texts[text]?.scope));
     const levels = said.map(({ list }) => this.#set.levels[list] ?? 1);
     return {
       ...{ texts, facts, hits, isMixed, isTangled, personText },
@@ -150,11 +156,6 @@ export class Judge {
       ),
     };
   }
-}
-
-function distinct<T extends { readonly text: string }>(texts: readonly T[]): T[] {
-  const seen = new Set<string>();
-  return texts.filter(({ text }) => !seen.has(text) && seen.add(text));
 }
 
 /** The places that fulfil all conditions; null when one is not. */

@@ -11,12 +11,14 @@ export interface NameHashes {
   readonly whole: string;
 }
 
-/** Words, and each character of scripts without spaces. */
-function wordsIn(text: string): string[] {
-  return nameForm(text)
-    .split(' ')
-    .flatMap((word) => (isUnspaced(word.charCodeAt(0)) ? [...word] : [word]))
-    .filter((word) => word !== '');
+/** Words of a view, and each character of scripts without spaces. */
+function wordsIn(view: string): string[] {
+  const words: string[] = [];
+  for (const word of view.split(' ')) {
+    if (isUnspaced(word.charCodeAt(0))) words.push(...word);
+    else if (word !== '') words.push(word);
+  }
+  return words;
 }
 
 const hashOf = (key: string, text: string): string =>
@@ -24,7 +26,7 @@ const hashOf = (key: string, text: string): string =>
 
 /** The ways in which a name is written: in order, the other way round, and as one word. */
 export function hashName(key: string, name: string): NameHashes[] {
-  const words = wordsIn(name).slice(0, MOST_WORDS);
+  const words = wordsIn(nameForm(name)).slice(0, MOST_WORDS);
   const [first = ''] = words;
   if (words.length < 2) return first.length < 2 ? [] : [{ first: hashOf(key, first), whole: hashOf(key, first) }];
   const spellings = [words, [...words].reverse(), [words.join('')]];
@@ -47,10 +49,10 @@ export class PeopleIndex {
     this.#wholes = new Set(names.map(({ whole }) => whole));
   }
 
-  /** Is one of them named here? */
-  names(text: string): boolean {
+  /** Is one of them named in this view of a text? The one without ornaments and look-alikes is as names are kept. */
+  names(view: string): boolean {
     if (this.#wholes.size === 0) return false;
-    const words = wordsIn(text);
+    const words = wordsIn(view);
     return words.some((word, at) => {
       if (!this.#isFirst(word)) return false;
       for (let count = 1; count <= MOST_WORDS && at + count <= words.length; count += 1) {

@@ -4,6 +4,8 @@ import { ADULT, MINOR } from './terms-age.ts';
 import { EXPLICIT, GARMENT, INNOCENT, NUDITY, REMOVAL, SEXUALISED, SWIMWEAR, UNDRESS } from './terms-sexual.ts';
 
 const SEXUAL = ['explicit', 'nudity', 'sexualised'];
+/** Not what a checkpoint is called: that is what it can make, and the gate of models judges that. */
+const ASKED = ['positive', 'title', 'tag', 'caption', 'trigger', 'bounty'] as const;
 /** Whatever says that somebody is no adult, or that they shall not be one. */
 const MINOR_SIGNAL = [
   { lists: ['minor'] },
@@ -24,7 +26,7 @@ export const DEFAULT_RULES: RuleSet = Schema.parse({
   rules: [
     {
       ...{ id: 'minor-sexual', category: 'minor-sexual', severity: 'hard', action: 'deny' },
-      when: [{ any: MINOR_SIGNAL }, { lists: SEXUAL }],
+      when: [{ any: MINOR_SIGNAL }, { lists: SEXUAL, scopes: ASKED }],
     },
     {
       ...{ id: 'minor-undress', category: 'minor-sexual', severity: 'hard', action: 'deny' },
@@ -36,11 +38,11 @@ export const DEFAULT_RULES: RuleSet = Schema.parse({
     },
     {
       ...{ id: 'minor-swimwear', category: 'minor-review', severity: 'soft', action: 'hold', ceiling: RATING.pg },
-      when: [{ lists: ['minor'] }, { lists: ['swimwear'] }],
+      when: [{ lists: ['minor'] }, { lists: ['swimwear'], scopes: ASKED }],
     },
     {
       ...{ id: 'minor-almost', category: 'minor-review', severity: 'soft', action: 'hold', ceiling: RATING.pg },
-      when: [{ almost: ['minor'] }, { almost: SEXUAL }],
+      when: [{ almost: ['minor'] }, { almost: SEXUAL, scopes: ASKED }],
     },
     {
       ...{ id: 'minor-alone', category: 'minor', severity: 'soft', action: 'force_rating', ceiling: RATING.pg },
@@ -55,7 +57,7 @@ export const DEFAULT_RULES: RuleSet = Schema.parse({
     },
     {
       ...{ id: 'photo-sexual', category: 'photo-undress', severity: 'hard', action: 'deny' },
-      when: [{ any: A_PICTURE_OF_SOMEBODY }, { lists: SEXUAL }],
+      when: [{ any: A_PICTURE_OF_SOMEBODY }, { lists: SEXUAL, scopes: ASKED }],
     },
     {
       ...{ id: 'photo-ceiling', category: 'photo', severity: 'soft', action: 'force_rating', ceiling: RATING.pg13 },
@@ -71,7 +73,7 @@ export const DEFAULT_RULES: RuleSet = Schema.parse({
     },
     {
       ...{ id: 'sfw-only', category: 'licence', severity: 'soft', action: 'deny' },
-      when: [{ flag: 'sfwOnly' }, { lists: ['explicit', 'nudity'] }],
+      when: [{ flag: 'sfwOnly' }, { lists: ['explicit', 'nudity'], scopes: ASKED }],
     },
     {
       ...{ id: 'unscannable', category: 'unscannable', severity: 'soft', action: 'hold' },
@@ -93,6 +95,20 @@ export const DEFAULT_RULES: RuleSet = Schema.parse({
     { texts: [{ scope: 'positive', text: 'a nude child' }], action: 'deny' },
     { texts: [{ scope: 'positive', text: 'nude, 15 years old' }], action: 'deny' },
     { texts: [{ scope: 'positive', text: 'nude girl (l0l1:0)' }], action: 'deny' },
+    {
+      texts: [
+        { scope: 'positive', text: 'a child flying a kite' },
+        { scope: 'resource', text: 'Everything NSFW v3' },
+      ],
+      action: 'force_rating',
+    },
+    {
+      texts: [
+        { scope: 'positive', text: 'a child flying a kite' },
+        { scope: 'trigger', text: 'nude poses' },
+      ],
+      action: 'deny',
+    },
     {
       texts: [
         { scope: 'positive', text: 'nude woman' },

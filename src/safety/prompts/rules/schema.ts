@@ -7,7 +7,7 @@ export type Action = (typeof ACTIONS)[number];
 /** The strictest wins. */
 export const isStricter = (one: Action, other: Action): boolean => ACTIONS.indexOf(one) > ACTIONS.indexOf(other);
 
-/** Where a text stands. `resource` is what a model calls itself, `trigger` the words that call it. */
+/** Where a text stands. `resource` is what a checkpoint is called, `trigger` what a LoRA or embedding is, and its words. */
 const SCOPES = ['positive', 'negative', 'title', 'tag', 'caption', 'trigger', 'resource', 'bounty'] as const;
 export type Scope = (typeof SCOPES)[number];
 

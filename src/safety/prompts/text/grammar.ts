@@ -52,7 +52,7 @@ export function parsePrompt(source: Mapped): ParsedPrompt {
   const texts: Mapped[] = [];
   for (let n = 0; n < count; n += 1) {
     const chosen = segments.flatMap((variants) => variants[n % Math.min(count, variants.length)] ?? []);
-    texts.push(flat(source, chosen, ' '), flat(source, chosen, ''));
+    texts.push(flat(source, chosen, ''), flat(source, chosen, ' '));
   }
   if (!isTangled) for (const nodes of rest) texts.push(flat(source, nodes, ''));
   return { texts, resources, isTangled };

@@ -109,9 +109,11 @@ export function formsOf(term: string): string[] {
 /** The name of a person, as it is hashed: without ornaments and look-alikes. */
 export const nameForm = (name: string): string => plain({ text: name, at: [] }, v2).text.trim();
 
-/** Every view that differs from the ones before it. */
-export function viewsOf(source: Mapped): Mapped[] {
-  const first = plain(source, v0);
+/** The plainest view: what has the same one differs in spaces and punctuation. */
+export const firstView = (source: Mapped): Mapped => plain(source, v0);
+
+/** Every view that differs from the ones before it; `first` is `firstView`. */
+export function viewsOf(source: Mapped, first: Mapped): Mapped[] {
   const views = [first];
   if (!ASCII.test(source.text)) {
     views.push(plain(source, v2Bare), plain(source, v2), plain(source, v3));
