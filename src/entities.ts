@@ -37,7 +37,11 @@ import { Setting } from './kit/settings.ts';
 import { QueueRow } from './moderation/queue/model.ts';
 import { Takedown, TakedownStep } from './moderation/takedown/model.ts';
 import { HashBank, HashBlock, HashHit } from './safety/hashes/model.ts';
+import { SafetyHold } from './safety/holds/model.ts';
+import { ProtectedName, ProtectedPerson } from './safety/people/model.ts';
 import { PolicyRestriction, PolicyState } from './safety/policy.ts';
+import { PromptRecord, PromptRuleSet } from './safety/prompts/model.ts';
+import { DoNotTrain } from './safety/training/do-not-train.ts';
 
 /** Every table of the program; migrations are written from this list. */
 export const ENTITIES = [
@@ -47,6 +51,7 @@ export const ENTITIES = [
   ...[PolicyState, PolicyRestriction],
   ...[QueueRow, Takedown, TakedownStep],
   ...[HashBlock, HashBank, HashHit],
+  ...[PromptRuleSet, PromptRecord, SafetyHold, ProtectedPerson, ProtectedName, DoNotTrain],
   ...[Model, ModelVersion, ModelFile, Tag, ModelTag, BaseModel, Lineage, DownloadMark, Upload],
   ...[Post, Image, ImageMark, ImageRaw, ImageSize, ResourceUse, PostTag, Comment, Reaction],
   ...[Review, Mention, Pin, Share],

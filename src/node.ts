@@ -19,6 +19,7 @@ import { Imports } from './compute/datasets/import-zip.ts';
 import { Looker } from './compute/datasets/notes/look.ts';
 import type { EngineLimits } from './compute/engine/watchdog.ts';
 import { Engines } from './compute/engines/engines.ts';
+import type { Guard } from './compute/gates/generation.ts';
 import { Generator } from './compute/generator.ts';
 import { RUNNER_PATH } from './compute/runners/protocol.ts';
 import type { ServerChoice } from './compute/server/choose.ts';
@@ -51,7 +52,9 @@ import type { Viewer, Work } from './kit/work.ts';
 import { Rescanner } from './moderation/hashes/rescan.ts';
 import { scheduleCollection } from './operator/collect.ts';
 import { routersOf } from './routers.ts';
+import { Classifier, type ClassifierOptions } from './safety/classifier/classifier.ts';
 import { HashGate } from './safety/hashes/gate.ts';
+import { Screening } from './safety/screening.ts';
 import { jobsOf, wiringOf } from './wiring.ts';
 
 /** What lives as long as the process, handed down to the routes and jobs that name it. */
@@ -73,6 +76,8 @@ export interface Parts {
   readonly hashGate: HashGate;
   readonly rescanner: Rescanner;
   readonly engines: Engines;
+  /** Rules about what people write, and the classifier beside them. */
+  readonly screening: Screening;
   readonly generator: Generator;
   readonly trainer: Trainer;
   readonly imports: Imports;
@@ -111,6 +116,7 @@ export interface NodeOptions {
   readonly queueTimes?: Partial<QueueTimes>;
   readonly engineLimits?: Partial<EngineLimits>;
   readonly serverTimes?: Partial<ServerTimes>;
+  readonly classifierTimes?: NonNullable<ClassifierOptions['times']>;
   /** How long turns of trainings are. */
   readonly training?: Pick<TrainerOptions, 'times'>;
   /** Resolver, socket policy and authority in place of the public internet's, for tests with peers of their own. */
@@ -137,6 +143,7 @@ export async function openNode(
     queueTimes,
     engineLimits,
     serverTimes,
+    classifierTimes,
     training,
     net: ways,
   }: NodeOptions = {},
@@ -193,13 +200,19 @@ export async function openNode(
     fork: () => orm.em.fork(),
     ...(engineLimits ? { limits: engineLimits } : {}),
   });
+  const classifier = new Classifier({
+    ...{ net, log, url: config.classifierUrl, secret: config.classifierSecret, isShadow: config.isClassifierShadow },
+    ...(classifierTimes ? { times: classifierTimes } : {}),
+  });
+  const screening = new Screening({ secretKey, settings, classifier });
+  const guard: Guard = { screening, settings };
   const generator = new Generator({
-    ...{ engines, modelsDir, settings, hashGate },
+    ...{ engines, modelsDir, settings, guard, hashGate },
     programVersion: `Tessera ${VERSION}`,
     publicUrl: config.publicUrl,
   });
   const trainer = new Trainer({
-    ...{ engines, settings, modelsDir, hashGate, publicUrl: config.publicUrl },
+    ...{ engines, settings, guard, modelsDir, hashGate, publicUrl: config.publicUrl },
     fork: () => orm.em.fork(),
     ...training,
   });
@@ -243,6 +256,7 @@ export async function openNode(
     hashGate,
     rescanner,
     engines,
+    screening,
     generator,
     trainer,
     imports,
@@ -333,6 +347,7 @@ export async function openNode(
       await engines.close();
       await uploads.close();
       await hashGate.close();
+      await screening.close();
       await orm.close(true);
     },
   };

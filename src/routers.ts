@@ -37,6 +37,7 @@ import type { State } from './kit/web/state.ts';
 import type { Work } from './kit/work.ts';
 import type { Parts } from './node.ts';
 import { OPERATOR_LINKS, operatorRoutes } from './operator/routes.ts';
+import { PROTECT_LINKS, peopleRoutes } from './safety/people/routes.ts';
 
 /** Every address of the node: one line for each room. */
 export function routersOf(parts: Parts): Router<State>[] {
@@ -61,6 +62,10 @@ export function routersOf(parts: Parts): Router<State>[] {
     runnerRoutes(runnerDeps(parts)),
     datasetRoutes(trainingDeps(parts)),
     trainingRoutes(trainingDeps(parts)),
+    peopleRoutes({
+      ...{ limits: parts.limits, screening: parts.screening, secretKey: parts.secretKey },
+      adminLinks: adminLinksOf(parts),
+    }),
     operatorRoutes({ adminLinks: adminLinksOf(parts), minFreeBytes: parts.config.minFreeBytes }),
   ];
 }
@@ -70,6 +75,7 @@ const adminLinksOf = ({ federation }: Parts): readonly AdminLink[] => [
   ...(federation.mode === 'off'
     ? []
     : [...REPORT_LINKS, ...PEER_LINKS, ...READING_LINKS, ...MEDIA_LINKS, ...COPY_LINKS]),
+  ...PROTECT_LINKS,
   ...GPU_LINKS,
   ...OPERATOR_LINKS,
 ];

@@ -38,6 +38,8 @@ import { RESCAN } from './moderation/hashes/rescan.ts';
 import type { Parts } from './node.ts';
 import { collectBlobsJob } from './operator/collect.ts';
 import { blockAdded } from './safety/hashes/events.ts';
+import { safetyDecided } from './safety/holds/events.ts';
+import { clearRecordsJob, eraseTextsJob, forgetRecordsJob } from './safety/screening.ts';
 
 /** Every kind of job that a worker of this program runs. */
 export function jobsOf({
@@ -71,6 +73,10 @@ export function jobsOf({
     finishPostDeletionJob,
     generator.job,
     trainer.job,
+    trainer.decidedJob,
+    clearRecordsJob,
+    eraseTextsJob,
+    forgetRecordsJob,
     forgetTrainingJob,
     imports.job,
     looker.job,
@@ -90,7 +96,7 @@ export function jobsOf({
 }
 
 /** The table of consequences: after this event, these jobs. */
-export function wiringOf({ looker, rescanner, federation }: Parts): Wiring {
+export function wiringOf({ looker, rescanner, trainer, federation }: Parts): Wiring {
   return [
     ...[accountJoined, accountProfileChanged, accountSuspended, accountReinstated, accountDeleted].map((event) =>
       on(event, indexAccountJob),
@@ -107,6 +113,13 @@ export function wiringOf({ looker, rescanner, federation }: Parts): Wiring {
     on(postDeleted, indexPostJob, ({ postId }) => ({ postId })),
     on(accountDeleted, forgetGenerationsJob),
     on(accountDeleted, forgetTrainingJob),
+    on(accountDeleted, forgetRecordsJob),
+    on(safetyDecided, trainer.decidedJob, ({ kind, id, outcome }) =>
+      kind === 'training' ? { runId: id, outcome } : null,
+    ),
+    on(safetyDecided, clearRecordsJob, ({ kind, id, outcome }) =>
+      kind === 'account' && outcome === 'released' ? { accountId: Number(id) } : null,
+    ),
     on(picturesChanged, looker.job, undefined, ({ datasetId }) => ({ dedupeKey: `look:${datasetId}` })),
     on(
       blockAdded,

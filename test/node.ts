@@ -46,6 +46,7 @@ export interface TestNodeOptions {
   readonly realTime?: boolean;
   readonly engineLimits?: Partial<EngineLimits>;
   readonly serverTimes?: Partial<ServerTimes>;
+  readonly classifierTimes?: NonNullable<NodeOptions['classifierTimes']>;
   readonly net?: NonNullable<NodeOptions['net']>;
   readonly training?: NonNullable<NodeOptions['training']>;
   readonly queueTimes?: NonNullable<NodeOptions['queueTimes']>;
@@ -57,7 +58,16 @@ export interface TestNodeOptions {
  */
 export async function testNode(
   t: TestContext,
-  { env = {}, realTime = false, engineLimits, serverTimes, net, training, queueTimes = {} }: TestNodeOptions = {},
+  {
+    env = {},
+    realTime = false,
+    engineLimits,
+    serverTimes,
+    classifierTimes,
+    net,
+    training,
+    queueTimes = {},
+  }: TestNodeOptions = {},
 ): Promise<TestNode> {
   const dataDir = await mkdtemp(join(tmpdir(), 'tessera-test-'));
   // of the real clock what was passed by hand, of the still one the time itself
@@ -89,6 +99,7 @@ export async function testNode(
     queueTimes: { lookEveryMs: 50, graceMs: 2_000, ...queueTimes },
     ...(engineLimits ? { engineLimits } : {}),
     ...(serverTimes ? { serverTimes } : {}),
+    ...(classifierTimes ? { classifierTimes } : {}),
     ...(net ? { net } : {}),
     ...(training ? { training } : {}),
   });

@@ -74,6 +74,7 @@ export const GenerateForm = z
     mask: key,
     denoise: number('Denoising', 0, 1).default(0.6),
     resize: z.enum(RESIZES).default('crop'),
+    photoRights: isOn,
     hires: isOn,
     hiresScale: number('Hires scale', 1, 4).default(2),
     hiresUpscaler: z.string().max(80).default('latent'),
@@ -107,7 +108,15 @@ export const GenerateForm = z
       start:
         rest.start === ''
           ? null
-          : { ...{ key: rest.start, mask: rest.mask, denoise: rest.denoise, resize: rest.resize } },
+          : {
+              ...{
+                key: rest.start,
+                mask: rest.mask,
+                denoise: rest.denoise,
+                resize: rest.resize,
+                isAttested: rest.photoRights,
+              },
+            },
       hires: hires ? { scale, upscaler, steps, denoise: hiresDenoise } : null,
     };
   });

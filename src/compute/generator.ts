@@ -17,12 +17,14 @@ import type { Engines } from './engines/engines.ts';
 import type { EngineStatus } from './engines/report.ts';
 import { failureText } from './failures.ts';
 import type { GenerateFields } from './form.ts';
+import { assertGeneration, type Guard } from './gates/generation.ts';
+import { keepScreening, screenOutputs } from './gates/outputs.ts';
 import { bookRun } from './gpu/book.ts';
 import { type Estimate, estimate, type WorkSize } from './gpu/pace.ts';
 import { assertAllowance, assertRoom, gpuSettings } from './gpu/quotas.ts';
 import { shareOf } from './gpu/settle.ts';
 import { loadOwnGeneration } from './keep.ts';
-import { Generation, type GenerationRequest, type GenerationStart } from './model.ts';
+import { Generation, type GenerationRequest, type GenerationScreening, type GenerationStart } from './model.ts';
 import type { ModelSource } from './models/cache.ts';
 import { refusal } from './models/choose.ts';
 import { OFFERED_TYPES } from './models/offers.ts';
@@ -40,6 +42,7 @@ export interface GeneratorOptions {
   readonly engines: Engines;
   readonly settings: Settings;
   readonly hashGate: HashGate;
+  readonly guard: Guard;
   /** Null without MODELS_DIR. */
   readonly modelsDir: string | null;
   /** Name and version of the program, for infotext. */
@@ -102,10 +105,12 @@ export class Generator {
   }
 
   async #queue(
-    { em, jobs, now }: Pick<Work, 'em' | 'jobs' | 'now'>,
+    work: Pick<Work, 'em' | 'jobs' | 'now'>,
     viewer: Viewer,
     request: GenerationRequest,
   ): Promise<Generation> {
+    const { em, jobs, now } = work;
+    const screening = await assertGeneration(work, this.#options.guard, viewer, request);
     const settings = await this.#options.settings.read(em, gpuSettings);
     const { p50: costSeconds } = await this.estimate({ em }, request);
     return em.transactional(async (tx) => {
@@ -130,6 +135,7 @@ export class Generator {
         },
         { persist: true },
       );
+      await keepScreening({ em: tx, now }, generation, screening);
       const cost = { costSeconds, affinity: request.model.sha256 };
       generation.jobId = jobs.enqueue(
         tx,
@@ -159,6 +165,7 @@ export class Generator {
     if (generation?.state !== 'queued') return { state: 'gone' };
     try {
       const sources = await this.#checkedSources(work, generation);
+      const screening = await this.#screen(work, generation);
       const params = paramsOf(generation, { ...this.#options, jobId: handle.jobId });
       const { start } = generation.request;
       if (start) await this.#assertStart(work, generation.account.id, start);
@@ -190,6 +197,9 @@ export class Generator {
         },
         () => !handle.signal.aborted,
       );
+      const found = await screenOutputs(this.#options.guard, screening, images, pathOf);
+      await keepScreening(work, generation, found);
+      await em.flush();
       await keepResults(work, handle, generation, { images, warnings }, pathOf);
       return { state: 'done' };
     } catch (error) {
@@ -207,6 +217,12 @@ export class Generator {
       const bytes = await buffer(files.open(one));
       await this.#options.hashGate.assertPicture(em, { door: 'generation-input', accountId }, bytes);
     }
+  }
+
+  /** Again, for rules and models may have changed since the request: here stands what the sampler sees. */
+  async #screen(work: Work, { account, request }: Generation): Promise<GenerationScreening> {
+    const owner = await work.em.findOneOrFail(Account, account.id);
+    return assertGeneration(work, this.#options.guard, viewerOf(owner), request);
   }
 
   async #checkedSources(work: Pick<Work, 'em'>, generation: Generation): Promise<ModelSource[]> {

@@ -78,6 +78,29 @@ export interface GenerationStart {
   /** 0 keeps the picture, 1 keeps nothing of it. */
   readonly denoise: number;
   readonly resize: (typeof RESIZES)[number];
+  /** Absent in requests that are older than it: then nobody knows. */
+  readonly provenance?: Provenance;
+  /** Of a photograph: its owner said that they may change it, and that whoever is in it agreed. */
+  readonly isAttested?: true;
+}
+
+/**
+ * Where a picture comes from, as far as this node can tell: made here; made elsewhere by what its file says; a camera's;
+ * or nobody knows. What was made here from another picture is as that one.
+ */
+export const PROVENANCES = ['here', 'claimed', 'photo', 'unproven'] as const;
+export type Provenance = (typeof PROVENANCES)[number];
+
+/** What the gate found (compute/gates/generation.ts). */
+export interface GenerationScreening {
+  /** Posted pictures are rated at least this, */
+  readonly floor: number;
+  /** and at most that; null is no limit. */
+  readonly ceiling: number | null;
+  /** Why somebody looks at them first; null when nobody has to. */
+  readonly hold: string | null;
+  readonly ruleVersion: string;
+  readonly categories: readonly string[];
 }
 
 export interface GenerationHires {
@@ -99,6 +122,8 @@ export const Generation = defineEntity({
     id: p.uuid().primary(),
     account: () => p.manyToOne(Account).ref(),
     request: p.json<GenerationRequest>(),
+    /** Null in requests that are older than the gate. */
+    screening: p.json<GenerationScreening>().nullable(),
     state: p.enum([...GENERATION_STATES]).default('queued'),
     jobId: p.uuid().nullable(),
     /** For the person at the screen. */

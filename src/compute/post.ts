@@ -7,10 +7,18 @@ import { publishPost } from '../gallery/posts/publish.ts';
 import type { Recipe } from '../gallery/recipe/recipe.ts';
 import { AppError } from '../kit/errors.ts';
 import { isId } from '../kit/ids.ts';
+import { t } from '../kit/web/messages.ts';
 import type { Work } from '../kit/work.ts';
-import { RATINGS } from '../safety/ratings.ts';
+import { findHold } from '../safety/holds/hold.ts';
+import { RATINGS, ratingLabel } from '../safety/ratings.ts';
 import { loadOwnGeneration } from './keep.ts';
-import { type GenerationFile, type GenerationHires, GenerationImage, type GenerationRequest } from './model.ts';
+import {
+  type Generation,
+  type GenerationFile,
+  type GenerationHires,
+  GenerationImage,
+  type GenerationRequest,
+} from './model.ts';
 
 /** `image` stands once for each picture; none of them is all. */
 export const PostForm = z.object({
@@ -33,7 +41,10 @@ export async function postResults(
 ): Promise<number> {
   const { em, files } = work;
   if ((rating & limits.allowedLevels) === 0) throw new AppError('invalid', 'This node does not take that rating.');
-  const { request } = await loadOwnGeneration(work, generationId);
+  const generation = await loadOwnGeneration(work, generationId);
+  const { request } = generation;
+  const level = await levelOf(work, generation, rating);
+  const { floor, ceiling } = generation.screening ?? { floor: 0, ceiling: null };
   const images = await em.find(
     GenerationImage,
     {
@@ -51,7 +62,8 @@ export async function postResults(
     const { imageId } = await addImage(work, limits, {
       postId: post.id,
       source: files.localPath(image.sha256) ?? (await buffer(files.open(image.sha256))),
-      level: rating,
+      level,
+      bounds: { least: floor, most: ceiling ?? 0 },
       generationId,
       made: { recipe: recipeOf(request, image, limits.programVersion), resources: resourcesOf(request) },
     });
@@ -60,6 +72,24 @@ export async function postResults(
   }
   await publishPost(work, post.id);
   return post.id;
+}
+
+/**
+ * The rating that pictures are posted with: at least what the node found, whatever their author says. Throws `withheld`
+ * while somebody has to look at them, and `invalid` above what they may be.
+ */
+async function levelOf({ em }: Pick<Work, 'em'>, { id, screening }: Generation, rating: number): Promise<number> {
+  const held = await findHold(em, 'generation', id);
+  if (held) {
+    const reason = t(`safety.reason.${held.reason}`);
+    throw new AppError('withheld', held.state === 'held' ? t('safety.held', { reason }) : t('safety.refused'));
+  }
+  const { floor = 0, ceiling = null } = screening ?? {};
+  if (ceiling !== null && rating > ceiling) {
+    const message = t('safety.ceiling', { rating: ratingLabel(ceiling) });
+    throw new AppError('invalid', message, { fields: { rating: message } });
+  }
+  return Math.max(rating, floor);
 }
 
 function recipeOf(request: GenerationRequest, image: GenerationImage, programVersion: string): Recipe {

@@ -83,6 +83,9 @@ export const Image = defineEntity({
     placeholder: p.string().length(600).default(''),
     /** One rating; 0 until its author rated it, and then it is hidden. */
     level: p.smallint().default(0),
+    /** What the node found of a picture that was made here: its author rates it no lower, and no higher; 0 says nothing. */
+    leastLevel: p.smallint().default(0),
+    mostLevel: p.smallint().default(0),
     altText: p.string().length(1500).default(''),
     /** What the author says of this one picture, Markdown. */
     caption: p.text().default(''),

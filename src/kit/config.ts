@@ -85,6 +85,15 @@ const Environment = z.object({
   ),
   MAIL_FROM: text.describe('Sender of mail. Default tessera@<host of PUBLIC_URL>.'),
   CLAMD_SOCKET: text.describe('Socket path or host:port of clamd; files are scanned by it.'),
+  CLASSIFIER_URL: url(['http:', 'https:']).describe(
+    'A classifier of yours that is asked about prompts and pictures before they go on. It can only make the node stricter.',
+  ),
+  CLASSIFIER_SECRET: text.describe(
+    'Signs what the classifier is asked, by HMAC-SHA256. At least 16 characters; needed with CLASSIFIER_URL.',
+  ),
+  CLASSIFIER_MODE: choice(['active', 'shadow'], 'active').describe(
+    'Whether the classifier decides, or is asked and only logged.',
+  ),
   LOG_LEVEL: choice(['silent', 'error', 'warn', 'info', 'debug'], 'info').describe('How much is logged.'),
   SECRET_KEY: text.describe(
     'At least 32 characters. Default: made at first start and kept in DATA_DIR; set it when several processes on several machines share a node.',
@@ -133,6 +142,9 @@ export interface Config {
   readonly smtpUrl: URL | null;
   readonly mailFrom: string;
   readonly clamdSocket: string | null;
+  readonly classifierUrl: URL | null;
+  readonly classifierSecret: string;
+  readonly isClassifierShadow: boolean;
   readonly logLevel: Environment['LOG_LEVEL'];
   readonly secretKey: string | null;
   readonly trustedProxyCount: number;
@@ -177,6 +189,9 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   }
   if (e.ENGINE === 'comfyui' && !e.COMFYUI_URL) mistakes.push('COMFYUI_URL: is needed with ENGINE=comfyui');
   if (e.ENGINE === 'sdapi' && !e.SDAPI_URL) mistakes.push('SDAPI_URL: is needed with ENGINE=sdapi');
+  if (e.CLASSIFIER_URL && (e.CLASSIFIER_SECRET ?? '').length < 16) {
+    mistakes.push('CLASSIFIER_SECRET: at least 16 characters, with CLASSIFIER_URL');
+  }
   if (e.S3_ENDPOINT && !(e.S3_BUCKET && e.S3_ACCESS_KEY_ID && e.S3_SECRET_ACCESS_KEY)) {
     mistakes.push('S3_ENDPOINT: needs S3_BUCKET, S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY beside it');
   }
@@ -211,6 +226,9 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     smtpUrl: e.SMTP_URL ?? null,
     mailFrom: e.MAIL_FROM ?? `tessera@${publicUrl.hostname}`,
     clamdSocket: e.CLAMD_SOCKET ?? null,
+    classifierUrl: e.CLASSIFIER_URL ?? null,
+    classifierSecret: e.CLASSIFIER_SECRET ?? '',
+    isClassifierShadow: e.CLASSIFIER_MODE === 'shadow',
     logLevel: e.LOG_LEVEL,
     secretKey: e.SECRET_KEY ?? null,
     trustedProxyCount: e.TRUSTED_PROXIES,

@@ -5,6 +5,7 @@ import { hashBench } from './hashing.ts';
 import { inboxBench } from './inbox.ts';
 import { feedBench, modelPageBench } from './pages.ts';
 import { pdqBench, pdqScanBench } from './pdq.ts';
+import { promptEngineBench } from './prompt-engine.ts';
 import { searchBench } from './search.ts';
 import { idleBench, startBench } from './start.ts';
 import { thumbnailBench } from './thumbnail.ts';
@@ -15,6 +16,7 @@ export const benches: Readonly<Record<string, () => Promise<void>>> = {
   feed: feedBench,
   'model-page': modelPageBench,
   search: searchBench,
+  'prompt-engine': promptEngineBench,
   'upload-hash': hashBench,
   'upload-rss': uploadBench,
   thumbnail: thumbnailBench,

@@ -60,6 +60,7 @@ test('somebody uploads pictures, trains, publishes an epoch, and pictures come o
   await page.locator('[name="flip"]').setChecked(false);
   await page.locator('[name="samples_prompts"]').fill('zzstyle a red circle');
   await page.getByRole('button', { name: 'Go on' }).click();
+  await page.locator('[name="rightsKind"][value="own"]').check();
   await page.locator('[name="rights"]').check();
   await page.getByRole('button', { name: 'Start training' }).click();
   await page.waitForURL(/\/train\/[0-9a-f-]{36}$/);

@@ -50,7 +50,11 @@ async function proposed({ browser, setUrl, checkpoint }: School, change: Record<
 }
 
 async function started(its: School, change: Record<string, string> = {}): Promise<string> {
-  const answer = await its.browser.post(`${its.setUrl}/train`, { ...(await proposed(its, change)), rights: '1' });
+  const answer = await its.browser.post(`${its.setUrl}/train`, {
+    ...(await proposed(its, change)),
+    rights: '1',
+    rightsKind: 'own',
+  });
   assert.equal(answer.status, 302, textOf(answer.text));
   return answer.location;
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { EntityManager } from '@mikro-orm/core';
 import type { ImageLimits } from '../../gallery/deps.ts';
@@ -79,7 +80,12 @@ export async function addItem(
     );
     const { pdq } = judged;
     const heldAt = judged.verdict === 'hold' ? now() : null;
-    const facts = { width, height, likeness, pdq, heldAt, origin, mediaType: `image/${format}`, repeats };
+    const originalSha256 = createHash('sha256').update(original).digest('hex');
+    const facts = {
+      ...{ originalSha256, width, height, likeness, pdq, heldAt, origin },
+      mediaType: `image/${format}`,
+      repeats,
+    };
     const item = tx.create(
       DatasetItem,
       {

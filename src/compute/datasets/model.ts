@@ -68,6 +68,8 @@ export const DatasetItem = defineEntity({
     position: p.integer(),
     fileName: p.string().length(200),
     sha256: p.string().length(64).index(),
+    /** Of the file as it came; null in sets that are older than it. */
+    originalSha256: p.string().length(64).nullable(),
     totalBytes: p.integer(),
     mediaType: p.string().length(20),
     /** Upright, before it is turned and cut. */

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
 import { z } from 'zod';
 import { Account } from '../../accounts/model.ts';
@@ -11,7 +12,8 @@ import { assertFreeSpace } from '../../kit/storage/files.ts';
 import { greyPng, plainPng } from '../../kit/storage/images-plain.ts';
 import { t } from '../../kit/web/messages.ts';
 import type { Viewer, Work } from '../../kit/work.ts';
-import type { GenerationStart } from '../model.ts';
+import { isPhotograph, originOf } from '../datasets/notes/origin.ts';
+import { type GenerationStart, PROVENANCES, type Provenance } from '../model.ts';
 import { GenerationInput } from './model.ts';
 import { findStart } from './start.ts';
 
@@ -37,17 +39,19 @@ export async function takeInput(
   }: { readonly path: string; readonly kind: InputKind } & Pick<ImageLimits, 'minFreeBytes' | 'hashGate'>,
 ): Promise<string> {
   await hashGate.assertPicture(em, { door: 'generation-input', accountId: viewer.id }, path);
+  const provenance = await provenanceOf(path);
   const { png, width, height } = await plainPng(path, MOST_SIDE, GROUNDS[kind]);
   await assertFreeSpace(files, png.length, minFreeBytes);
   const { sha256, totalBytes } = await files.put(png);
   await em.transactional(async (tx) => {
     const known = await tx.findOne(GenerationInput, { account: viewer.id, sha256 });
-    if (known) known.usedAt = now();
+    // the same picture without its metadata is what it was
+    if (known) Object.assign(known, { usedAt: now(), provenance: stricter(known.provenance, provenance) });
     else {
       const account = tx.getReference(Account, viewer.id);
       tx.create(
         GenerationInput,
-        { id: newId(), account, sha256, totalBytes, width, height, usedAt: now() },
+        { id: newId(), account, sha256, totalBytes, width, height, provenance, usedAt: now() },
         { persist: true },
       );
     }
@@ -75,23 +79,38 @@ export async function keepStart(
     mask: maskKey,
     denoise,
     resize,
-  }: { key: string; mask: string; denoise: number; resize: GenerationStart['resize'] },
+    isAttested,
+  }: { key: string; mask: string; denoise: number; resize: GenerationStart['resize']; isAttested: boolean },
 ): Promise<GenerationStart> {
   const found = await findStart(em, viewer, key);
   if (!found) throw refusal('start', t('generate.start-gone'));
   const bytes = () => buffer(files.open(found.sha256));
   const plain = found.isPlain ? found : await plainPng(files.localPath(found.sha256) ?? (await bytes()), MOST_SIDE);
   const { width, height } = plain;
+  const { provenance } = found;
+  if (provenance === 'photo' && !isAttested) throw refusal('photoRights', t('safety.attest-photo'));
+  const from = { provenance, ...(provenance === 'photo' ? { isAttested: true as const } : {}) };
   const sha256 = 'png' in plain ? (await files.put(plain.png)).sha256 : plain.sha256;
 
   const mask = maskKey === '' ? null : await findStart(em, viewer, maskKey);
   if (maskKey !== '' && !mask) throw refusal('mask', t('generate.mask-gone'));
-  if (!mask) return { sha256, width, height, maskSha256: null, denoise, resize };
+  if (!mask) return { sha256, width, height, maskSha256: null, denoise, resize, ...from };
   const grey = await greyPng(await buffer(files.open(mask.sha256)), width, height);
   if (grey.isBlack) throw refusal('mask', t('generate.mask-empty'));
   const { sha256: maskSha256 } = await files.put(grey.png);
-  return { sha256, width, height, maskSha256, denoise, resize };
+  return { sha256, width, height, maskSha256, denoise, resize, ...from };
 }
+
+/** By what the file says; a picture without a word of where it is from may be a photograph. */
+async function provenanceOf(path: string): Promise<Provenance> {
+  // what is no picture is refused with a reason right after this
+  const origin = await originOf(await readFile(path)).catch(() => 'unknown' as const);
+  if (isPhotograph(origin)) return 'photo';
+  return origin === 'generated' ? 'claimed' : 'unproven';
+}
+
+const stricter = (one: Provenance, other: Provenance): Provenance =>
+  PROVENANCES.indexOf(one) > PROVENANCES.indexOf(other) ? one : other;
 
 const refusal = (field: string, message: string) => new AppError('invalid', message, { fields: { [field]: message } });
 

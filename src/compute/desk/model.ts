@@ -1,5 +1,6 @@
 import { defineEntity, type InferEntity, p } from '@mikro-orm/core';
 import { Account } from '../../accounts/model.ts';
+import { PROVENANCES } from '../model.ts';
 
 // What lies on a person's desk while they work: the form as they left it, settings under a name, and the pictures that
 // they brought to begin from.
@@ -44,6 +45,8 @@ export const GenerationInput = defineEntity({
     totalBytes: p.integer(),
     width: p.integer(),
     height: p.integer(),
+    /** By what the file said before it was drawn anew. */
+    provenance: p.enum([...PROVENANCES]).default('unproven'),
     usedAt: p.datetime().index(),
   },
 });

@@ -2,6 +2,7 @@ import { accessParameters, IMAGE_ACCESS, type ImageAccessRow, imageVerdict } fro
 import { rows } from '../../kit/database/sql.ts';
 import { isId } from '../../kit/ids.ts';
 import type { Viewer, Work } from '../../kit/work.ts';
+import type { Provenance } from '../model.ts';
 
 /** A picture that a request may begin from, as far as this person may have it. */
 export interface Start {
@@ -14,13 +15,20 @@ export interface Start {
   readonly src: string;
   /** Drawn by us already, as PNG. */
   readonly isPlain: boolean;
+  readonly provenance: Provenance;
 }
 
 interface Row {
   sha256: string | null;
   width: number;
   height: number;
+  provenance: Provenance | null;
 }
+
+/** Of what a generation made: as the picture that it began from, else ours. */
+const MADE = (generation: string): string =>
+  `case when ${generation}.start_sha256 is null then 'here'
+     else coalesce(${generation}.request -> 'start' ->> 'provenance', 'unproven') end`;
 
 export async function findStart(em: Work['em'], viewer: Viewer, key: string): Promise<Start | null> {
   const [kind = '', name = ''] = key.split(':', 2);
@@ -30,8 +38,11 @@ export async function findStart(em: Work['em'], viewer: Viewer, key: string): Pr
   if (!found) return null;
   const [row] = await rows<Row>(em, found.sql, [name, viewer.id]);
   if (!row?.sha256) return null;
-  const { sha256, width, height } = row;
-  return { ...{ key, sha256, width, height }, src: found.src(name, sha256), isPlain: found.isPlain };
+  const { sha256, width, height, provenance } = row;
+  return {
+    ...{ key, sha256, width, height, provenance: provenance ?? 'unproven' },
+    ...{ src: found.src(name, sha256), isPlain: found.isPlain },
+  };
 }
 
 const inputUrl = (sha256: string) => `/generate/inputs/${sha256}.png`;
@@ -40,26 +51,27 @@ const QUERIES: Readonly<
   Record<string, { readonly sql: string; readonly isPlain: boolean; src(name: string, sha256: string): string }>
 > = {
   up: {
-    sql: 'select sha256, width, height from generation_input where sha256 = ? and account_id = ?',
+    sql: 'select sha256, width, height, provenance from generation_input where sha256 = ? and account_id = ?',
     isPlain: true,
     src: (_name, sha256) => inputUrl(sha256),
   },
   result: {
-    sql: `select i.sha256, i.width, i.height from generation_image i join generation g on g.id = i.generation_id
+    sql: `select i.sha256, i.width, i.height, ${MADE('g')} as provenance from generation_image i join generation g on g.id = i.generation_id
       where i.id = ? and g.account_id = ? and i.deleted_at is null and g.deleted_at is null`,
     isPlain: false,
     src: (name) => `/generate/images/${name}.webp`,
   },
   gen: {
     sql: `select start_sha256 as sha256, cast(request -> 'start' ->> 'width' as integer) as width,
-        cast(request -> 'start' ->> 'height' as integer) as height
+        cast(request -> 'start' ->> 'height' as integer) as height,
+        request -> 'start' ->> 'provenance' as provenance
       from generation where id = ? and account_id = ? and deleted_at is null`,
     isPlain: true,
     src: (_name, sha256) => inputUrl(sha256),
   },
   mask: {
     sql: `select mask_sha256 as sha256, cast(request -> 'start' ->> 'width' as integer) as width,
-        cast(request -> 'start' ->> 'height' as integer) as height
+        cast(request -> 'start' ->> 'height' as integer) as height, null as provenance
       from generation where id = ? and account_id = ? and deleted_at is null`,
     isPlain: true,
     src: (_name, sha256) => inputUrl(sha256),
@@ -71,13 +83,19 @@ async function findImage(em: Work['em'], viewer: Viewer, key: string, name: stri
   if (!/^[1-9]\d{0,9}$/.test(name) || Number(name) > 2_147_483_647) return null;
   const [row] = await rows<ImageAccessRow & Row>(
     em,
-    `select ${IMAGE_ACCESS}, i.sha256, i.width, i.height from image i join post p on p.id = i.post_id
+    `select ${IMAGE_ACCESS}, i.sha256, i.width, i.height,
+       case when g.id is not null then ${MADE('g')} when i.has_recipe then 'claimed' else 'unproven' end as provenance
+     from image i join post p on p.id = i.post_id left join generation g on g.id = i.generation_id
      where i.id = ? and i.frame_count = 1`,
     [...accessParameters(viewer), Number(name)],
   );
   if (!row?.sha256 || !imageVerdict(row, viewer).allowed) return null;
-  const { sha256, width, height } = row;
-  return { ...{ key, sha256, width, height }, src: `/media/640/${name}.webp`, isPlain: false };
+  const { sha256, width, height, provenance } = row;
+  return {
+    ...{ key, sha256, width, height, provenance: provenance ?? 'unproven' },
+    src: `/media/640/${name}.webp`,
+    isPlain: false,
+  };
 }
 
 /** Bytes of `/generate/inputs/<sha256>.png`: of the person who uploaded them, or whose request began from them. */

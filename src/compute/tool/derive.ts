@@ -49,9 +49,12 @@ export async function upscaleRequest(
   if (Math.max(size.width / image.width, size.height / image.height) < LEAST_GAIN) {
     throw new AppError('invalid', t('generate.largest', { width: image.width, height: image.height }));
   }
-  const { hires: _hires, variation: _variation, start: _start, ...rest } = request;
+  const { hires: _hires, variation: _variation, start: before, ...rest } = request;
   const resize = 'stretch' as const;
-  const start = await keepStart(work, viewer, { key: `result:${imageId}`, mask: '', denoise: UPSCALE_DENOISE, resize });
+  // what was said of the photograph that it was made from holds for what was made
+  const isAttested = before?.isAttested === true;
+  const from = { key: `result:${imageId}`, mask: '', denoise: UPSCALE_DENOISE, resize, isAttested };
+  const start = await keepStart(work, viewer, from);
   return { ...rest, ...size, start, seed: image.seed, isSeedDrawn: false, count: 1 };
 }
 

@@ -87,6 +87,7 @@ const DEFAULTS: Readonly<Record<string, string>> = {
     cfgRescale: '0',
     subseedStrength: '0',
     repeatable: '',
+    photoRights: '',
     format: 'png',
     rng: 'CPU',
     denoise: '0.6',

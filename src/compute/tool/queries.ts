@@ -37,6 +37,8 @@ export interface GenerationView {
   /** The picture that it began from. */
   readonly startUrl: string | null;
   readonly warnings: readonly string[];
+  /** It waits for somebody to look at it, or stays here for good; null when neither. */
+  readonly heldText: string | null;
   readonly resources: readonly {
     readonly name: string;
     readonly type: string;
@@ -54,11 +56,18 @@ interface GenerationRow {
   error: string | null;
   warnings: unknown;
   start_sha256: string | null;
+  held_state: 'held' | 'refused' | null;
+  held_reason: string | null;
   created_at: unknown;
 }
 
+/** Of the newest hold that nobody released. */
+const held = (column: 'state' | 'reason'): string =>
+  `(select h.${column} from safety_hold h where h.kind = 'generation' and h.target_id = cast(g.id as text)
+    and h.state <> 'released' order by h.id desc limit 1)`;
 const GENERATION_COLUMNS = `g.id, cast(g.request as text) as request, g.state, j.state as job_state, g.job_id, g.error,
-  cast(g.warnings as text) as warnings, g.start_sha256, g.created_at
+  cast(g.warnings as text) as warnings, g.start_sha256, g.created_at,
+  ${held('state')} as held_state, ${held('reason')} as held_reason
   from generation g left join job j on j.id = g.job_id`;
 
 /** The job knows best whether it waits, runs or was given up; `done` of a job whose generation is open is a moment. */
@@ -148,6 +157,11 @@ async function listResults(em: Work['em'], generationIds: readonly string[]): Pr
   return byGeneration;
 }
 
+const heldText = ({ held_state: state, held_reason: reason }: GenerationRow): string | null => {
+  if (state === null) return null;
+  return state === 'refused' ? t('safety.refused') : t('safety.held', { reason: t(`safety.reason.${reason}`) });
+};
+
 function viewOf(row: GenerationRow, request: GenerationRequest, images: readonly ResultView[]): GenerationView {
   const state = stateOf(row);
   const { model, loras, width, height, count } = request;
@@ -167,7 +181,8 @@ function viewOf(row: GenerationRow, request: GenerationRequest, images: readonly
     }),
     startUrl: row.start_sha256 ? `/generate/inputs/${row.start_sha256}.png` : null,
     warnings: fromJson<string[]>(row.warnings) ?? [],
-    canPost: images.some(({ postedUrl }) => postedUrl === null),
+    heldText: heldText(row),
+    canPost: row.held_state === null && images.some(({ postedUrl }) => postedUrl === null),
     resources: [
       resource('checkpoint', model),
       ...(request.vae ? [resource('vae', request.vae)] : []),

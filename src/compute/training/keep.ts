@@ -46,7 +46,7 @@ async function end(work: Keeping, runId: string, state: 'stopped' | 'cancelled')
   // the state first: what the engine says from now on finds it, and leaves nothing
   const ended = await rows(
     em,
-    `update training_run set state = ?, finished_at = ? where id = ? and state in ('queued', 'running') returning id`,
+    `update training_run set state = ?, finished_at = ? where id = ? and state in ('held', 'queued', 'running') returning id`,
     [state, now(), runId],
   );
   if (run.jobId) await jobs.cancel(em, run.jobId);

@@ -21,6 +21,26 @@ export interface ManifestItem {
   readonly repeats: number;
   /** Hints for the policy checks, as they were known then; absent in runs that are older than they. */
   readonly notes?: ItemNotes;
+  /** Of the file as it came, before its metadata was taken out: its maker knows it by that. */
+  readonly originalSha256?: string | null;
+  readonly captionSha256?: string;
+  readonly source?: ItemSource;
+}
+
+/** `upload` is the owner's word, of the kind that they gave for the whole set. */
+type ItemSource = { readonly kind: 'upload' } | { readonly kind: 'generated-here'; readonly generationId: string };
+
+export const RIGHTS = ['own', 'permission', 'public-domain', 'generated'] as const;
+export type Rights = (typeof RIGHTS)[number];
+
+/** What the gate found (compute/gates/training.ts). */
+export interface TrainingScreening {
+  readonly review: 'auto' | 'sample' | 'full';
+  readonly risk: number;
+  /** Why somebody looks at it first; null when nobody has to. */
+  readonly hold: string | null;
+  readonly ruleVersion: string;
+  readonly categories: readonly string[];
 }
 
 interface ItemNotes {
@@ -41,9 +61,10 @@ export interface TrainingBase extends GenerationFile {
   readonly family: string;
 }
 
-const RUN_STATES = ['queued', 'running', 'done', 'failed', 'cancelled', 'stopped'] as const;
+/** `held` waits for a person of the node to look at what it would be trained on. */
+const RUN_STATES = ['held', 'queued', 'running', 'done', 'failed', 'cancelled', 'stopped'] as const;
 export type RunState = (typeof RUN_STATES)[number];
-export const OPEN_STATES: readonly RunState[] = ['queued', 'running'];
+export const OPEN_STATES: readonly RunState[] = ['held', 'queued', 'running'];
 
 export const PRESETS = ['character', 'style', 'concept'] as const;
 export type Preset = (typeof PRESETS)[number];
@@ -67,6 +88,9 @@ export const TrainingRun = defineEntity({
     /** The words that its owner agreed to, and when. */
     rightsStatement: p.text(),
     rightsAgreedAt: p.datetime(),
+    /** Why its owner may; null in runs that are older than the question. */
+    rightsKind: p.enum([...RIGHTS]).nullable(),
+    screening: p.json<TrainingScreening>().nullable(),
     base: p.json<TrainingBase>(),
     preset: p.enum([...PRESETS]),
     look: p.enum([...LOOKS]),

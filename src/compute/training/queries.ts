@@ -33,7 +33,7 @@ interface RunRow {
 
 /** The job knows best whether it waits or runs; `done` of a job whose run is open is a moment. */
 export function runState(state: RunState, jobState: RunState | null): RunState {
-  if (!OPEN_STATES.includes(state)) return state;
+  if (state === 'held' || !OPEN_STATES.includes(state)) return state;
   if (jobState === null || jobState === 'failed' || jobState === 'cancelled') return 'failed';
   return jobState === 'done' ? 'running' : jobState;
 }

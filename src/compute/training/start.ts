@@ -3,16 +3,18 @@ import { assertQuota } from '../../gallery/images/quota.ts';
 import { AppError } from '../../kit/errors.ts';
 import { newId } from '../../kit/ids.ts';
 import type { Work } from '../../kit/work.ts';
+import { hold } from '../../safety/holds/hold.ts';
 import { usedBytesOf } from '../datasets/add-item.ts';
 import { Dataset, type DatasetItem } from '../datasets/model.ts';
 import { captionSubject } from '../datasets/notes/person-words.ts';
 import { loadOwnDataset, mayTrain } from '../datasets/own.ts';
 import { listItems } from '../datasets/pages/queries.ts';
 import type { EngineHello } from '../engine/protocol.ts';
+import { assertTraining, captionHash, madeHere } from '../gates/training.ts';
 import { fileOf } from '../models/choose.ts';
 import { type Base, canTrain, findBase } from './bases.ts';
 import { type Estimate, estimateTraining } from './estimate.ts';
-import { type Look, type ManifestItem, type Preset, TrainingEpoch, TrainingRun } from './model.ts';
+import { type Look, type ManifestItem, type Preset, type Rights, TrainingEpoch, TrainingRun } from './model.ts';
 import { MAX_STEPS, type TrainSettings } from './params.ts';
 import type { Trainer } from './trainer.ts';
 
@@ -113,7 +115,8 @@ export async function startTraining(
   {
     rightsStatement,
     defaultQuotaBytes,
-  }: { readonly rightsStatement: string | null; readonly defaultQuotaBytes: number },
+    rightsKind = 'own',
+  }: { readonly rightsStatement: string | null; readonly rightsKind?: Rights; readonly defaultQuotaBytes: number },
 ): Promise<TrainingRun> {
   const { em, now } = work;
   const hello = await trainer.hello(work);
@@ -122,6 +125,12 @@ export async function startTraining(
     throw refusal({ rights: 'Confirm that you have the right to train on these pictures.' });
   }
   const ownerId = dataset.owner.id;
+  const manifest = { items: await manifestItems(em, items) };
+  const asked = {
+    ...{ name: request.name, items: manifest.items, settings: request.settings },
+    base: { ...fileOf(base), baseModel: base.baseModel, family: base.family },
+  };
+  const screening = await assertTraining(work, trainer.guard, mayTrain(work.viewer), asked);
   await assertQuota(em, ownerId, (await usedBytesOf(em, ownerId)) + estimate.diskBytes, defaultQuotaBytes);
   return em.transactional(async (tx) => {
     const run = tx.create(
@@ -131,9 +140,8 @@ export async function startTraining(
         owner: tx.getReference(Account, ownerId),
         dataset: tx.getReference(Dataset, dataset.id),
         name: request.name,
-        manifest: { items: items.map(manifestItem) },
-        ...{ rightsStatement, rightsAgreedAt: now() },
-        base: { ...fileOf(base), baseModel: base.baseModel, family: base.family },
+        ...{ manifest, screening, rightsStatement, rightsKind, rightsAgreedAt: now() },
+        base: asked.base,
         ...{ preset: request.preset, look: request.look, params: request.settings },
         ...{ startSha256: start?.sha256 ?? null, startTitle: start?.title ?? null },
         // the defaults of the table are not there before the row is, and what follows counts with them
@@ -142,16 +150,28 @@ export async function startTraining(
       },
       { persist: true },
     );
-    await trainer.enqueue(tx, work, mayTrain(work.viewer), run);
+    if (screening.hold === null) await trainer.enqueue(tx, work, mayTrain(work.viewer), run);
+    else {
+      run.state = 'held';
+      await hold(tx, { kind: 'training', id: run.id, accountId: ownerId, reason: screening.hold }, now());
+    }
     await tx.flush();
     return run;
   });
 }
 
-const manifestItem = (item: DatasetItem): ManifestItem => {
-  const { id, sha256, caption, width, height, rotation, crop, repeats, origin, faceCount } = item;
+async function manifestItems(em: Work['em'], items: readonly DatasetItem[]): Promise<ManifestItem[]> {
+  const hashes = items.flatMap(({ sha256, originalSha256 }) => [sha256, ...(originalSha256 ? [originalSha256] : [])]);
+  const made = await madeHere(em, hashes);
+  return items.map((item) => manifestItem(item, made.get(item.originalSha256 ?? '') ?? made.get(item.sha256) ?? null));
+}
+
+const manifestItem = (item: DatasetItem, generationId: string | null): ManifestItem => {
+  const { id, sha256, caption, width, height, rotation, crop, repeats, origin, faceCount, originalSha256 } = item;
   return {
     ...{ itemId: id, sha256, caption, width, height, rotation, repeats },
+    ...{ originalSha256: originalSha256 ?? null, captionSha256: captionHash(caption) },
+    source: generationId === null ? { kind: 'upload' } : { kind: 'generated-here', generationId },
     crop: crop ?? null,
     notes: { origin, faceCount: faceCount ?? null, captionSubject: captionSubject(caption) },
   };

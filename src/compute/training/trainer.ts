@@ -7,12 +7,15 @@ import { AppError } from '../../kit/errors.ts';
 import { defineJob, type JobDefinition, type JobHandle } from '../../kit/queue/define.ts';
 import { writeUnderFence } from '../../kit/queue/lease.ts';
 import type { Settings } from '../../kit/settings.ts';
+import { t } from '../../kit/web/messages.ts';
 import type { Viewer, Work } from '../../kit/work.ts';
 import type { HashGate } from '../../safety/hashes/gate.ts';
 import { mayTrain } from '../datasets/own.ts';
 import type { EngineHello } from '../engine/protocol.ts';
 import type { Engines } from '../engines/engines.ts';
 import { trainingFailureText } from '../failures.ts';
+import type { Guard } from '../gates/generation.ts';
+import { assertTraining } from '../gates/training.ts';
 import { bookRun } from '../gpu/book.ts';
 import { type Device, estimate, type WorkSize } from '../gpu/pace.ts';
 import { assertAllowance, assertRoom, type GpuSettings, gpuSettings } from '../gpu/quotas.ts';
@@ -27,6 +30,7 @@ import { type SegmentTimes, trainSegment } from './segment.ts';
 import { endRun } from './store.ts';
 
 const Payload = z.object({ runId: z.string(), segment: z.int() });
+const Decided = z.object({ runId: z.string(), outcome: z.enum(['released', 'refused']) });
 const ATTEMPTS = 5;
 /** Without having got on in between. */
 const MOST_CRASHES = 2;
@@ -36,6 +40,7 @@ export interface TrainerOptions {
   readonly engines: Engines;
   readonly settings: Settings;
   readonly hashGate: HashGate;
+  readonly guard: Guard;
   readonly fork: () => EntityManager;
   /** Null without MODELS_DIR. */
   readonly modelsDir: string | null;
@@ -52,6 +57,8 @@ export class Trainer {
   readonly #options: TrainerOptions;
   /** Part of the worker's jobs. */
   readonly job: JobDefinition<typeof Payload>;
+  /** After `safety.decided` about a training. */
+  readonly decidedJob: JobDefinition<typeof Decided>;
 
   constructor(options: TrainerOptions) {
     this.#options = options;
@@ -63,6 +70,17 @@ export class Trainer {
       backOff: { baseMs: 1_000, capMs: 15_000 },
       run: (work, payload, handle) => this.#run(work, payload, handle),
     });
+    this.decidedJob = defineJob({
+      name: 'compute.training-decided',
+      lane: 'clock',
+      payload: Decided,
+      attempts: 5,
+      run: (work, payload) => releaseTraining(work, this, payload),
+    });
+  }
+
+  get guard(): Guard {
+    return this.#options.guard;
   }
 
   /** What the engine said of itself; null while there is none. */
@@ -124,6 +142,7 @@ export class Trainer {
     const times = this.#times(await settings.read(work.em, gpuSettings));
     try {
       const sources = await this.#checkedSources(work, run);
+      await this.#screen(work, run);
       const account = await work.em.findOneOrFail(Account, run.owner.id);
       const place = (name: string) => engines.jobFile(name);
       const origin = { publicUrl, author: account.name };
@@ -164,6 +183,12 @@ export class Trainer {
     return run;
   }
 
+  /** Again at each turn, for rules, models and the registry of works change while a training waits. */
+  async #screen(work: Work, { owner, name, base, manifest, params: settings }: TrainingRun): Promise<void> {
+    const viewer = viewerOf(await work.em.findOneOrFail(Account, owner.id));
+    await assertTraining(work, this.guard, viewer, { name, base, items: manifest.items, settings });
+  }
+
   /** Throws `gone` when the base is not offered any more; what is returned is where its bytes lie. */
   async #checkedSources({ em }: Pick<Work, 'em'>, { owner, base }: TrainingRun): Promise<ModelSource[]> {
     const account = await em.findOne(Account, owner.id);
@@ -183,6 +208,24 @@ export class Trainer {
       return { state: 'paused', step: run.stateStep };
     });
   }
+}
+
+/** Somebody looked at a training that waited: it begins, or never does. */
+async function releaseTraining(
+  work: Work,
+  trainer: Trainer,
+  { runId, outcome }: z.output<typeof Decided>,
+): Promise<void> {
+  await work.em.transactional(async (tx) => {
+    const run = await tx.findOne(TrainingRun, { id: runId, state: 'held' }, { populate: ['owner'] });
+    if (!run) return;
+    if (outcome === 'refused')
+      Object.assign(run, { state: 'failed', error: t('train.refused.by-review'), finishedAt: work.now() });
+    else {
+      run.state = 'queued';
+      await trainer.enqueue(tx, work, viewerOf(run.owner.$), run);
+    }
+  });
 }
 
 const sizeOf = ({ base, params }: Pick<TrainingRun, 'base' | 'params'>, steps: number): WorkSize => ({

@@ -23,6 +23,8 @@ export interface NewImage {
   readonly postId: number;
   readonly source: ImageSource;
   readonly level?: number;
+  /** The ratings between which its author may choose; 0 is no bound. */
+  readonly bounds?: { readonly least: number; readonly most: number };
   readonly altText?: string;
   readonly caption?: string;
   /** The generation of this node that made it. */
@@ -131,6 +133,7 @@ async function writeImage(
         ...{ width: facts.width, height: facts.height, frameCount: facts.frameCount },
         ...{ blurHash: facts.blurHash, placeholder: facts.placeholder, pdq: judged.pdq },
         level: given.level ?? 0,
+        ...{ leastLevel: given.bounds?.least ?? 0, mostLevel: given.bounds?.most ?? 0 },
         altText: (given.altText ?? '').slice(0, 1500),
         caption: given.caption ?? '',
         recipe,

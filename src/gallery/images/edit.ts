@@ -3,10 +3,11 @@ import { seesModel } from '../../catalogue/access.ts';
 import { rows } from '../../kit/database/sql.ts';
 import { AppError } from '../../kit/errors.ts';
 import { record } from '../../kit/events/events.ts';
+import { t } from '../../kit/web/messages.ts';
 import type { Work } from '../../kit/work.ts';
 import { RATINGS, ratingLabel } from '../../safety/ratings.ts';
 import { postUpdated } from '../events.ts';
-import { ResourceUse } from '../model.ts';
+import { type Image, ResourceUse } from '../model.ts';
 import { loadOwnImage } from '../posts/delete.ts';
 import { relistPost } from '../posts/relist.ts';
 import { addVersionUse } from './made-with.ts';
@@ -34,6 +35,7 @@ export async function editImage(
   }
   await em.transactional(async (tx) => {
     const { image, post } = await loadOwnImage({ em: tx, viewer }, imageId);
+    assertWithin(rating, image);
     const isRecipeHidden = hideRecipe === '1';
     if (isRecipeHidden !== image.isRecipeHidden) {
       Object.assign(image, { isRecipeHidden, cleanSha256: null });
@@ -45,6 +47,14 @@ export async function editImage(
     if (post.state === 'published') record(tx, postUpdated, { postId: post.id });
     await tx.flush();
   });
+}
+
+/** Throws `invalid` below or above what the node found of a picture that was made here. */
+function assertWithin(rating: number, { leastLevel: least, mostLevel: most }: Image): void {
+  const isLow = rating < least;
+  if (!isLow && (most === 0 || rating <= most)) return;
+  const message = t(isLow ? 'gallery.rating-least' : 'safety.ceiling', { rating: ratingLabel(isLow ? least : most) });
+  throw new AppError('invalid', message, { fields: { rating: message } });
 }
 
 /** A published version that the owner says the picture was made with. Again is the same. */

@@ -42,6 +42,8 @@ export interface RunView {
   readonly canStop: boolean;
   readonly canResume: boolean;
   readonly hasState: boolean;
+  /** Why it waits for somebody to look at it. */
+  readonly heldText: string | null;
   readonly error: string | null;
   readonly startTitle: string | null;
   readonly facts: readonly { readonly label: string; readonly value: string; readonly href?: string }[];
@@ -72,6 +74,8 @@ export async function loadRunView({ em }: Pick<Work, 'em'>, run: TrainingRun, ca
     canStop: isOpen && epochs.length > 0,
     canResume: state === 'failed' || state === 'stopped',
     hasState: run.stateSha256 != null,
+    heldText:
+      state === 'held' ? t('train.held-text', { reason: t(`safety.reason.${run.screening?.hold ?? 'sample'}`) }) : null,
     error: state === 'failed' ? (run.error ?? t('train.failed-text')) : null,
     startTitle: run.startTitle ?? null,
     facts: factsOf(run),

@@ -1,6 +1,7 @@
 import type Router from '@koa/router';
 import { z } from 'zod';
 import { browserOnly } from '../../../accounts/access/guard.ts';
+import { AppError } from '../../../kit/errors.ts';
 import { failureOf } from '../../../kit/web/errors.ts';
 import { type FormState, type RawForm, readQuery, readRawForm, uuidParam } from '../../../kit/web/forms.ts';
 import { t } from '../../../kit/web/messages.ts';
@@ -12,7 +13,7 @@ import { type DatasetView, datasetView, listItems } from '../../datasets/pages/q
 import { textValue } from '../../tool/values.ts';
 import { type BaseChoice, canTrain, findBase, listBases } from '../bases.ts';
 import { type FieldView, fieldViews, readSettings, valuesOf } from '../form.ts';
-import { LOOKS, PRESETS, TrainingEpoch } from '../model.ts';
+import { LOOKS, PRESETS, RIGHTS, type Rights, TrainingEpoch } from '../model.ts';
 import type { TrainSettings } from '../params.ts';
 import { defaultsFor } from '../presets.ts';
 import { checkTraining, startTraining, type TrainingRequest } from '../start.ts';
@@ -61,6 +62,10 @@ interface SummaryPage {
   readonly set: DatasetView;
   readonly facts: readonly { readonly label: string; readonly value: string }[];
   readonly sent: readonly { readonly name: string; readonly value: string }[];
+  readonly rightsKind: string;
+  readonly people: string;
+  readonly rights: readonly { readonly value: string; readonly label: string }[];
+  readonly peopleChoices: readonly { readonly value: string; readonly label: string }[];
   readonly errors: FormState['errors'];
   readonly message: string;
   readonly page: PageHead;
@@ -164,10 +169,14 @@ export function startRoutes(routes: Router<State>, deps: TrainingDeps): void {
       [t('train.fact.basis'), t(`train.basis.${estimate.basis}`)],
       [t('train.fact.disk'), `${Math.max(1, Math.round(estimate.diskBytes / 1_000_000)).toLocaleString('en')} MB`],
     ] as const;
-    const shown = Object.entries(raw).filter(([name]) => name !== 'rights');
+    const shown = Object.entries(raw).filter(([name]) => !OF_SUMMARY.includes(name));
     summaryPage(ctx, {
       set: datasetView(dataset, items),
       facts: facts.map(([label, value]) => ({ label, value })),
+      rightsKind: textValue(raw.rightsKind),
+      people: textValue(raw.people) || 'none',
+      rights: RIGHTS.map((value) => ({ value, label: t(`train.rights.${value}`) })),
+      peopleChoices: ['none', 'fictional', 'real'].map((value) => ({ value, label: t(`train.people.${value}`) })),
       sent: shown.flatMap(([name, value]) => [value].flat().map((one) => ({ name, value: one }))),
       errors: failure.errors,
       message: failure.message ?? '',
@@ -192,7 +201,8 @@ export function startRoutes(routes: Router<State>, deps: TrainingDeps): void {
   const refused = async (ctx: OfSet, raw: RawForm, request: TrainingRequest, error: unknown): Promise<void> => {
     const failure = failureOf(error);
     if (failure.isFault || failure.kind === 'not_found') throw error;
-    const isOfSummary = failure.fields.rights !== undefined || Object.keys(failure.fields).length === 0;
+    const names = Object.keys(failure.fields);
+    const isOfSummary = names.every((name) => OF_SUMMARY.includes(name));
     if (failure.kind === 'unavailable' || failure.fields.base)
       await showBase(ctx, ChoiceForm.parse(raw), failure.fields);
     else if (isOfSummary) await showSummary(ctx, raw, request, { errors: failure.fields, message: failure.message });
@@ -218,17 +228,30 @@ export function startRoutes(routes: Router<State>, deps: TrainingDeps): void {
     const request = await readRequest(ctx, raw);
     if (!request) return;
     try {
-      const rightsStatement = textValue(raw.rights) === '1' ? t('train.rights') : null;
       const { defaultQuotaBytes } = deps;
-      const run = await startTraining(work, trainer, request, {
-        rightsStatement,
-        defaultQuotaBytes,
-      });
+      const run = await startTraining(work, trainer, request, { ...attestationOf(raw), defaultQuotaBytes });
       ctx.redirect(`/train/${run.id}`);
     } catch (error) {
       await refused(ctx, raw, request, error);
     }
   });
+}
+
+/** Fields of the last page: what is wrong there is mended there. */
+const OF_SUMMARY = ['rights', 'rightsKind', 'people', 'pictures'];
+
+/** What the owner states about the pictures. Throws `invalid`: likenesses of real people are not trained in this release. */
+function attestationOf(raw: RawForm): { readonly rightsStatement: string; readonly rightsKind: Rights } {
+  const rightsKind = RIGHTS.find((kind) => kind === textValue(raw.rightsKind));
+  const isConfirmed = textValue(raw.rights) === '1';
+  const fields = {
+    ...(textValue(raw.people) === 'real' ? { people: t('train.refused.real-person') } : {}),
+    ...(rightsKind ? {} : { rightsKind: t('train.refused.rights-kind') }),
+    ...(isConfirmed ? {} : { rights: t('train.refused.rights') }),
+  };
+  const [message] = Object.values(fields);
+  if (!rightsKind || message) throw new AppError('invalid', message ?? '', { fields });
+  return { rightsStatement: `${t('train.rights')} ${t(`train.rights.${rightsKind}`)}`, rightsKind };
 }
 
 const requestOf = (

@@ -1,0 +1,51 @@
+import { parentPort } from 'node:worker_threads';
+import { Judge, type ScreenFacts, type ScreenText, type Verdict } from './judge.ts';
+import { type NameHashes, PeopleIndex } from './match/people.ts';
+import { DEFAULT_RULES } from './rules/default.ts';
+import type { RuleSet } from './rules/schema.ts';
+
+/** The thread of screen.ts: it keeps compiled rules, and answers in order. */
+export type ToScreen =
+  | { readonly act: 'rules'; readonly set: RuleSet }
+  | { readonly act: 'people'; readonly key: string; readonly names: readonly NameHashes[] }
+  | {
+      readonly act: 'judge';
+      readonly id: number;
+      /** Null: those that the program brings. */
+      readonly version: string | null;
+      readonly texts: readonly ScreenText[];
+      readonly facts: ScreenFacts;
+    };
+
+export type FromScreen =
+  | { readonly id: number; readonly verdict: Verdict }
+  | { readonly id: number; readonly failure: string };
+
+const judges = new Map<string, Judge>();
+let standard: Judge | null = null;
+let people: PeopleIndex | null = null;
+
+function judgeOf(version: string | null): Judge {
+  if (version === null) {
+    standard ??= new Judge(DEFAULT_RULES);
+    return standard;
+  }
+  const judge = judges.get(version);
+  if (!judge) throw new Error(`The rules ${version} were not given.`);
+  return judge;
+}
+
+parentPort?.on('message', (message: ToScreen) => {
+  if (message.act === 'rules') judges.set(message.set.version, new Judge(message.set));
+  else if (message.act === 'people') people = new PeopleIndex(message.key, message.names);
+  else {
+    const { id, version, texts, facts } = message;
+    let answer: FromScreen;
+    try {
+      answer = { id, verdict: judgeOf(version).judge(texts, facts, people) };
+    } catch (error) {
+      answer = { id, failure: error instanceof Error ? error.message : String(error) };
+    }
+    parentPort?.postMessage(answer);
+  }
+});

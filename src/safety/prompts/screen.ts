@@ -1,0 +1,150 @@
+import type { Worker } from 'node:worker_threads';
+import { AppError } from '../../kit/errors.ts';
+import { startThread } from '../../kit/thread.ts';
+import { t } from '../../kit/web/messages.ts';
+import type { ScreenFacts, ScreenText, Verdict } from './judge.ts';
+import type { NameHashes } from './match/people.ts';
+import type { RuleSet } from './rules/schema.ts';
+import type { FromScreen, ToScreen } from './screen-worker.ts';
+import { MOST_NESTING, nestingOf } from './text/grammar.ts';
+
+const MOST_CHARACTERS = 8_000;
+const MOST_WORDS = 3_000;
+/** In one call; a set of captions is many calls. */
+const MOST_TEXTS = 120;
+/** Longer than the longest text takes by a factor of a hundred; the first call also compiles the rules. */
+const BUDGET_MS = 5_000;
+const MOST_WAITING = 500;
+
+interface Waiting {
+  resolve(verdict: Verdict): void;
+  reject(error: unknown): void;
+}
+
+export interface ScreenOptions {
+  /** Key of the hashes of names. */
+  readonly key: string;
+  readonly budgetMs?: number;
+}
+
+/**
+ * Judges texts in a thread of its own, so that no text, however made, holds up the others (spec/guardrails.md 3.2, 4).
+ * A thread that takes too long is ended, and what it had is refused: nothing passes unread.
+ */
+export class PromptScreen {
+  readonly #options: ScreenOptions;
+  readonly #waiting = new Map<number, Waiting>();
+  readonly #sets = new Map<string, RuleSet>();
+  #names: readonly NameHashes[] = [];
+  #worker: Worker | null = null;
+  #watch: NodeJS.Timeout | null = null;
+  #lastId = 0;
+
+  constructor(options: ScreenOptions) {
+    this.#options = options;
+  }
+
+  /** Throws `invalid` for what is over the limits, at its field, and `unavailable` when it could not be read in time. */
+  async judge(texts: readonly ScreenText[], facts: ScreenFacts, rules: RuleSet | null = null): Promise<Verdict> {
+    assertBounds(texts);
+    if (this.#waiting.size >= MOST_WAITING) throw late();
+    const worker = this.#running();
+    if (rules && this.#sets.get(rules.version) !== rules) {
+      this.#sets.set(rules.version, rules);
+      this.#send(worker, { act: 'rules', set: rules });
+    }
+    this.#lastId += 1;
+    const id = this.#lastId;
+    return new Promise<Verdict>((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject });
+      worker.ref();
+      this.#watch ??= this.#watching();
+      this.#send(worker, { act: 'judge', id, version: rules?.version ?? null, texts, facts });
+    });
+  }
+
+  /** From now on these people are known by the hashes of their names. */
+  knowPeople(names: readonly NameHashes[]): void {
+    this.#names = names;
+    if (this.#worker) this.#send(this.#worker, { act: 'people', key: this.#options.key, names });
+  }
+
+  async close(): Promise<void> {
+    const worker = this.#worker;
+    if (!worker) return;
+    this.#lose(worker, undefined);
+    worker.ref(); // else the process may end before it has
+    await worker.terminate();
+  }
+
+  #running(): Worker {
+    if (this.#worker) return this.#worker;
+    const worker = startThread(import.meta.url, 'screen-worker');
+    worker.on('message', (message: FromScreen) => this.#receive(message));
+    worker.on('error', (cause) => this.#lose(worker, cause));
+    worker.on('exit', () => this.#lose(worker, undefined));
+    this.#worker = worker;
+    for (const set of this.#sets.values()) this.#send(worker, { act: 'rules', set });
+    if (this.#names.length > 0) this.#send(worker, { act: 'people', key: this.#options.key, names: this.#names });
+    return worker;
+  }
+
+  #send(worker: Worker, message: ToScreen): void {
+    worker.postMessage(message);
+  }
+
+  #receive(message: FromScreen): void {
+    const waiting = this.#waiting.get(message.id);
+    this.#waiting.delete(message.id);
+    if (this.#watch) clearTimeout(this.#watch);
+    this.#watch = this.#waiting.size > 0 ? this.#watching() : null;
+    if (this.#waiting.size === 0) this.#worker?.unref();
+    if ('verdict' in message) waiting?.resolve(message.verdict);
+    else waiting?.reject(new AppError('unavailable', t('safety.late'), { cause: new Error(message.failure) }));
+  }
+
+  /** Begins anew with each answer: what is waited for is the text that is read now. */
+  #watching(): NodeJS.Timeout {
+    return setTimeout(() => {
+      const worker = this.#worker;
+      if (!worker) return;
+      this.#lose(worker, new Error('A text took too long.'));
+      void worker.terminate();
+    }, this.#options.budgetMs ?? BUDGET_MS).unref();
+  }
+
+  #lose(worker: Worker, cause: unknown): void {
+    if (this.#worker !== worker) return;
+    this.#worker = null;
+    if (this.#watch) clearTimeout(this.#watch);
+    this.#watch = null;
+    for (const { reject } of this.#waiting.values()) reject(late(cause));
+    this.#waiting.clear();
+  }
+}
+
+const late = (cause?: unknown) => new AppError('unavailable', t('safety.late'), { cause, retryAfterSeconds: 5 });
+
+/** Before a text is sent anywhere; all of it is one pass. */
+function assertBounds(texts: readonly ScreenText[]): void {
+  if (texts.length > MOST_TEXTS) throw new AppError('too_large', t('safety.too-many'));
+  for (const { text, field } of texts) {
+    if (text.length > MOST_CHARACTERS) throw refusal(field, t('safety.too-long', { most: MOST_CHARACTERS }));
+    if (nestingOf(text) > MOST_NESTING) throw refusal(field, t('safety.too-deep', { most: MOST_NESTING }));
+    if (wordCount(text) > MOST_WORDS) throw refusal(field, t('safety.too-many-words', { most: MOST_WORDS }));
+  }
+}
+
+const refusal = (field: string | undefined, message: string) =>
+  new AppError('invalid', message, field ? { fields: { [field]: message } } : {});
+
+function wordCount(text: string): number {
+  let count = 0;
+  let isWord = false;
+  for (let n = 0; n < text.length; n += 1) {
+    const isSpace = text.charCodeAt(n) <= 32;
+    if (!isSpace && !isWord) count += 1;
+    isWord = !isSpace;
+  }
+  return count;
+}
