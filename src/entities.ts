@@ -35,7 +35,9 @@ import { RecordedEvent } from './kit/events/model.ts';
 import { FairLane, FairShare } from './kit/queue/fair/model.ts';
 import { Job } from './kit/queue/job.ts';
 import { Setting } from './kit/settings.ts';
-import { QueueRow } from './moderation/queue/model.ts';
+import { Exposure, QueueDecision, QueueRow } from './moderation/queue/model.ts';
+import { Report } from './moderation/reports/model.ts';
+import { Rule } from './moderation/rules/model.ts';
 import { Approval } from './moderation/staff/model.ts';
 import { Takedown, TakedownStep } from './moderation/takedown/model.ts';
 import { PolicyRestriction, PolicyState } from './safety/policy.ts';
@@ -47,7 +49,7 @@ export const ENTITIES = [
   ...[StaffGrant, Approval],
   ...[AuditEntry, AuditHead, AuditRoot],
   ...[PolicyState, PolicyRestriction],
-  ...[QueueRow, Takedown, TakedownStep],
+  ...[QueueRow, QueueDecision, Exposure, Report, Rule, Takedown, TakedownStep],
   ...[Model, ModelVersion, ModelFile, Tag, ModelTag, BaseModel, Lineage, DownloadMark, Upload],
   ...[Post, Image, ImageMark, ImageRaw, ImageSize, ResourceUse, PostTag, Comment, Reaction],
   ...[Review, Mention, Pin, Share],

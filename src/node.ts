@@ -48,6 +48,10 @@ import { Cookies } from './kit/web/cookies.ts';
 import { RateLimits } from './kit/web/rate-limit.ts';
 import type { State } from './kit/web/state.ts';
 import type { Viewer, Work } from './kit/work.ts';
+import { Desks } from './moderation/queue/desk.ts';
+import { reportDesk } from './moderation/reports/desk.ts';
+import { seedRules } from './moderation/rules/list.ts';
+import { scheduleAuditWatch } from './moderation/staff/audit-watch.ts';
 import { scheduleCollection } from './operator/collect.ts';
 import { routersOf } from './routers.ts';
 import { jobsOf, wiringOf } from './wiring.ts';
@@ -73,6 +77,8 @@ export interface Parts {
   readonly imports: Imports;
   readonly looker: Looker;
   readonly captioner: Captioner;
+  /** Who decides what waits in the queue. */
+  readonly desks: Desks;
   readonly federation: OpenFederation;
   /** Key of everything that is hashed or signed for ourselves. */
   readonly secretKey: string;
@@ -174,6 +180,7 @@ export async function openNode(
     defaultQuotaBytes: config.accountQuotaBytes,
   });
   await seedBaseModels(orm.em.fork());
+  await seedRules(orm.em.fork(), now());
   const modelsDir = config.modelsDir === null ? null : resolve(config.modelsDir);
   const engines = new Engines({
     ...{ dataDir, modelsDir, files, settings, log, now },
@@ -217,6 +224,7 @@ export async function openNode(
     minFreeBytes: config.minFreeBytes,
     defaultQuotaBytes: config.accountQuotaBytes,
   });
+  const desks = new Desks([reportDesk({ mailer, settings, publicUrl: config.publicUrl })]);
   const closing = new AbortController();
   const parts: Parts = {
     config,
@@ -237,6 +245,7 @@ export async function openNode(
     imports,
     looker,
     captioner,
+    desks,
     secretKey,
     dataDir,
     uploadsDir,
@@ -289,6 +298,7 @@ export async function openNode(
         await scheduleAccountSweep(openWork(null));
         await scheduleCollection(openWork(null));
         await scheduleGallerySweep(openWork(null));
+        await scheduleAuditWatch(openWork(null));
         await federation.schedule(openWork(null));
       }
       if (processes.includes('gpu')) await engines.serve();

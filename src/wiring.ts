@@ -34,6 +34,8 @@ import { publishScheduledJob as publishScheduledPostJob } from './gallery/posts/
 import { removeAccountContentJob, sweepGalleryJob } from './gallery/sweep.ts';
 import { on, type Wiring } from './kit/events/wiring.ts';
 import type { JobDefinition } from './kit/queue/define.ts';
+import { executeDecisionJobOf } from './moderation/queue/execute.ts';
+import { watchAuditJobOf } from './moderation/staff/audit-watch.ts';
 import type { Parts } from './node.ts';
 import { collectBlobsJob } from './operator/collect.ts';
 
@@ -47,6 +49,9 @@ export function jobsOf({
   looker,
   captioner,
   federation,
+  desks,
+  settings,
+  log,
 }: Parts): JobDefinition[] {
   return [
     mailer.job,
@@ -81,6 +86,8 @@ export function jobsOf({
     indexAccountJob,
     unindexImageJob,
     collectBlobsJob,
+    executeDecisionJobOf(desks),
+    watchAuditJobOf({ settings, log }),
     ...federation.jobList,
   ];
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { PERMISSION } from '../../src/accounts/permissions.ts';
 import {
   approveTogether,
   findFirstApprover,
@@ -58,6 +59,7 @@ test('a node with one person who may is known', async (t) => {
   const member = givenAccount(em);
   await em.flush();
   assert.equal(await hasTwoPeople(em.fork(), 'decideSevere', NOW), false);
-  await em.execute('update account set role = ?, permissions = ? where id = ?', ['moderator', 2 ** 13, member.id]);
+  Object.assign(member, { role: 'moderator', permissions: PERMISSION.decideSevere });
+  await em.flush();
   assert.equal(await hasTwoPeople(em.fork(), 'decideSevere', NOW), true);
 });
