@@ -39,6 +39,17 @@ export async function takeLock(
   return taken.length > 0;
 }
 
+/** As long as the page is open. False when the row went to somebody else meanwhile, or is decided. */
+export async function renewLock(
+  { em, viewer, now }: Pick<Work, 'em' | 'viewer' | 'now'>,
+  rowId: string,
+): Promise<boolean> {
+  const who = requireModerator(viewer);
+  const until = new Date(now().getTime() + LOCK_MS);
+  const sql = `update queue_row set locked_until = ? where id = ? and state = 'open' and locked_by_id = ? returning id`;
+  return (await rows(em, sql, [until, rowId, who.id])).length > 0;
+}
+
 /** Somebody else may look now. */
 export async function releaseLock({ em, viewer }: Pick<Work, 'em' | 'viewer'>, rowId: string): Promise<void> {
   const who = requireModerator(viewer);

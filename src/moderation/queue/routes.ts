@@ -6,11 +6,10 @@ import { EMPTY_FORM, type FormState, readForm, readQuery, submitForm, uuidParam 
 import { t } from '../../kit/web/messages.ts';
 import type { Ctx, State } from '../../kit/web/state.ts';
 import type { ModerationDeps } from '../deps.ts';
-import { type AuditState, auditState } from '../staff/audit-watch.ts';
 import { DecisionForm, decideRow, undoDecision } from './decide.ts';
 import { countExposure, type Exposures, loadExposures } from './exposure.ts';
 import { countQueue, findNext, listQueue, type QueueItem } from './list.ts';
-import { assignRow, loadRow, releaseLock, takeLock } from './lock.ts';
+import { assignRow, loadRow, releaseLock, renewLock } from './lock.ts';
 import { QUEUE_KINDS, QueueDecision } from './model.ts';
 import { openRowPage, type RowPage, VEILS, type Veil } from './row-page.ts';
 
@@ -21,7 +20,6 @@ interface QueueNow {
   readonly nextUrl: string;
   readonly firstUrl: string;
   readonly exposures: Exposures;
-  readonly audit: AuditState;
   readonly undo: Undo | null;
 }
 const queuePage = adminPage<QueueNow>('moderation/queue');
@@ -51,7 +49,7 @@ const AssignForm = z.object({ on: z.enum(['0', '1']) });
 
 /** `/moderation`: moderators; each row also asks for the permission that its kind needs. */
 export function queueRoutes(deps: ModerationDeps): Router<State> {
-  const { desks, settings } = deps;
+  const { desks } = deps;
   const routes = new Router<State>();
   const staff = staffOnly('moderateContent');
 
@@ -78,7 +76,6 @@ export function queueRoutes(deps: ModerationDeps): Router<State> {
       nextUrl: nextCursor ? `/moderation?${next}` : '',
       firstUrl: await findNext(work, desks),
       exposures: await loadExposures(work, viewerIn(ctx)),
-      audit: await settings.read(work.em, auditState),
       undo: await undoOf(ctx),
     });
   });
@@ -136,9 +133,7 @@ export function queueRoutes(deps: ModerationDeps): Router<State> {
 
   // the page renews it while it is open
   routes.post('/moderation/queue/:id/lock', staff, async (ctx) => {
-    const id = uuidParam(ctx);
-    await loadRow(ctx.state.work.em, viewerIn(ctx), id);
-    ctx.status = (await takeLock(ctx.state.work, id)) ? 204 : 409;
+    ctx.status = (await renewLock(ctx.state.work, uuidParam(ctx))) ? 204 : 409;
   });
 
   routes.post('/moderation/queue/:id/lock/removal', staff, async (ctx) => {

@@ -2,12 +2,13 @@ import Router from '@koa/router';
 import { z } from 'zod';
 import { staffOnly } from '../../accounts/access/guard.ts';
 import { adminPage } from '../../accounts/staff/admin-page.ts';
+import { type AuditState, auditState } from '../../kit/audit/state.ts';
 import { readQuery } from '../../kit/web/forms.ts';
 import { t } from '../../kit/web/messages.ts';
 import type { State } from '../../kit/web/state.ts';
 import type { ModerationDeps } from '../deps.ts';
 import { type AuditRow, listAudit, listAuditRoots } from './audit-list.ts';
-import { type AuditState, auditState, checkAuditSoon } from './audit-watch.ts';
+import { checkAuditSoon } from './audit-watch.ts';
 
 interface AuditNow {
   readonly rows: readonly AuditRow[];

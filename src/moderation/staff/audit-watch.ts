@@ -1,23 +1,11 @@
 import { z } from 'zod';
+import { type AuditState, auditState } from '../../kit/audit/state.ts';
 import { eraseAudit, keepAuditRoot, verifyAudit } from '../../kit/audit/verify.ts';
 import type { Log } from '../../kit/log.ts';
 import { defineJob, type JobDefinition } from '../../kit/queue/define.ts';
 import { Job } from '../../kit/queue/job.ts';
-import { defineSettings, type Settings } from '../../kit/settings.ts';
+import type { Settings } from '../../kit/settings.ts';
 import type { Work } from '../../kit/work.ts';
-
-/** What the last walk along the chain found. */
-export const auditState = defineSettings(
-  'audit-state',
-  z.object({
-    checkedAt: z.string().default(''),
-    isWhole: z.boolean().default(true),
-    entryCount: z.int().default(0),
-    erasedCount: z.int().default(0),
-    faults: z.array(z.string()).default([]),
-  }),
-);
-export type AuditState = z.output<typeof auditState.schema>;
 
 const DAY_MS = 86_400_000;
 /** Who acted and why is forgotten then; the chain stays (spec/takedowns.md 2.11). */
