@@ -9,6 +9,7 @@ import { type Log, makeLog } from '../kit/log.ts';
 import type { Settings } from '../kit/settings.ts';
 import type { Viewer, Work } from '../kit/work.ts';
 import { addAccountCommands } from './account.ts';
+import { addAuditCommands } from './audit.ts';
 import { addBackupCommands } from './backup.ts';
 import { addDemoCommands } from './demo.ts';
 import { addDoctorCommand } from './doctor.ts';
@@ -86,6 +87,7 @@ export async function runCommand(args: readonly string[], env: Environment, open
   addTokenCommands(program, shell);
   addKeysCommands(program, shell);
   addDoctorCommand(program, shell);
+  addAuditCommands(program, shell);
   addBackupCommands(program, shell);
   addDemoCommands(program, shell);
   addRunnerCommand(program, shell);
