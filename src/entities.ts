@@ -4,6 +4,7 @@ import { Login } from './accounts/login.ts';
 import { OutboxMail } from './accounts/mail/model.ts';
 import { Account, Block, Follow } from './accounts/model.ts';
 import { StaffGrant } from './accounts/staff/grants.ts';
+import { Hidden } from './catalogue/hidden/model.ts';
 import { BaseModel, DownloadMark, Lineage, Model, ModelFile, ModelTag, ModelVersion, Tag } from './catalogue/model.ts';
 import { Upload } from './catalogue/uploads/model.ts';
 import { Dataset, DatasetItem } from './compute/datasets/model.ts';
@@ -50,7 +51,7 @@ export const ENTITIES = [
   ...[AuditEntry, AuditHead, AuditRoot],
   ...[PolicyState, PolicyRestriction],
   ...[QueueRow, QueueDecision, Exposure, Report, Rule, Takedown, TakedownStep],
-  ...[Model, ModelVersion, ModelFile, Tag, ModelTag, BaseModel, Lineage, DownloadMark, Upload],
+  ...[Model, ModelVersion, ModelFile, Tag, ModelTag, BaseModel, Lineage, DownloadMark, Upload, Hidden],
   ...[Post, Image, ImageMark, ImageRaw, ImageSize, ResourceUse, PostTag, Comment, Reaction],
   ...[Review, Mention, Pin, Share],
   ...[Collection, CollectionItem, CollectionRefusal, TopicFollow],

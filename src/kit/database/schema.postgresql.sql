@@ -260,6 +260,12 @@ create table "post_tag" ("post_id" int not null, "tag_id" int not null, constrai
 create index "post_tag_tag_id_post_id_index" on "post_tag" ("tag_id", "post_id");
 create table "model_tag" ("model_id" int not null, "tag_id" int not null, constraint "model_tag_pkey" primary key ("model_id", "tag_id"));
 create index "model_tag_tag_id_model_id_index" on "model_tag" ("tag_id", "model_id");
+create table "hidden" ("id" uuid not null, "account_id" int not null, "tag_id" int null, "model_id" int null, "host" varchar(253) null, "created_at" timestamptz not null, constraint "hidden_pkey" primary key ("id"));
+create index "hidden_tag_id_index" on "hidden" ("tag_id");
+create index "hidden_model_id_index" on "hidden" ("model_id");
+alter table "hidden" add constraint "hidden_account_id_tag_id_unique" unique ("account_id", "tag_id");
+alter table "hidden" add constraint "hidden_account_id_model_id_unique" unique ("account_id", "model_id");
+alter table "hidden" add constraint "hidden_account_id_host_unique" unique ("account_id", "host");
 create table "takedown" ("id" uuid not null, "case_id" uuid null, "target_kind" text check ("target_kind" in ('model', 'version', 'image', 'post', 'account', 'collection')) not null, "target_id" int not null, "outcome" text check ("outcome" in ('remove', 'de_attribute', 'limit', 'credit', 'licence', 're_rate', 'age_lock', 'account_action', 'dismiss', 'hash_only', 'quarantine', 'undo')) not null, "parameters" jsonb not null, "category" varchar(20) not null, "state" text check ("state" in ('running', 'done')) not null, "requested_at" timestamptz not null, "done_at" timestamptz null, constraint "takedown_pkey" primary key ("id"));
 create index "takedown_state_id_index" on "takedown" ("state", "id");
 create index "takedown_target_kind_target_id_index" on "takedown" ("target_kind", "target_id");
@@ -370,6 +376,9 @@ alter table "post_tag" add constraint "post_tag_post_id_foreign" foreign key ("p
 alter table "post_tag" add constraint "post_tag_tag_id_foreign" foreign key ("tag_id") references "tag" ("id") on update cascade on delete cascade;
 alter table "model_tag" add constraint "model_tag_model_id_foreign" foreign key ("model_id") references "model" ("id") on update cascade;
 alter table "model_tag" add constraint "model_tag_tag_id_foreign" foreign key ("tag_id") references "tag" ("id") on update cascade;
+alter table "hidden" add constraint "hidden_account_id_foreign" foreign key ("account_id") references "account" ("id") on update cascade on delete cascade;
+alter table "hidden" add constraint "hidden_tag_id_foreign" foreign key ("tag_id") references "tag" ("id") on update cascade on delete cascade;
+alter table "hidden" add constraint "hidden_model_id_foreign" foreign key ("model_id") references "model" ("id") on update cascade on delete cascade;
 alter table "topic_follow" add constraint "topic_follow_follower_id_foreign" foreign key ("follower_id") references "account" ("id") on update cascade on delete cascade;
 alter table "topic_follow" add constraint "topic_follow_model_id_foreign" foreign key ("model_id") references "model" ("id") on update cascade on delete cascade;
 alter table "topic_follow" add constraint "topic_follow_collection_id_foreign" foreign key ("collection_id") references "collection" ("id") on update cascade on delete cascade;

@@ -314,6 +314,13 @@ create table `model_tag` (`model_id` integer not null, `tag_id` integer not null
 create index `model_tag_model_id_index` on `model_tag` (`model_id`);
 create index `model_tag_tag_id_index` on `model_tag` (`tag_id`);
 create index `model_tag_tag_id_model_id_index` on `model_tag` (`tag_id`, `model_id`);
+create table `hidden` (`id` text not null, `account_id` integer not null, `tag_id` integer null, `model_id` integer null, `host` text null, `created_at` datetime not null, constraint `hidden_account_id_foreign` foreign key(`account_id`) references `account`(`id`) on delete cascade on update cascade, constraint `hidden_tag_id_foreign` foreign key(`tag_id`) references `tag`(`id`) on delete cascade on update cascade, constraint `hidden_model_id_foreign` foreign key(`model_id`) references `model`(`id`) on delete cascade on update cascade, primary key (`id`));
+create index `hidden_account_id_index` on `hidden` (`account_id`);
+create index `hidden_tag_id_index` on `hidden` (`tag_id`);
+create index `hidden_model_id_index` on `hidden` (`model_id`);
+create unique index `hidden_account_id_tag_id_unique` on `hidden` (`account_id`, `tag_id`);
+create unique index `hidden_account_id_model_id_unique` on `hidden` (`account_id`, `model_id`);
+create unique index `hidden_account_id_host_unique` on `hidden` (`account_id`, `host`);
 create table `takedown` (`id` text not null, `case_id` text null, `target_kind` text check (`target_kind` in ('model', 'version', 'image', 'post', 'account', 'collection')) not null, `target_id` integer not null, `outcome` text check (`outcome` in ('remove', 'de_attribute', 'limit', 'credit', 'licence', 're_rate', 'age_lock', 'account_action', 'dismiss', 'hash_only', 'quarantine', 'undo')) not null, `parameters` json not null, `category` text not null, `state` text check (`state` in ('running', 'done')) not null, `requested_at` datetime not null, `done_at` datetime null, primary key (`id`));
 create index `takedown_state_id_index` on `takedown` (`state`, `id`);
 create index `takedown_target_kind_target_id_index` on `takedown` (`target_kind`, `target_id`);

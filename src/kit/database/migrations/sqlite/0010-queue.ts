@@ -5,6 +5,13 @@ export const migration: Migration = {
   statements: [
     `CREATE TABLE \`approval\` (\`act\` text not null, \`subject_id\` text not null, \`account_id\` integer not null, \`approved_at\` datetime not null, primary key (\`act\`, \`subject_id\`));`,
     `CREATE TABLE \`exposure\` (\`account_id\` integer not null, \`day\` text not null, \`count\` integer not null, primary key (\`account_id\`, \`day\`));`,
+    `CREATE TABLE \`hidden\` (\`id\` text not null, \`account_id\` integer not null, \`tag_id\` integer null, \`model_id\` integer null, \`host\` text null, \`created_at\` datetime not null, constraint \`hidden_account_id_foreign\` foreign key(\`account_id\`) references \`account\`(\`id\`) on delete cascade on update cascade, constraint \`hidden_tag_id_foreign\` foreign key(\`tag_id\`) references \`tag\`(\`id\`) on delete cascade on update cascade, constraint \`hidden_model_id_foreign\` foreign key(\`model_id\`) references \`model\`(\`id\`) on delete cascade on update cascade, primary key (\`id\`));`,
+    `CREATE UNIQUE INDEX \`hidden_account_id_host_unique\` on \`hidden\` (\`account_id\`, \`host\`);`,
+    `CREATE INDEX \`hidden_account_id_index\` on \`hidden\` (\`account_id\`);`,
+    `CREATE UNIQUE INDEX \`hidden_account_id_model_id_unique\` on \`hidden\` (\`account_id\`, \`model_id\`);`,
+    `CREATE UNIQUE INDEX \`hidden_account_id_tag_id_unique\` on \`hidden\` (\`account_id\`, \`tag_id\`);`,
+    `CREATE INDEX \`hidden_model_id_index\` on \`hidden\` (\`model_id\`);`,
+    `CREATE INDEX \`hidden_tag_id_index\` on \`hidden\` (\`tag_id\`);`,
     `CREATE TABLE \`queue_decision\` (\`id\` text not null, \`row_id\` text not null, \`decided_by_id\` integer not null, \`choice\` text not null, \`level\` integer not null default 0, \`has_strike\` integer not null default false, \`rule_id\` text null, \`facts\` text not null, \`state\` text check (\`state\` in ('pending', 'done', 'undone')) not null, \`decided_at\` datetime not null, \`executes_at\` datetime not null, \`job_id\` text not null, \`takedown_id\` text null, \`done_at\` datetime null, primary key (\`id\`));`,
     `CREATE INDEX \`queue_decision_row_id_index\` on \`queue_decision\` (\`row_id\`);`,
     `CREATE INDEX \`queue_decision_takedown_id_index\` on \`queue_decision\` (\`takedown_id\`);`,
