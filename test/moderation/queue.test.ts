@@ -14,6 +14,7 @@ import { releaseLock, takeLock } from '../../src/moderation/queue/lock.ts';
 import { QueueDecision, QueueRow } from '../../src/moderation/queue/model.ts';
 import { openRow } from '../../src/moderation/queue/open.ts';
 import { openRowPage } from '../../src/moderation/queue/row-page.ts';
+import { fileReport, ReportForm } from '../../src/moderation/reports/file.ts';
 import { listOwnReports } from '../../src/moderation/reports/own.ts';
 import { Takedown } from '../../src/moderation/takedown/model.ts';
 import { RESTRICTION } from '../../src/safety/policy.ts';
@@ -184,6 +185,31 @@ test('scenario 45: of two moderators who decide at once one wins and the other g
   assert.equal(await fork().count(QueueDecision), 1);
   assert.equal(await fork().count(AuditEntry, { action: 'queue.decide' }), 1);
   await assert.rejects(decide(noor, row, 'dismiss', { key }), { kind: 'conflict' });
+});
+
+test('who opens the next row gives the one before back', async (t) => {
+  const { em, workAs, ada, mia, noor, row, report, rowOf } = await reported(t);
+  const image = givenImage(em);
+  await em.flush();
+  await report(ada, 'image', image);
+  await takeLock(workAs(mia), row.id);
+  await takeLock(workAs(mia), (await rowOf('image', image)).id);
+  assert.equal(await takeLock(workAs(noor), row.id), true);
+  assert.equal(await takeLock(workAs(noor), (await rowOf('image', image)).id), false);
+});
+
+test('a doubt about a rating is a row of its own kind, and is decided by a rating', async (t) => {
+  const { em, fork, ada, mia, image, workAs, lockAndDecide, execute } = await reported(t);
+  const form = ReportForm.parse({ reason: 'other', level: '8' });
+  const ben = givenAccount(em);
+  await em.flush();
+  await fileReport(workAs(ben), { kind: 'image', id: String(image.id) }, form);
+  const row = await fork().findOneOrFail(QueueRow, { kind: 'rating' });
+  assert.equal(row.voiceCount, 1);
+  assert.equal(await fork().count(QueueRow, { kind: 'report' }), 1, `beside what ${ada.name} reported`);
+  const { decisionId } = await lockAndDecide(mia, row, 're_rate', { level: '8' });
+  await execute(decisionId);
+  assert.deepEqual((await fork().findOneOrFail(Takedown, { outcome: 're_rate' })).parameters, { level: 8 });
 });
 
 test('a lock ends by itself after five minutes, or when it is given back', async (t) => {

@@ -9,7 +9,7 @@ import { StaffGrant } from './grants.ts';
 import { loadLocal, ownRank, refuseAbove } from './roles.ts';
 
 /** What every member may do needs no grant, and what the owner alone may do is not given for a time. */
-export const GRANTABLE = (Object.keys(PERMISSION) as Permission[]).filter(
+const GRANTABLE = (Object.keys(PERMISSION) as Permission[]).filter(
   (name) => !['publish', 'generate', 'train', 'owner'].includes(name),
 );
 

@@ -15,9 +15,9 @@ import { LOCK_MS, loadRow, requireModerator } from './lock.ts';
 import { QueueDecision, type QueueRow } from './model.ts';
 
 /** So long a decision waits for somebody to think better of it. */
-export const UNDO_MS = 10_000;
+const UNDO_MS = 10_000;
 /** And so long one for which a second person is missing on a node that has none. */
-export const ALONE_MS = 72 * 3_600_000;
+const ALONE_MS = 72 * 3_600_000;
 
 export const DecisionForm = z.object({
   /** Made with the form: sent twice, it is one decision. */
@@ -86,12 +86,12 @@ async function write(work: WriteWork, row: QueueRow, evidence: Evidence, form: D
   const { em, viewer, now } = work;
   const before = await em.findOne(QueueDecision, form.key);
   if (before) return { result: repeated(before, row, viewer), entries: [] };
-  // one statement says who is first: whoever holds the row, while it is open
+  // one statement says who is first: nobody while somebody else holds the row, and one while it is open
   const taken = await rows(
     em,
     `update queue_row set state = 'decided', locked_by_id = null, locked_until = null
-     where id = ? and state = 'open' and locked_by_id = ? returning id`,
-    [row.id, viewer.id],
+     where id = ? and state = 'open' and (locked_by_id is null or locked_by_id = ? or locked_until <= ?) returning id`,
+    [row.id, viewer.id, now()],
   );
   if (taken.length === 0) {
     const meanwhile = await em.findOne(QueueDecision, form.key, { refresh: true });

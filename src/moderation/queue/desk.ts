@@ -54,7 +54,7 @@ export interface Evidence {
   readonly jointChoices: readonly string[];
 }
 
-export interface CarriedOut {
+interface CarriedOut {
   readonly takedownId: string | null;
   readonly entries: readonly AuditWrite[];
 }

@@ -21,10 +21,13 @@ export async function loadRow(em: EntityManager, viewer: Viewer, id: string): Pr
   return row;
 }
 
-export const mayDecide = (viewer: Viewer, { permission }: Pick<QueueRow, 'permission'>): boolean =>
+const mayDecide = (viewer: Viewer, { permission }: Pick<QueueRow, 'permission'>): boolean =>
   permission === 0 || (permission & viewer.permissions) !== 0;
 
-/** Takes or renews the lock of an open row. False when somebody else has it, or when the row is decided. */
+/**
+ * Takes or renews the lock of an open row, and gives back the one that the viewer had before: one thing at a time.
+ * False when somebody else has it, or when the row is decided.
+ */
 export async function takeLock(
   { em, viewer, now }: Pick<Work, 'em' | 'viewer' | 'now'>,
   rowId: string,
@@ -35,6 +38,12 @@ export async function takeLock(
     `update queue_row set locked_by_id = ?, locked_until = ? where id = ? and state = 'open'
        and (locked_by_id is null or locked_by_id = ? or locked_until <= ?) returning id`,
     [who.id, new Date(now().getTime() + LOCK_MS), rowId, who.id, now()],
+  );
+  await rows(
+    em,
+    `update queue_row set locked_by_id = null, locked_until = null
+     where state = 'open' and locked_by_id = ? and id <> ? returning id`,
+    [who.id, rowId],
   );
   return taken.length > 0;
 }

@@ -35,7 +35,7 @@ export const watchAuditJobOf = (deps: AuditWatchDeps): JobDefinition<typeof Payl
     },
   });
 
-export async function watchAudit(
+async function watchAudit(
   { em, now }: Pick<Work, 'em' | 'now'>,
   { settings, log }: AuditWatchDeps,
 ): Promise<AuditState> {
