@@ -3,6 +3,8 @@ import { Invite } from './accounts/joining/model.ts';
 import { Login } from './accounts/login.ts';
 import { OutboxMail } from './accounts/mail/model.ts';
 import { Account, Block, Follow } from './accounts/model.ts';
+import { StaffGrant } from './accounts/staff/grants.ts';
+import { Hidden } from './catalogue/hidden/model.ts';
 import { BaseModel, DownloadMark, Lineage, Model, ModelFile, ModelTag, ModelVersion, Tag } from './catalogue/model.ts';
 import { Upload } from './catalogue/uploads/model.ts';
 import { Dataset, DatasetItem } from './compute/datasets/model.ts';
@@ -34,7 +36,10 @@ import { RecordedEvent } from './kit/events/model.ts';
 import { FairLane, FairShare } from './kit/queue/fair/model.ts';
 import { Job } from './kit/queue/job.ts';
 import { Setting } from './kit/settings.ts';
-import { QueueRow } from './moderation/queue/model.ts';
+import { Exposure, QueueDecision, QueueRow } from './moderation/queue/model.ts';
+import { Report } from './moderation/reports/model.ts';
+import { Rule } from './moderation/rules/model.ts';
+import { Approval } from './moderation/staff/model.ts';
 import { Takedown, TakedownStep } from './moderation/takedown/model.ts';
 import { HashBank, HashBlock, HashHit } from './safety/hashes/model.ts';
 import { SafetyHold } from './safety/holds/model.ts';
@@ -47,12 +52,13 @@ import { DoNotTrain } from './safety/training/do-not-train.ts';
 export const ENTITIES = [
   ...[Setting, Job, FairLane, FairShare, RecordedEvent],
   ...[Account, Follow, Block, Login, Credential, Session, ApiToken, OneTimeToken, Invite, OutboxMail],
+  ...[StaffGrant, Approval],
   ...[AuditEntry, AuditHead, AuditRoot],
   ...[PolicyState, PolicyRestriction],
-  ...[QueueRow, Takedown, TakedownStep],
   ...[HashBlock, HashBank, HashHit],
   ...[PromptRuleSet, PromptRecord, SafetyHold, ProtectedPerson, ProtectedName, DoNotTrain],
-  ...[Model, ModelVersion, ModelFile, Tag, ModelTag, BaseModel, Lineage, DownloadMark, Upload],
+  ...[QueueRow, QueueDecision, Exposure, Report, Rule, Takedown, TakedownStep],
+  ...[Model, ModelVersion, ModelFile, Tag, ModelTag, BaseModel, Lineage, DownloadMark, Upload, Hidden],
   ...[Post, Image, ImageMark, ImageRaw, ImageSize, ResourceUse, PostTag, Comment, Reaction],
   ...[Review, Mention, Pin, Share],
   ...[Collection, CollectionItem, CollectionRefusal, TopicFollow],

@@ -50,6 +50,10 @@ import { RateLimits } from './kit/web/rate-limit.ts';
 import type { State } from './kit/web/state.ts';
 import type { Viewer, Work } from './kit/work.ts';
 import { Rescanner } from './moderation/hashes/rescan.ts';
+import { Desks } from './moderation/queue/desk.ts';
+import { reportDesk } from './moderation/reports/desk.ts';
+import { seedRules } from './moderation/rules/list.ts';
+import { scheduleAuditWatch } from './moderation/staff/audit-watch.ts';
 import { scheduleCollection } from './operator/collect.ts';
 import { routersOf } from './routers.ts';
 import { Classifier, type ClassifierOptions } from './safety/classifier/classifier.ts';
@@ -83,6 +87,8 @@ export interface Parts {
   readonly imports: Imports;
   readonly looker: Looker;
   readonly captioner: Captioner;
+  /** Who decides what waits in the queue. */
+  readonly desks: Desks;
   readonly federation: OpenFederation;
   /** Key of everything that is hashed or signed for ourselves. */
   readonly secretKey: string;
@@ -188,6 +194,7 @@ export async function openNode(
     defaultQuotaBytes: config.accountQuotaBytes,
   });
   await seedBaseModels(orm.em.fork());
+  await seedRules(orm.em.fork(), now());
   const modelsDir = config.modelsDir === null ? null : resolve(config.modelsDir);
   const engines = new Engines({
     ...{ dataDir, modelsDir, files, settings, log, now },
@@ -239,6 +246,7 @@ export async function openNode(
     minFreeBytes: config.minFreeBytes,
     defaultQuotaBytes: config.accountQuotaBytes,
   });
+  const desks = new Desks([reportDesk({ mailer, settings, publicUrl: config.publicUrl })]);
   const closing = new AbortController();
   const parts: Parts = {
     config,
@@ -262,6 +270,7 @@ export async function openNode(
     imports,
     looker,
     captioner,
+    desks,
     secretKey,
     dataDir,
     uploadsDir,
@@ -314,6 +323,7 @@ export async function openNode(
         await scheduleAccountSweep(openWork(null));
         await scheduleCollection(openWork(null));
         await scheduleGallerySweep(openWork(null));
+        await scheduleAuditWatch(openWork(null));
         await federation.schedule(openWork(null));
       }
       if (processes.includes('gpu')) await engines.serve();

@@ -35,6 +35,8 @@ import { galleryRoutes } from './gallery/routes.ts';
 import { VERSION } from './kit/version.ts';
 import type { State } from './kit/web/state.ts';
 import type { Work } from './kit/work.ts';
+import { MODERATION_LINKS } from './moderation/deps.ts';
+import { moderationRoutes } from './moderation/routes.ts';
 import type { Parts } from './node.ts';
 import { OPERATOR_LINKS, operatorRoutes } from './operator/routes.ts';
 import { PROTECT_LINKS, peopleRoutes } from './safety/people/routes.ts';
@@ -66,12 +68,17 @@ export function routersOf(parts: Parts): Router<State>[] {
       ...{ limits: parts.limits, screening: parts.screening, secretKey: parts.secretKey },
       adminLinks: adminLinksOf(parts),
     }),
+    ...moderationRoutes({
+      ...{ limits: parts.limits, settings: parts.settings, desks: parts.desks },
+      adminLinks: adminLinksOf(parts),
+    }),
     operatorRoutes({ adminLinks: adminLinksOf(parts), minFreeBytes: parts.config.minFreeBytes }),
   ];
 }
 
 /** Pages under `/admin` of the rooms above accounts. */
 const adminLinksOf = ({ federation }: Parts): readonly AdminLink[] => [
+  ...MODERATION_LINKS,
   ...(federation.mode === 'off'
     ? []
     : [...REPORT_LINKS, ...PEER_LINKS, ...READING_LINKS, ...MEDIA_LINKS, ...COPY_LINKS]),

@@ -35,6 +35,8 @@ import { removeAccountContentJob, sweepGalleryJob } from './gallery/sweep.ts';
 import { on, type Wiring } from './kit/events/wiring.ts';
 import type { JobDefinition } from './kit/queue/define.ts';
 import { RESCAN } from './moderation/hashes/rescan.ts';
+import { executeDecisionJobOf } from './moderation/queue/execute.ts';
+import { watchAuditJobOf } from './moderation/staff/audit-watch.ts';
 import type { Parts } from './node.ts';
 import { collectBlobsJob } from './operator/collect.ts';
 import { blockAdded } from './safety/hashes/events.ts';
@@ -52,6 +54,9 @@ export function jobsOf({
   captioner,
   rescanner,
   federation,
+  desks,
+  settings,
+  log,
 }: Parts): JobDefinition[] {
   return [
     mailer.job,
@@ -91,6 +96,8 @@ export function jobsOf({
     unindexImageJob,
     collectBlobsJob,
     rescanner.job,
+    executeDecisionJobOf(desks),
+    watchAuditJobOf({ settings, log }),
     ...federation.jobList,
   ];
 }

@@ -11,6 +11,7 @@ const TABS = [
   ['tokens', 'key'],
   ['browsing', 'eye'],
   ['people', 'users'],
+  ['hidden', 'eye-off'],
   ['moving', 'external-link'],
   ['following', 'bell'],
   ['data', 'hard-drive'],

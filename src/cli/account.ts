@@ -4,6 +4,7 @@ import { createAccount, NewAccount } from '../accounts/joining/create.ts';
 import { Account } from '../accounts/model.ts';
 import { ROLES, type Role } from '../accounts/permissions.ts';
 import { setRole } from '../accounts/staff/roles.ts';
+import { audited } from '../kit/audit/append.ts';
 import { AppError } from '../kit/errors.ts';
 import { randomToken } from '../kit/ids.ts';
 import type { Work } from '../kit/work.ts';
@@ -34,9 +35,15 @@ export function addAccountCommands(program: Command, shell: Shell): void {
     .action(async ({ name, role }: Record<string, string>) => {
       const work = (await shell.openNode()).openWork(null);
       const found = await loadByName(work, name);
-      await setRole(work, found, readRole(role));
-      await work.em.flush();
-      shell.answer({ name: found.name, role: found.role }, `@${found.name} is ${found.role} now.`);
+      await audited(work, async (em) => {
+        const account = await em.findOneOrFail(Account, found.id);
+        const before = { role: account.role };
+        await setRole({ em }, account, readRole(role));
+        const subject = { kind: 'account', id: account.id };
+        const after = { role: account.role };
+        return { result: null, entries: [{ action: 'account.role', subject, before, after, role: 'operator' }] };
+      });
+      shell.answer({ name: found.name, role }, `@${found.name} is ${role} now.`);
     });
   account
     .command('reset-password')

@@ -10,6 +10,7 @@ import type { Settings } from '../kit/settings.ts';
 import type { Viewer, Work } from '../kit/work.ts';
 import type { HashGate } from '../safety/hashes/gate.ts';
 import { addAccountCommands } from './account.ts';
+import { addAuditCommands } from './audit.ts';
 import { addBackupCommands } from './backup.ts';
 import { addDemoCommands } from './demo.ts';
 import { addDoctorCommand } from './doctor.ts';
@@ -90,6 +91,7 @@ export async function runCommand(args: readonly string[], env: Environment, open
   addHashCommands(program, shell);
   addKeysCommands(program, shell);
   addDoctorCommand(program, shell);
+  addAuditCommands(program, shell);
   addBackupCommands(program, shell);
   addDemoCommands(program, shell);
   addRunnerCommand(program, shell);

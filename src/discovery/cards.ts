@@ -13,6 +13,7 @@ import {
 } from '../gallery/views.ts';
 import { type Parameter, rows, toDate, toNumber } from '../kit/database/sql.ts';
 import type { Viewer } from '../kit/work.ts';
+import { hiddenCondition } from './hidden.ts';
 
 export interface ModelCardView {
   readonly id: number;
@@ -144,6 +145,9 @@ export async function listModelCards(
       filter.followedBy,
     );
   }
+  // whoever opens somebody's page wants to see what is there
+  const hidden = filter.ownerId ? null : hiddenCondition('model', 'm', eyes);
+  if (hidden) add(hidden.sql, ...hidden.values);
   const place = readCursor(cursor);
   if (place) {
     const value = sort === 'newest' ? new Date(place.value) : place.value;

@@ -13,6 +13,7 @@ import { type Parameter, rows } from '../kit/database/sql.ts';
 import { count, ratioStep } from '../kit/web/filters.ts';
 import { COVER_JOIN, modelUrl, type Page, readCursor, writeCursor } from './cards.ts';
 import { followingCondition, type Head, toldHead } from './following.ts';
+import { hiddenCondition } from './hidden.ts';
 
 /** `named` is what was sent to the viewer, and what they sent to people alone. */
 export const FEED_SCOPES = ['following', 'named', 'here', 'known'] as const;
@@ -117,6 +118,11 @@ export function feedQuery(
       values.push(viewerId ?? 0, viewerId ?? 0);
     }
     if (scope === 'named' && kind === 'model') where.push('1 = 0');
+    const hidden = hiddenCondition(kind, 'x', eyes);
+    if (hidden) {
+      where.push(hidden.sql);
+      values.push(...hidden.values);
+    }
     if (place) {
       // a model and a post may share time and id; the model comes first
       where.push(kind === 'post' ? `(${at}, x.id) <= (?, ?)` : `(${at}, x.id) < (?, ?)`);

@@ -1,6 +1,7 @@
 import { IS_NOT_WITHHELD } from '../gallery/collections/access.ts';
 import type { Eyes } from '../gallery/views.ts';
 import type { Parameter } from '../kit/database/sql.ts';
+import { hiddenCondition } from './hidden.ts';
 
 // What stands in the home feed: the things of people followed, whatever a followed topic of this node has, and what was
 // told of: passed on by somebody who is followed (an actor of elsewhere that tells of a model or a tag does nothing
@@ -59,6 +60,11 @@ export function toldHead(
       and not exists (select 1 from block b where b.account_id = ? and b.target_id = k.owner_id)`;
   const where = ['x.listed_at is not null', '(x.level & ?) <> 0', `not ${anyway.sql}`, UNBLOCKED];
   const values: Parameter[] = [eyes.levels, ...anyway.values, viewerId, viewerId];
+  const hidden = hiddenCondition(kind, 'x', eyes);
+  if (hidden) {
+    where.push(hidden.sql);
+    values.push(...hidden.values);
+  }
   if (place) {
     // as in the feed: a model and a post may share time and id; the model comes first
     where.push(kind === 'post' ? '(told.told_at, x.id) <= (?, ?)' : '(told.told_at, x.id) < (?, ?)');

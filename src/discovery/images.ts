@@ -12,6 +12,7 @@ import {
 import { type Parameter, rows } from '../kit/database/sql.ts';
 import type { Viewer } from '../kit/work.ts';
 import { type Page, readCursor, type TileView, writeCursor } from './cards.ts';
+import { hiddenCondition } from './hidden.ts';
 
 export type ImageSort = 'newest' | 'likes';
 const SORT_COLUMNS = { newest: 'listed_at', likes: 'like_count' } as const satisfies Record<ImageSort, keyof TileRow>;
@@ -82,6 +83,9 @@ export async function listTiles(
       filter.followedBy,
     );
   }
+  // whoever opens somebody's page wants to see what is there
+  const hidden = filter.ownerId ? null : hiddenCondition('image', 'i', eyes);
+  if (hidden) add(hidden.sql, ...hidden.values);
   const place = readCursor(cursor);
   if (place) {
     add(`(i.${column}, i.id) < (?, ?)`, sort === 'newest' ? new Date(place.value) : place.value, place.id);

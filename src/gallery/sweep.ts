@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { Hidden } from '../catalogue/hidden/model.ts';
 import { rows } from '../kit/database/sql.ts';
 import { defineJob } from '../kit/queue/define.ts';
 import { Job } from '../kit/queue/job.ts';
@@ -78,6 +79,7 @@ export async function removeAccountContent(
     await endCollection(work, collection);
   }
   await em.nativeDelete(TopicFollow, { follower: accountId });
+  await em.nativeDelete(Hidden, { account: accountId });
   const likes = await rows<{
     model_id: number | null;
     post_id: number | null;

@@ -1,5 +1,5 @@
 import type { EntityManager } from '@mikro-orm/core';
-import { rows } from '../kit/database/sql.ts';
+import { rows, toNumber } from '../kit/database/sql.ts';
 import type { Viewer } from '../kit/work.ts';
 import { ratingLabel, VISITOR_LEVELS } from '../safety/ratings.ts';
 
@@ -35,12 +35,19 @@ export const ownerView = (row: OwnerRow): OwnerView => ({
 export interface Eyes {
   readonly levels: number;
   readonly blurLevels: number;
+  /** Whose hidden things are left out of lists; absent where nothing is hidden. */
+  readonly hidesFor?: number;
 }
+
+const EYES_SQL = `select a.blur_levels, case when exists (select 1 from hidden h where h.account_id = a.id)
+    or exists (select 1 from block b where b.account_id = a.id) then 1 else 0 end as hides
+  from account a where a.id = ?`;
 
 export async function eyesOf(em: EntityManager, viewer: Viewer | null): Promise<Eyes> {
   if (!viewer) return { levels: VISITOR_LEVELS, blurLevels: 0 };
-  const [row] = await rows<{ blur_levels: number }>(em, 'select blur_levels from account where id = ?', [viewer.id]);
-  return { levels: viewer.levels, blurLevels: row?.blur_levels ?? 0 };
+  const [row] = await rows<{ blur_levels: number; hides: unknown }>(em, EYES_SQL, [viewer.id]);
+  const eyes = { levels: viewer.levels, blurLevels: row?.blur_levels ?? 0 };
+  return toNumber(row?.hides) > 0 ? { ...eyes, hidesFor: viewer.id } : eyes;
 }
 
 /** A picture as `picture.njk` draws it. */

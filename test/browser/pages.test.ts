@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import axe from 'axe-core';
 import type { Page } from 'playwright-core';
+import { deskOf } from '../moderation/desk.ts';
 import { testNode } from '../node.ts';
 import { DESKTOP, PHONE, signIn, skip, type Window, withChromium } from './chromium.ts';
 import { fillSite, type Site } from './site.ts';
@@ -17,8 +18,12 @@ test('every page is sound for a visitor, a member and the owner, on a phone and 
   const node = await testNode(t, { realTime: true });
   const address = await node.start('web', 'worker', 'gpu');
   const site = await fillSite(node);
+  const { report, rowOf } = deskOf(node);
+  const reported = { id: site.post.imageIds[0] ?? 0 };
+  await report(site.ben, 'image', reported, { text: 'It is an advertisement.', link: 'https://shop.example/' });
+  const row = await rowOf('image', reported);
 
-  for (const [who, paths] of Object.entries(pagesOf(site))) {
+  for (const [who, paths] of Object.entries(pagesOf(site, row.id))) {
     await t.test(who, async () => {
       const window = await browser.open({ expected: /^404 \/(nothing-here|models\/999999)$/ });
       await window.page.addInitScript(WATCH_SHIFTS);
@@ -38,7 +43,10 @@ test('every page is sound for a visitor, a member and the owner, on a phone and 
   }
 });
 
-const pagesOf = ({ model, post, ada, ben, sensitiveImageId, draftPostId }: Site): Record<string, string[]> => ({
+const pagesOf = (
+  { model, post, ada, ben, sensitiveImageId, draftPostId }: Site,
+  rowId: string,
+): Record<string, string[]> => ({
   visitor: [
     ...[
       '/',
@@ -80,8 +88,11 @@ const pagesOf = ({ model, post, ada, ben, sensitiveImageId, draftPostId }: Site)
     '/@ben',
     '/jobs',
     '/settings/people',
+    '/reports',
+    `/reports/new?about=image:${post.imageIds[0]}`,
   ],
   olga: [
+    ...['/moderation', `/moderation/queue/${rowId}`, '/moderation/audit', '/moderation/rules'],
     '/admin',
     '/admin/node',
     '/admin/accounts',
@@ -94,7 +105,7 @@ const pagesOf = ({ model, post, ada, ben, sensitiveImageId, draftPostId }: Site)
   ],
 });
 
-const SETTINGS = 'profile account security security/app sessions tokens browsing people moving data'
+const SETTINGS = 'profile account security security/app sessions tokens browsing people hidden moving data'
   .split(' ')
   .map((name) => `/settings/${name}`);
 

@@ -7,6 +7,8 @@ import { type TestContext, test } from 'node:test';
 import { Account } from '../../src/accounts/model.ts';
 import { loadKeyPair } from '../../src/federation/actors/keys.ts';
 import { ActorKeyPair, NODE_ACTOR } from '../../src/federation/model.ts';
+import { AuditEntry } from '../../src/kit/audit/model.ts';
+import { rows } from '../../src/kit/database/sql.ts';
 import { Browser } from '../accounts/browser.ts';
 import { publisher } from '../catalogue/publisher.ts';
 import { givenModel, givenVersion } from '../factories/content.ts';
@@ -212,3 +214,18 @@ test(
     assert.deepEqual([both.code, both.stderr.trim().slice(0, 10)], [1, 'Say one of']);
   },
 );
+test('audit verify says that the log is whole, and ends with 1 when a row was edited', options, async (t) => {
+  const { node, em } = await publisher(t);
+  await command(node.dataDir, ['account', 'role', '--name', 'ada', '--role', 'moderator']);
+  const whole = await command(node.dataDir, ['audit', 'verify', '--json']);
+  assert.equal(whole.code, 0, whole.stderr);
+  const report = JSON.parse(whole.stdout);
+  assert.deepEqual([report.isWhole, report.entryCount, report.faults], [true, 1, []]);
+  const [entry] = await em.fork().find(AuditEntry, {});
+  assert.deepEqual([entry?.action, entry?.actorRole], ['account.role', 'operator']);
+
+  await rows(em.fork(), `update audit_entry set subject_id = '999' where seq = 1 returning seq`);
+  const broken = await command(node.dataDir, ['audit', 'verify']);
+  assert.equal(broken.code, 1);
+  assert.match(broken.stdout, /was changed:\nrow 1 was changed/);
+});

@@ -15,7 +15,7 @@ interface AboutPage extends Pick<NodeSettings, 'name' | 'description' | 'contact
 const aboutPage = view<AboutPage>('accounts/about');
 const textPage = view<{ readonly text: string; readonly empty: string }>('accounts/text');
 
-/** `/about`, `/rules`, `/terms`: everybody. */
+/** `/about`, `/terms`: everybody. `/rules` are moderation's. */
 export function aboutRoutes({ settings }: AccountDeps): Router<State> {
   const routes = new Router<State>();
 
@@ -31,12 +31,10 @@ export function aboutRoutes({ settings }: AccountDeps): Router<State> {
     aboutPage(ctx, { name, description, contact, signUpMode, staff: staff.map(accountCard), page });
   });
 
-  for (const what of ['rules', 'terms'] as const) {
-    routes.get(`/${what}`, anyone, async (ctx) => {
-      const node = await settings.read(ctx.state.work.em, nodeSettings);
-      textPage(ctx, { text: node[what], empty: t(`${what}.empty`), page: { title: t(`${what}.title`) } });
-    });
-  }
+  routes.get('/terms', anyone, async (ctx) => {
+    const { terms } = await settings.read(ctx.state.work.em, nodeSettings);
+    textPage(ctx, { text: terms, empty: t('terms.empty'), page: { title: t('terms.title') } });
+  });
 
   return routes;
 }

@@ -11,6 +11,7 @@ import { accountDeleted } from '../events.ts';
 import { Login } from '../login.ts';
 import { deletionLetter } from '../mail/letters.ts';
 import { Account, Block, Follow } from '../model.ts';
+import { StaffGrant } from '../staff/grants.ts';
 
 export const GRACE_DAYS = 14;
 const GRACE_MS = GRACE_DAYS * 86_400_000;
@@ -83,6 +84,7 @@ export async function erasePrivate({ em }: Pick<Work, 'em'>, account: Account): 
   await em.nativeDelete(OneTimeToken, own);
   await em.nativeDelete(ApiToken, own);
   await em.nativeDelete(Login, own);
+  await em.nativeDelete(StaffGrant, { accountId: account.id });
   await endSessions({ em }, account.id, null);
 }
 

@@ -60,3 +60,7 @@ export const rejectedLetter = (node: NodeName, name: string, reason: string): Le
 
 export const deletionLetter = (node: NodeName, publicUrl: URL, name: string, day: string): Letter =>
   letter(node, 'deletion', name, { day }, new URL('/sign-in', publicUrl), false);
+
+/** What became of a report; nothing of its text or of the thing stands in it. */
+export const reportOutcomeLetter = (node: NodeName, publicUrl: URL, name: string, isActedOn: boolean): Letter =>
+  letter(node, isActedOn ? 'report-acted' : 'report-dismissed', name, {}, new URL('/reports', publicUrl), false);

@@ -1,3 +1,4 @@
+import { isAuditBroken } from '../../kit/audit/state.ts';
 import { EMPTY_FORM, type FormState } from '../../kit/web/forms.ts';
 import { hasMessage, t } from '../../kit/web/messages.ts';
 import type { Ctx } from '../../kit/web/state.ts';
@@ -11,6 +12,8 @@ interface AdminPage<Props> {
   /** What just happened, after a redirect with `?said=`. */
   readonly said: string | null;
   readonly now: Props;
+  /** Somebody changed the audit log. */
+  readonly isAuditBroken: boolean;
 }
 
 /** A page under `/admin`: what is so now in `now`, and the form that was refused with what was typed. */
@@ -30,6 +33,7 @@ export function adminPage<Props extends object>(template: string) {
       form,
       said: hasMessage(key) ? t(key) : null,
       now,
+      isAuditBroken: await isAuditBroken(work.em),
       page: { title, noindex: true },
     });
   };

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { audited } from '../../kit/audit/append.ts';
 import { AppError } from '../../kit/errors.ts';
 import { record } from '../../kit/events/events.ts';
 import type { Viewer, Work } from '../../kit/work.ts';
@@ -60,28 +61,34 @@ async function loadWaiting({ em }: Pick<Work, 'em'>, accountId: number): Promise
 }
 
 /** Signs somebody out everywhere and keeps them out. Their work stays; withholding that is moderation's. */
-export async function suspendAccount({ em, viewer }: Pick<Work, 'em' | 'viewer'>, accountId: number): Promise<void> {
-  const staff = requirePermission(viewer, 'moderateAccounts');
-  const account = await loadLocal({ em }, accountId);
+export async function suspendAccount(work: Pick<Work, 'em' | 'viewer' | 'now'>, accountId: number): Promise<void> {
+  const staff = requirePermission(work.viewer, 'moderateAccounts');
+  const account = await loadLocal(work, accountId);
   if (account.id === staff.id) throw new AppError('conflict', 'You cannot suspend yourself.');
-  refuseAbove(staff, account);
+  await refuseAbove(work, staff, account);
   if (account.state === 'suspended') return;
   if (account.state !== 'active') throw new AppError('conflict', 'This account is not in use.');
-  account.state = 'suspended';
-  record(em, accountSuspended, { accountId });
-  await em.flush();
-  await endSessions({ em }, accountId, null);
+  await audited(work, async (em) => {
+    (await loadLocal({ em }, accountId)).state = 'suspended';
+    record(em, accountSuspended, { accountId });
+    return { result: null, entries: [entryOf('account.suspend', accountId)] };
+  });
+  await endSessions(work, accountId, null);
 }
 
-export async function reinstateAccount({ em, viewer }: Pick<Work, 'em' | 'viewer'>, accountId: number): Promise<void> {
-  const staff = requirePermission(viewer, 'moderateAccounts');
-  const account = await loadLocal({ em }, accountId);
-  refuseAbove(staff, account);
+export async function reinstateAccount(work: Pick<Work, 'em' | 'viewer' | 'now'>, accountId: number): Promise<void> {
+  const staff = requirePermission(work.viewer, 'moderateAccounts');
+  const account = await loadLocal(work, accountId);
+  await refuseAbove(work, staff, account);
   if (account.state !== 'suspended') return;
-  account.state = 'active';
-  record(em, accountReinstated, { accountId });
-  await em.flush();
+  await audited(work, async (em) => {
+    (await loadLocal({ em }, accountId)).state = 'active';
+    record(em, accountReinstated, { accountId });
+    return { result: null, entries: [entryOf('account.reinstate', accountId)] };
+  });
 }
+
+const entryOf = (action: string, id: number) => ({ action, subject: { kind: 'account', id } });
 
 export const QuotaForm = z.object({
   /** GB (10⁹ bytes); empty is the node's own. */
@@ -93,13 +100,13 @@ export const QuotaForm = z.object({
 });
 
 export async function setQuota(
-  { em, viewer }: Pick<Work, 'em' | 'viewer'>,
+  work: Pick<Work, 'em' | 'viewer' | 'now'>,
   accountId: number,
   { quotaGb }: z.output<typeof QuotaForm>,
 ): Promise<void> {
-  const staff = requirePermission(viewer, 'manageSettings');
-  const account = await loadLocal({ em }, accountId);
-  refuseAbove(staff, account);
+  const { em } = work;
+  const staff = requirePermission(work.viewer, 'manageSettings');
+  await refuseAbove(work, staff, await loadLocal(work, accountId));
   const login = await em.findOneOrFail(Login, accountId);
   login.quotaBytes = quotaGb === null ? null : Math.round(quotaGb * 1e9);
   await em.flush();

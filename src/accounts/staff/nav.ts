@@ -27,11 +27,17 @@ export function adminNav(
   further: readonly AdminLink[],
   counts: ReadonlyMap<string, number> = new Map(),
 ): SideNav {
-  const items = linksOf(viewer, further).map(({ label, href, icon }) => ({
+  const links = linksOf(viewer, further);
+  // one page may lie below another: the longest address that fits is the page
+  const [here] = links
+    .map(({ href }) => href)
+    .filter((href) => path === href || path.startsWith(`${href}/`))
+    .sort((one, other) => other.length - one.length);
+  const items = links.map(({ label, href, icon }) => ({
     label: t(label),
     href,
     icon,
-    current: path === href || path.startsWith(`${href}/`),
+    current: href === here,
     ...(counts.get(href) ? { count: counts.get(href) ?? 0 } : {}),
   }));
   return { label: t('nav.admin'), items };

@@ -5,7 +5,9 @@ import { OutboxMail } from '../mail/model.ts';
 import { ACCOUNT_STATES, Account } from '../model.ts';
 import { can, type Role } from '../permissions.ts';
 import { type AccountCard, accountCard } from '../profile/header.ts';
-import { grantableRoles, isAccountStaff, loadLocal } from './roles.ts';
+import { grantablePermissions, listGrants } from './grant.ts';
+import { permissionsOf } from './grants.ts';
+import { grantableRoles, isAccountStaff, loadLocal, ownRank } from './roles.ts';
 
 const PAGE = 50;
 
@@ -81,20 +83,24 @@ export async function countWaiting({ em }: Pick<Work, 'em'>): Promise<number> {
   return em.count(Account, { host: '', state: 'awaiting_approval' });
 }
 
-export async function loadAccountPage({ em, viewer }: Pick<Work, 'em' | 'viewer'>, accountId: number) {
+export async function loadAccountPage(work: Pick<Work, 'em' | 'viewer' | 'now'>, accountId: number) {
+  const { em, viewer } = work;
   const staff = requireStaff(viewer);
   const account = await loadLocal({ em }, accountId);
   const login = await em.findOneOrFail(Login, accountId);
-  const isBelow = (account.permissions & ~staff.permissions) === 0;
+  const isBelow = ((await permissionsOf(em, accountId, work.now())) & ~staff.permissions) === 0;
+  const isOther = account.id !== staff.id;
   return {
     ...rowOf(login, account),
     isEmailVerified: login.emailVerifiedAt != null,
     termsVersion: login.termsVersion,
     isAdultStated: login.adultStatedAt != null,
     quotaGb: login.quotaBytes == null ? '' : String(login.quotaBytes / 1e9),
-    roles: grantableRoles(staff, account),
+    roles: grantableRoles({ ...staff, permissions: await ownRank(em, staff) }, account),
+    grants: await listGrants(work, accountId),
+    grantable: isBelow && isOther && account.state === 'active' ? await grantablePermissions(work) : [],
     may: {
-      suspend: can(staff, 'moderateAccounts') && isBelow && account.id !== staff.id,
+      suspend: can(staff, 'moderateAccounts') && isBelow && isOther,
       quota: can(staff, 'manageSettings') && isBelow,
     },
   };

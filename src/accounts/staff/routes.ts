@@ -17,6 +17,7 @@ import {
   setQuota,
   suspendAccount,
 } from './decide.ts';
+import { GrantForm, grantPermission, revokeGrant } from './grant.ts';
 import { adminNav } from './nav.ts';
 import { type AccountAdminPage, listAccounts, listWaiting, loadAccountPage } from './queries.ts';
 import { changeRole } from './roles.ts';
@@ -60,10 +61,29 @@ export function staffRoutes(deps: AccountDeps): Router<State> {
 
   routes.get('/admin/accounts/:id', staffOnly('moderateAccounts'), (ctx) => showAccount(ctx));
 
-  routes.post('/admin/accounts/:id/role', staffOnly('manageRoles'), async (ctx) => {
+  // a moderator who tries it is refused by the service, which writes it down
+  routes.post('/admin/accounts/:id/role', staffOnly('moderateAccounts', 'manageRoles'), async (ctx) => {
     const { role } = await readForm(ctx, RoleForm);
     await changeRole(ctx.state.work, idParam(ctx), role);
     ctx.redirect(`/admin/accounts/${idParam(ctx)}?said=role`);
+  });
+
+  routes.post('/admin/accounts/:id/grants', staffOnly('moderateAccounts', 'manageRoles'), async (ctx) => {
+    await submitForm(
+      ctx,
+      GrantForm,
+      async (form) => {
+        await grantPermission(ctx.state.work, idParam(ctx), form);
+        ctx.redirect(`/admin/accounts/${idParam(ctx)}?said=granted`);
+      },
+      (form) => showAccount(ctx, form),
+    );
+  });
+
+  routes.post('/admin/accounts/:id/grants/removal', staffOnly('moderateAccounts', 'manageRoles'), async (ctx) => {
+    const { permission } = await readForm(ctx, GrantForm.pick({ permission: true }));
+    await revokeGrant(ctx.state.work, idParam(ctx), permission);
+    ctx.redirect(`/admin/accounts/${idParam(ctx)}?said=revoked`);
   });
 
   routes.post('/admin/accounts/:id/suspension', staffOnly('moderateAccounts'), async (ctx) => {

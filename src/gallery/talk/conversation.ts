@@ -19,6 +19,7 @@ interface CommentView {
   readonly canDelete: boolean;
   readonly deleteUrl: string;
   readonly editUrl: string;
+  readonly reportUrl: string;
   readonly likeUrl: string;
   readonly liked: boolean;
   readonly likeCount: number;
@@ -117,6 +118,7 @@ function commentView(row: CommentRow, depth: number, viewer: Work['viewer'], own
     canDelete: !gone && viewer !== null && (isAuthor || viewer.id === ownerId || can(viewer, 'moderateContent')),
     deleteUrl: `/comments/${row.id}/removal`,
     editUrl: !gone && isAuthor ? `/comments/${row.id}/edit` : '',
+    reportUrl: gone || isAuthor ? '' : `/reports/new?about=comment:${row.id}`,
     likeUrl: gone || !viewer ? '' : `/comments/${row.id}/likes`,
     liked: toNumber(row.liked) > 0,
     likeCount: row.like_count,

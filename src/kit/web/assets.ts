@@ -26,6 +26,8 @@ export interface Asset {
 
 /** Layers are named in `css/tokens.css`, which is why it comes first; within a folder the order is the alphabet's. */
 const STYLES = ['css/tokens.css', 'css/reset.css', 'css/base.css', 'css/components/', 'css/pages/'];
+/** What few people open: their pages name `staff.css` in their head, and nobody else loads it. */
+const STAFF_STYLES = ['css/staff/'];
 
 /**
  * Everything a browser loads besides pages, in memory and compressed once: about 200 KB. `app.css` is the style files
@@ -37,8 +39,13 @@ function readAssets(): ReadonlyMap<string, Asset> {
     const type = TYPES[extname(path)];
     if (type && !path.startsWith('css/') && !path.startsWith('icons/')) assets.set(path, makeAsset(read(path), type));
   }
-  const styles = STYLES.flatMap((path) => (path.endsWith('/') ? listFiles(path) : [path])).map((path) => read(path));
-  assets.set('app.css', makeAsset(shrinkCss(styles.join('\n')), TYPES['.css'] ?? ''));
+  for (const [name, paths] of [
+    ['app.css', STYLES],
+    ['staff.css', STAFF_STYLES],
+  ] as const) {
+    const styles = paths.flatMap((path) => (path.endsWith('/') ? listFiles(path) : [path])).map((path) => read(path));
+    assets.set(name, makeAsset(shrinkCss(styles.join('\n')), TYPES['.css'] ?? ''));
+  }
   const scripts = listFiles('js/').map((path) => `{\n${read(path)}}\n`);
   assets.set('app.js', makeAsset(scripts.join(''), TYPES['.js'] ?? ''));
   return assets;

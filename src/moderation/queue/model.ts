@@ -25,7 +25,8 @@ export const QueueRow = defineEntity({
     aboutKind: p.string().length(40),
     aboutId: p.string().length(120),
     title: p.string().length(200),
-    state: p.enum(['open', 'done']),
+    /** `decided`: a decision waits for the time to undo it, and then carries it out. */
+    state: p.enum(['open', 'decided', 'done']),
     /** The lower the sooner: 0 severe, 1 urgent, 2 usual, 3 slow lane. */
     priority: p.integer().default(2),
     /** By when it must be decided; UTC, computed once. */
@@ -43,3 +44,44 @@ export const QueueRow = defineEntity({
   },
 });
 export interface QueueRow extends InferEntity<typeof QueueRow> {}
+
+/** What somebody decided about one row. Its id comes with the form, so that a retried one is the same decision. */
+export const QueueDecision = defineEntity({
+  name: 'QueueDecision',
+  indexes: [{ properties: ['rowId'] }, { properties: ['takedownId'] }],
+  properties: {
+    id: p.uuid().primary(),
+    rowId: p.uuid(),
+    decidedById: p.integer(),
+    /** One of the choices of the row's desk. */
+    choice: p.string().length(40),
+    /** A rating, where the choice asks for one; 0 else. */
+    level: p.smallint().default(0),
+    /** A strike for the author beside it. */
+    hasStrike: p.boolean().default(false),
+    ruleId: p.uuid().nullable(),
+    /** What was found, in the words of who decided. */
+    facts: p.text(),
+    state: p.enum(['pending', 'done', 'undone']),
+    decidedAt: p.datetime(),
+    /** Until then it can be undone. */
+    executesAt: p.datetime(),
+    jobId: p.uuid(),
+    /** What carries it out, where it is more than to leave the thing as it is. */
+    takedownId: p.uuid().nullable(),
+    doneAt: p.datetime().nullable(),
+  },
+});
+export interface QueueDecision extends InferEntity<typeof QueueDecision> {}
+
+/** How often a moderator looked at severe pictures unveiled, by day (UTC). */
+export const Exposure = defineEntity({
+  name: 'Exposure',
+  properties: {
+    accountId: p.integer().primary(),
+    /** ISO day. */
+    day: p.string().length(10).primary(),
+    count: p.integer(),
+  },
+});
+export interface Exposure extends InferEntity<typeof Exposure> {}

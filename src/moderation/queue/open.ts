@@ -1,4 +1,5 @@
 import type { EntityManager } from '@mikro-orm/core';
+import { type Parameter, rows } from '../../kit/database/sql.ts';
 import { newId } from '../../kit/ids.ts';
 import { type QueueKind, QueueRow } from './model.ts';
 
@@ -12,15 +13,13 @@ export interface QueueEntry {
   readonly permission?: number;
 }
 
-/** Puts a thing into the queue, once: a second time counts a voice more, and the stricter priority and deadline hold. */
+/**
+ * Puts a thing into the queue, once: a second time counts a voice more, and the stricter priority, deadline and
+ * permission hold. In a transaction of the caller's, who tries again when two were the first at once.
+ */
 export async function openRow(em: EntityManager, entry: QueueEntry, now: Date): Promise<QueueRow> {
   const known = await em.findOne(QueueRow, { kind: entry.kind, subjectId: entry.subjectId, openKey: OPEN });
-  if (known) {
-    known.voiceCount += 1;
-    known.priority = Math.min(known.priority, entry.priority ?? known.priority);
-    if (entry.dueAt && (!known.dueAt || entry.dueAt < known.dueAt)) known.dueAt = entry.dueAt;
-    return known;
-  }
+  if (known) return addVoice(em, known, entry);
   return em.create(
     QueueRow,
     {
@@ -46,6 +45,27 @@ export async function openRow(em: EntityManager, entry: QueueEntry, now: Date): 
 }
 
 const OPEN = 'open';
+
+/** In the database, so that of many voices at once each one counts. */
+async function addVoice(em: EntityManager, row: QueueRow, entry: QueueEntry): Promise<QueueRow> {
+  const set = ['voice_count = voice_count + 1'];
+  const values: Parameter[] = [];
+  if (entry.priority !== undefined) {
+    const priority = Math.trunc(entry.priority);
+    set.push(`priority = case when priority > ${priority} then ${priority} else priority end`);
+    if (entry.permission) {
+      set.push(
+        `permission = case when priority > ${priority} then ${Math.trunc(entry.permission)} else permission end`,
+      );
+    }
+  }
+  if (entry.dueAt) {
+    set.push('due_at = case when due_at is null or due_at > ? then ? else due_at end');
+    values.push(entry.dueAt, entry.dueAt);
+  }
+  await rows(em, `update queue_row set ${set.join(', ')} where id = ? returning id`, [...values, row.id]);
+  return em.findOneOrFail(QueueRow, row.id, { refresh: true });
+}
 
 /** Takes it out of the queue; nothing happens when it does not wait. The caller flushes. */
 export async function closeRow(

@@ -1,0 +1,22 @@
+import type { AdminLink } from '../accounts/deps.ts';
+import type { Settings } from '../kit/settings.ts';
+import type { RateLimits } from '../kit/web/rate-limit.ts';
+import type { Desks } from './queue/desk.ts';
+import { countOpenRows } from './queue/list.ts';
+
+/** What the pages of moderation lean on; made by the composition root. */
+export interface ModerationDeps {
+  readonly adminLinks: readonly AdminLink[];
+  readonly settings: Settings;
+  readonly limits: RateLimits;
+  readonly desks: Desks;
+}
+
+export const MODERATION_LINKS: readonly AdminLink[] = [
+  {
+    ...{ label: 'admin.queue', href: '/moderation', icon: 'inbox', permission: 'moderateContent' },
+    count: countOpenRows,
+  },
+  { label: 'admin.rules', href: '/moderation/rules', icon: 'list', permission: 'manageRules' },
+  { label: 'admin.audit', href: '/moderation/audit', icon: 'history', permission: 'readAudit' },
+];

@@ -1,0 +1,15 @@
+import type Router from '@koa/router';
+import type { State } from '../kit/web/state.ts';
+import type { ModerationDeps } from './deps.ts';
+import { queueRoutes } from './queue/routes.ts';
+import { reportRoutes } from './reports/routes.ts';
+import { ruleRoutes } from './rules/routes.ts';
+import { auditRoutes } from './staff/audit-routes.ts';
+
+/** Every page of moderation. */
+export const moderationRoutes = (deps: ModerationDeps): readonly Router<State>[] => [
+  reportRoutes(deps),
+  ruleRoutes(deps),
+  auditRoutes(deps),
+  queueRoutes(deps),
+];
