@@ -25,6 +25,7 @@ import { forgetInputsJob } from './compute/desk/inputs.ts';
 import { forgetGenerationsJob, purgeGenerationJob } from './compute/keep.ts';
 import { forgetTrainingJob } from './compute/training/keep.ts';
 import { indexAccountJob, indexModelJob, indexPostJob, unindexImageJob } from './discovery/index/keep.ts';
+import { applyPolicyJob } from './gallery/after-policy.ts';
 import { imageDeleted, postDeleted, postPublished, postUnpublished, postUpdated } from './gallery/events.ts';
 import { refreshModelsJob } from './gallery/figures.ts';
 import { renderImageJob } from './gallery/images/render.ts';
@@ -36,6 +37,7 @@ import { on, type Wiring } from './kit/events/wiring.ts';
 import type { JobDefinition } from './kit/queue/define.ts';
 import type { Parts } from './node.ts';
 import { collectBlobsJob } from './operator/collect.ts';
+import { policyChanged } from './safety/restrict.ts';
 
 /** Every kind of job that a worker of this program runs. */
 export function jobsOf({
@@ -62,6 +64,7 @@ export function jobsOf({
     resolveVersionJob,
     resolveModelJob,
     refreshModelsJob,
+    applyPolicyJob,
     sweepGalleryJob,
     removeAccountContentJob,
     publishScheduledPostJob,
@@ -104,6 +107,15 @@ export function wiringOf({ looker, federation }: Parts): Wiring {
     on(accountDeleted, forgetGenerationsJob),
     on(accountDeleted, forgetTrainingJob),
     on(picturesChanged, looker.job, undefined, ({ datasetId }) => ({ dedupeKey: `look:${datasetId}` })),
+    on(
+      policyChanged,
+      applyPolicyJob,
+      ({ kind, id }) => ({ kind, id }),
+      ({ kind, id }) => ({
+        dedupeKey: `policy:${kind}:${id}`,
+      }),
+    ),
+    on(policyChanged, indexAccountJob, ({ kind, id }) => (kind === 'account' ? { accountId: id } : null)),
     on(imageDeleted, unindexImageJob, ({ imageId }) => ({ imageId })),
     ...federation.wiring,
   ];

@@ -48,12 +48,8 @@ export async function ingestModel(
       told.tagNames.slice(0, 20).map((name) => name.slice(0, 60)),
     );
     const fresh = await writeVersions({ em: inner, now }, origin, model, told);
-    await refresh(inner, model);
-    // a model whose versions cannot be read is listed all the same: it is a post of its author
-    model.state = 'published';
     model.publishedAt = told.publishedAt;
-    model.shownAt ??= told.publishedAt;
-    model.listedAt = visibility === 'public' ? model.shownAt : null;
+    await refresh(inner, model);
     record(inner, known ? modelUpdated : modelPublished, { modelId: model.id });
     for (const version of fresh) {
       if (known) record(inner, versionPublished, { modelId: model.id, versionId: version.id });

@@ -10,6 +10,7 @@ import { record } from '../../kit/events/events.ts';
 import type { Viewer, Work } from '../../kit/work.ts';
 import { VISIBILITIES, type Visibility } from '../../safety/audience.ts';
 import { RATINGS, ratingLabel } from '../../safety/ratings.ts';
+import { assertNotShut } from '../../safety/standing.ts';
 import { postUpdated } from '../events.ts';
 import { addVersionUse } from '../images/made-with.ts';
 import { Image, Post } from '../model.ts';
@@ -129,6 +130,7 @@ async function findVersion(em: EntityManager, viewer: Viewer, versionId: number)
 export async function loadOwnPost({ em, viewer }: Pick<Work, 'em' | 'viewer'>, postId: number): Promise<Post> {
   const post = viewer && (await em.findOne(Post, { id: postId, owner: viewer.id, isLocal: true }));
   if (!post || post.state === 'deleted') throw new AppError('not_found', 'There is no such post.');
+  await assertNotShut(em, [{ kind: 'post', id: postId }]);
   return post;
 }
 
