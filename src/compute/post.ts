@@ -9,8 +9,10 @@ import { AppError } from '../kit/errors.ts';
 import { isId } from '../kit/ids.ts';
 import type { Work } from '../kit/work.ts';
 import { RATINGS } from '../safety/ratings.ts';
+import { leaningOf } from './generator.ts';
 import { loadOwnGeneration } from './keep.ts';
 import { type GenerationFile, type GenerationHires, GenerationImage, type GenerationRequest } from './model.ts';
+import { assertStanding, withheld } from './standing.ts';
 
 /** `image` stands once for each picture; none of them is all. */
 export const PostForm = z.object({
@@ -33,7 +35,10 @@ export async function postResults(
 ): Promise<number> {
   const { em, files } = work;
   if ((rating & limits.allowedLevels) === 0) throw new AppError('invalid', 'This node does not take that rating.');
-  const { request } = await loadOwnGeneration(work, generationId);
+  const { request, account, withheldAt } = await loadOwnGeneration(work, generationId);
+  // between the output and this post somebody may have decided about what it was made with
+  await assertStanding(em, leaningOf(account.id, request));
+  if (withheldAt != null) throw withheld();
   const images = await em.find(
     GenerationImage,
     {

@@ -72,7 +72,8 @@ export async function loadRunView({ em }: Pick<Work, 'em'>, run: TrainingRun, ca
     canStop: isOpen && epochs.length > 0,
     canResume: state === 'failed' || state === 'stopped',
     hasState: run.stateSha256 != null,
-    error: state === 'failed' ? (run.error ?? t('train.failed-text')) : null,
+    error:
+      state === 'failed' ? (run.error ?? t('train.failed-text')) : state === 'cancelled' ? (run.error ?? null) : null,
     startTitle: run.startTitle ?? null,
     facts: factsOf(run),
     epochs: epochs.map((epoch) => epochView(run, epoch, samplesOf(epoch.number), canContinue)).reverse(),
