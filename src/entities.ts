@@ -4,6 +4,7 @@ import { Login } from './accounts/login.ts';
 import { OutboxMail } from './accounts/mail/model.ts';
 import { Account, Block, Follow } from './accounts/model.ts';
 import { BaseModel, DownloadMark, Lineage, Model, ModelFile, ModelTag, ModelVersion, Tag } from './catalogue/model.ts';
+import { NameLock } from './catalogue/names/lock.ts';
 import { Upload } from './catalogue/uploads/model.ts';
 import { Dataset, DatasetItem } from './compute/datasets/model.ts';
 import { GenerationDraft, GenerationInput, GenerationPreset } from './compute/desk/model.ts';
@@ -36,6 +37,7 @@ import { Job } from './kit/queue/job.ts';
 import { Setting } from './kit/settings.ts';
 import { QueueRow } from './moderation/queue/model.ts';
 import { Takedown, TakedownStep } from './moderation/takedown/model.ts';
+import { TakedownTrace } from './moderation/takedown/trace.ts';
 import { PolicyRestriction, PolicyState } from './safety/policy.ts';
 
 /** Every table of the program; migrations are written from this list. */
@@ -44,8 +46,8 @@ export const ENTITIES = [
   ...[Account, Follow, Block, Login, Credential, Session, ApiToken, OneTimeToken, Invite, OutboxMail],
   ...[AuditEntry, AuditHead, AuditRoot],
   ...[PolicyState, PolicyRestriction],
-  ...[QueueRow, Takedown, TakedownStep],
-  ...[Model, ModelVersion, ModelFile, Tag, ModelTag, BaseModel, Lineage, DownloadMark, Upload],
+  ...[QueueRow, Takedown, TakedownStep, TakedownTrace],
+  ...[Model, ModelVersion, ModelFile, Tag, ModelTag, BaseModel, Lineage, DownloadMark, Upload, NameLock],
   ...[Post, Image, ImageMark, ImageRaw, ImageSize, ResourceUse, PostTag, Comment, Reaction],
   ...[Review, Mention, Pin, Share],
   ...[Collection, CollectionItem, CollectionRefusal, TopicFollow],

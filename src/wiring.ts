@@ -25,6 +25,7 @@ import { forgetInputsJob } from './compute/desk/inputs.ts';
 import { forgetGenerationsJob, purgeGenerationJob } from './compute/keep.ts';
 import { forgetTrainingJob } from './compute/training/keep.ts';
 import { indexAccountJob, indexModelJob, indexPostJob, unindexImageJob } from './discovery/index/keep.ts';
+import { reindexStep } from './discovery/takedown.ts';
 import { applyPolicyJob } from './gallery/after-policy.ts';
 import { imageDeleted, postDeleted, postPublished, postUnpublished, postUpdated } from './gallery/events.ts';
 import { refreshModelsJob } from './gallery/figures.ts';
@@ -35,21 +36,45 @@ import { publishScheduledJob as publishScheduledPostJob } from './gallery/posts/
 import { removeAccountContentJob, sweepGalleryJob } from './gallery/sweep.ts';
 import { on, type Wiring } from './kit/events/wiring.ts';
 import type { JobDefinition } from './kit/queue/define.ts';
+import { takedownRequested } from './moderation/takedown/start.ts';
+import type { TakedownStepDefinition } from './moderation/takedown/step.ts';
+import { attributesStep } from './moderation/takedown/steps/attributes.ts';
+import { blockHashesStep } from './moderation/takedown/steps/block-hashes.ts';
+import { cancelJobsStep } from './moderation/takedown/steps/cancel-jobs.ts';
+import { allowStep, denyStep } from './moderation/takedown/steps/deny.ts';
+import { derivedStep } from './moderation/takedown/steps/derived.ts';
+import { purgeCdnStep } from './moderation/takedown/steps/purge-cdn.ts';
+import { unlistStep } from './moderation/takedown/steps/unlist.ts';
+import { unsetStep } from './moderation/takedown/steps/unset.ts';
+import { clearBytesStep, vaultStep } from './moderation/takedown/steps/vault.ts';
+import { executeTakedownJob, inTurn } from './moderation/takedown/worker.ts';
 import type { Parts } from './node.ts';
 import { collectBlobsJob } from './operator/collect.ts';
 import { policyChanged } from './safety/restrict.ts';
 
+/** The checklist of a takedown, in its order (spec/takedowns.md 2.10). */
+export function takedownStepsOf({ net, config, engines, vault }: Parts): TakedownStepDefinition[] {
+  const { publicUrl, cdnPurgeUrl: purgeUrl, cdnPurgeToken: token } = config;
+  return [
+    denyStep,
+    allowStep,
+    cancelJobsStep,
+    attributesStep,
+    // the list of blocked hashes joins here: until then a block holds where the same bytes lie already
+    blockHashesStep({ block: async () => {}, unblock: async () => {} }),
+    vaultStep(vault),
+    clearBytesStep((sha256s) => engines.cache.drop(sha256s)),
+    unsetStep,
+    unlistStep,
+    reindexStep,
+    derivedStep,
+    purgeCdnStep({ net, publicUrl, purgeUrl, token }),
+  ];
+}
+
 /** Every kind of job that a worker of this program runs. */
-export function jobsOf({
-  mailer,
-  uploads,
-  generator,
-  trainer,
-  imports,
-  looker,
-  captioner,
-  federation,
-}: Parts): JobDefinition[] {
+export function jobsOf(parts: Parts): JobDefinition[] {
+  const { mailer, uploads, generator, trainer, imports, looker, captioner, federation } = parts;
   return [
     mailer.job,
     deleteAccountJob,
@@ -65,6 +90,7 @@ export function jobsOf({
     resolveModelJob,
     refreshModelsJob,
     applyPolicyJob,
+    executeTakedownJob(takedownStepsOf(parts), parts.log),
     sweepGalleryJob,
     removeAccountContentJob,
     publishScheduledPostJob,
@@ -89,7 +115,8 @@ export function jobsOf({
 }
 
 /** The table of consequences: after this event, these jobs. */
-export function wiringOf({ looker, federation }: Parts): Wiring {
+export function wiringOf(parts: Parts): Wiring {
+  const { looker, federation } = parts;
   return [
     ...[accountJoined, accountProfileChanged, accountSuspended, accountReinstated, accountDeleted].map((event) =>
       on(event, indexAccountJob),
@@ -114,6 +141,9 @@ export function wiringOf({ looker, federation }: Parts): Wiring {
       ({ kind, id }) => ({
         dedupeKey: `policy:${kind}:${id}`,
       }),
+    ),
+    on(takedownRequested, executeTakedownJob(takedownStepsOf(parts), parts.log), undefined, ({ takedownId }) =>
+      inTurn(takedownId),
     ),
     on(policyChanged, indexAccountJob, ({ kind, id }) => (kind === 'account' ? { accountId: id } : null)),
     on(imageDeleted, unindexImageJob, ({ imageId }) => ({ imageId })),
