@@ -8,6 +8,7 @@ import { Generation } from './model.ts';
 import { filesOf } from './request.ts';
 import { versionIdsOf } from './standing.ts';
 import { TrainingRun } from './training/model.ts';
+import { dropOutput } from './training/store.ts';
 
 /** What a decision is about, as the GPU knows it. */
 export interface Concerned {
@@ -55,7 +56,9 @@ export async function cancelRuns(
   for (const { id, owner, base, manifest, jobId } of runs) {
     const uses = base.versionId !== null && concerned.versionIds.includes(base.versionId);
     const learns = manifest.items.some(({ sha256 }) => concerned.sha256s.includes(sha256));
-    if (uses || learns || owner.id === concerned.accountId) await end('training_run', id, jobId ?? null);
+    if (!uses && !learns && owner.id !== concerned.accountId) continue;
+    await end('training_run', id, jobId ?? null);
+    await dropOutput(em, id);
   }
   return cancelled;
 }
