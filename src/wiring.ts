@@ -41,6 +41,7 @@ import type { TakedownStepDefinition } from './moderation/takedown/step.ts';
 import { attributesStep } from './moderation/takedown/steps/attributes.ts';
 import { blockHashesStep } from './moderation/takedown/steps/block-hashes.ts';
 import { cancelJobsStep } from './moderation/takedown/steps/cancel-jobs.ts';
+import { deAttributeStep } from './moderation/takedown/steps/de-attribute.ts';
 import { allowStep, denyStep } from './moderation/takedown/steps/deny.ts';
 import { derivedStep } from './moderation/takedown/steps/derived.ts';
 import { purgeCdnStep } from './moderation/takedown/steps/purge-cdn.ts';
@@ -53,17 +54,20 @@ import { collectBlobsJob } from './operator/collect.ts';
 import { policyChanged } from './safety/restrict.ts';
 
 /** The checklist of a takedown, in its order (spec/takedowns.md 2.10). */
-export function takedownStepsOf({ net, config, engines, vault }: Parts): TakedownStepDefinition[] {
+export function takedownStepsOf({ net, config, engines, vault, uploads }: Parts): TakedownStepDefinition[] {
   const { publicUrl, cdnPurgeUrl: purgeUrl, cdnPurgeToken: token } = config;
+  // the list of blocked hashes joins here: until then a block holds where the same bytes lie already
+  const blocks = { block: async () => {}, unblock: async () => {} };
+  const dropModels = (sha256s: readonly string[]) => engines.cache.drop(sha256s);
   return [
     denyStep,
     allowStep,
     cancelJobsStep,
     attributesStep,
-    // the list of blocked hashes joins here: until then a block holds where the same bytes lie already
-    blockHashesStep({ block: async () => {}, unblock: async () => {} }),
+    deAttributeStep({ uploads, blocks, dropModels }),
+    blockHashesStep(blocks),
     vaultStep(vault),
-    clearBytesStep((sha256s) => engines.cache.drop(sha256s)),
+    clearBytesStep(dropModels),
     unsetStep,
     unlistStep,
     reindexStep,

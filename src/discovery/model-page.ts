@@ -95,6 +95,9 @@ export interface ModelPage {
   readonly generateUrl: string | null;
   readonly permissions: readonly { readonly text: string; readonly symbol: string }[];
   readonly license: FactView | null;
+  /** Whom a decision names as its origin; '' for none. */
+  readonly creditLine: string;
+  readonly isNameRemoved: boolean;
   readonly lineage: LineageView;
   readonly covers: readonly PictureView[];
   readonly gallery: readonly TileView[];
@@ -134,6 +137,8 @@ interface ModelRow extends OwnerRow, ModelAccessRow {
   cover_image_id: number | null;
   listed_at: unknown;
   claimed_download_count: unknown;
+  credit_line: string;
+  is_name_removed: unknown;
   claimed_like_count: number | null;
 }
 
@@ -156,7 +161,8 @@ interface VersionRow {
 const MODEL_COLUMNS = `m.id, m.name, m.type, m.description, m.state, m.is_local, m.level, m.allow_no_credit,
   m.allow_commercial_use, m.allow_derivatives, m.allow_different_license, m.forbids_generation, m.license_id, m.is_poi, m.is_minor, m.is_sfw_only,
   m.download_count, m.thumbs_up_count, m.comment_count, m.image_count, m.url, m.uri, m.updated_at, m.cover_image_id, m.listed_at,
-  m.claimed_download_count, m.claimed_like_count`;
+  m.claimed_download_count, m.claimed_like_count, m.credit_line,
+  case when exists (select 1 from name_lock k where k.model_id = m.id) then 1 else 0 end as is_name_removed`;
 const VERSION_COLUMNS = `v.id, v.name, v.base_model, v.changelog, v.trained_words, v.training_settings, v.clip_skip,
   v.recommended_weight, v.state, v.published_at, v.publish_at, v.thumbs_up_count, v.thumbs_down_count`;
 
@@ -313,6 +319,8 @@ export async function loadModelPage(
         : null,
     permissions: permissionsOf(model, restrictions | ofVersion),
     license: model.license_id ? { label: t('model.licence'), ...licenseView(model.license_id) } : null,
+    creditLine: model.credit_line,
+    isNameRemoved: toBoolean(model.is_name_removed),
     lineage,
     covers,
     gallery: gallery.items,

@@ -55,6 +55,7 @@ export async function modelDocument({ origin, host }: Site, em: EntityManager, m
   const render = model.isLocal ? renderMarkdown : renderRemoteHtml;
   const head = `<p><strong>${escapeHtml(model.name)}</strong> — ${escapeHtml(model.type)} · ${escapeHtml(model.baseModel)}</p>`;
   const foot = `<p><a href="${uri}">${escapeHtml(uri)}</a> ${hashtags(tags)}</p>`;
+  const credit = model.creditLine === '' ? '' : `<p>Credit: ${escapeHtml(model.creditLine)}</p>`;
   const previews = await listPreviews({ origin }, em, await previewIds(em, model));
   return withContext({
     ...buildModel({
@@ -63,7 +64,7 @@ export async function modelDocument({ origin, host }: Site, em: EntityManager, m
       url: uri,
       publishedAt: model.publishedAt ?? model.createdAt,
       updatedAt: model.updatedAt,
-      contentHtml: `${head}${render(model.description)}${foot}`,
+      contentHtml: `${head}${render(model.description)}${credit}${foot}`,
       audience: (await circleOfModel({ origin, host }, em, model)).audience,
       tags,
       mentions: [],

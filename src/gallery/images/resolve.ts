@@ -5,6 +5,8 @@ import { inList, rows } from '../../kit/database/sql.ts';
 import { defineJob } from '../../kit/queue/define.ts';
 import type { Work } from '../../kit/work.ts';
 import { refreshModelsJob } from '../figures.ts';
+import { maskNames } from './mask-names.ts';
+import { renderImageJob } from './render.ts';
 
 export interface KnownVersion {
   readonly versionId: number;
@@ -99,6 +101,9 @@ async function resolveVersion(
     version.model_id,
     versionId,
   ]);
+  for (const { imageId } of await maskNames(em, [...new Set(linked.map(({ image_id }) => image_id))])) {
+    jobs.enqueue(em, renderImageJob, { imageId }, { dedupeKey: `image:${imageId}` });
+  }
   jobs.enqueue(em, refreshModelsJob, { modelIds: [version.model_id] }, { dedupeKey: `model:${version.model_id}` });
   await em.flush();
   return { linked: linked.length, released: 0 };

@@ -309,7 +309,7 @@ create index `takedown_state_id_index` on `takedown` (`state`, `id`);
 create index `takedown_target_kind_target_id_index` on `takedown` (`target_kind`, `target_id`);
 create index `takedown_case_id_index` on `takedown` (`case_id`);
 create table `takedown_step` (`takedown_id` text not null, `name` text not null, `position` integer not null, `state` text check (`state` in ('pending', 'done')) not null, `attempts` integer not null default 0, `note` text not null default '', `done_at` datetime null, primary key (`takedown_id`, `name`));
-create table `takedown_trace` (`id` text not null, `takedown_id` text not null, `kind` text check (`kind` in ('model_file', 'image', 'model', 'version', 'post', 'account', 'collection_item', 'pin', 'cdn')) not null, `subject_id` text not null, `digest` text null, `facts` json not null, `taken_at` datetime not null, `cleared_at` datetime null, `purged_at` datetime null, `restored_at` datetime null, primary key (`id`));
+create table `takedown_trace` (`id` text not null, `takedown_id` text not null, `kind` text check (`kind` in ('model_file', 'image', 'model', 'account', 'collection_item', 'pin', 'words', 'recipe')) not null, `subject_id` text not null, `digest` text null, `facts` json not null, `taken_at` datetime not null, `cleared_at` datetime null, `purged_at` datetime null, `restored_at` datetime null, primary key (`id`));
 create index `takedown_trace_digest_index` on `takedown_trace` (`digest`);
 create unique index `takedown_trace_takedown_id_kind_subject_id_unique` on `takedown_trace` (`takedown_id`, `kind`, `subject_id`);
 create table `tombstone` (`uri` text not null, `actor_uri` text not null, `deleted_at` datetime not null, primary key (`uri`));

@@ -3,7 +3,9 @@ import { rows } from '../../kit/database/sql.ts';
 import { newId } from '../../kit/ids.ts';
 
 const TRACE_KINDS = [
-  ...(['model_file', 'image', 'model', 'version', 'post', 'account', 'collection_item', 'pin', 'cdn'] as const),
+  ...(['model_file', 'image', 'model', 'account', 'collection_item', 'pin'] as const),
+  // the words of a model, and what a picture says of how it was made
+  ...(['words', 'recipe'] as const),
 ] as const;
 export type TraceKind = (typeof TRACE_KINDS)[number];
 

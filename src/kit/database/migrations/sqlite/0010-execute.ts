@@ -16,7 +16,7 @@ export const migration: Migration = {
     `CREATE TABLE \`name_lock\` (\`id\` text not null, \`model_id\` integer not null, \`name_key\` text not null, \`takedown_id\` text not null, \`case_id\` text null, \`created_at\` datetime not null, primary key (\`id\`));`,
     `CREATE UNIQUE INDEX \`name_lock_model_id_name_key_unique\` on \`name_lock\` (\`model_id\`, \`name_key\`);`,
     `CREATE INDEX \`name_lock_takedown_id_index\` on \`name_lock\` (\`takedown_id\`);`,
-    `CREATE TABLE \`takedown_trace\` (\`id\` text not null, \`takedown_id\` text not null, \`kind\` text check (\`kind\` in ('model_file', 'image', 'model', 'version', 'post', 'account', 'collection_item', 'pin', 'cdn')) not null, \`subject_id\` text not null, \`digest\` text null, \`facts\` json not null, \`taken_at\` datetime not null, \`cleared_at\` datetime null, \`purged_at\` datetime null, \`restored_at\` datetime null, primary key (\`id\`));`,
+    `CREATE TABLE \`takedown_trace\` (\`id\` text not null, \`takedown_id\` text not null, \`kind\` text check (\`kind\` in ('model_file', 'image', 'model', 'account', 'collection_item', 'pin', 'words', 'recipe')) not null, \`subject_id\` text not null, \`digest\` text null, \`facts\` json not null, \`taken_at\` datetime not null, \`cleared_at\` datetime null, \`purged_at\` datetime null, \`restored_at\` datetime null, primary key (\`id\`));`,
     `CREATE INDEX \`takedown_trace_digest_index\` on \`takedown_trace\` (\`digest\`);`,
     `CREATE UNIQUE INDEX \`takedown_trace_takedown_id_kind_subject_id_unique\` on \`takedown_trace\` (\`takedown_id\`, \`kind\`, \`subject_id\`);`,
     `alter table \`training_run\` add column \`policy_epoch\` integer not null default 0;`,
