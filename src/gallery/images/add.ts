@@ -141,7 +141,7 @@ async function writeImage(
     await tx.flush();
     if (post.version) await addVersionUse(tx, post.version.id, [image]);
     await tx.flush();
-    await maskNames(tx, [image.id]);
+    await maskNames(tx, [image.id], now());
     jobs.enqueue(tx, renderImageJob, { imageId: image.id }, { dedupeKey: `image:${image.id}` });
     await tx.flush();
     return image.id;

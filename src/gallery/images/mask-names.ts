@@ -1,6 +1,8 @@
 import type { EntityManager } from '@mikro-orm/core';
 import { scrubberOf, scrubDeep } from '../../catalogue/names/scrub.ts';
 import { inList, rows } from '../../kit/database/sql.ts';
+import { record } from '../../kit/events/events.ts';
+import { postUpdated } from '../events.ts';
 import { Image, ImageRaw, ResourceUse } from '../model.ts';
 import type { Recipe } from '../recipe/recipe.ts';
 
@@ -29,7 +31,7 @@ export interface MaskedBefore {
  * transaction that links them to their models. Again changes nothing. Returns what was changed, as it was; the copies
  * that are handed out have to be made anew.
  */
-export async function maskNames(em: EntityManager, imageIds: readonly number[]): Promise<MaskedBefore[]> {
+export async function maskNames(em: EntityManager, imageIds: readonly number[], now: Date): Promise<MaskedBefore[]> {
   const concerned = await rows<{ id: number }>(
     em,
     `select distinct r.image_id as id from resource_use r join name_lock l on l.model_id = r.model_id
@@ -39,7 +41,7 @@ export async function maskNames(em: EntityManager, imageIds: readonly number[]):
   const changed: MaskedBefore[] = [];
   for (const { id } of concerned) {
     const scrubber = scrubberOf(await listMaskedNames(em, id));
-    const image = await em.findOne(Image, id);
+    const image = await em.findOne(Image, id, { populate: ['post'] });
     if (!scrubber || !image) continue;
     const raw = await em.findOne(ImageRaw, { image: id });
     const before = { imageId: id, recipe: image.recipe ?? null, blocks: raw?.blocks ?? null };
@@ -49,6 +51,10 @@ export async function maskNames(em: EntityManager, imageIds: readonly number[]):
     image.cleanSha256 = null;
     for (const use of await em.find(ResourceUse, { image: id })) use.name = scrubber.scrub(use.name, NAME_MASK);
     changed.push(before);
+    const post = image.post.$;
+    if (post.state !== 'published') continue;
+    if (post.isLocal) post.updatedAt = now;
+    record(em, postUpdated, { postId: post.id });
   }
   await em.flush();
   return changed;

@@ -87,7 +87,7 @@ async function maskGallery({ em, jobs, now }: Work, { takedownId }: TakedownOrde
     100,
   )) {
     await em.fork().transactional(async (tx) => {
-      for (const { imageId, ...facts } of await maskNames(tx, some)) {
+      for (const { imageId, ...facts } of await maskNames(tx, some, now())) {
         await keepTrace(tx, takedownId, { kind: 'recipe', subjectId: imageId, facts }, now());
         jobs.enqueue(tx, renderImageJob, { imageId }, { dedupeKey: `image:${imageId}` });
         masked += 1;
