@@ -65,7 +65,17 @@ export async function givenThings(site: Painter): Promise<Things> {
   await settle();
   const { sha256 } = await em.fork().findOneOrFail(ModelFile, { version: version.id });
   return {
-    ...{ owner, modelId, versionId: version.id, postId, imageId, collectionId: collection.id, sha256, comments, reviewId },
+    ...{
+      owner,
+      modelId,
+      versionId: version.id,
+      postId,
+      imageId,
+      collectionId: collection.id,
+      sha256,
+      comments,
+      reviewId,
+    },
   };
 }
 
