@@ -35,7 +35,7 @@ export async function givenThings(site: Painter): Promise<Things> {
   await give(version.id, kohyaLoraSd1({ name: MARK }), `${MARK}.safetensors`);
   const words = {
     ...{ name: `${MARK} lora`, type: 'LORA', description: `Of a ${MARK}.`, level: '1', versionName: 'v1' },
-    ...{ baseModel: 'SD 1.5', trainedWords: MARK, tags: 'fishes', allowNoCredit: '1' },
+    ...{ baseModel: 'SD 1.5', trainedWords: MARK, tags: 'fishes', allowNoCredit: '1', allowDerivatives: '1' },
   };
   await saveVersion(workAs(owner), version.id, VersionForm.parse(words));
   await publishVersion(workAs(owner), version.id);

@@ -11,18 +11,19 @@ export interface Decided {
   readonly target: PolicyTarget;
   readonly outcome: Outcome;
   readonly category?: string;
+  readonly caseId?: string;
   readonly parameters?: TakedownParameters;
 }
 
 /** Decides and has the worker carry it out. Returns the takedown's id. */
 export async function carryOut(
   { em, settle, clock }: Pick<TestNode, 'em' | 'settle' | 'clock'>,
-  { target, outcome, category = 'copyright', parameters = {} }: Decided,
+  { target, outcome, category = 'copyright', parameters = {}, caseId }: Decided,
 ): Promise<string> {
   const id = await em
     .fork()
     .transactional(async (tx) =>
-      startTakedown(tx, { caseId: null, target, outcome, category, parameters }, clock.now()),
+      startTakedown(tx, { caseId: caseId ?? null, target, outcome, category, parameters }, clock.now()),
     );
   await settle();
   return id;

@@ -7,6 +7,7 @@ import { AppError } from '../../kit/errors.ts';
 import { newId } from '../../kit/ids.ts';
 import { assertFreeSpace } from '../../kit/storage/files.ts';
 import type { Work } from '../../kit/work.ts';
+import { isShut, standingOf } from '../../safety/standing.ts';
 import type { Federation } from '../deps.ts';
 import { downloadPicture, findReader } from './fetch-pictures.ts';
 
@@ -50,6 +51,12 @@ export async function refetchPicture(
 ): Promise<string> {
   const image = await em.findOne(Image, { id: imageId, isLocal: false, sha256: null, evictedAt: { $ne: null } });
   if (!image?.remoteUrl) return 'here, or gone';
+  const targets = [
+    { kind: 'image', id: imageId },
+    { kind: 'post', id: image.post.id },
+    { kind: 'account', id: image.owner.id },
+  ] as const;
+  if (isShut((await standingOf(em, targets)).restrictions)) return 'taken down here';
   const path = join(federation.uploadsDir, `peer-${newId()}`);
   try {
     const key = await findReader(em, federation, image.post.id, image.remoteUrl);

@@ -3,12 +3,13 @@ import { seesModel } from '../../catalogue/access.ts';
 import { rows } from '../../kit/database/sql.ts';
 import { AppError } from '../../kit/errors.ts';
 import { record } from '../../kit/events/events.ts';
+import { t } from '../../kit/web/messages.ts';
 import type { Work } from '../../kit/work.ts';
 import { RATINGS, ratingLabel } from '../../safety/ratings.ts';
 import { postUpdated } from '../events.ts';
 import { ResourceUse } from '../model.ts';
 import { loadOwnImage } from '../posts/delete.ts';
-import { relistPost } from '../posts/relist.ts';
+import { isSettled, relistPost } from '../posts/relist.ts';
 import { addVersionUse } from './made-with.ts';
 import { renderImageJob } from './render.ts';
 
@@ -34,6 +35,9 @@ export async function editImage(
   }
   await em.transactional(async (tx) => {
     const { image, post } = await loadOwnImage({ em: tx, viewer }, imageId);
+    if (rating !== image.level && (await isSettled(tx, image.id, post.id))) {
+      throw new AppError('invalid', t('takedown.settled'), { fields: { rating: t('takedown.settled') } });
+    }
     const isRecipeHidden = hideRecipe === '1';
     if (isRecipeHidden !== image.isRecipeHidden) {
       Object.assign(image, { isRecipeHidden, cleanSha256: null });

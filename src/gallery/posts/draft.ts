@@ -15,7 +15,7 @@ import { postUpdated } from '../events.ts';
 import { addVersionUse } from '../images/made-with.ts';
 import { Image, Post } from '../model.ts';
 import { assertNamed, type FindPerson, findKnown, resolveMentions, setMentions } from './mentions.ts';
-import { relistPost } from './relist.ts';
+import { isSettled, relistPost } from './relist.ts';
 import { readTags, setPostTags } from './tags.ts';
 
 /** The fields of one picture stand in the form as `rating-<id>`, `alt-<id>`, `caption-<id>`, `order-<id>`. */
@@ -162,7 +162,8 @@ export async function savePost(
     const images = await em.find(Image, { post, deletedAt: null }, { orderBy: { position: 'asc', id: 'asc' } });
     for (const image of images) {
       const fields = form.images.find(({ id }) => id === image.id);
-      if (fields) setImageFields(image, fields, isPublished, allowedLevels);
+      const level = fields && (await isSettled(em, image.id, postId)) ? image.level : fields?.level;
+      if (fields) setImageFields(image, { ...fields, level }, isPublished, allowedLevels);
     }
     const orderOf = (image: Image) => form.images.find(({ id }) => id === image.id)?.order ?? 1_000 + image.position;
     [...images]

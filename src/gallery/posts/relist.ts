@@ -3,7 +3,7 @@ import { inList, rows } from '../../kit/database/sql.ts';
 import type { Jobs } from '../../kit/queue/jobs.ts';
 import { RESTRICTION } from '../../safety/policy.ts';
 import { RATING } from '../../safety/ratings.ts';
-import { isForbidden, isShut } from '../../safety/standing.ts';
+import { isForbidden, isShut, standingOf } from '../../safety/standing.ts';
 import { refreshModelsJob } from '../figures.ts';
 import { Image, type Post } from '../model.ts';
 
@@ -83,4 +83,13 @@ export async function listImageRestrictions(em: EntityManager, postId: number): 
     [postId],
   );
   return new Map(found.map(({ id, restrictions }) => [id, restrictions]));
+}
+
+/** A decision settled the rating of this picture, so its author does not change it. */
+export async function isSettled(em: EntityManager, imageId: number, postId: number): Promise<boolean> {
+  const { restrictions } = await standingOf(em, [
+    { kind: 'image', id: imageId },
+    { kind: 'post', id: postId },
+  ]);
+  return (restrictions & RESTRICTION.edit) !== 0;
 }
