@@ -6,6 +6,7 @@ import { inboxBench } from './inbox.ts';
 import { feedBench, modelPageBench } from './pages.ts';
 import { searchBench } from './search.ts';
 import { idleBench, startBench } from './start.ts';
+import { policyCheckBench, takedownBench } from './takedown.ts';
 import { thumbnailBench } from './thumbnail.ts';
 import { tinyTrainBench } from './tiny-train.ts';
 import { uploadBench } from './upload.ts';
@@ -21,6 +22,8 @@ export const benches: Readonly<Record<string, () => Promise<void>>> = {
   fanout: fanoutBench,
   'job-overhead': jobOverheadBench,
   cancel: cancelBench,
+  'policy-check-us': policyCheckBench,
+  'takedown-1000-images-s': takedownBench,
   start: startBench,
   idle: idleBench,
   'engine-start': engineStartBench,

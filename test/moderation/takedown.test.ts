@@ -3,10 +3,11 @@ import { test } from 'node:test';
 import { Image, ImageSize } from '../../src/gallery/model.ts';
 import { verifyAudit } from '../../src/kit/audit/verify.ts';
 import { rows } from '../../src/kit/database/sql.ts';
+import { RecordedEvent } from '../../src/kit/events/model.ts';
 import { Takedown, TakedownStep } from '../../src/moderation/takedown/model.ts';
 import { startTakedown } from '../../src/moderation/takedown/start.ts';
 import { defineTakedownStep } from '../../src/moderation/takedown/step.ts';
-import { executeTakedown } from '../../src/moderation/takedown/worker.ts';
+import { executeTakedown, takedownDone } from '../../src/moderation/takedown/worker.ts';
 import { bytesAt, painter, picture } from '../gallery/painter.ts';
 import { testNode } from '../node.ts';
 import { blobsOf, carryOut, stepsOf, takedownState, vaultCount } from './takedowns.ts';
@@ -48,8 +49,7 @@ test('a removed picture is gone for everybody, its bytes lie in the vault, and u
   assert.equal(acts.filter(({ action }) => action === 'takedown.step').length, Object.keys(steps).length);
   assert.equal(acts.at(-1)?.action, 'takedown.done');
   assert.equal((await verifyAudit(em.fork())).isWhole, true);
-  const done = await rows(em, `select id from recorded_event where name = 'takedown.done'`);
-  assert.equal(done.length, 1);
+  assert.equal(await em.fork().count(RecordedEvent, { name: takedownDone.name }), 1);
 
   await carryOut(site, { target: { kind: 'image', id }, outcome: 'undo', parameters: { undoes: takedown } });
 

@@ -144,7 +144,7 @@ const entryOf = (order: TakedownOrder, action: string, after: object) => ({
   role: 'worker',
 });
 
-export const orderOf = (takedown: Takedown): TakedownOrder => ({
+const orderOf = (takedown: Takedown): TakedownOrder => ({
   takedownId: takedown.id,
   caseId: takedown.caseId ?? null,
   target: { kind: takedown.targetKind, id: takedown.targetId },

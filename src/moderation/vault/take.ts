@@ -19,7 +19,7 @@ export interface ImageFacts {
   readonly loose: readonly string[];
 }
 
-export interface FileFacts {
+interface FileFacts {
   readonly totalBytes: number;
 }
 

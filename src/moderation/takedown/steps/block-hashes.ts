@@ -6,7 +6,7 @@ import { batches, type Digests, digestsOf, type Things, thingsOf } from '../thin
 import { forbid, sourceOf } from './deny.ts';
 
 /** Blocks these digests against coming back, or lets them in again; whoever keeps the list of blocks gives it. */
-export type BlockDigests = (work: Work, order: TakedownOrder, digests: Digests) => Promise<void>;
+type BlockDigests = (work: Work, order: TakedownOrder, digests: Digests) => Promise<void>;
 export interface Blocks {
   readonly block: BlockDigests;
   /** Of the takedown that is undone. */
