@@ -48,3 +48,10 @@ export async function assertNotShut(em: EntityManager, targets: readonly PolicyT
   if (isShut(restrictions)) throw new AppError('withheld', 'A moderation decision keeps this back.');
   return restrictions;
 }
+
+/**
+ * For lists of those who may see what is not in everybody's: no decision keeps it, or all of its owner's, out of lists. `id` and `ownerId` are columns.
+ */
+export const notDelistedSql = (kind: 'model' | 'post' | 'image', id: string, ownerId: string): string =>
+  `not exists (select 1 from policy_state dl where (dl.restrictions & ${RESTRICTION.list}) <> 0
+    and ((dl.target_kind = '${kind}' and dl.target_id = ${id}) or (dl.target_kind = 'account' and dl.target_id = ${ownerId})))`;
