@@ -6,6 +6,7 @@ import { Account, Block, Follow } from './accounts/model.ts';
 import { StaffGrant } from './accounts/staff/grants.ts';
 import { Hidden } from './catalogue/hidden/model.ts';
 import { BaseModel, DownloadMark, Lineage, Model, ModelFile, ModelTag, ModelVersion, Tag } from './catalogue/model.ts';
+import { NameLock } from './catalogue/names/lock.ts';
 import { Upload } from './catalogue/uploads/model.ts';
 import { Dataset, DatasetItem } from './compute/datasets/model.ts';
 import { GenerationDraft, GenerationInput, GenerationPreset } from './compute/desk/model.ts';
@@ -41,6 +42,7 @@ import { Report } from './moderation/reports/model.ts';
 import { Rule } from './moderation/rules/model.ts';
 import { Approval } from './moderation/staff/model.ts';
 import { Takedown, TakedownStep } from './moderation/takedown/model.ts';
+import { TakedownTrace } from './moderation/takedown/trace.ts';
 import { HashBank, HashBlock, HashHit } from './safety/hashes/model.ts';
 import { SafetyHold } from './safety/holds/model.ts';
 import { ProtectedName, ProtectedPerson } from './safety/people/model.ts';
@@ -57,8 +59,8 @@ export const ENTITIES = [
   ...[PolicyState, PolicyRestriction],
   ...[HashBlock, HashBank, HashHit],
   ...[PromptRuleSet, PromptRecord, SafetyHold, ProtectedPerson, ProtectedName, DoNotTrain],
-  ...[QueueRow, QueueDecision, Exposure, Report, Rule, Takedown, TakedownStep],
-  ...[Model, ModelVersion, ModelFile, Tag, ModelTag, BaseModel, Lineage, DownloadMark, Upload, Hidden],
+  ...[QueueRow, QueueDecision, Exposure, Report, Rule, Takedown, TakedownStep, TakedownTrace],
+  ...[Model, ModelVersion, ModelFile, Tag, ModelTag, BaseModel, Lineage, DownloadMark, Upload, Hidden, NameLock],
   ...[Post, Image, ImageMark, ImageRaw, ImageSize, ResourceUse, PostTag, Comment, Reaction],
   ...[Review, Mention, Pin, Share],
   ...[Collection, CollectionItem, CollectionRefusal, TopicFollow],

@@ -43,6 +43,7 @@ import { openQueue, type Queue, type QueueTimes } from './kit/queue/open.ts';
 import { Settings } from './kit/settings.ts';
 import { DiskFiles } from './kit/storage/disk.ts';
 import type { Files } from './kit/storage/files.ts';
+import { Vault } from './kit/storage/vault.ts';
 import { VERSION } from './kit/version.ts';
 import { makeApp } from './kit/web/app.ts';
 import { Cookies } from './kit/web/cookies.ts';
@@ -89,6 +90,8 @@ export interface Parts {
   readonly captioner: Captioner;
   /** Who decides what waits in the queue. */
   readonly desks: Desks;
+  /** What was taken down and is not purged yet. */
+  readonly vault: Vault;
   readonly federation: OpenFederation;
   /** Key of everything that is hashed or signed for ourselves. */
   readonly secretKey: string;
@@ -271,6 +274,7 @@ export async function openNode(
     looker,
     captioner,
     desks,
+    vault: await Vault.at(join(dataDir, 'vault'), secretKey),
     secretKey,
     dataDir,
     uploadsDir,

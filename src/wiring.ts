@@ -25,6 +25,8 @@ import { forgetInputsJob } from './compute/desk/inputs.ts';
 import { forgetGenerationsJob, purgeGenerationJob } from './compute/keep.ts';
 import { forgetTrainingJob } from './compute/training/keep.ts';
 import { indexAccountJob, indexModelJob, indexPostJob, unindexImageJob } from './discovery/index/keep.ts';
+import { reindexStep } from './discovery/takedown.ts';
+import { applyPolicyJob } from './gallery/after-policy.ts';
 import { imageDeleted, postDeleted, postPublished, postUnpublished, postUpdated } from './gallery/events.ts';
 import { refreshModelsJob } from './gallery/figures.ts';
 import { renderImageJob } from './gallery/images/render.ts';
@@ -37,27 +39,53 @@ import type { JobDefinition } from './kit/queue/define.ts';
 import { RESCAN } from './moderation/hashes/rescan.ts';
 import { executeDecisionJobOf } from './moderation/queue/execute.ts';
 import { watchAuditJobOf } from './moderation/staff/audit-watch.ts';
+import { takedownRequested } from './moderation/takedown/start.ts';
+import type { TakedownStepDefinition } from './moderation/takedown/step.ts';
+import { attributesStep } from './moderation/takedown/steps/attributes.ts';
+import { blockHashesStep } from './moderation/takedown/steps/block-hashes.ts';
+import { cancelJobsStep } from './moderation/takedown/steps/cancel-jobs.ts';
+import { deAttributeStep } from './moderation/takedown/steps/de-attribute.ts';
+import { allowStep, denyStep } from './moderation/takedown/steps/deny.ts';
+import { derivedStep } from './moderation/takedown/steps/derived.ts';
+import { purgeCdnStep } from './moderation/takedown/steps/purge-cdn.ts';
+import { unlistStep } from './moderation/takedown/steps/unlist.ts';
+import { unsetStep } from './moderation/takedown/steps/unset.ts';
+import { clearBytesStep, vaultStep } from './moderation/takedown/steps/vault.ts';
+import { executeTakedownJob, inTurn } from './moderation/takedown/worker.ts';
 import type { Parts } from './node.ts';
 import { collectBlobsJob } from './operator/collect.ts';
 import { blockAdded } from './safety/hashes/events.ts';
 import { safetyDecided } from './safety/holds/events.ts';
+import { policyChanged } from './safety/restrict.ts';
 import { clearRecordsJob, eraseTextsJob, forgetRecordsJob } from './safety/screening.ts';
 
+/** The checklist of a takedown, in its order (spec/takedowns.md 2.10). */
+export function takedownStepsOf({ net, config, engines, vault, uploads }: Parts): TakedownStepDefinition[] {
+  const { publicUrl, cdnPurgeUrl: purgeUrl, cdnPurgeToken: token } = config;
+  // the list of blocked hashes joins here: until then a block holds where the same bytes lie already
+  const blocks = { block: async () => {}, unblock: async () => {} };
+  const dropModels = (sha256s: readonly string[]) => engines.cache.drop(sha256s);
+  return [
+    denyStep,
+    allowStep,
+    cancelJobsStep,
+    attributesStep,
+    deAttributeStep({ uploads, blocks, dropModels }),
+    blockHashesStep(blocks),
+    vaultStep(vault),
+    clearBytesStep(dropModels),
+    unsetStep,
+    unlistStep,
+    reindexStep,
+    derivedStep,
+    purgeCdnStep({ net, publicUrl, purgeUrl, token }),
+  ];
+}
+
 /** Every kind of job that a worker of this program runs. */
-export function jobsOf({
-  mailer,
-  uploads,
-  generator,
-  trainer,
-  imports,
-  looker,
-  captioner,
-  rescanner,
-  federation,
-  desks,
-  settings,
-  log,
-}: Parts): JobDefinition[] {
+export function jobsOf(parts: Parts): JobDefinition[] {
+  const { mailer, uploads, generator, trainer, imports, looker, captioner, rescanner, federation } = parts;
+  const { desks, settings, log } = parts;
   return [
     mailer.job,
     deleteAccountJob,
@@ -72,6 +100,8 @@ export function jobsOf({
     resolveVersionJob,
     resolveModelJob,
     refreshModelsJob,
+    applyPolicyJob,
+    executeTakedownJob(takedownStepsOf(parts), parts.log),
     sweepGalleryJob,
     removeAccountContentJob,
     publishScheduledPostJob,
@@ -103,7 +133,8 @@ export function jobsOf({
 }
 
 /** The table of consequences: after this event, these jobs. */
-export function wiringOf({ looker, rescanner, trainer, federation }: Parts): Wiring {
+export function wiringOf(parts: Parts): Wiring {
+  const { looker, rescanner, trainer, federation } = parts;
   return [
     ...[accountJoined, accountProfileChanged, accountSuspended, accountReinstated, accountDeleted].map((event) =>
       on(event, indexAccountJob),
@@ -134,6 +165,18 @@ export function wiringOf({ looker, rescanner, trainer, federation }: Parts): Wir
       () => ({}),
       () => RESCAN,
     ),
+    on(
+      policyChanged,
+      applyPolicyJob,
+      ({ kind, id }) => ({ kind, id }),
+      ({ kind, id }) => ({
+        dedupeKey: `policy:${kind}:${id}`,
+      }),
+    ),
+    on(takedownRequested, executeTakedownJob(takedownStepsOf(parts), parts.log), undefined, ({ takedownId }) =>
+      inTurn(takedownId),
+    ),
+    on(policyChanged, indexAccountJob, ({ kind, id }) => (kind === 'account' ? { accountId: id } : null)),
     on(imageDeleted, unindexImageJob, ({ imageId }) => ({ imageId })),
     ...federation.wiring,
   ];

@@ -4,6 +4,8 @@ import { AppError } from '../kit/errors.ts';
 import { isId } from '../kit/ids.ts';
 import type { Work } from '../kit/work.ts';
 import { isOwner, Model, ModelVersion } from './model.ts';
+import { listLockedNames } from './names/lock.ts';
+import { scrubberOf } from './names/scrub.ts';
 import { loadOwnVersion, publisher } from './own.ts';
 import { Upload } from './uploads/model.ts';
 import { attachUpload } from './uploads/uploads.ts';
@@ -53,6 +55,7 @@ export async function createVersion(work: Task, modelId: number, name = ''): Pro
       throw new AppError('not_found', 'There is no such model.');
     }
     const others = await inner.find(ModelVersion, { model }, { orderBy: { position: 1, id: -1 } });
+    const scrubber = scrubberOf(await listLockedNames(inner, modelId));
     others.forEach((other, n) => {
       other.position = n + 1;
     });
@@ -61,7 +64,7 @@ export async function createVersion(work: Task, modelId: number, name = ''): Pro
       ModelVersion,
       {
         model: ref(model),
-        name: name || nextName(last?.name ?? ''),
+        name: (scrubber?.scrub(name) ?? name) || nextName(last?.name ?? ''),
         baseModel: last?.baseModel ?? model.baseModel,
         trainedWords: [...(last?.trainedWords ?? [])],
         createdAt: now(),

@@ -1,15 +1,19 @@
 import { z } from 'zod';
 import { AppError } from '../kit/errors.ts';
 import { record } from '../kit/events/events.ts';
+import { t } from '../kit/web/messages.ts';
 import type { Work } from '../kit/work.ts';
+import { RESTRICTION } from '../safety/policy.ts';
 import { RATINGS } from '../safety/ratings.ts';
 import { renameFiles, type VersionWithModel } from './attach.ts';
 import { parseParents, setParents } from './editing/lineage.ts';
 import { modelUpdated } from './events.ts';
 import { isLicense } from './licences.ts';
-import { MODEL_VISIBILITIES, ModelFile } from './model.ts';
+import { MODEL_VISIBILITIES, type Model, ModelFile } from './model.ts';
+import { listLockedNames } from './names/lock.ts';
+import { scrubberOf } from './names/scrub.ts';
 import { loadOwnVersion } from './own.ts';
-import { refresh } from './publish.ts';
+import { loadRestrictions, refresh } from './publish.ts';
 import { parseTags, setModelTags } from './tags.ts';
 import { COMMERCIAL_USES, MODEL_TYPES } from './types.ts';
 
@@ -85,6 +89,7 @@ export async function saveVersion(
       const message = 'This cannot be rated above PG-13.';
       throw new AppError('invalid', message, { fields: { level: message } });
     }
+    await assertUnlocked(inner, model, form);
     model.name = form.name;
     model.type = form.type;
     model.description = form.description;
@@ -116,6 +121,30 @@ export async function saveVersion(
     if (model.state === 'published') record(inner, modelUpdated, { modelId: model.id });
     return version;
   });
+}
+
+/**
+ * A name that was removed after a claim comes back by no field, and what a decision settled stays as it is. Throws
+ * `invalid` by field.
+ */
+async function assertUnlocked(em: Work['em'], model: Model, form: VersionInput): Promise<void> {
+  const fields: Record<string, string> = {};
+  const scrubber = scrubberOf(await listLockedNames(em, model.id));
+  const words: Record<string, string> = {
+    ...{ name: form.name, description: form.description, tags: form.tags.join('\n') },
+    ...{ versionName: form.versionName, trainedWords: form.trainedWords.join('\n'), changelog: form.changelog },
+    settings: settingsText(form.settings),
+  };
+  for (const [field, text] of Object.entries(words)) if (scrubber?.has(text)) fields[field] = t('takedown.name-locked');
+  const restrictions = await loadRestrictions(em, model.owner.id, model.id);
+  if ((restrictions & RESTRICTION.edit) !== 0) {
+    for (const field of ['licenseId', 'isSfwOnly', 'isMinor', 'allowNoCredit', 'level'] as const) {
+      const isKept = field === 'level' && model.coverImageId != null;
+      if (!isKept && form[field] !== model[field]) fields[field] = t('takedown.settled');
+    }
+  }
+  const [message] = Object.values(fields);
+  if (message) throw new AppError('invalid', message, { fields });
 }
 
 function lines(text: string, most: number, mostChars: number): string[] {

@@ -56,6 +56,8 @@ export const Model = defineEntity({
     allowDifferentLicense: p.boolean().default(true),
     /** Its author does not want nodes to generate with it on their engines. */
     forbidsGeneration: p.boolean().default(false),
+    /** Whom a decision names as the origin of it; shown beside the licence. */
+    creditLine: p.string().length(300).default(''),
     /** SPDX licence id, or '' when none is stated. */
     licenseId: p.string().length(80).default(''),
     /** Depicts a real person. */
@@ -137,6 +139,8 @@ export const ModelFile = defineEntity({
     isPrimary: p.boolean().default(false),
     totalBytes: p.bigint('number'),
     sha256: p.string().length(64).index(),
+    /** The digest of the file that this one was made from after a claim; that one may not come back. */
+    replaces: p.string().length(64).nullable(),
     /** SHA-256 of what follows the safetensors header; AutoV3 is its first 12 digits. */
     tensorSha256: p.string().length(64).nullable().index(),
     blake3: p.string().length(64).nullable().index(),

@@ -1,6 +1,7 @@
 import { can } from '../accounts/permissions.ts';
 import { AppError } from '../kit/errors.ts';
 import type { Viewer, Work } from '../kit/work.ts';
+import { assertNotShut } from '../safety/standing.ts';
 import type { VersionWithModel } from './attach.ts';
 import { isOwner, ModelVersion } from './model.ts';
 
@@ -11,7 +12,7 @@ export function publisher(viewer: Viewer | null): Viewer {
   return viewer;
 }
 
-/** A version of the viewer's own, drafts too. Throws `not_found`. */
+/** A version of the viewer's own, drafts too. Throws `not_found`, and `gone` or `withheld` where moderation took it. */
 export async function loadOwnVersion(
   { em, viewer }: Pick<Work, 'em' | 'viewer'>,
   versionId: number,
@@ -21,5 +22,9 @@ export async function loadOwnVersion(
   if (version.model.$.state === 'deleted' || version.state === 'deleted') {
     throw new AppError('gone', 'This was deleted.');
   }
+  await assertNotShut(em, [
+    { kind: 'version', id: versionId },
+    { kind: 'model', id: version.model.id },
+  ]);
   return version;
 }

@@ -5,6 +5,8 @@ import { record } from '../kit/events/events.ts';
 import { defineJob } from '../kit/queue/define.ts';
 import type { Work } from '../kit/work.ts';
 import { RESTRICTION } from '../safety/policy.ts';
+import { RATING } from '../safety/ratings.ts';
+import { isForbidden, isShut, SHUT } from '../safety/standing.ts';
 import type { VersionWithModel } from './attach.ts';
 import { modelPublished, modelUnpublished, modelUpdated, versionPublished } from './events.ts';
 import { type Model, ModelFile, ModelVersion } from './model.ts';
@@ -76,6 +78,9 @@ async function publishScheduled({ em, now }: Pick<Work, 'em' | 'now'>, versionId
   const version = await em.findOne(ModelVersion, { id: versionId, state: 'scheduled' }, { populate: ['model'] });
   if (!version || version.model.$.state === 'deleted') return;
   if (version.publishAt == null || version.publishAt > now()) return;
+  // a decision meanwhile: it stays its owner's alone
+  const restrictions = await loadRestrictions(em, version.model.$.owner.id, version.model.id, versionId);
+  if (isForbidden(restrictions, 'list')) return;
   await makePublic(em, version, now());
   await em.flush();
 }
@@ -110,7 +115,9 @@ async function assertPublishable(em: Work['em'], version: VersionWithModel): Pro
   const [message] = Object.values(fields);
   if (message) throw new AppError('invalid', message, { fields });
   const restrictions = await loadRestrictions(em, model.owner.id, model.id, version.id);
-  if (restrictions !== 0) throw new AppError('withheld', 'A moderation decision keeps this from being published.');
+  if (isForbidden(restrictions, 'list') || isForbidden(restrictions, 'download')) {
+    throw new AppError('withheld', 'A moderation decision keeps this from being published.');
+  }
 }
 
 /** OR of what moderation decided about a version and all that it belongs to. */
@@ -133,5 +140,23 @@ export async function loadRestrictions(
 export async function refresh(em: Work['em'], model: Model): Promise<void> {
   const versions = await em.find(ModelVersion, { model }, { orderBy: { position: 1 } });
   const restrictions = await loadRestrictions(em, model.owner.id, model.id);
-  refreshModel(model, versions, (restrictions & (RESTRICTION.view | RESTRICTION.removed)) !== 0);
+  const hidden = await listShutVersions(em, model.id);
+  refreshModel(
+    model,
+    versions,
+    versions.filter(({ id }) => !hidden.has(id)),
+    { isShut: isShut(restrictions), isDelisted: (restrictions & RESTRICTION.list) !== 0 },
+  );
+  if ((restrictions & RESTRICTION.explicit) !== 0) model.level = RATING.pg;
+}
+
+/** Versions of a model that nobody sees by a decision. */
+export async function listShutVersions(em: Work['em'], modelId: number): Promise<ReadonlySet<number>> {
+  const found = await rows<{ id: number }>(
+    em,
+    `select v.id from model_version v join policy_state s on s.target_kind = 'version' and s.target_id = v.id
+     where v.model_id = ? and (s.restrictions & ${SHUT}) <> 0`,
+    [modelId],
+  );
+  return new Set(found.map(({ id }) => id));
 }

@@ -29,10 +29,9 @@ export async function setModelTags(em: EntityManager, model: Model, names: reado
   if (before.join(',') === [...names].sort().join(',')) return false;
   const tags = await ensureTags(em, names);
   const ids = tags.map(({ id }) => id);
-  await rows(em, `delete from model_tag where model_id = ? and tag_id not in (${inList(ids)}) returning tag_id`, [
-    model.id,
-    ...ids,
-  ]);
+  // `not in` an empty list matches nothing: the last tag goes by itself
+  const others = ids.length === 0 ? '' : `and tag_id not in (${inList(ids)})`;
+  await rows(em, `delete from model_tag where model_id = ? ${others} returning tag_id`, [model.id, ...ids]);
   const kept = new Set(before);
   for (const tag of tags) if (!kept.has(tag.name)) em.create(ModelTag, { model, tag }, { persist: true });
   return true;

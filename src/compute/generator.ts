@@ -13,6 +13,7 @@ import type { Settings } from '../kit/settings.ts';
 import { t } from '../kit/web/messages.ts';
 import type { Viewer, Work } from '../kit/work.ts';
 import type { HashGate } from '../safety/hashes/gate.ts';
+import type { EngineEvent } from './engine/protocol.ts';
 import type { Engines } from './engines/engines.ts';
 import type { EngineStatus } from './engines/report.ts';
 import { failureText } from './failures.ts';
@@ -32,6 +33,8 @@ import { findSources } from './models/sources.ts';
 import { follow, inputFile, paramsOf } from './params.ts';
 import { assertThere, drawSeed, filesOf, makeRequest } from './request.ts';
 import { keepResults, withoutBlocked } from './results.ts';
+import { assertStanding, type Leaning, StandingWatch, versionIdsOf, withheld } from './standing.ts';
+import { isEndedByNode } from './withhold.ts';
 
 const Payload = z.object({ generationId: z.string() });
 const ATTEMPTS = 3;
@@ -111,6 +114,7 @@ export class Generator {
   ): Promise<Generation> {
     const { em, jobs, now } = work;
     const screening = await assertGeneration(work, this.#options.guard, viewer, request);
+    const standing = await assertStanding(em, leaningOf(viewer.id, request));
     const settings = await this.#options.settings.read(em, gpuSettings);
     const { p50: costSeconds } = await this.estimate({ em }, request);
     return em.transactional(async (tx) => {
@@ -129,7 +133,7 @@ export class Generator {
       const generation = tx.create(
         Generation,
         {
-          ...{ id: newId(), account, request, createdAt: now() },
+          ...{ id: newId(), account, request, createdAt: now(), policyEpoch: standing.epoch },
           startSha256: request.start?.sha256 ?? null,
           maskSha256: request.start?.maskSha256 ?? null,
         },
@@ -163,23 +167,33 @@ export class Generator {
     const { engines } = this.#options;
     const generation = await em.findOne(Generation, generationId);
     if (generation?.state !== 'queued') return { state: 'gone' };
+    const leaning = leaningOf(generation.account.id, generation.request);
     try {
+      const standing = await assertStanding(em, leaning);
       const sources = await this.#checkedSources(work, generation);
       const screening = await this.#screen(work, generation);
+      const watch = new StandingWatch(() => em.fork(), leaning, standing);
       const params = paramsOf(generation, { ...this.#options, jobId: handle.jobId });
       const { start } = generation.request;
       if (start) await this.#assertStart(work, generation.account.id, start);
       if (start) await engines.bringInput(inputFile(handle.jobId, 'start'), start.sha256);
       if (start?.maskSha256) await engines.bringInput(inputFile(handle.jobId, 'mask'), start.maskSha256);
       const warnings: string[] = [];
-      const listener = follow(handle, generation.request, warnings);
+      const tell = follow(handle, generation.request, warnings);
+      const listener = (event: EngineEvent) => {
+        watch.step();
+        tell(event);
+      };
       const { sha256: model, family } = generation.request.model;
-      const { signal, fence } = handle;
+      const { fence } = handle;
+      const signal = AbortSignal.any([handle.signal, watch.signal]);
       const needs = { model, family: family || null, sources };
       const run = await engines.run(handle.jobId, { type: 'generate', params, ...needs, signal, fence, listener });
       const { outcome } = run;
-      await bookRun(em, handle, run, sizeOf(generation.request), work.now());
+      const isOurs = watch.isForbidden || (await isEndedByNode(em, 'generation', generationId));
+      await bookRun(em, handle, run, sizeOf(generation.request), work.now(), isOurs);
       handle.signal.throwIfAborted();
+      if (watch.isForbidden) throw withheld();
       if (outcome.state !== 'failed' && outcome.state !== 'done')
         throw new AppError('unavailable', 'The engine was stopped.');
       if (outcome.state === 'failed') {
@@ -192,6 +206,7 @@ export class Generator {
       const pathOf = (name: string) => engines.jobFile(name);
       const images = await whenBack(
         async () => {
+          await assertStanding(em, leaning);
           await this.#checkedSources(work, generation);
           return withoutBlocked(work, this.#options.hashGate, generation, outcome.images, pathOf, warnings);
         },
@@ -205,7 +220,7 @@ export class Generator {
     } catch (error) {
       const isFinal = error instanceof AppError && ['not_found', 'withheld', 'gone', 'invalid'].includes(error.kind);
       if (!isFinal || handle.signal.aborted) throw error;
-      return await fail(work, generationId, handle, error.message);
+      return await fail(work, generationId, handle, error.message, error.kind === 'withheld' ? 'cancelled' : 'failed');
     } finally {
       await engines.clean(handle.jobId);
     }
@@ -237,6 +252,11 @@ export class Generator {
   }
 }
 
+export const leaningOf = (accountId: number, request: GenerationRequest): Leaning => ({
+  ...{ accountId, act: 'generate' },
+  versionIds: versionIdsOf(filesOf(request)),
+});
+
 const sizeOf = ({ model, width, height, steps, count }: GenerationRequest): WorkSize => ({
   ...{ kind: 'generation', family: model.family ?? '', pixels: width * height, units: steps * count },
 });
@@ -252,13 +272,14 @@ async function fail(
   generationId: string,
   handle: JobHandle,
   message: string,
+  state: 'failed' | 'cancelled' = 'failed',
 ): Promise<{ readonly state: string }> {
   await writeUnderFence(em, handle, async (tx) => {
     await rows(
       tx,
-      `update generation set state = 'failed', error = ?, finished_at = ? where id = ? and state = 'queued' returning id`,
-      [message.slice(0, 500), now(), generationId],
+      `update generation set state = ?, error = ?, finished_at = ? where id = ? and state = 'queued' returning id`,
+      [state, message.slice(0, 500), now(), generationId],
     );
   });
-  return { state: 'failed' };
+  return { state };
 }

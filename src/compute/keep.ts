@@ -6,6 +6,8 @@ import { defineJob } from '../kit/queue/define.ts';
 import type { Work } from '../kit/work.ts';
 import { GenerationDraft, GenerationInput, GenerationPreset } from './desk/model.ts';
 import { Generation, GenerationImage } from './model.ts';
+import { withheld } from './standing.ts';
+import { assertImageNotShut } from './withhold.ts';
 
 /** Throws `not_found` for what is not the viewer's: that somebody else made it is nobody's business. */
 export async function loadOwnGeneration({ em, viewer }: Pick<Work, 'em' | 'viewer'>, id: string): Promise<Generation> {
@@ -108,8 +110,10 @@ export async function loadResultFile(
   kind: 'full' | 'small',
 ): Promise<ResultFile> {
   const where = { id: imageId, deletedAt: null, generation: { account: viewer?.id ?? 0, deletedAt: null } };
-  const image = await em.findOne(GenerationImage, where);
+  const image = await em.findOne(GenerationImage, where, { populate: ['generation'] });
   if (!image) throw new AppError('not_found', 'There is no such picture.');
+  if (image.generation.$.withheldAt != null) throw withheld();
+  if (image.postedImageId != null) await assertImageNotShut(em, image.postedImageId);
   const { sha256, totalBytes, thumbSha256, thumbBytes, seed, position, format } = image;
   const name = `${image.generation.id.slice(0, 8)}-${position}-${seed}`;
   const ending = format === 'jpeg' ? 'jpg' : format;

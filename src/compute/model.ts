@@ -126,8 +126,12 @@ export const Generation = defineEntity({
     screening: p.json<GenerationScreening>().nullable(),
     state: p.enum([...GENERATION_STATES]).default('queued'),
     jobId: p.uuid().nullable(),
-    /** For the person at the screen. */
+    /** For the person at the screen. With `cancelled`: why the node ended it, and it cost nothing. */
     error: p.string().length(500).nullable(),
+    /** Sum of the policy epochs of who asked and of what it uses, when it was asked for. */
+    policyEpoch: p.integer().default(0),
+    /** Since a decision keeps back what it made; until a person looked, or for good. */
+    withheldAt: p.datetime().nullable(),
     /** What the engine wondered about while it made them: a LoRA that fits in part, a prompt that was cut. */
     warnings: p.json<string[]>().nullable(),
     /** Of `request.start`, as columns so that the bytes stay as long as the row. */

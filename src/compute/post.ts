@@ -11,6 +11,7 @@ import { t } from '../kit/web/messages.ts';
 import type { Work } from '../kit/work.ts';
 import { findHold } from '../safety/holds/hold.ts';
 import { RATINGS, ratingLabel } from '../safety/ratings.ts';
+import { leaningOf } from './generator.ts';
 import { loadOwnGeneration } from './keep.ts';
 import {
   type Generation,
@@ -19,6 +20,7 @@ import {
   GenerationImage,
   type GenerationRequest,
 } from './model.ts';
+import { assertStanding, withheld } from './standing.ts';
 
 /** `image` stands once for each picture; none of them is all. */
 export const PostForm = z.object({
@@ -42,9 +44,12 @@ export async function postResults(
   const { em, files } = work;
   if ((rating & limits.allowedLevels) === 0) throw new AppError('invalid', 'This node does not take that rating.');
   const generation = await loadOwnGeneration(work, generationId);
-  const { request } = generation;
+  const { request, account, withheldAt } = generation;
   const level = await levelOf(work, generation, rating);
   const { floor, ceiling } = generation.screening ?? { floor: 0, ceiling: null };
+  // between the output and this post somebody may have decided about what it was made with
+  await assertStanding(em, leaningOf(account.id, request));
+  if (withheldAt != null) throw withheld();
   const images = await em.find(
     GenerationImage,
     {

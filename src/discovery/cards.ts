@@ -13,6 +13,7 @@ import {
 } from '../gallery/views.ts';
 import { type Parameter, rows, toDate, toNumber } from '../kit/database/sql.ts';
 import type { Viewer } from '../kit/work.ts';
+import { notDelistedSql } from '../safety/standing.ts';
 import { hiddenCondition } from './hidden.ts';
 
 export interface ModelCardView {
@@ -130,7 +131,8 @@ export async function listModelCards(
     values.push(...given);
   };
   if (filter.shownTo !== undefined) {
-    add(`(m.listed_at is not null or ${MODEL_AUDIENCE})`, ...modelAudienceParameters(filter.shownTo));
+    const isLeftIn = notDelistedSql('model', 'm.id', 'm.owner_id');
+    add(`(m.listed_at is not null or (${MODEL_AUDIENCE} and ${isLeftIn}))`, ...modelAudienceParameters(filter.shownTo));
   }
   if (filter.type) add('m.type = ?', filter.type);
   if (filter.baseModel) add('m.base_model = ?', filter.baseModel);

@@ -11,6 +11,7 @@ import {
 } from '../gallery/views.ts';
 import { type Parameter, rows } from '../kit/database/sql.ts';
 import { count, ratioStep } from '../kit/web/filters.ts';
+import { notDelistedSql } from '../safety/standing.ts';
 import { COVER_JOIN, modelUrl, type Page, readCursor, writeCursor } from './cards.ts';
 import { followingCondition, type Head, toldHead } from './following.ts';
 import { hiddenCondition } from './hidden.ts';
@@ -123,6 +124,7 @@ export function feedQuery(
       where.push(hidden.sql);
       values.push(...hidden.values);
     }
+    if (isPersonal) where.push(`(x.listed_at is not null or ${notDelistedSql(kind, 'x.id', 'x.owner_id')})`);
     if (place) {
       // a model and a post may share time and id; the model comes first
       where.push(kind === 'post' ? `(${at}, x.id) <= (?, ?)` : `(${at}, x.id) < (?, ?)`);

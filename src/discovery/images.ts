@@ -11,6 +11,7 @@ import {
 } from '../gallery/views.ts';
 import { type Parameter, rows } from '../kit/database/sql.ts';
 import type { Viewer } from '../kit/work.ts';
+import { notDelistedSql } from '../safety/standing.ts';
 import { type Page, readCursor, type TileView, writeCursor } from './cards.ts';
 import { hiddenCondition } from './hidden.ts';
 
@@ -56,7 +57,8 @@ export async function listTiles(
   if (filter.shownTo !== undefined) {
     add(
       `(i.listed_at is not null or exists (select 1 from post p where p.id = i.post_id and p.visibility <> 'direct'
-        and ${POST_AUDIENCE}))`,
+        and ${POST_AUDIENCE} and ${notDelistedSql('image', 'i.id', 'i.owner_id')}
+        and ${notDelistedSql('post', 'p.id', 'p.owner_id')}))`,
       ...accessParameters(filter.shownTo),
     );
   }

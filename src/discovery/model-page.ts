@@ -33,8 +33,9 @@ import { t } from '../kit/web/messages.ts';
 import type { PageHead } from '../kit/web/views.ts';
 import type { Work } from '../kit/work.ts';
 import { isOpen, type Visibility } from '../safety/audience.ts';
-import { RESTRICTION, type Subject } from '../safety/policy.ts';
+import type { Subject } from '../safety/policy.ts';
 import { highestLevel, ratingLabel } from '../safety/ratings.ts';
+import { isForbidden, isShut } from '../safety/standing.ts';
 import { modelUrl, type TileView } from './cards.ts';
 import { listTiles } from './images.ts';
 import { FILE_COLUMNS, type FileRow, type FileView, fileView, type ListCopies } from './model-files.ts';
@@ -94,6 +95,9 @@ export interface ModelPage {
   readonly generateUrl: string | null;
   readonly permissions: readonly { readonly text: string; readonly symbol: string }[];
   readonly license: FactView | null;
+  /** Whom a decision names as its origin; '' for none. */
+  readonly creditLine: string;
+  readonly isNameRemoved: boolean;
   readonly lineage: LineageView;
   readonly covers: readonly PictureView[];
   readonly gallery: readonly TileView[];
@@ -133,6 +137,8 @@ interface ModelRow extends OwnerRow, ModelAccessRow {
   cover_image_id: number | null;
   listed_at: unknown;
   claimed_download_count: unknown;
+  credit_line: string;
+  is_name_removed: unknown;
   claimed_like_count: number | null;
 }
 
@@ -155,7 +161,8 @@ interface VersionRow {
 const MODEL_COLUMNS = `m.id, m.name, m.type, m.description, m.state, m.is_local, m.level, m.allow_no_credit,
   m.allow_commercial_use, m.allow_derivatives, m.allow_different_license, m.forbids_generation, m.license_id, m.is_poi, m.is_minor, m.is_sfw_only,
   m.download_count, m.thumbs_up_count, m.comment_count, m.image_count, m.url, m.uri, m.updated_at, m.cover_image_id, m.listed_at,
-  m.claimed_download_count, m.claimed_like_count`;
+  m.claimed_download_count, m.claimed_like_count, m.credit_line,
+  case when exists (select 1 from name_lock k where k.model_id = m.id) then 1 else 0 end as is_name_removed`;
 const VERSION_COLUMNS = `v.id, v.name, v.base_model, v.changelog, v.trained_words, v.training_settings, v.clip_skip,
   v.recommended_weight, v.state, v.published_at, v.publish_at, v.thumbs_up_count, v.thumbs_down_count`;
 
@@ -205,16 +212,22 @@ export async function loadModelPage(
   const restrictions = restrictionsOf('model', 'account');
   assertModelAllowed(modelVerdict(model, viewer));
 
-  const isHidden = (id: number) =>
-    policies.some(
-      (row) =>
-        row.target_kind === 'version' &&
-        row.target_id === id &&
-        (toNumber(row.restrictions) & (RESTRICTION.view | RESTRICTION.removed)) !== 0,
+  const restrictionsOfVersion = (id: number) =>
+    policies.reduce(
+      (sum, row) => (row.target_kind === 'version' && row.target_id === id ? sum | toNumber(row.restrictions) : sum),
+      0,
     );
-  const versions = versionRows.filter((row) => seesAll || (row.state === 'published' && !isHidden(row.id)));
+  const isHidden = (id: number) => isShut(restrictionsOfVersion(id));
+  const isStaff = can(viewer, 'moderateContent');
+  const versions = versionRows.filter((row) => (isHidden(row.id) ? isStaff : seesAll || row.state === 'published'));
   const version =
     versions.find(({ id }) => id === wanted) ?? versions.find(({ state }) => state === 'published') ?? versions[0];
+  const hidden = versionRows.find(({ id }) => isHidden(id) && (wanted === undefined || id === wanted));
+  if (hidden && (!version || (wanted && version.id !== wanted))) {
+    assertModelAllowed(
+      modelVerdict(model, viewer, 'view', { state: hidden.state, restrictions: restrictionsOfVersion(hidden.id) }),
+    );
+  }
   if (!version || (wanted && version.id !== wanted)) throw new AppError('not_found', 'There is no such version.');
 
   const url = modelUrl(model.id, model.name);
@@ -250,7 +263,9 @@ export async function loadModelPage(
   const stored = fileViews.filter(({ downloadUrl }) => downloadUrl !== null);
   const main = stored.find(({ isPrimary }) => isPrimary) ?? stored[0];
   const trained = fromJson<string[]>(version.trained_words) ?? [];
-  const { mayDownload, mayGenerate } = mayOf(restrictions);
+  const ofVersion = restrictionsOfVersion(version.id);
+  const mayDownload = !isForbidden(restrictions | ofVersion, 'download');
+  const mayGenerate = !isForbidden(restrictions | ofVersion, 'generate');
   const isOffered = mine || !toBoolean(model.forbids_generation);
   return {
     id: model.id,
@@ -302,8 +317,10 @@ export async function loadModelPage(
       mayGenerate && isOffered && stored.length > 0 && CAN_GENERATE.has(model.type)
         ? `/generate?version=${version.id}`
         : null,
-    permissions: permissionsOf(model),
+    permissions: permissionsOf(model, restrictions | ofVersion),
     license: model.license_id ? { label: t('model.licence'), ...licenseView(model.license_id) } : null,
+    creditLine: model.credit_line,
+    isNameRemoved: toBoolean(model.is_name_removed),
     lineage,
     covers,
     gallery: gallery.items,
@@ -318,11 +335,6 @@ export async function loadModelPage(
 }
 
 const CAN_GENERATE: ReadonlySet<string> = new Set(['Checkpoint', 'LORA', 'LoCon', 'DoRA']);
-
-const mayOf = (restrictions: number) => ({
-  mayDownload: (restrictions & RESTRICTION.download) === 0,
-  mayGenerate: (restrictions & RESTRICTION.generate) === 0,
-});
 
 type Cover = PictureView & { readonly isPublic: boolean };
 
@@ -365,12 +377,13 @@ function factsOf(model: ModelRow, version: VersionRow): FactView[] {
   return facts;
 }
 
-function permissionsOf(model: ModelRow): { text: string; symbol: string }[] {
+function permissionsOf(model: ModelRow, restrictions: number): { text: string; symbol: string }[] {
   const say = (key: string, symbol: 'check' | 'info' | 'ban') => ({ text: t(key), symbol });
   const credit = toBoolean(model.allow_no_credit);
-  const derivatives = toBoolean(model.allow_derivatives);
+  const derivatives = toBoolean(model.allow_derivatives) && !isForbidden(restrictions, 'derive');
   const different = toBoolean(model.allow_different_license);
-  const uses = fromJson<string[]>(model.allow_commercial_use)?.filter((use) => use !== 'None') ?? [];
+  const granted = fromJson<string[]>(model.allow_commercial_use)?.filter((use) => use !== 'None') ?? [];
+  const uses = isForbidden(restrictions, 'commercial') ? [] : granted;
   return [
     say(`permission.credit.${credit}`, credit ? 'check' : 'info'),
     say(`permission.derivatives.${derivatives}`, derivatives ? 'check' : 'ban'),

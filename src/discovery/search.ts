@@ -5,6 +5,8 @@ import { rows } from '../kit/database/sql.ts';
 import { t } from '../kit/web/messages.ts';
 import type { PageHead } from '../kit/web/views.ts';
 import type { Work } from '../kit/work.ts';
+import { RESTRICTION } from '../safety/policy.ts';
+import { SHUT } from '../safety/standing.ts';
 import { listModelsByHash } from './by-hash.ts';
 import { listModelCards, type ModelCardView, type TileView } from './cards.ts';
 import { listTiles } from './images.ts';
@@ -129,7 +131,9 @@ async function findPeople(work: Work, words: readonly string[], limit: number): 
   if (ids.length === 0) return [];
   const people = await rows<OwnerRow>(
     work.em,
-    `select ${OWNER_COLUMNS} from account a where a.id in (${ids.map(() => '?').join(', ')}) and a.state = 'active'`,
+    `select ${OWNER_COLUMNS} from account a where a.id in (${ids.map(() => '?').join(', ')}) and a.state = 'active'
+       and not exists (select 1 from policy_state s where s.target_kind = 'account' and s.target_id = a.id
+         and (s.restrictions & ${SHUT | RESTRICTION.list}) <> 0)`,
     ids,
   );
   return inOrder(people, ids, ({ owner_id }) => owner_id).map(ownerView);

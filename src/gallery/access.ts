@@ -7,7 +7,8 @@ import { type Parameter, rows, toBoolean } from '../kit/database/sql.ts';
 import { AppError } from '../kit/errors.ts';
 import type { Viewer } from '../kit/work.ts';
 import { askerParameters, followsSql, isOpen, namedSql, type Visibility } from '../safety/audience.ts';
-import { type Act, decide, type Subject, type Verdict } from '../safety/policy.ts';
+import { type Act, decide, RESTRICTION, type Subject, type Verdict } from '../safety/policy.ts';
+import { RATING } from '../safety/ratings.ts';
 
 // Who may see what, for pages and bytes alike: one row of facts, read beside whatever else a query wants, then the one
 // decide() of safety. Ratings are not among them: they say what is listed and shown unasked, not what is secret.
@@ -60,7 +61,10 @@ export function postVerdict(row: PostAccessRow, viewer: Viewer | null, act: Act 
 export function imageVerdict(row: ImageAccessRow, viewer: Viewer | null, act: Act = 'view'): Verdict {
   const isRated = row.access_level > 0 && row.access_level < BLOCKED_LEVEL;
   const state = row.access_deleted_at != null ? 'deleted' : isRated ? row.access_state : 'draft';
-  const restrictions = row.image_restrictions | row.post_restrictions | row.account_restrictions;
+  const forbidden = row.image_restrictions | row.post_restrictions | row.account_restrictions;
+  // what may be shown at PG alone is not shown at all while its author rates it above
+  const isTooMuch = (forbidden & RESTRICTION.explicit) !== 0 && row.access_level > RATING.pg;
+  const restrictions = isTooMuch ? forbidden | RESTRICTION.view : forbidden;
   return verdictOf(row, viewer, act, state, restrictions);
 }
 
@@ -158,11 +162,10 @@ async function lookAtMark(em: EntityManager, viewer: Viewer | null, id: number, 
   return lookOf(row, verdictOf(row, viewer, act, 'deleted', row.post_restrictions | row.account_restrictions));
 }
 
-/** Throws `gone` for a picture that was there for this viewer, else `not_found`. */
+/** Throws `gone` for a picture that was there for this viewer, `withheld` for one that is kept back, else `not_found`. */
 export async function refuseImage(em: EntityManager, viewer: Viewer | null, id: number): Promise<never> {
-  const look = await lookAt(em, viewer, { kind: 'image', id });
-  if (look?.verdict.allowed === false && look.verdict.reason === 'gone')
-    throw new AppError('gone', 'This was deleted.');
+  const look = await lookAt(em, viewer, { kind: 'image', id }, 'download');
+  if (look) assertAllowed(look.verdict);
   throw nothing();
 }
 

@@ -3,6 +3,8 @@ import { z } from 'zod';
 import { inList, rows } from '../kit/database/sql.ts';
 import { defineJob } from '../kit/queue/define.ts';
 import type { Work } from '../kit/work.ts';
+import { RESTRICTION } from '../safety/policy.ts';
+import { RATING } from '../safety/ratings.ts';
 import { REVIEW_COUNT } from './reviews/review-count.ts';
 import { COMMENT_COUNT } from './talk/comment-count.ts';
 
@@ -25,7 +27,9 @@ async function refreshModelFigures(em: EntityManager, modelIds: readonly number[
   const ownPictures = `from model_version v join post p on p.version_id = v.id and p.owner_id = model.owner_id
     join image i on i.post_id = p.id where v.model_id = model.id and i.shown_at is not null
       and (i.listed_at is not null or p.visibility = model.visibility
-        or (p.visibility = 'unlisted' and model.visibility = 'followers'))`;
+        or (p.visibility = 'unlisted' and model.visibility = 'followers'))
+      and (i.level = ${RATING.pg} or not exists (select 1 from policy_state s where s.target_kind = 'model'
+        and s.target_id = model.id and (s.restrictions & ${RESTRICTION.explicit}) <> 0))`;
   // SQLite has no bit_or: one sum of distinct bits does the same
   await rows(
     em,

@@ -84,6 +84,10 @@ const Environment = z.object({
     'smtp://user:password@host:587. Without it, mail is shown to the owner in the admin pages.',
   ),
   MAIL_FROM: text.describe('Sender of mail. Default tessera@<host of PUBLIC_URL>.'),
+  CDN_PURGE_URL: url(['http:', 'https:']).describe(
+    'Where your CDN takes orders to forget: it gets a POST with {"files": […], "tags": […]}, or one for each address when {url} stands in it.',
+  ),
+  CDN_PURGE_TOKEN: text.describe('Sent there as a bearer token.'),
   CLAMD_SOCKET: text.describe('Socket path or host:port of clamd; files are scanned by it.'),
   CLASSIFIER_URL: url(['http:', 'https:']).describe(
     'A classifier of yours that is asked about prompts and pictures before they go on. It can only make the node stricter.',
@@ -141,6 +145,9 @@ export interface Config {
   readonly federationPrivateAddresses: boolean;
   readonly smtpUrl: URL | null;
   readonly mailFrom: string;
+  /** A template: `{url}` stands for one address. */
+  readonly cdnPurgeUrl: URL | null;
+  readonly cdnPurgeToken: string | null;
   readonly clamdSocket: string | null;
   readonly classifierUrl: URL | null;
   readonly classifierSecret: string;
@@ -225,6 +232,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     federationPrivateAddresses: e.FEDERATION_PRIVATE_ADDRESSES,
     smtpUrl: e.SMTP_URL ?? null,
     mailFrom: e.MAIL_FROM ?? `tessera@${publicUrl.hostname}`,
+    cdnPurgeUrl: e.CDN_PURGE_URL ?? null,
+    cdnPurgeToken: e.CDN_PURGE_TOKEN ?? null,
     clamdSocket: e.CLAMD_SOCKET ?? null,
     classifierUrl: e.CLASSIFIER_URL ?? null,
     classifierSecret: e.CLASSIFIER_SECRET ?? '',

@@ -1,8 +1,7 @@
-import type { EntityManager } from '@mikro-orm/core';
 import { z } from 'zod';
-import { inList, rows } from '../kit/database/sql.ts';
 import { defineJob } from '../kit/queue/define.ts';
 import { Job } from '../kit/queue/job.ts';
+import { listReferenced } from '../kit/storage/references.ts';
 import { removeUnreferenced } from '../kit/storage/sweep.ts';
 import type { Work } from '../kit/work.ts';
 
@@ -28,30 +27,6 @@ export async function scheduleCollection({ em, jobs }: Pick<Work, 'em' | 'jobs'>
 
 /** Removes the bytes that no row names any more and that are a day old; a slow upload puts bytes before its row. */
 export function collectBlobs({ em, files, now }: Pick<Work, 'em' | 'files' | 'now'>) {
-  const columns = blobColumns(em);
-  const referencedAmong = async (sha256s: readonly string[]): Promise<ReadonlySet<string>> => {
-    const found = new Set<string>();
-    for (const { table, column } of columns) {
-      const named = await rows<{ sha256: string }>(
-        em,
-        `select ${column} as sha256 from ${table} where ${column} in (${inList(sha256s)})`,
-        sha256s,
-      );
-      for (const { sha256 } of named) found.add(sha256);
-    }
-    return found;
-  };
-  return removeUnreferenced(files, referencedAmong, new Date(now().getTime() - DAY_MS));
-}
-
-/**
- * Every column that names a blob. The rule is the name of the property, `sha256` or `…Sha256`, so that a table of a
- * later feature keeps its bytes without anybody thinking of this file.
- */
-export function blobColumns(em: EntityManager): { table: string; column: string }[] {
-  return Object.values(em.getMetadata().getAll()).flatMap(({ tableName, props }) =>
-    props
-      .filter(({ name }) => /^sha256$|Sha256$/.test(name))
-      .map(({ fieldNames }) => ({ table: tableName, column: fieldNames[0] ?? '' })),
-  );
+  const olderThan = new Date(now().getTime() - DAY_MS);
+  return removeUnreferenced(files, (sha256s) => listReferenced(em, sha256s), olderThan);
 }

@@ -8,6 +8,7 @@ import { pdqBench, pdqScanBench } from './pdq.ts';
 import { promptEngineBench } from './prompt-engine.ts';
 import { searchBench } from './search.ts';
 import { idleBench, startBench } from './start.ts';
+import { policyCheckBench, takedownBench } from './takedown.ts';
 import { thumbnailBench } from './thumbnail.ts';
 import { tinyTrainBench } from './tiny-train.ts';
 import { uploadBench } from './upload.ts';
@@ -26,6 +27,8 @@ export const benches: Readonly<Record<string, () => Promise<void>>> = {
   fanout: fanoutBench,
   'job-overhead': jobOverheadBench,
   cancel: cancelBench,
+  'policy-check-us': policyCheckBench,
+  'takedown-1000-images-s': takedownBench,
   start: startBench,
   idle: idleBench,
   'engine-start': engineStartBench,

@@ -232,7 +232,7 @@ test('a checkpoint that is withheld while the request waits makes nothing', asyn
   await browser.post(`${first.location}/cancellation`);
   await readEvents(browser, `${second.location}/events`);
 
-  assert.match(textOf((await browser.get(second.location)).text), /not offered here any more/);
+  assert.match(textOf((await browser.get(second.location)).text), /A moderation decision forbids/);
   assert.equal(await em.count(GenerationImage), 0);
 });
 

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import sharp from 'sharp';
 import { Follow } from '../../src/accounts/model.ts';
+import { relistAfterPolicy } from '../../src/gallery/after-policy.ts';
 import { Image, Post } from '../../src/gallery/model.ts';
-import { relistAfterPolicy } from '../../src/gallery/posts/relist.ts';
 import { hasHiddenText } from '../../src/gallery/recipe/stealth.ts';
 import { newId } from '../../src/kit/ids.ts';
 import { PolicyState, RESTRICTION } from '../../src/safety/policy.ts';
@@ -163,10 +163,10 @@ test('what moderation withholds is gone from pages, bytes and lists at once', as
   );
   await em.flush();
   for (const who of [visitor, browser]) {
-    assert.equal((await bytesAt(who, `/media/320/${id}.webp`)).status, 404);
+    assert.equal((await bytesAt(who, `/media/320/${id}.webp`)).status, 451);
     assert.equal((await who.get(`/images/${id}`)).status, 451);
   }
-  await relistAfterPolicy({ em: node.orm.em.fork(), jobs: node.jobs }, 'image', id);
+  await relistAfterPolicy(node.openWork(null), { kind: 'image', id }, 'quietly');
   const row = await em.fork().findOneOrFail(Post, postId);
   assert.equal(row.listedAt ?? null, null);
 });

@@ -93,7 +93,7 @@ test('a picture that is hidden, removed, withheld, unrated or for few neither sh
   assert.equal(await count(), '1');
   assert.doesNotMatch((await visitor.get(`/collections/${id}`)).text, new RegExp(`/images/${gone}"`));
   // withheld by a moderator, and let go again
-  const { relistAfterPolicy } = await import('../../src/gallery/posts/relist.ts');
+  const { relistAfterPolicy } = await import('../../src/gallery/after-policy.ts');
   const work = em.fork();
   work.create(
     PolicyState,
@@ -102,9 +102,8 @@ test('a picture that is hidden, removed, withheld, unrated or for few neither sh
   );
   await work.flush();
   const relist = async () => {
-    const fresh = em.fork();
-    await relistAfterPolicy({ em: fresh, jobs: { enqueue: () => undefined } as never }, 'image', kept);
-    await fresh.flush();
+    const quiet = { em: em.fork(), jobs: { enqueue: () => undefined } as never, now: () => NOW };
+    await relistAfterPolicy(quiet, { kind: 'image', id: kept }, 'quietly');
   };
   await relist();
   assert.equal(await count(), '0');

@@ -88,7 +88,8 @@ export async function erasePrivate({ em }: Pick<Work, 'em'>, account: Account): 
   await endSessions({ em }, account.id, null);
 }
 
-async function eraseAccount({ em, now }: Pick<Work, 'em' | 'now'>, account: Account): Promise<void> {
+/** At once, without the grace: also what a decision ends. Again is harmless. */
+export async function eraseAccount({ em, now }: Pick<Work, 'em' | 'now'>, account: Account): Promise<void> {
   await em.transactional(async (inner) => {
     const own = { account: account.id };
     const blank = { displayName: '', bio: '', links: [], avatarSha256: null, bannerSha256: null };

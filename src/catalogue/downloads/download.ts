@@ -4,6 +4,7 @@ import { rows, toNumber } from '../../kit/database/sql.ts';
 import { AppError } from '../../kit/errors.ts';
 import type { Work } from '../../kit/work.ts';
 import { isOpen } from '../../safety/audience.ts';
+import type { Verdict } from '../../safety/policy.ts';
 import { MODEL_ACCESS, type ModelAccessRow, modelAudienceParameters, modelVerdict } from '../access.ts';
 import type { ContentState } from '../types.ts';
 
@@ -51,10 +52,10 @@ interface Row extends ModelAccessRow {
   created_at: number | string;
 }
 
+const VERSION_RESTRICTIONS = `coalesce((select s.restrictions from policy_state s
+  where s.target_kind = 'version' and s.target_id = v.id), 0) as version_restrictions`;
 const COLUMNS = `f.id as file_id, m.id as model_id, f.name, f.kind, f.format, f.precision, f.is_pruned,
-  f.is_primary, f.sha256, f.total_bytes, v.state, f.created_at, ${MODEL_ACCESS},
-  coalesce((select s.restrictions from policy_state s where s.target_kind = 'version' and s.target_id = v.id), 0)
-    as version_restrictions`;
+  f.is_primary, f.sha256, f.total_bytes, v.state, f.created_at, ${MODEL_ACCESS}, ${VERSION_RESTRICTIONS}`;
 
 /** Throws `not_found` (none fits), `gone` or `withheld`. */
 export async function loadDownload(
@@ -69,15 +70,13 @@ export async function loadDownload(
     [...modelAudienceParameters(viewer), true, versionId],
   );
   const [first] = found;
-  if (!first) throw await missing({ em, viewer }, versionId);
+  if (!first) return missing({ em, viewer }, versionId);
   const { access_state: modelState, version_restrictions: restrictions } = first;
   const state = modelState === 'deleted' || modelState === 'unpublished' ? modelState : first.state;
   const verdict = modelVerdict(first, viewer, 'download', { state, restrictions });
-  if (!verdict.allowed) {
-    if (verdict.reason === 'gone') throw new AppError('gone', 'This model was deleted.');
-    if (verdict.reason === 'withheld') throw new AppError('withheld', 'A moderation decision keeps this file back.');
-    throw new AppError('not_found', 'There is no such file.');
-  }
+  // a peer asks for a copy to keep, whoever of its people it asks for
+  const asPeer = viewer?.speaksFor ? modelVerdict(first, viewer, 'mirror', { state, restrictions }) : verdict;
+  if (!verdict.allowed || !asPeer.allowed) return refuse(verdict.allowed ? asPeer : verdict);
   const chosen = chooseFile(found, query);
   if (!chosen) throw new AppError('not_found', 'This version has no file like that.');
   return {
@@ -93,16 +92,22 @@ export async function loadDownload(
   };
 }
 
-async function missing({ em, viewer }: Pick<Work, 'em' | 'viewer'>, versionId: number): Promise<AppError> {
-  const [version] = await rows<ModelAccessRow & { state: ContentState }>(
+function refuse(verdict: Verdict): never {
+  if (verdict.allowed || verdict.reason === 'not_found') throw new AppError('not_found', 'There is no such file.');
+  if (verdict.reason === 'gone') throw new AppError('gone', 'This model was deleted.');
+  throw new AppError('withheld', 'A moderation decision keeps this file back.');
+}
+
+/** No bytes are here; a decision says more than that. */
+async function missing({ em, viewer }: Pick<Work, 'em' | 'viewer'>, versionId: number): Promise<never> {
+  const [version] = await rows<ModelAccessRow & { state: ContentState; version_restrictions: number }>(
     em,
-    `select v.state, ${MODEL_ACCESS} from model_version v join model m on m.id = v.model_id where v.id = ?`,
+    `select v.state, ${VERSION_RESTRICTIONS}, ${MODEL_ACCESS} from model_version v join model m on m.id = v.model_id where v.id = ?`,
     [...modelAudienceParameters(viewer), versionId],
   );
   const state = version?.access_state === 'deleted' ? 'deleted' : (version?.state ?? 'draft');
-  const verdict = version && modelVerdict(version, viewer, 'download', { state });
-  const isGone = verdict?.allowed === false && verdict.reason === 'gone';
-  return isGone ? new AppError('gone', 'This model was deleted.') : new AppError('not_found', 'There is no such file.');
+  if (!version) throw new AppError('not_found', 'There is no such file.');
+  refuse(modelVerdict(version, viewer, 'download', { state, restrictions: version.version_restrictions }));
 }
 
 type Wish = z.output<typeof DownloadQuery>;

@@ -1,5 +1,6 @@
 import { createWriteStream } from 'node:fs';
 import { rm, stat } from 'node:fs/promises';
+import type { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
 import { AppError } from '../../kit/errors.ts';
@@ -95,19 +96,29 @@ export async function stripFile(
   const file = await em.findOne(ModelFile, { id: fileId, format: 'SafeTensor', isStored: true });
   const keys = ((file?.facts ?? {}) as Partial<Detection>).privateKeys ?? [];
   if (!file || keys.length === 0) return;
-  const { receiving } = uploads;
+  await remakeFile({ em, files, now }, uploads, file, stripMetadata(file.totalBytes), signal);
+}
+
+/** Has the file made anew by `rewriting`; a row that says `replaces` names the digest that it had before. */
+export async function remakeFile(
+  { em, files, now }: Pick<Work, 'em' | 'files' | 'now'>,
+  { receiving }: Pick<Uploads, 'receiving'>,
+  file: ModelFile,
+  rewriting: Transform,
+  signal: AbortSignal,
+  facts: Partial<Pick<ModelFile, 'replaces'>> = {},
+): Promise<void> {
   const id = newId();
   const path = receiving.pathOf(id);
   try {
-    await pipeline(files.open(file.sha256), stripMetadata(file.totalBytes), createWriteStream(path, { flags: 'wx' }), {
-      signal,
-    });
+    await pipeline(files.open(file.sha256), rewriting, createWriteStream(path, { flags: 'wx' }), { signal });
     const { size } = await stat(path);
     const hashes = storedHashes(await receiving.fingerprint(id, size, signal));
     const { detection } = await receiving.inspect(id, file.originalName || file.name);
     await files.put({ path, sha256: hashes.sha256, trustSha256: true, move: true });
-    Object.assign(file, { ...hashes, totalBytes: size, facts: detection ? { ...detection } : null, scannedAt: now() });
-    record(em, fileStored, { fileId, versionId: file.version.id });
+    const found = { totalBytes: size, facts: detection ? { ...detection } : null, scannedAt: now() };
+    Object.assign(file, { ...hashes, ...found, ...facts });
+    record(em, fileStored, { fileId: file.id, versionId: file.version.id });
     await em.flush();
   } finally {
     await rm(path, { force: true });

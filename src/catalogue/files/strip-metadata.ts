@@ -1,5 +1,6 @@
 import { Transform, type TransformCallback } from 'node:stream';
 import { AppError } from '../../kit/errors.ts';
+import type { Scrubber } from '../names/scrub.ts';
 import { PRIVATE_KEYS } from './metadata-table.ts';
 import { MAX_HEADER_BYTES, parseSafetensors, type SafetensorsHeader } from './safetensors.ts';
 
@@ -10,7 +11,22 @@ const ABSOLUTE_PATH = /^(?:[A-Za-z]:[\\/]|\\\\|\/|~\/)/;
  * The same safetensors file without what tells about the trainer's pictures and machine. The buffer passes untouched,
  * so AutoV3 stays while SHA256 changes. A file of `totalBytes` goes in; an unsound one fails with `invalid`.
  */
-export function stripMetadata(totalBytes: number): Transform {
+export const stripMetadata = (totalBytes: number): Transform => rewriteMetadata(totalBytes, withoutPrivateFields);
+
+/** What stands in the place of a name that was removed after a claim: it breaks no JSON that a value may hold. */
+const MASK = '***';
+
+/** The same file with these names masked in its metadata, keys and values. */
+export const scrubMetadata = (totalBytes: number, scrubber: Scrubber): Transform =>
+  rewriteMetadata(
+    totalBytes,
+    (metadata) =>
+      new Map([...metadata].map(([key, value]) => [scrubber.scrub(key, MASK), scrubber.scrub(value, MASK)])),
+  );
+
+type Rewrite = (metadata: ReadonlyMap<string, string>) => ReadonlyMap<string, string>;
+
+function rewriteMetadata(totalBytes: number, rewrite: Rewrite): Transform {
   let head: Buffer[] | null = [];
   let headBytes = 0;
   let neededBytes = 8;
@@ -26,7 +42,7 @@ export function stripMetadata(totalBytes: number): Transform {
     if (neededBytes === 8 || headBytes < neededBytes) return;
     const whole = Buffer.concat(head);
     head = null;
-    stream.push(rewriteHeader(parseSafetensors(whole, totalBytes)));
+    stream.push(rewriteHeader(parseSafetensors(whole, totalBytes), rewrite));
     stream.push(whole.subarray(neededBytes));
   };
 
@@ -62,8 +78,8 @@ function readNeeded(head: Buffer): number {
 }
 
 /** Padded to 8 bytes with spaces, as the format's own writer does, so that tensors stay aligned. */
-function rewriteHeader({ tensors, metadata }: SafetensorsHeader): Buffer {
-  const kept = [...withoutPrivateFields(metadata)];
+function rewriteHeader({ tensors, metadata }: SafetensorsHeader, rewrite: Rewrite): Buffer {
+  const kept = [...rewrite(metadata)];
   // Built from text: a tensor may be called __proto__, or 7, which an object would put first
   const parts = tensors.map(({ name, dtype, shape, begin, end }) => {
     return `${JSON.stringify(name)}:${JSON.stringify({ dtype, shape, data_offsets: [begin, end] })}`;

@@ -4,12 +4,15 @@ import { AppError } from '../../kit/errors.ts';
 import { newId } from '../../kit/ids.ts';
 import { defineJob, type JobDefinition } from '../../kit/queue/define.ts';
 import { safeFileName } from '../../kit/web/download/file-names.ts';
+import { t } from '../../kit/web/messages.ts';
 import type { Work } from '../../kit/work.ts';
 import { addFile } from '../attach.ts';
 import { stripFile } from '../editing/files.ts';
 import { type Hashing, storedHashes } from '../files/hash.ts';
 import type { ModelFile } from '../model.ts';
 import { isOwner, ModelVersion } from '../model.ts';
+import { listLockedNames } from '../names/lock.ts';
+import { scrubberOf } from '../names/scrub.ts';
 import { judgeArchive } from './archive.ts';
 import { assertTakes, findDuplicate, type IntakePolicy, scanForViruses } from './judge.ts';
 import { Upload } from './model.ts';
@@ -226,6 +229,12 @@ export async function attachUpload(work: Pick<Work, 'em' | 'now'>, uploadId: str
     }
     const { fileName, kind, totalBytes, hashes, inspection, virusScanResult, virusScanMessage = null } = upload;
     if (!hashes || !inspection) return;
+    // a name that was removed from the model after a claim does not come back in a file
+    const scrubber = scrubberOf(await listLockedNames(em, version.model.id));
+    if (scrubber?.has(JSON.stringify([fileName, inspection.detection]))) {
+      Object.assign(upload, { state: 'refused', message: t('takedown.name-in-file'), updatedAt: work.now() });
+      return;
+    }
     // of two that come here at once, one deletes the row
     if ((await em.nativeDelete(Upload, { id: uploadId })) === 0) return;
     const known = { fileName, kind, totalBytes, hashes, inspection, virusScanResult, virusScanMessage };

@@ -50,6 +50,11 @@ export class ModelCache {
     return (await stat(join(this.folder, ModelCache.fileOf(sha256))).catch(() => null)) !== null;
   }
 
+  /** Takes them out of the folder at once: they may not be used any more. What holds one keeps what it has open. */
+  async drop(sha256s: readonly string[]): Promise<void> {
+    for (const sha256 of sha256s) await rm(join(this.folder, ModelCache.fileOf(sha256)), { force: true });
+  }
+
   /** Of files that are held. */
   async bytesOf(sources: readonly ModelSource[]): Promise<number> {
     const paths = sources.map(({ sha256 }) => join(this.folder, ModelCache.fileOf(sha256)));

@@ -173,7 +173,7 @@ function viewOf(row: GenerationRow, request: GenerationRequest, images: readonly
     ...{ id: row.id, url: `/generate/${row.id}`, state, width, height, count, images },
     stateText: t(`generate.state.${state}`),
     isOpen: state === 'queued' || state === 'running',
-    error: state === 'failed' ? (row.error ?? t('generate.failed-text')) : null,
+    error: state === 'failed' ? (row.error ?? t('generate.failed-text')) : state === 'cancelled' ? row.error : null,
     createdAt: toDate(row.created_at),
     prompt: request.prompt,
     summary: t('generate.summary', {

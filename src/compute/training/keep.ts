@@ -6,8 +6,10 @@ import { findStatus } from '../../kit/queue/status.ts';
 import type { Work } from '../../kit/work.ts';
 import { Dataset, DatasetItem } from '../datasets/model.ts';
 import { mayTrain } from '../datasets/own.ts';
+import { assertVersionNotShut } from '../withhold.ts';
 import { type RunState, TrainingEpoch, TrainingRun, TrainingSample } from './model.ts';
 import { runState } from './queries.ts';
+import { dropOutput } from './store.ts';
 import type { Trainer } from './trainer.ts';
 
 type Keeping = Pick<Work, 'em' | 'viewer' | 'jobs' | 'now'>;
@@ -22,6 +24,7 @@ export async function loadOwnRun({ em, viewer }: Pick<Work, 'em' | 'viewer'>, id
 export async function loadOwnEpoch({ em, viewer }: Pick<Work, 'em' | 'viewer'>, id: string) {
   const epoch = await em.findOne(TrainingEpoch, { id, run: { owner: mayTrain(viewer).id } }, { populate: ['run'] });
   if (!epoch) throw new AppError('not_found', 'There is no such epoch.');
+  if (epoch.publishedVersion) await assertVersionNotShut(em, epoch.publishedVersion.id);
   return epoch;
 }
 
@@ -33,11 +36,7 @@ export async function stopTraining(work: Keeping, runId: string): Promise<void> 
 /** Ends it and throws away what it made. What was published stays where it was published. */
 export async function cancelTraining(work: Keeping, runId: string): Promise<void> {
   if (!(await end(work, runId, 'cancelled'))) return;
-  await work.em.transactional(async (em) => {
-    await em.nativeDelete(TrainingSample, { run: runId });
-    await em.nativeDelete(TrainingEpoch, { run: runId, publishedVersion: null });
-    await em.nativeUpdate(TrainingRun, { id: runId }, { stateSha256: null, stateBytes: 0, stateStep: 0, step: 0 });
-  });
+  await dropOutput(work.em, runId);
 }
 
 async function end(work: Keeping, runId: string, state: 'stopped' | 'cancelled'): Promise<boolean> {

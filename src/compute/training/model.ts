@@ -113,8 +113,10 @@ export const TrainingRun = defineEntity({
     stateBytes: p.bigint('number').default(0),
     stateStep: p.integer().default(0),
     deviceName: p.string().length(120).nullable(),
-    /** For the person at the screen. */
+    /** For the person at the screen. With `cancelled`: why the node ended it, and it cost nothing. */
     error: p.string().length(500).nullable(),
+    /** Sum of the policy epochs of its owner and of what it is made from, when it was put into the queue last. */
+    policyEpoch: p.integer().default(0),
     createdAt: p.datetime(),
     startedAt: p.datetime().nullable(),
     finishedAt: p.datetime().nullable(),

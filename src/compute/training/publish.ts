@@ -17,6 +17,7 @@ import { AppError } from '../../kit/errors.ts';
 import type { Work } from '../../kit/work.ts';
 import { RATINGS } from '../../safety/ratings.ts';
 import type { DatasetDeps } from '../datasets/pages/deps.ts';
+import { assertStanding, versionIdsOf } from '../standing.ts';
 import { loraName } from './command.ts';
 import { loadOwnEpoch } from './keep.ts';
 import { type TrainingEpoch, type TrainingRun, TrainingSample } from './model.ts';
@@ -43,6 +44,11 @@ export async function publishEpoch(
 ): Promise<{ readonly versionId: number; readonly modelId: number }> {
   const epoch = await loadOwnEpoch(work, epochId);
   const run = epoch.run.$;
+  // between the training and now somebody may have decided about its base
+  await assertStanding(work.em, {
+    ...{ accountId: run.owner.id, act: 'train' },
+    versionIds: versionIdsOf([run.base]),
+  });
   if (epoch.publishedVersion) throw new AppError('conflict', 'This epoch was published already.');
   if ((form.rating & deps.allowedLevels) === 0) {
     throw new AppError('invalid', 'This node does not take that rating.', {

@@ -4,6 +4,7 @@ import { isWaitedFor, readLane } from '../../kit/queue/fair/state.ts';
 import type { EngineRun } from '../engines/drive.ts';
 import type { Engines } from '../engines/engines.ts';
 import type { ModelSource } from '../models/cache.ts';
+import type { StandingWatch } from '../standing.ts';
 import type { TrainCommand } from './command.ts';
 import { Keeper, type KeeperWork } from './keeper.ts';
 import type { TrainingRun } from './model.ts';
@@ -29,6 +30,8 @@ export interface SegmentParts {
   readonly work: KeeperWork;
   readonly fork: () => EntityManager;
   readonly engines: Engines;
+  /** Ends it when a decision forbids what it leans on. */
+  readonly watch: StandingWatch;
 }
 
 /**
@@ -36,7 +39,7 @@ export interface SegmentParts {
  * which the next segment goes on. Every state, LoRA and sample is kept as it comes, under the fence of this run.
  */
 export async function trainSegment(
-  { work, fork, engines }: SegmentParts,
+  { work, fork, engines, watch }: SegmentParts,
   handle: JobHandle,
   run: TrainingRun,
   { type, params }: TrainCommand,
@@ -48,8 +51,11 @@ export async function trainSegment(
   try {
     const done = await engines.run(handle.jobId, {
       ...{ type, params, sources, model: run.base.sha256, family: run.base.family },
-      ...{ signal: keeper.signal, fence: handle.fence },
-      listener: (event) => keeper.take(event),
+      ...{ signal: AbortSignal.any([keeper.signal, watch.signal]), fence: handle.fence },
+      listener: (event) => {
+        watch.step();
+        keeper.take(event);
+      },
       onPausable: (pause, vramMb) => turn.begin(pause, vramMb),
     });
     await keeper.finish();

@@ -1,3 +1,4 @@
+import type { EntityManager } from '@mikro-orm/core';
 import { rows } from '../../kit/database/sql.ts';
 import { newId } from '../../kit/ids.ts';
 import type { JobHandle } from '../../kit/queue/define.ts';
@@ -121,7 +122,7 @@ export async function endRun(
   { em, now }: Pick<Work, 'em' | 'now'>,
   handle: JobHandle,
   runId: string,
-  state: 'done' | 'failed',
+  state: 'done' | 'failed' | 'cancelled',
   error: string | null,
 ): Promise<void> {
   await writeUnderFence(em, handle, async (tx) => {
@@ -131,5 +132,14 @@ export async function endRun(
        where id = ? and state in ('queued', 'running') returning id`,
       [state, error?.slice(0, 500) ?? null, now(), runId],
     );
+  });
+}
+
+/** Throws away what a run made. What was published stays where it was published. */
+export async function dropOutput(em: EntityManager, runId: string): Promise<void> {
+  await em.fork().transactional(async (tx) => {
+    await tx.nativeDelete(TrainingSample, { run: runId });
+    await tx.nativeDelete(TrainingEpoch, { run: runId, publishedVersion: null });
+    await tx.nativeUpdate(TrainingRun, { id: runId }, { stateSha256: null, stateBytes: 0, stateStep: 0, step: 0 });
   });
 }

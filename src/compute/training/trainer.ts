@@ -23,11 +23,13 @@ import { shareOf } from '../gpu/settle.ts';
 import type { ModelSource } from '../models/cache.ts';
 import { CHECKPOINT_TYPES } from '../models/offers.ts';
 import { findSources } from '../models/sources.ts';
+import { assertStanding, type Leaning, StandingWatch, versionIdsOf, withheld } from '../standing.ts';
+import { isEndedByNode } from '../withhold.ts';
 import { assertNotBlocked } from './blocked.ts';
 import { prepareTraining } from './command.ts';
 import { TrainingRun } from './model.ts';
 import { type SegmentTimes, trainSegment } from './segment.ts';
-import { endRun } from './store.ts';
+import { dropOutput, endRun } from './store.ts';
 
 const Payload = z.object({ runId: z.string(), segment: z.int() });
 const Decided = z.object({ runId: z.string(), outcome: z.enum(['released', 'refused']) });
@@ -98,6 +100,7 @@ export class Trainer {
        where r.owner_id = ? and r.id <> ? and r.state in ('queued', 'running') and j.state in ('queued', 'running')`,
       [viewer.id, run.id],
     );
+    run.policyEpoch = (await assertStanding(tx, leaningOf(run))).epoch;
     assertRoom(toNumber(open?.n), settings.openTrainings);
     const leftSeconds = await this.#leftSeconds(tx, run);
     await assertAllowance({ em: tx, now: work.now }, viewer, leftSeconds, settings);
@@ -141,17 +144,22 @@ export class Trainer {
     if (!run) return { state: 'gone' };
     const times = this.#times(await settings.read(work.em, gpuSettings));
     try {
+      const standing = await assertStanding(work.em, leaningOf(run));
+      const watch = new StandingWatch(fork, leaningOf(run), standing);
       const sources = await this.#checkedSources(work, run);
       await this.#screen(work, run);
       const account = await work.em.findOneOrFail(Account, run.owner.id);
       const place = (name: string) => engines.jobFile(name);
       const origin = { publicUrl, author: account.name };
-      const parts = { work: { ...work, gate }, fork, engines };
+      const parts = { work: { ...work, gate }, fork, engines, watch };
       await assertNotBlocked(work, gate, run);
       const command = await prepareTraining(work, run, handle.jobId, place, origin, handle.signal);
       const { run: took, steps } = await trainSegment(parts, handle, run, command, sources, times);
-      await bookRun(work.em, handle, took, sizeOf(run, steps), work.now());
+      const isOurs = watch.isForbidden || (await isEndedByNode(work.em, 'training_run', runId));
+      await bookRun(work.em, handle, took, sizeOf(run, steps), work.now(), isOurs);
       handle.signal.throwIfAborted();
+      if (watch.isForbidden) throw withheld();
+      await assertStanding(work.em, leaningOf(run));
       const { outcome } = took;
       if (outcome.state === 'done') return await end(work, handle, runId, 'done', null);
       if (outcome.state === 'paused') return await this.#goOn(work, handle, run);
@@ -164,7 +172,9 @@ export class Trainer {
       const isFinal = error instanceof AppError && ['not_found', 'withheld', 'gone', 'invalid'].includes(error.kind);
       if (handle.signal.aborted || (!isFinal && handle.attempt < ATTEMPTS)) throw error;
       const message = error instanceof AppError ? error.message : 'The training broke off for a reason of the node’s.';
-      const ended = await end(work, handle, runId, 'failed', message);
+      const isWithheld = error instanceof AppError && error.kind === 'withheld';
+      const ended = await end(work, handle, runId, isWithheld ? 'cancelled' : 'failed', message);
+      if (isWithheld) await dropOutput(work.em, runId);
       if (!isFinal) throw error;
       return ended;
     } finally {
@@ -228,6 +238,11 @@ async function releaseTraining(
   });
 }
 
+const leaningOf = ({ owner, base }: TrainingRun): Leaning => ({
+  ...{ accountId: owner.id, act: 'train' },
+  versionIds: versionIdsOf([base]),
+});
+
 const sizeOf = ({ base, params }: Pick<TrainingRun, 'base' | 'params'>, steps: number): WorkSize => ({
   ...{ kind: 'training', family: base.family, pixels: params.resolution ** 2 },
   units: steps * params.batch * params.grad_accum,
@@ -237,7 +252,7 @@ async function end(
   work: Pick<Work, 'em' | 'now'>,
   handle: JobHandle,
   runId: string,
-  state: 'done' | 'failed',
+  state: 'done' | 'failed' | 'cancelled',
   error: string | null,
 ): Promise<{ readonly state: string }> {
   await endRun(work, handle, runId, state, error);

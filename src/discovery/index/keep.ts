@@ -2,6 +2,8 @@ import { z } from 'zod';
 import { fromJson, rows } from '../../kit/database/sql.ts';
 import { defineJob } from '../../kit/queue/define.ts';
 import type { Work } from '../../kit/work.ts';
+import { RESTRICTION } from '../../safety/policy.ts';
+import { SHUT } from '../../safety/standing.ts';
 import { searchIndexOf } from './search-index.ts';
 
 /** Longer texts are indexed by their beginning. */
@@ -32,7 +34,9 @@ export async function indexModel({ em }: Parts, modelId: number): Promise<void> 
   );
   const versions = await rows<{ name: string; base_model: string; trained_words: unknown }>(
     em,
-    `select name, base_model, trained_words from model_version where model_id = ? and state = 'published'`,
+    `select name, base_model, trained_words from model_version v where model_id = ? and state = 'published'
+       and not exists (select 1 from policy_state s where s.target_kind = 'version' and s.target_id = v.id
+         and (s.restrictions & ${SHUT}) <> 0)`,
     [modelId],
   );
   const trained = versions.flatMap((version) => fromJson<string[]>(version.trained_words) ?? []);
@@ -93,7 +97,9 @@ export async function indexAccount({ em }: Parts, accountId: number): Promise<vo
   const index = searchIndexOf(em);
   const [account] = await rows<{ name: string; display_name: string; host: string; bio: string }>(
     em,
-    `select name, display_name, host, bio from account where id = ? and state = 'active'`,
+    `select name, display_name, host, bio from account where id = ? and state = 'active'
+       and not exists (select 1 from policy_state s where s.target_kind = 'account' and s.target_id = account.id
+         and (s.restrictions & ${SHUT | RESTRICTION.list}) <> 0)`,
     [accountId],
   );
   if (!account) return index.remove(em, 'account', accountId);

@@ -6,7 +6,7 @@ import { rows, toNumber } from '../../kit/database/sql.ts';
 import { AppError } from '../../kit/errors.ts';
 import { defineSettings } from '../../kit/settings.ts';
 import type { Work } from '../../kit/work.ts';
-import { RESTRICTION } from '../../safety/policy.ts';
+import { isForbidden } from '../../safety/standing.ts';
 import type { Federation } from '../deps.ts';
 import { isHostAllowed } from '../policy.ts';
 import { FileCopy } from './model.ts';
@@ -54,8 +54,7 @@ export async function mayKeep(
   if (model.state !== 'published' || version.state !== 'published' || owner.state !== 'active') return false;
   if (model.forbidsGeneration) return false;
   const restrictions = await loadRestrictions(em, owner.id, model.id, version.id);
-  if ((restrictions & (RESTRICTION.view | RESTRICTION.generate | RESTRICTION.download | RESTRICTION.removed)) !== 0)
-    return false;
+  if ((['generate', 'download', 'mirror'] as const).some((act) => isForbidden(restrictions, act))) return false;
   return isHostAllowed(federation, em, new URL(file.remoteUrl).host);
 }
 

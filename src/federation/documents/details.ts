@@ -27,12 +27,13 @@ export const versionDetails = (version: ModelVersion, parents: readonly Parent[]
   };
 };
 
-export const fileDetails = ({ kind, format, precision, isPruned, isPrimary }: ModelFile): FileDetails => ({
+export const fileDetails = ({ kind, format, precision, isPruned, isPrimary, replaces }: ModelFile): FileDetails => ({
   kind,
   format,
   precision: precision === '' ? undefined : precision,
   pruned: isPruned,
   primary: isPrimary || undefined,
+  replaces: replaces ?? undefined,
 });
 
 /** What each version was made of. A parent that is here and not in everybody's lists is neither named nor told by its hash (P11). */

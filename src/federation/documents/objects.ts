@@ -1,7 +1,7 @@
 import type { EntityManager } from '@mikro-orm/core';
 import { Account } from '../../accounts/model.ts';
 import { Model, ModelFile, ModelVersion } from '../../catalogue/model.ts';
-import { loadRestrictions } from '../../catalogue/publish.ts';
+import { listShutVersions, loadRestrictions } from '../../catalogue/publish.ts';
 import { listModelTags } from '../../catalogue/tags.ts';
 import { Comment, Image, Post } from '../../gallery/model.ts';
 import { listPostTags } from '../../gallery/posts/tags.ts';
@@ -11,7 +11,7 @@ import { rows } from '../../kit/database/sql.ts';
 import { escapeHtml } from '../../kit/web/filters.ts';
 import { renderMarkdown, renderRemoteHtml } from '../../kit/web/markdown.ts';
 import { isNarrower } from '../../safety/audience.ts';
-import { RESTRICTION } from '../../safety/policy.ts';
+import { isForbidden } from '../../safety/standing.ts';
 import { actorUri, objectUri } from '../addresses.ts';
 import type { Federation } from '../deps.ts';
 import { topicActorUri } from '../topics/addresses.ts';
@@ -42,7 +42,9 @@ export async function modelDocument({ origin, host }: Site, em: EntityManager, m
   const uri = objectUri(origin, 'model', model);
   const tagNames = await listModelTags(em, model.id);
   const tags = tagLinks(origin, tagNames);
-  const versions = await em.find(ModelVersion, { model, state: 'published' }, { orderBy: { position: 1 } });
+  const shut = await listShutVersions(em, model.id);
+  const published = await em.find(ModelVersion, { model, state: 'published' }, { orderBy: { position: 1 } });
+  const versions = published.filter(({ id }) => !shut.has(id));
   const files = await em.find(ModelFile, { version: { $in: versions.map(({ id }) => id) } }, { orderBy: { id: 1 } });
   const parents = await parentsOf(
     origin,
@@ -53,6 +55,7 @@ export async function modelDocument({ origin, host }: Site, em: EntityManager, m
   const render = model.isLocal ? renderMarkdown : renderRemoteHtml;
   const head = `<p><strong>${escapeHtml(model.name)}</strong> — ${escapeHtml(model.type)} · ${escapeHtml(model.baseModel)}</p>`;
   const foot = `<p><a href="${uri}">${escapeHtml(uri)}</a> ${hashtags(tags)}</p>`;
+  const credit = model.creditLine === '' ? '' : `<p>Credit: ${escapeHtml(model.creditLine)}</p>`;
   const previews = await listPreviews({ origin }, em, await previewIds(em, model));
   return withContext({
     ...buildModel({
@@ -61,7 +64,7 @@ export async function modelDocument({ origin, host }: Site, em: EntityManager, m
       url: uri,
       publishedAt: model.publishedAt ?? model.createdAt,
       updatedAt: model.updatedAt,
-      contentHtml: `${head}${render(model.description)}${foot}`,
+      contentHtml: `${head}${render(model.description)}${credit}${foot}`,
       audience: (await circleOfModel({ origin, host }, em, model)).audience,
       tags,
       mentions: [],
@@ -77,11 +80,11 @@ export async function modelDocument({ origin, host }: Site, em: EntityManager, m
       modelType: model.type,
       licenseId: model.licenseId === '' ? null : model.licenseId,
       permissions: {
-        commercialUse: [...model.allowCommercialUse],
-        derivatives: model.allowDerivatives,
+        commercialUse: isForbidden(restrictions, 'commercial') ? [] : [...model.allowCommercialUse],
+        derivatives: model.allowDerivatives && !isForbidden(restrictions, 'derive'),
         differentLicence: model.allowDifferentLicense,
         creditRequired: !model.allowNoCredit,
-        generation: !model.forbidsGeneration && (restrictions & RESTRICTION.generate) === 0,
+        generation: !model.forbidsGeneration && !isForbidden(restrictions, 'generate'),
       },
       details: modelDetails(model),
       versions: versions.map((version) =>

@@ -1,7 +1,7 @@
 import type { EntityManager, Loaded } from '@mikro-orm/core';
 import { ModelVersion } from '../../catalogue/model.ts';
 import { Image, ImageRaw, ImageSize, ResourceUse } from '../../gallery/model.ts';
-import { isShown } from '../../gallery/posts/relist.ts';
+import { isKeptBack, isShown, listImageRestrictions } from '../../gallery/posts/relist.ts';
 import type { Recipe } from '../../gallery/recipe/recipe.ts';
 import { renderMarkdown, renderRemoteHtml } from '../../kit/web/markdown.ts';
 import { objectUri } from '../addresses.ts';
@@ -16,7 +16,8 @@ export async function listPictures(
   postId: number,
 ): Promise<PictureView[]> {
   const images = await em.find(Image, { post: postId, deletedAt: null }, { orderBy: { position: 1, id: 1 } });
-  const shown = images.filter(isShown);
+  const forbidden = await listImageRestrictions(em, postId);
+  const shown = images.filter((image) => isShown(image) && !isKeptBack(forbidden.get(image.id) ?? 0, image.level));
   return describe(origin, em, shown);
 }
 

@@ -12,6 +12,7 @@ import { newId } from '../../kit/ids.ts';
 import { hasMediaType } from '../../kit/net/media-type.ts';
 import type { Work } from '../../kit/work.ts';
 import { isOpen } from '../../safety/audience.ts';
+import { isShut, standingOf } from '../../safety/standing.ts';
 import { loadSigningKey } from '../actors/keys.ts';
 import { findFollowerKey } from '../actors/reader-key.ts';
 import { objectUri, readOwnUri } from '../addresses.ts';
@@ -42,6 +43,11 @@ export async function fetchPictures(
   const post = await em.findOne(Post, { id: postId, isLocal: false, state: 'published' });
   const stored = post?.uri == null ? null : await em.findOne(StoredObject, { uri: post.uri });
   if (!post || !stored) return;
+  const targets = [
+    { kind: 'post', id: postId },
+    { kind: 'account', id: post.owner.id },
+  ] as const;
+  if (isShut((await standingOf(em, targets)).restrictions)) return;
   const options = { ownOrigin: federation.origin, now: now(), authorFollowersUri: null };
   const told = parseNote(normalise(stored.document), options);
   let failure: unknown = null;

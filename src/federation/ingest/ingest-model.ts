@@ -1,6 +1,9 @@
 import type { Account } from '../../accounts/model.ts';
 import { modelDeleted, modelPublished, modelUpdated, versionPublished } from '../../catalogue/events.ts';
 import { Model, ModelFile, ModelVersion } from '../../catalogue/model.ts';
+import { scrubFileName } from '../../catalogue/names/de-attribute.ts';
+import { listLockedNames } from '../../catalogue/names/lock.ts';
+import { type Scrubber, scrubberOf, scrubDeep } from '../../catalogue/names/scrub.ts';
 import { refresh } from '../../catalogue/publish.ts';
 import { setModelTags } from '../../catalogue/tags.ts';
 import { COMMERCIAL_USES, MODEL_TYPES } from '../../catalogue/types.ts';
@@ -24,15 +27,20 @@ export async function ingestModel(
   proven: ProvenObject,
   authorFollowersUri: string | null,
 ): Promise<void> {
-  const told = parseModel(proven.object, { ownOrigin: origin, now: now(), authorFollowersUri });
-  const { visibility } = told;
+  const heard = parseModel(proven.object, { ownOrigin: origin, now: now(), authorFollowersUri });
+  const { visibility } = heard;
   // a model has no circle of named people
   if (visibility === 'direct') return;
   await em.transactional(async (inner) => {
     if (!(await storeObject({ em: inner, now }, proven))) return;
-    const known = await inner.findOne(Model, { uri: told.uri });
+    const known = await inner.findOne(Model, { uri: heard.uri });
     if (known && known.owner.id !== owner.id) return;
-    const facts = { ...factsOf(told, sourceOf(proven.object), now()), visibility };
+    // a name that was removed here after a claim does not come back by an Update
+    const scrubber = known && scrubberOf(await listLockedNames(inner, known.id));
+    const told = scrubber ? scrubTold(heard, scrubber) : heard;
+    const source = sourceOf(proven.object);
+    const description = source !== null && scrubber ? scrubber.scrub(source, MASK) : source;
+    const facts = { ...factsOf(told, description, now()), visibility };
     const model =
       known ??
       inner.create(
@@ -48,12 +56,8 @@ export async function ingestModel(
       told.tagNames.slice(0, 20).map((name) => name.slice(0, 60)),
     );
     const fresh = await writeVersions({ em: inner, now }, origin, model, told);
-    await refresh(inner, model);
-    // a model whose versions cannot be read is listed all the same: it is a post of its author
-    model.state = 'published';
     model.publishedAt = told.publishedAt;
-    model.shownAt ??= told.publishedAt;
-    model.listedAt = visibility === 'public' ? model.shownAt : null;
+    await refresh(inner, model);
     record(inner, known ? modelUpdated : modelPublished, { modelId: model.id });
     for (const version of fresh) {
       if (known) record(inner, versionPublished, { modelId: model.id, versionId: version.id });
@@ -61,6 +65,26 @@ export async function ingestModel(
     }
     await inner.flush();
   });
+}
+
+const MASK = '▇▇▇';
+
+/** The words of a model without names; addresses and hashes stay as they are. */
+function scrubTold(told: RemoteModel, scrubber: Scrubber): RemoteModel {
+  return {
+    ...told,
+    title: told.title === null ? null : scrubber.scrub(told.title) || 'Untitled',
+    contentHtml: scrubber.scrub(told.contentHtml, MASK),
+    tagNames: told.tagNames.filter((name) => !scrubber.has(name)),
+    versions: told.versions.map((version) => ({
+      ...version,
+      versionName: scrubber.scrub(version.versionName) || 'v1',
+      changelogHtml: scrubber.scrub(version.changelogHtml, MASK),
+      trainedWords: version.trainedWords.map((word) => scrubber.scrub(word)).filter((word) => word !== ''),
+      ...(version.details ? { details: scrubDeep(version.details, scrubber, MASK) } : {}),
+      files: version.files.map((file) => ({ ...file, name: scrubFileName(file.name, scrubber) })),
+    })),
+  };
 }
 
 /** The author's words without the lines that other servers need around them; it passes the same sanitiser. */

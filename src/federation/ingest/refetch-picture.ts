@@ -2,13 +2,14 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readImageFile } from '../../gallery/images/read-file.ts';
 import { renderImageJob } from '../../gallery/images/render.ts';
-import { Image } from '../../gallery/model.ts';
-import { relistAfterPolicy } from '../../gallery/posts/relist.ts';
+import { Image, Post } from '../../gallery/model.ts';
+import { relistPost } from '../../gallery/posts/relist.ts';
 import { AppError } from '../../kit/errors.ts';
 import { newId } from '../../kit/ids.ts';
 import { assertFreeSpace } from '../../kit/storage/files.ts';
 import type { Work } from '../../kit/work.ts';
 import { keepHit } from '../../safety/hashes/hits.ts';
+import { isShut, standingOf } from '../../safety/standing.ts';
 import type { Federation } from '../deps.ts';
 import { downloadPicture, findReader } from './fetch-pictures.ts';
 
@@ -52,6 +53,12 @@ export async function refetchPicture(
 ): Promise<string> {
   const image = await em.findOne(Image, { id: imageId, isLocal: false, sha256: null, evictedAt: { $ne: null } });
   if (!image?.remoteUrl) return 'here, or gone';
+  const targets = [
+    { kind: 'image', id: imageId },
+    { kind: 'post', id: image.post.id },
+    { kind: 'account', id: image.owner.id },
+  ] as const;
+  if (isShut((await standingOf(em, targets)).restrictions)) return 'taken down here';
   const path = join(federation.uploadsDir, `peer-${newId()}`);
   try {
     const key = await findReader(em, federation, image.post.id, image.remoteUrl);
@@ -66,7 +73,7 @@ export async function refetchPicture(
       const bytes = { sha256, mediaType, totalBytes, width, height, frameCount, pdq: judged.pdq };
       await inner.nativeUpdate(Image, { id: imageId }, { ...bytes, evictedAt: null, fetchedAt: now() });
       await keepHit(inner, judged, { kind: 'image', id: imageId }, now());
-      await relistAfterPolicy({ em: inner, jobs }, 'image', imageId);
+      await relistPost({ em: inner, jobs }, await inner.findOneOrFail(Post, image.post.id));
       jobs.enqueue(inner, renderImageJob, { imageId }, { dedupeKey: `image:${imageId}` });
       await inner.flush();
     });

@@ -21,6 +21,7 @@ export function fileFacts({ name, url, totalBytes, hashes, details }: FileView, 
   return {
     ...{ name, originalName: name, remoteUrl: url, totalBytes: totalBytes ?? 0 },
     ...kindsOf(name, details),
+    replaces: details?.replaces ?? null,
     isPrimary: details ? details.primary === true : place === 0,
     tensorSha256: tensor?.length === 64 ? tensor : null,
     blake3: blake3?.length === 64 ? blake3 : null,

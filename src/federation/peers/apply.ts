@@ -1,4 +1,4 @@
-import { relistAfterPolicy } from '../../gallery/posts/relist.ts';
+import { relistAfterPolicy } from '../../gallery/after-policy.ts';
 import { REVIEW_COUNT } from '../../gallery/reviews/review-count.ts';
 import { inList, rows } from '../../kit/database/sql.ts';
 import type { Work } from '../../kit/work.ts';
@@ -50,7 +50,7 @@ async function hide({ em, jobs, now }: Task, host: string): Promise<void> {
     host,
   );
   await countReviewsOf(em, `select id from account where host = ?`, [host]);
-  await relist({ em, jobs }, host);
+  await relist({ em, jobs, now }, host);
 }
 
 async function show({ em, jobs, now }: Task, host: string): Promise<void> {
@@ -78,7 +78,7 @@ async function show({ em, jobs, now }: Task, host: string): Promise<void> {
     await relistModels(em, ids);
     await countReviewsOf(em, inList(ids), ids);
   }
-  await relist({ em, jobs }, host);
+  await relist({ em, jobs, now }, host);
 }
 
 /** Reviews of those who are not active stay, and count nowhere. */
@@ -104,11 +104,11 @@ async function relistModels(em: Task['em'], ownerIds: readonly number[]): Promis
 }
 
 /** The columns that lists of posts and pictures read. */
-async function relist({ em, jobs }: Pick<Task, 'em' | 'jobs'>, host: string): Promise<void> {
+async function relist(work: Task, host: string): Promise<void> {
   const owners = await rows<{ id: number }>(
-    em,
+    work.em,
     `select distinct p.owner_id as id from post p join account a on a.id = p.owner_id where a.host = ?`,
     [host],
   );
-  for (const { id } of owners) await relistAfterPolicy({ em: em.fork(), jobs }, 'account', id);
+  for (const { id } of owners) await relistAfterPolicy(work, { kind: 'account', id }, 'quietly');
 }

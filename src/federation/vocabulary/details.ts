@@ -68,6 +68,12 @@ const FileDetails = z.object({
   precision: z.string().max(12).optional().catch(undefined),
   pruned: flag,
   primary: flag,
+  /** SHA-256 of the file in whose place this one was put after a claim. */
+  replaces: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .optional()
+    .catch(undefined),
 });
 
 const MOST_RAW_CHARACTERS = 100_000;

@@ -5,6 +5,7 @@ import { AppError } from '../../kit/errors.ts';
 import { record } from '../../kit/events/events.ts';
 import type { Viewer, Work } from '../../kit/work.ts';
 import { type Act, decide, PolicyState, RESTRICTION, type Verdict } from '../../safety/policy.ts';
+import { SHUT } from '../../safety/standing.ts';
 import { collectionChanged } from '../events.ts';
 import { Collection } from './model.ts';
 
@@ -68,8 +69,8 @@ function refusalOf(reason: 'not_found' | 'gone' | 'withheld'): AppError {
   return new AppError('not_found', 'There is no such collection.');
 }
 
-/** For lists of collections `k`: none that moderation keeps back. */
-export const IS_NOT_WITHHELD = `not exists (select 1 from policy_state s where (s.restrictions & ${RESTRICTION.view | RESTRICTION.removed}) <> 0
+/** For lists of collections `k`: none that moderation keeps back or out of lists. */
+export const IS_NOT_WITHHELD = `not exists (select 1 from policy_state s where (s.restrictions & ${SHUT | RESTRICTION.list}) <> 0
   and ((s.target_kind = 'collection' and s.target_id = k.id) or (s.target_kind = 'account' and s.target_id = k.owner_id)))`;
 
 /** Moderation restricted a collection, or no longer: peers must know. For a row that is not there it is nothing. */

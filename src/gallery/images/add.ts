@@ -12,6 +12,7 @@ import type { ImageLimits } from '../deps.ts';
 import { Image, ImageRaw, Post, ResourceUse } from '../model.ts';
 import type { Recipe, Resource } from '../recipe/recipe.ts';
 import { addVersionUse } from './made-with.ts';
+import { maskNames } from './mask-names.ts';
 import { assertQuota } from './quota.ts';
 import { type ImageFacts, type ImageSource, readImageFile } from './read-file.ts';
 import { renderImageJob } from './render.ts';
@@ -153,6 +154,8 @@ async function writeImage(
     await tx.flush();
     await keepHit(tx, judged, { kind: 'image', id: image.id }, now());
     if (post.version) await addVersionUse(tx, post.version.id, [image]);
+    await tx.flush();
+    await maskNames(tx, [image.id], now());
     jobs.enqueue(tx, renderImageJob, { imageId: image.id }, { dedupeKey: `image:${image.id}` });
     await tx.flush();
     return image.id;

@@ -9,7 +9,7 @@ import { RATINGS, ratingLabel } from '../../safety/ratings.ts';
 import { postUpdated } from '../events.ts';
 import { type Image, ResourceUse } from '../model.ts';
 import { loadOwnImage } from '../posts/delete.ts';
-import { relistPost } from '../posts/relist.ts';
+import { isSettled, relistPost } from '../posts/relist.ts';
 import { addVersionUse } from './made-with.ts';
 import { renderImageJob } from './render.ts';
 
@@ -36,6 +36,9 @@ export async function editImage(
   await em.transactional(async (tx) => {
     const { image, post } = await loadOwnImage({ em: tx, viewer }, imageId);
     assertWithin(rating, image);
+    if (rating !== image.level && (await isSettled(tx, image.id, post.id))) {
+      throw new AppError('invalid', t('takedown.settled'), { fields: { rating: t('takedown.settled') } });
+    }
     const isRecipeHidden = hideRecipe === '1';
     if (isRecipeHidden !== image.isRecipeHidden) {
       Object.assign(image, { isRecipeHidden, cleanSha256: null });

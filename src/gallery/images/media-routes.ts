@@ -16,6 +16,8 @@ const MOST_ID = 2_147_483_647;
 export function mediaRoutes(routes: Router<State>): void {
   routes.get('/media/original/:file', anyone, async (ctx) => {
     const { id, ending } = fileParam(ctx);
+    // by which a CDN forgets what was taken down
+    ctx.set('Cache-Tag', `image-${id}`);
     await send(ctx, await loadOriginal(ctx.state.work, id, ending), `image-${id}.${ending}`, 'attachment');
   });
   routes.get('/media/:size/:file', anyone, async (ctx, next) => {
@@ -26,6 +28,7 @@ export function mediaRoutes(routes: Router<State>): void {
     const format = FORMATS.get(ending);
     // only other servers ask for JPEG, and they want the picture whole
     if (!format || (format === 'jpeg' && size !== 'full')) throw nothing();
+    ctx.set('Cache-Tag', `image-${id}`);
     await sendSize(ctx, id, size, format);
   });
 }

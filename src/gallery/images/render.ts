@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { scrubberOf } from '../../catalogue/names/scrub.ts';
 import { AppError } from '../../kit/errors.ts';
 import { record } from '../../kit/events/events.ts';
 import { defineJob } from '../../kit/queue/define.ts';
@@ -10,6 +11,7 @@ import { imageRendered } from '../events.ts';
 import { Image, ImageSize } from '../model.ts';
 import { isGenerationData } from '../recipe/keep.ts';
 import { hasHiddenText } from '../recipe/stealth.ts';
+import { listMaskedNames, NAME_MASK } from './mask-names.ts';
 
 /** The widths of the addresses under `/media/`, one after the other: a kill keeps those before it. */
 const WIDTHS = [320, 640, 1280, 'full'] as const;
@@ -75,9 +77,13 @@ export async function makeCleanCopy(
   if (!image?.sha256) return null;
   const { isRecipeHidden } = image;
   const original = await readBlob(files, image.sha256);
-  const clean = await cleanCopy(original, (text) => !isRecipeHidden && isGenerationData(text));
+  const scrubber = scrubberOf(await listMaskedNames(em, imageId));
+  const clean = await cleanCopy(original, (text) => {
+    if (isRecipeHidden || !isGenerationData(text)) return false;
+    return scrubber?.has(text.text) ? scrubber.scrub(text.text, NAME_MASK) : true;
+  });
   // some tools write the recipe into the pixels as well
-  const isInPixels = isRecipeHidden && (await hasHiddenText(clean));
+  const isInPixels = (isRecipeHidden || scrubber !== null) && (await hasHiddenText(clean));
   const { sha256, totalBytes } = await files.put(isInPixels ? await evenLowestBits(clean) : clean);
   // its author may have hidden the recipe in the meantime, and then these bytes must not be what is handed out
   const isStill = await em.nativeUpdate(

@@ -5,6 +5,8 @@ import { inList, rows } from '../../kit/database/sql.ts';
 import { defineJob } from '../../kit/queue/define.ts';
 import type { Work } from '../../kit/work.ts';
 import { refreshModelsJob } from '../figures.ts';
+import { maskNames } from './mask-names.ts';
+import { renderImageJob } from './render.ts';
 
 export interface KnownVersion {
   readonly versionId: number;
@@ -63,7 +65,7 @@ function namesOf(file: FileHashes): string[] {
  * that it no longer has. Running it twice changes nothing.
  */
 async function resolveVersion(
-  { em, jobs }: Pick<Work, 'em' | 'jobs'>,
+  { em, jobs, now }: Pick<Work, 'em' | 'jobs' | 'now'>,
   versionId: number,
 ): Promise<{ linked: number; released: number }> {
   const [version] = await rows<{ model_id: number; version_state: string; model_state: string }>(
@@ -99,6 +101,9 @@ async function resolveVersion(
     version.model_id,
     versionId,
   ]);
+  for (const { imageId } of await maskNames(em, [...new Set(linked.map(({ image_id }) => image_id))], now())) {
+    jobs.enqueue(em, renderImageJob, { imageId }, { dedupeKey: `image:${imageId}` });
+  }
   jobs.enqueue(em, refreshModelsJob, { modelIds: [version.model_id] }, { dedupeKey: `model:${version.model_id}` });
   await em.flush();
   return { linked: linked.length, released: 0 };

@@ -6,6 +6,7 @@ import type { PageHead } from '../../kit/web/views.ts';
 import type { Work } from '../../kit/work.ts';
 import type { Visibility } from '../../safety/audience.ts';
 import { isSensitive, RATINGS, ratingLabel } from '../../safety/ratings.ts';
+import { SHUT } from '../../safety/standing.ts';
 import {
   accessParameters,
   assertAllowed,
@@ -203,7 +204,7 @@ async function listSiblings(
     em,
     `select ${PICTURE_COLUMNS} from image i where i.post_id = ? and i.deleted_at is null
        and ((i.level & ?) <> 0 or i.level = ? or i.id = ?)
-       and coalesce((select s.restrictions from policy_state s where s.target_kind = 'image' and s.target_id = i.id), 0) = 0
+       and (coalesce((select s.restrictions from policy_state s where s.target_kind = 'image' and s.target_id = i.id), 0) & ${SHUT}) = 0
      order by i.position, i.id limit 40`,
     // an unrated picture is on its owner's page only
     [postId, eyes.levels, isOwner ? 0 : -1, currentId],

@@ -6,6 +6,7 @@ import type { PageHead } from '../../kit/web/views.ts';
 import type { Work } from '../../kit/work.ts';
 import { isOpen, type Visibility } from '../../safety/audience.ts';
 import { isSensitive } from '../../safety/ratings.ts';
+import { SHUT } from '../../safety/standing.ts';
 import { accessParameters, assertAllowed, nothing, POST_ACCESS, type PostAccessRow, postVerdict } from '../access.ts';
 import { isPinned } from '../pins.ts';
 import { listNamed } from '../posts/mentions.ts';
@@ -103,7 +104,7 @@ export async function loadPostPage(
   const found = await rows<PictureRow>(
     em,
     `select ${PICTURE_COLUMNS} from image i where i.post_id = ? and i.deleted_at is null and i.level <> ?
-       and coalesce((select s.restrictions from policy_state s where s.target_kind = 'image' and s.target_id = i.id), 0) = 0
+       and (coalesce((select s.restrictions from policy_state s where s.target_kind = 'image' and s.target_id = i.id), 0) & ${SHUT}) = 0
      order by i.position, i.id limit 40`,
     // an unrated picture is on its owner's page only
     [postId, isOwner || isModerator ? NOT_A_LEVEL : 0],

@@ -5,6 +5,7 @@ import { AppError } from '../../kit/errors.ts';
 import { record } from '../../kit/events/events.ts';
 import { defineJob } from '../../kit/queue/define.ts';
 import type { Work } from '../../kit/work.ts';
+import { assertNotShut } from '../../safety/standing.ts';
 import { imageDeleted, postDeleted, postUpdated } from '../events.ts';
 import { refreshModelsJob } from '../figures.ts';
 import { Comment, Image, Post, PostTag, Reaction } from '../model.ts';
@@ -80,6 +81,10 @@ export async function loadOwnImage(
       { populate: ['post'] },
     ));
   if (!image || image.post.$.state === 'deleted') throw new AppError('not_found', 'There is no such picture.');
+  await assertNotShut(em, [
+    { kind: 'image', id: imageId },
+    { kind: 'post', id: image.post.id },
+  ]);
   return { image, post: image.post.$ };
 }
 

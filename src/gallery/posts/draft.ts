@@ -10,11 +10,12 @@ import { record } from '../../kit/events/events.ts';
 import type { Viewer, Work } from '../../kit/work.ts';
 import { VISIBILITIES, type Visibility } from '../../safety/audience.ts';
 import { RATINGS, ratingLabel } from '../../safety/ratings.ts';
+import { assertNotShut } from '../../safety/standing.ts';
 import { postUpdated } from '../events.ts';
 import { addVersionUse } from '../images/made-with.ts';
 import { Image, Post } from '../model.ts';
 import { assertNamed, type FindPerson, findKnown, resolveMentions, setMentions } from './mentions.ts';
-import { relistPost } from './relist.ts';
+import { isSettled, relistPost } from './relist.ts';
 import { readTags, setPostTags } from './tags.ts';
 
 /** The fields of one picture stand in the form as `rating-<id>`, `alt-<id>`, `caption-<id>`, `order-<id>`. */
@@ -129,6 +130,7 @@ async function findVersion(em: EntityManager, viewer: Viewer, versionId: number)
 export async function loadOwnPost({ em, viewer }: Pick<Work, 'em' | 'viewer'>, postId: number): Promise<Post> {
   const post = viewer && (await em.findOne(Post, { id: postId, owner: viewer.id, isLocal: true }));
   if (!post || post.state === 'deleted') throw new AppError('not_found', 'There is no such post.');
+  await assertNotShut(em, [{ kind: 'post', id: postId }]);
   return post;
 }
 
@@ -160,7 +162,8 @@ export async function savePost(
     const images = await em.find(Image, { post, deletedAt: null }, { orderBy: { position: 'asc', id: 'asc' } });
     for (const image of images) {
       const fields = form.images.find(({ id }) => id === image.id);
-      if (fields) setImageFields(image, fields, isPublished, allowedLevels);
+      const level = fields && (await isSettled(em, image.id, postId)) ? image.level : fields?.level;
+      if (fields) setImageFields(image, { ...fields, level }, isPublished, allowedLevels);
     }
     const orderOf = (image: Image) => form.images.find(({ id }) => id === image.id)?.order ?? 1_000 + image.position;
     [...images]

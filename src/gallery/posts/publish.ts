@@ -3,6 +3,7 @@ import { AppError } from '../../kit/errors.ts';
 import { record } from '../../kit/events/events.ts';
 import { defineJob } from '../../kit/queue/define.ts';
 import type { Work } from '../../kit/work.ts';
+import { isShut, standingOf } from '../../safety/standing.ts';
 import { postPublished, postUnpublished } from '../events.ts';
 import { Image, Mention, Post } from '../model.ts';
 import { assertMayPost, loadOwnPost } from './draft.ts';
@@ -24,9 +25,14 @@ export async function publishPost(
   });
 }
 
-/** Within the caller's transaction. */
+/** Within the caller's transaction. Throws `withheld` for what moderation keeps out of the lists. */
 async function openPost({ em, jobs, now }: Pick<Work, 'em' | 'jobs' | 'now'>, post: Post): Promise<void> {
   await assertReady(em, post);
+  const { restrictions } = await standingOf(em, [
+    { kind: 'post', id: post.id },
+    { kind: 'account', id: post.owner.id },
+  ]);
+  if (isShut(restrictions)) throw new AppError('withheld', 'A moderation decision keeps this from being published.');
   post.state = 'published';
   // a post that comes back keeps its place in time
   post.publishedAt ??= now();
@@ -95,7 +101,13 @@ export const publishScheduledJob = defineJob({
 async function publishScheduled({ em, jobs, now }: Pick<Work, 'em' | 'jobs' | 'now'>, postId: number): Promise<void> {
   await em.transactional(async (tx) => {
     const post = await tx.findOne(Post, { id: postId, state: 'scheduled', publishAt: { $lte: now() } });
-    if (post) await openPost({ em: tx, jobs, now }, post);
+    if (!post) return;
+    const standing = await standingOf(tx, [
+      { kind: 'post', id: post.id },
+      { kind: 'account', id: post.owner.id },
+    ]);
+    // a decision meanwhile: it stays its owner's alone
+    if (!isShut(standing.restrictions)) await openPost({ em: tx, jobs, now }, post);
   });
 }
 

@@ -3,8 +3,9 @@ import { inList, rows } from '../../kit/database/sql.ts';
 import type { Jobs } from '../../kit/queue/jobs.ts';
 import { RESTRICTION } from '../../safety/policy.ts';
 import { RATING } from '../../safety/ratings.ts';
+import { isForbidden, isShut, standingOf } from '../../safety/standing.ts';
 import { refreshModelsJob } from '../figures.ts';
-import { Image, Post } from '../model.ts';
+import { Image, type Post } from '../model.ts';
 
 /**
  * Makes the columns that lists read agree with a post, its pictures and what moderation says of them. Called in the
@@ -13,22 +14,27 @@ import { Image, Post } from '../model.ts';
 export async function relistPost({ em, jobs }: { em: EntityManager; jobs: Jobs }, post: Post): Promise<void> {
   const images = await em.find(Image, { post }, { orderBy: { position: 'asc', id: 'asc' } });
   const withheld = await withheldOf(em, post, images);
-  const isShownAtAll = post.state === 'published' && !withheld.post;
-  const isListed = post.visibility === 'public';
-  const shown = images.filter(isShown);
+  const isShownAtAll = post.state === 'published' && !isShut(withheld.post);
+  const isListed = post.visibility === 'public' && !isForbidden(withheld.post, 'list');
+  const forbids = (image: Image) => withheld.post | (withheld.images.get(image.id) ?? 0);
+  const shown = images.filter((image) => isShown(image) && !isKeptBack(forbids(image), image.level));
   for (const image of images) {
-    const isOpen = isShownAtAll && isShown(image) && !withheld.images.has(image.id);
+    const isOpen = isShownAtAll && shown.includes(image);
     image.shownAt = isOpen ? (post.publishedAt ?? null) : null;
-    image.listedAt = isListed ? image.shownAt : null;
+    image.listedAt = isListed && !isForbidden(forbids(image), 'list') ? image.shownAt : null;
   }
   post.level = shown.reduce((levels, { level }) => levels | level, 0);
   post.imageCount = shown.length;
   post.shownAt = images.some(({ shownAt }) => shownAt != null) ? (post.publishedAt ?? null) : null;
-  post.listedAt = isListed ? post.shownAt : null;
+  post.listedAt = isListed && images.some(({ listedAt }) => listedAt != null) ? post.shownAt : null;
   await em.flush();
   const modelIds = await modelsOf(em, post.id);
   if (modelIds.length > 0) jobs.enqueue(em, refreshModelsJob, { modelIds }, { dedupeKey: `models:${modelIds}` });
 }
+
+/** Nobody sees it; or it may be shown at PG alone, and is rated above. */
+export const isKeptBack = (restrictions: number, level: number): boolean =>
+  isShut(restrictions) || ((restrictions & RESTRICTION.explicit) !== 0 && level > RATING.pg);
 
 /** A picture that its author rated and did not remove. */
 export const isShown = (image: Pick<Image, 'level' | 'deletedAt'>): boolean =>
@@ -38,7 +44,7 @@ async function withheldOf(
   em: EntityManager,
   post: Post,
   images: readonly Image[],
-): Promise<{ post: boolean; images: ReadonlySet<number> }> {
+): Promise<{ post: number; images: ReadonlyMap<number, number> }> {
   const ids = images.map(({ id }) => id);
   const states = await rows<{ target_kind: string; target_id: number; restrictions: number }>(
     em,
@@ -47,10 +53,12 @@ async function withheldOf(
        or (target_kind = 'image' and target_id in (${inList(ids)}))`,
     [post.id, post.owner.id, ...ids],
   );
-  const hidden = states.filter(({ restrictions }) => (restrictions & (RESTRICTION.view | RESTRICTION.removed)) !== 0);
+  const ofPost = states.filter(({ target_kind }) => target_kind !== 'image');
   return {
-    post: hidden.some(({ target_kind }) => target_kind !== 'image'),
-    images: new Set(hidden.filter(({ target_kind }) => target_kind === 'image').map(({ target_id }) => target_id)),
+    post: ofPost.reduce((bits, { restrictions }) => bits | restrictions, 0),
+    images: new Map(
+      states.flatMap((row) => (row.target_kind === 'image' ? [[row.target_id, row.restrictions] as const] : [])),
+    ),
   };
 }
 
@@ -66,24 +74,22 @@ export async function modelsOf(em: EntityManager, postId: number): Promise<numbe
   return found.map(({ model_id }) => model_id).sort((a, b) => a - b);
 }
 
-/** A post that moderation restricted, or no longer: lists must know. */
-export async function relistAfterPolicy(
-  work: { em: EntityManager; jobs: Jobs },
-  kind: 'post' | 'image' | 'account',
-  targetId: number,
-): Promise<void> {
-  const where =
-    kind === 'post'
-      ? { id: targetId }
-      : kind === 'account'
-        ? { owner: targetId }
-        : { id: await postOf(work.em, targetId) };
-  for (const post of await work.em.find(Post, where)) {
-    await relistPost(work, post);
-    await work.em.flush();
-  }
+/** What moderation says of single pictures of a post, by their ids; it may say more of the post. */
+export async function listImageRestrictions(em: EntityManager, postId: number): Promise<ReadonlyMap<number, number>> {
+  const found = await rows<{ id: number; restrictions: number }>(
+    em,
+    `select i.id, s.restrictions from image i join policy_state s on s.target_kind = 'image' and s.target_id = i.id
+     where i.post_id = ? and s.restrictions <> 0`,
+    [postId],
+  );
+  return new Map(found.map(({ id, restrictions }) => [id, restrictions]));
 }
 
-async function postOf(em: EntityManager, imageId: number): Promise<number> {
-  return (await em.findOne(Image, imageId, { fields: ['post'] }))?.post.id ?? 0;
+/** A decision settled the rating of this picture, so its author does not change it. */
+export async function isSettled(em: EntityManager, imageId: number, postId: number): Promise<boolean> {
+  const { restrictions } = await standingOf(em, [
+    { kind: 'image', id: imageId },
+    { kind: 'post', id: postId },
+  ]);
+  return (restrictions & RESTRICTION.edit) !== 0;
 }

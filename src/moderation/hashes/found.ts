@@ -3,7 +3,8 @@ import { accountProfileChanged } from '../../accounts/events.ts';
 import { Account } from '../../accounts/model.ts';
 import { PICTURES, type PictureKind } from '../../accounts/profile/pictures.ts';
 import { DatasetItem } from '../../compute/datasets/model.ts';
-import { relistAfterPolicy } from '../../gallery/posts/relist.ts';
+import { Image, Post } from '../../gallery/model.ts';
+import { relistPost } from '../../gallery/posts/relist.ts';
 import { record } from '../../kit/events/events.ts';
 import type { Work } from '../../kit/work.ts';
 import { HELD_RESTRICTIONS, type Hit, recordHit } from '../../safety/hashes/hits.ts';
@@ -44,7 +45,9 @@ async function withhold(
 ): Promise<void> {
   if (kind === 'image' || kind === 'version') {
     await restrict(em, { kind, id: Number(id) }, `hash:${blockId}`, HELD_RESTRICTIONS, now());
-    if (kind === 'image') await relistAfterPolicy({ em, jobs }, 'image', Number(id));
+    // at once, and not when `policy.changed` comes round
+    const post = kind === 'image' ? (await em.findOne(Image, Number(id)))?.post.id : undefined;
+    if (post !== undefined) await relistPost({ em, jobs }, await em.findOneOrFail(Post, post));
   } else if (kind === 'dataset-item') {
     await em.nativeUpdate(DatasetItem, { id: String(id) }, { heldAt: now() });
   } else await takeOff(em, kind, Number(id));

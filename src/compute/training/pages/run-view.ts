@@ -76,7 +76,8 @@ export async function loadRunView({ em }: Pick<Work, 'em'>, run: TrainingRun, ca
     hasState: run.stateSha256 != null,
     heldText:
       state === 'held' ? t('train.held-text', { reason: t(`safety.reason.${run.screening?.hold ?? 'sample'}`) }) : null,
-    error: state === 'failed' ? (run.error ?? t('train.failed-text')) : null,
+    error:
+      state === 'failed' ? (run.error ?? t('train.failed-text')) : state === 'cancelled' ? (run.error ?? null) : null,
     startTitle: run.startTitle ?? null,
     facts: factsOf(run),
     epochs: epochs.map((epoch) => epochView(run, epoch, samplesOf(epoch.number), canContinue)).reverse(),

@@ -12,7 +12,18 @@ import { readXmp, writeXmp } from './xmp.ts';
 // phones append. The pixels are not touched: pieces of the file that a decoder needs are copied, texts are copied when
 // `keep` says so, EXIF and XMP are written anew from what is kept, and everything else is left out.
 
-export type KeepText = (text: ImageText) => boolean;
+/** Says whether a text stays; a text of its own goes in its place. */
+export type KeepText = (text: ImageText) => boolean | string;
+
+/** Those that stay, in the words that they stay with. */
+function keptTexts(carrier: string, texts: Iterable<readonly [string, string]>, keep: KeepText): Map<string, string> {
+  const kept = new Map<string, string>();
+  for (const [key, text] of texts) {
+    const answer = keep({ carrier, key, text });
+    if (answer !== false) kept.set(key, answer === true ? text : answer);
+  }
+  return kept;
+}
 
 const PNG_KEPT = new Set(
   'IHDR PLTE IDAT IEND tRNS gAMA cHRM sRGB iCCP cICP mDCV cLLI sBIT bKGD hIST pHYs acTL fcTL fdAT'.split(' '),
@@ -35,12 +46,12 @@ export function cleanExif(bytes: Uint8Array, keep: KeepText): Buffer | null {
   const { orientation, texts } = readExif(bytes, new Allowance());
   return writeExif({
     orientation,
-    texts: new Map([...texts].filter(([key, text]) => keep({ carrier: 'exif', key, text }))),
+    texts: keptTexts('exif', texts, keep),
   });
 }
 
 export function cleanXmp(xml: string, keep: KeepText): string | null {
-  const texts = new Map([...readXmp(xml)].filter(([key, text]) => keep({ carrier: 'xmp', key, text })));
+  const texts = keptTexts('xmp', readXmp(xml), keep);
   return texts.size > 0 ? writeXmp(texts) : null;
 }
 
@@ -60,7 +71,9 @@ function cleanPng(bytes: Uint8Array, keep: KeepText): Buffer {
         ? [{ type: 'iTXt', data: Buffer.concat([Buffer.from(`${XMP_PNG_KEY}\0\0\0\0\0`), Buffer.from(xml)]) }]
         : [];
     }
-    return keep({ carrier: 'png', ...text }) ? [chunk] : [];
+    const answer = keep({ carrier: 'png', ...text });
+    if (typeof answer === 'string') return [{ type: 'iTXt', data: Buffer.from(`${text.key}\0\0\0\0\0${answer}`) }];
+    return answer ? [chunk] : [];
   });
   return writePng(kept);
 }
@@ -70,7 +83,11 @@ function cleanJpeg(bytes: Uint8Array, keep: KeepText): Buffer {
   const kept = segments.flatMap((segment) => {
     const { marker, data } = segment;
     const head = Buffer.from(data.subarray(0, XMP_JPEG_PREFIX.length)).toString('latin1');
-    if (marker === 0xfe) return keep({ carrier: 'jpeg', key: 'comment', text: textOf(data) }) ? [segment] : [];
+    if (marker === 0xfe) {
+      const answer = keep({ carrier: 'jpeg', key: 'comment', text: textOf(data) });
+      if (typeof answer === 'string') return [{ marker, data: Buffer.from(answer) }];
+      return answer ? [segment] : [];
+    }
     if (marker === 0xe1 && head.startsWith(EXIF_PREFIX)) {
       const exif = cleanExif(data, keep);
       return exif && exif.length < 65_000 ? [{ marker, data: Buffer.concat([Buffer.from(EXIF_PREFIX), exif]) }] : [];
@@ -117,7 +134,8 @@ function cleanWebp(bytes: Uint8Array, keep: KeepText): Buffer {
 function cleanGif(bytes: Uint8Array, keep: KeepText): Buffer {
   const { head, blocks } = gifBlocks(bytes);
   const kept = blocks.filter(({ kind, whole, data }) => {
-    if (kind === 'comment') return keep({ carrier: 'gif', key: 'comment', text: textOf(data) });
+    // a comment that would have to be written anew is left out
+    if (kind === 'comment') return keep({ carrier: 'gif', key: 'comment', text: textOf(data) }) === true;
     // The one application extension that decoders need says how often to repeat.
     return (
       kind !== 'application' ||

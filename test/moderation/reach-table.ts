@@ -1,0 +1,146 @@
+import type { Things } from './reach.ts';
+
+/** How an address that is asked with GET stands to what moderation decides. */
+export type Rule =
+  /** A page or bytes of one thing: 451 while it is quarantined and 410 when it was removed, for everybody. */
+  | { readonly how: 'thing'; readonly urls: (things: Things) => readonly string[] }
+  /** The same for its owner; anybody else never had it. */
+  | { readonly how: 'owner'; readonly urls: (things: Things) => readonly string[] }
+  /** As a document for peers: nothing while it is quarantined, a tombstone or nothing when it was removed. */
+  | { readonly how: 'document'; readonly urls: (things: Things) => readonly string[] }
+  /** Shows many things: none of what was taken down is among them. */
+  | { readonly how: 'list'; readonly urls: (things: Things) => readonly string[] }
+  /** Says nothing of what is published here, and why. */
+  | { readonly how: 'apart'; readonly why: string };
+
+const thing = (urls: (things: Things) => readonly string[]): Rule => ({ how: 'thing', urls });
+const owner = (urls: (things: Things) => readonly string[]): Rule => ({ how: 'owner', urls });
+const document = (urls: (things: Things) => readonly string[]): Rule => ({ how: 'document', urls });
+const list = (...urls: readonly string[]): Rule => ({ how: 'list', urls: () => urls });
+const listOf = (urls: (things: Things) => readonly string[]): Rule => ({ how: 'list', urls });
+const apart = (why: string): Rule => ({ how: 'apart', why });
+
+const INBOX = apart('a POST for peers; GET is refused');
+const OWN = apart('the private work of who is signed in; pictures that were published from it ask assertNotShut');
+const ACCOUNT = apart('of accounts, not of things');
+const STAFF = apart('for staff alone');
+const RUNNER = apart('for runners of this node: a job that is cancelled answers 410');
+const FORM = apart('a form');
+
+export const SIZES = (id: number): string[] => [
+  ...['320', '640', '1280', 'full'].flatMap((size) => [`/media/${size}/${id}.webp`, `/media/${size}/${id}.avif`]),
+  `/media/full/${id}.jpg`,
+];
+
+const talk = (kind: 'models' | 'posts' | 'images', end: string): Rule =>
+  document(({ modelId, postId, imageId }) => [
+    `/${kind}/${{ models: modelId, posts: postId, images: imageId }[kind]}/${end}`,
+  ]);
+const talkOf = (kind: 'comments' | 'reviews', end: string): Rule =>
+  document(({ comments, reviewId }) =>
+    kind === 'reviews'
+      ? [`/reviews/${reviewId}/${end}`]
+      : Object.values(comments).map((id) => `/comments/${id}/${end}`),
+  );
+const ENDS = ['replies', 'likes', 'shares'] as const;
+const TALK = Object.fromEntries([
+  ...(['models', 'posts', 'images'] as const).flatMap((kind) =>
+    ENDS.map((end) => [`/${kind}/:id/${end}`, talk(kind, end)] as const),
+  ),
+  ...(['comments', 'reviews'] as const).flatMap((kind) =>
+    ENDS.map((end) => [`/${kind}/:id/${end}`, talkOf(kind, end)] as const),
+  ),
+]);
+
+/** Every address with a place in it. A route that is not here makes the test fail: say how it asks, and show it. */
+export const ROUTES: Readonly<Record<string, Rule>> = {
+  ...TALK,
+  '/models/:id/actor/inbox': INBOX,
+  '/collections/:id/actor/inbox': INBOX,
+  '/tags/:id/actor/inbox': INBOX,
+  '/users/:name/inbox': INBOX,
+  '/nodeinfo/:version': apart('figures of the node'),
+  '/models/:id/actor': document(({ modelId }) => [`/models/${modelId}/actor`]),
+  '/models/:id/actor/followers': document(({ modelId }) => [`/models/${modelId}/actor/followers`]),
+  '/models/:id/actor/outbox': document(({ modelId }) => [`/models/${modelId}/actor/outbox`]),
+  '/collections/:id/actor': listOf(({ collectionId }) => [`/collections/${collectionId}/actor`]),
+  '/collections/:id/actor/followers': listOf(({ collectionId }) => [`/collections/${collectionId}/actor/followers`]),
+  '/collections/:id/actor/outbox': listOf(({ collectionId }) => [`/collections/${collectionId}/actor/outbox`]),
+  '/tags/:id/actor': list('/tags/1/actor'),
+  '/tags/:id/actor/followers': list('/tags/1/actor/followers'),
+  '/tags/:id/actor/outbox': list('/tags/1/actor/outbox'),
+  '/tags/:id': list('/tags/1', '/tags/fishes'),
+  '/tags/:tag': list('/tags/fishes'),
+  '/collections/:id': listOf(({ collectionId }) => [`/collections/${collectionId}`]),
+  '/collections/:id/note': listOf(({ collectionId }) => [`/collections/${collectionId}/note`]),
+  '/collections/:id/note/replies': listOf(({ collectionId }) => [`/collections/${collectionId}/note/replies`]),
+  '/collections/:id/note/likes': listOf(({ collectionId }) => [`/collections/${collectionId}/note/likes`]),
+  '/collections/:id/note/shares': listOf(({ collectionId }) => [`/collections/${collectionId}/note/shares`]),
+  '/collections/:id/edit': FORM,
+  '/collections/:id/items': apart('the arrangement of who owns the collection: its things stand in it as links'),
+  '/collections/:id/refusals': apart('what was left out, for who owns the collection'),
+  '/users/:name/followers': ACCOUNT,
+  '/users/:name/following': ACCOUNT,
+  '/users/:name/liked': list('/users/ada/liked', '/users/eve/liked'),
+  '/users/:name/outbox': list('/users/ada/outbox', '/users/ada/outbox?page=true'),
+  '/users/:name/featured': list('/users/ada/featured'),
+  '/users/:name': list('/users/ada'),
+  '/:handle': list('/@ada', '/@ada?show=models', '/@eve?show=collections'),
+  '/models/:id': document(({ modelId }) => [`/models/${modelId}`]),
+  '/models/:id/:slug': document(({ modelId }) => [`/models/${modelId}/zebrafisch-lora`]),
+  '/models/:id{/:slug}': thing(({ modelId, versionId }) => [
+    ...[`/models/${modelId}`, `/models/${modelId}/zebrafisch-lora`, `/models/${modelId}?version=${versionId}`],
+  ]),
+  '/posts/:id': thing(({ postId }) => [`/posts/${postId}`]),
+  '/images/:id': thing(({ imageId }) => [`/images/${imageId}`]),
+  '/comments/:id': thing(({ comments }) => Object.values(comments).map((id) => `/comments/${id}`)),
+  '/comments/:id/edit': FORM,
+  '/reviews/:id': thing(({ reviewId }) => [`/reviews/${reviewId}`]),
+  '/versions/:id': document(({ versionId }) => [`/versions/${versionId}`]),
+  '/versions/:id/replies': document(({ versionId }) => [`/versions/${versionId}/replies`]),
+  '/versions/:id/edit': owner(({ versionId }) => [`/versions/${versionId}/edit`]),
+  '/hashes/:hash': listOf(({ sha256 }) => [`/hashes/${sha256}`, `/hashes/${sha256.slice(0, 10)}`]),
+  '/actors/:name/remote-follow': ACCOUNT,
+  '/accounts/:id/remote-follow': ACCOUNT,
+  '/quotes/:id': apart('that somebody may quote, by an id that is drawn'),
+  '/^\\/(?:media|api\\/download)\\//': apart('finds who signed, and hands on to the routes below'),
+  '/media/:size/:file': thing(({ imageId }) => SIZES(imageId)),
+  '/media/original/:file': thing(({ imageId }) => [`/media/original/${imageId}.png`]),
+  '/media/avatars/:id/:sha.webp': ACCOUNT,
+  '/media/banners/:id/:sha.webp': ACCOUNT,
+  '/api/download/models/:versionId': thing(({ versionId }) => [
+    ...[`/api/download/models/${versionId}`, `/api/download/models/${versionId}?type=Model&format=SafeTensor`],
+  ]),
+  '/posts/:id/edit': owner(({ postId }) => [`/posts/${postId}/edit`]),
+  '/posts/:id/deleted': apart('that one’s own post is gone, with the way to undo that'),
+  '/images/:id/workflow.json': thing(({ imageId }) => [`/images/${imageId}/workflow.json`]),
+  '/images/:id/resources': owner(({ imageId }) => [`/images/${imageId}/resources?q=zebra`]),
+  '/admin/accounts/:id': STAFF,
+  '/uploads/files/:id': OWN,
+  '/generate/images/:id.webp': OWN,
+  '/generate/images/:id': OWN,
+  '/generate/inputs/:sha.png': OWN,
+  '/generate/:id/events': OWN,
+  '/generate/:id': OWN,
+  '/api/v1/runner/orders/:id/files/:sha256': RUNNER,
+  '/api/v1/runner/orders/:id/returns/:sha256': RUNNER,
+  '/datasets/:id': OWN,
+  '/datasets/:id/export': OWN,
+  '/datasets/:id/events': OWN,
+  '/datasets/:id/deleted': OWN,
+  '/datasets/:id/captioning/events': OWN,
+  '/datasets/:id/captions': OWN,
+  '/dataset-images/:id': OWN,
+  '/dataset-images/:id/thumb.webp': OWN,
+  '/dataset-images/:id/turned.webp': OWN,
+  '/datasets/:id/train': OWN,
+  '/datasets/:id/train/settings': OWN,
+  '/train/:id': OWN,
+  '/train/:id/events': OWN,
+  '/train/:id/kohya.toml': OWN,
+  '/train/:id/dataset.toml': OWN,
+  '/train/epochs/:id.safetensors': OWN,
+  '/train/samples/:id.png': OWN,
+  '/train/samples/:id.webp': OWN,
+  '/train/epochs/:id/publish': OWN,
+};

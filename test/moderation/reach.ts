@@ -1,0 +1,88 @@
+import type { Account } from '../../src/accounts/model.ts';
+import { createModel } from '../../src/catalogue/create.ts';
+import { saveVersion, VersionForm } from '../../src/catalogue/edit.ts';
+import { ModelFile } from '../../src/catalogue/model.ts';
+import { publishVersion } from '../../src/catalogue/publish.ts';
+import { collect, createCollection } from '../../src/gallery/collections/edit.ts';
+import { pin } from '../../src/gallery/pins.ts';
+import { writeReview } from '../../src/gallery/reviews/write.ts';
+import { addComment } from '../../src/gallery/talk/comments.ts';
+import type { Node } from '../../src/node.ts';
+import { routersOf } from '../../src/routers.ts';
+import { kohyaLoraSd1 } from '../factories/safetensors.ts';
+import { generated, type Painter } from '../gallery/painter.ts';
+
+/** In every title and text of what is taken down, and nowhere else. */
+export const MARK = 'zebrafisch';
+
+/** Things of Ada's that a takedown is about, and what stands around them. */
+export interface Things {
+  readonly owner: Account;
+  readonly modelId: number;
+  readonly versionId: number;
+  readonly postId: number;
+  readonly imageId: number;
+  readonly collectionId: number;
+  readonly sha256: string;
+  readonly comments: { readonly model: string; readonly post: string; readonly image: string };
+  readonly reviewId: string;
+}
+
+export async function givenThings(site: Painter): Promise<Things> {
+  const { ada: owner, workAs, give, post, em, other, settle } = site;
+  const version = await createModel(workAs(owner), { type: 'LORA', baseModel: 'SD 1.5' });
+  const modelId = version.model.id;
+  await give(version.id, kohyaLoraSd1({ name: MARK }), `${MARK}.safetensors`);
+  const words = {
+    ...{ name: `${MARK} lora`, type: 'LORA', description: `Of a ${MARK}.`, level: '1', versionName: 'v1' },
+    ...{ baseModel: 'SD 1.5', trainedWords: MARK, tags: 'fishes', allowNoCredit: '1', allowDerivatives: '1' },
+  };
+  await saveVersion(workAs(owner), version.id, VersionForm.parse(words));
+  await publishVersion(workAs(owner), version.id);
+  const bytes = await generated(`a ${MARK} in a tank\nSteps: 4, Seed: 1, Size: 64x48`);
+  const { postId, imageIds } = await post(owner, [{ bytes, altText: `A ${MARK}` }], { versionId: version.id });
+  const imageId = imageIds[0] ?? 0;
+  await em.fork().nativeUpdate('Post', { id: postId }, { title: `${MARK} post` });
+  const { account: eve } = await other('eve');
+  const speaker = { id: eve.id, permissions: eve.permissions };
+  const say = (kind: 'model' | 'post' | 'image', id: number) =>
+    addComment(workAs(eve), speaker, { kind, id }, { text: `Nice ${MARK}` });
+  const comments = {
+    ...{ model: await say('model', modelId), post: await say('post', postId), image: await say('image', imageId) },
+  };
+  const reviewId = await writeReview(workAs(eve), speaker, version.id, { isRecommended: true, text: `Good ${MARK}` });
+  const collection = await createCollection(workAs(eve), {
+    ...{ name: 'Tank', description: '', visibility: 'public' },
+  });
+  for (const thing of [
+    { kind: 'model', id: modelId },
+    { kind: 'post', id: postId },
+    { kind: 'image', id: imageId },
+  ] as const)
+    await collect(workAs(eve), collection.id, thing);
+  await pin(workAs(owner), { kind: 'model', id: modelId });
+  await pin(workAs(owner), { kind: 'post', id: postId });
+  await settle();
+  const { sha256 } = await em.fork().findOneOrFail(ModelFile, { version: version.id });
+  return {
+    ...{
+      owner,
+      modelId,
+      versionId: version.id,
+      postId,
+      imageId,
+      collectionId: collection.id,
+      sha256,
+      comments,
+      reviewId,
+    },
+  };
+}
+
+/** Every address that is asked with GET, as the routers name it. */
+export function listGetPaths(node: Node): string[] {
+  const found = new Set<string>();
+  for (const router of routersOf(node))
+    for (const { path, methods } of router.stack) if (methods.includes('GET')) found.add(String(path));
+  return [...found].sort();
+}
