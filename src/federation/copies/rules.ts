@@ -8,6 +8,9 @@ import { defineSettings } from '../../kit/settings.ts';
 import type { Work } from '../../kit/work.ts';
 import { RESTRICTION } from '../../safety/policy.ts';
 import type { Federation } from '../deps.ts';
+import { isDigestGone } from '../notices/digests.ts';
+import { isFileless } from '../notices/overdue.ts';
+import { loadEffects } from '../peers/rule.ts';
 import { isHostAllowed } from '../policy.ts';
 import { FileCopy } from './model.ts';
 
@@ -54,9 +57,16 @@ export async function mayKeep(
   if (model.state !== 'published' || version.state !== 'published' || owner.state !== 'active') return false;
   if (model.forbidsGeneration) return false;
   const restrictions = await loadRestrictions(em, owner.id, model.id, version.id);
-  if ((restrictions & (RESTRICTION.view | RESTRICTION.generate | RESTRICTION.download | RESTRICTION.removed)) !== 0)
+  if (
+    (restrictions &
+      (RESTRICTION.view | RESTRICTION.generate | RESTRICTION.download | RESTRICTION.removed | RESTRICTION.mirror)) !==
+    0
+  )
     return false;
-  return isHostAllowed(federation, em, new URL(file.remoteUrl).host);
+  const { host } = new URL(file.remoteUrl);
+  const { rejectsFiles, forbidsMirror } = await loadEffects(em, host);
+  if (rejectsFiles || forbidsMirror || (await isDigestGone(em, file.sha256))) return false;
+  return !(await isFileless(em, host)) && isHostAllowed(federation, em, host);
 }
 
 /** Throws `too_large` when it would be too much for this node, or `unavailable` when its disk is full. */

@@ -1,14 +1,17 @@
 import type { Account } from '../../accounts/model.ts';
 import { modelDeleted, modelPublished, modelUpdated, versionPublished } from '../../catalogue/events.ts';
 import { Model, ModelFile, ModelVersion } from '../../catalogue/model.ts';
-import { refresh } from '../../catalogue/publish.ts';
+import { loadRestrictions, refresh } from '../../catalogue/publish.ts';
 import { setModelTags } from '../../catalogue/tags.ts';
 import { COMMERCIAL_USES, MODEL_TYPES } from '../../catalogue/types.ts';
 import { resolveVersionJob } from '../../gallery/images/resolve.ts';
 import { record } from '../../kit/events/events.ts';
 import type { Work } from '../../kit/work.ts';
+import { RESTRICTION } from '../../safety/policy.ts';
 import type { Federation } from '../deps.ts';
 import type { ApObject } from '../normalise.ts';
+import { findGoneDigests } from '../notices/digests.ts';
+import { effectsOfUri } from '../peers/rule.ts';
 import { parseModel, type RemoteModel, type VersionView } from '../vocabulary/model.ts';
 import { htmlOf, objectsOf } from '../vocabulary/read.ts';
 import { type ProvenObject, storeObject } from './store.ts';
@@ -32,7 +35,9 @@ export async function ingestModel(
     if (!(await storeObject({ em: inner, now }, proven))) return;
     const known = await inner.findOne(Model, { uri: told.uri });
     if (known && known.owner.id !== owner.id) return;
+    const { rejectsFiles, forcedLevel } = await effectsOfUri(inner, told.uri);
     const facts = { ...factsOf(told, sourceOf(proven.object), now()), visibility };
+    if (forcedLevel !== null) facts.level = (facts.level & ~(forcedLevel - 1)) | forcedLevel;
     const model =
       known ??
       inner.create(
@@ -47,13 +52,14 @@ export async function ingestModel(
       model,
       told.tagNames.slice(0, 20).map((name) => name.slice(0, 60)),
     );
-    const fresh = await writeVersions({ em: inner, now }, origin, model, told);
+    const fresh = await writeVersions({ em: inner, now }, origin, model, told, rejectsFiles);
     await refresh(inner, model);
     // a model whose versions cannot be read is listed all the same: it is a post of its author
     model.state = 'published';
     model.publishedAt = told.publishedAt;
     model.shownAt ??= told.publishedAt;
-    model.listedAt = visibility === 'public' ? model.shownAt : null;
+    const isLimited = ((await loadRestrictions(inner, owner.id, model.id)) & RESTRICTION.list) !== 0;
+    model.listedAt = visibility === 'public' && !isLimited ? model.shownAt : null;
     record(inner, known ? modelUpdated : modelPublished, { modelId: model.id });
     for (const version of fresh) {
       if (known) record(inner, versionPublished, { modelId: model.id, versionId: version.id });
@@ -98,6 +104,7 @@ async function writeVersions(
   origin: string,
   model: Model,
   told: RemoteModel,
+  rejectsFiles: boolean,
 ): Promise<ModelVersion[]> {
   const fresh: ModelVersion[] = [];
   const uris = told.versions.map(({ uri }) => uri);
@@ -122,7 +129,7 @@ async function writeVersions(
     if (known) Object.assign(known, facts);
     else fresh.push(version);
     await em.flush();
-    await writeFiles({ em, now }, version, view);
+    await writeFiles({ em, now }, version, rejectsFiles ? [] : view.files);
     await writeParents({ em }, origin, version, view.details?.parents ?? []);
   }
   const gone = await em.find(ModelVersion, { model, uri: { $nin: uris }, state: 'published' });
@@ -133,9 +140,10 @@ async function writeVersions(
 }
 
 /** By SHA-256; a file without one is not listed, because nobody could check what they downloaded. */
-async function writeFiles({ em, now }: Pick<Work, 'em' | 'now'>, version: ModelVersion, { files }: VersionView) {
+async function writeFiles({ em, now }: Pick<Work, 'em' | 'now'>, version: ModelVersion, files: VersionView['files']) {
   const known = await em.find(ModelFile, { version });
-  const told = files.filter(({ hashes }) => /^[0-9a-f]{64}$/.test(hashes.sha256 ?? ''));
+  const gone = await findGoneDigests(em, files);
+  const told = files.filter(({ hashes: { sha256 = '' } }) => /^[0-9a-f]{64}$/.test(sha256) && !gone.has(sha256));
   const kept = new Set(told.map(({ hashes }) => hashes.sha256));
   // a copy that is kept here goes with what it is a copy of
   for (const file of known) if (!kept.has(file.sha256)) em.remove(file);

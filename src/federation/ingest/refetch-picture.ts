@@ -8,6 +8,7 @@ import { newId } from '../../kit/ids.ts';
 import { assertFreeSpace } from '../../kit/storage/files.ts';
 import type { Work } from '../../kit/work.ts';
 import type { Federation } from '../deps.ts';
+import { effectsOfUri } from '../peers/rule.ts';
 import { downloadPicture, findReader } from './fetch-pictures.ts';
 
 /** Pictures that one person may have fetched again in a while. */
@@ -50,6 +51,7 @@ export async function refetchPicture(
 ): Promise<string> {
   const image = await em.findOne(Image, { id: imageId, isLocal: false, sha256: null, evictedAt: { $ne: null } });
   if (!image?.remoteUrl) return 'here, or gone';
+  if ((await effectsOfUri(em, image.remoteUrl)).rejectsMedia) return 'not taken from there';
   const path = join(federation.uploadsDir, `peer-${newId()}`);
   try {
     const key = await findReader(em, federation, image.post.id, image.remoteUrl);

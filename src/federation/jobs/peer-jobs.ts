@@ -51,7 +51,7 @@ export function peerJobs(open: () => Federation): Federation['jobs'] {
       lane: 'clock',
       payload: z.object({ host: z.string() }),
       attempts: 8,
-      run: (work, { host }) => applyPolicy(work, host),
+      run: (work, { host }) => applyPolicy(work, open(), host),
     }),
     endPolicy: defineJob({
       name: 'federation.end-policy',

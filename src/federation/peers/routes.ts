@@ -37,6 +37,8 @@ interface PeersPage extends Common {
   readonly query: string;
   readonly filter: PeerFilter;
   readonly filters: readonly PeerFilter[];
+  /** What was ticked in a form that was refused. */
+  readonly ticked: readonly string[];
   readonly nextUrl: string;
 }
 
@@ -72,7 +74,8 @@ export function peersRoutes(federation: Federation, adminLinks: readonly AdminLi
     ];
     const next = new URLSearchParams({ q: query, state: filter, after: list.nextAfter });
     const nextUrl = list.nextAfter === '' ? '' : `/admin/federation?${next}`;
-    const now = { ...common, rows: list.rows, figures, query, filter, filters: PEER_FILTERS, nextUrl };
+    const ticked = Object.keys(form?.values ?? {});
+    const now = { ...common, rows: list.rows, figures, query, filter, filters: PEER_FILTERS, ticked, nextUrl };
     await peersPage(ctx, deps, t('admin.federation'), now, form);
   };
   const showPeer = async (ctx: Ctx, host: string, form?: FormState) => {

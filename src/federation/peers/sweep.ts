@@ -4,7 +4,9 @@ import type { Work } from '../../kit/work.ts';
 import type { Federation } from '../deps.ts';
 import { Delivery, PeerHost } from '../model.ts';
 import { isPlanned, planDelivery } from '../outbox/plan.ts';
+import { endPolicy } from './decide.ts';
 import { DAY_MS, GIVE_UP_AFTER_MS } from './health.ts';
+import { DomainPolicy } from './model.ts';
 
 type Task = Pick<Work, 'em' | 'jobs' | 'now'>;
 
@@ -28,6 +30,9 @@ export async function sweepPeers(work: Task, federation: Federation): Promise<vo
   const at = now().getTime();
   await em.nativeDelete(Delivery, { createdAt: { $lt: new Date(at - GIVE_UP_AFTER_MS) } });
   await forgetHosts(work);
+  // their jobs ended them; one that was lost is found here
+  const over = await em.find(DomainPolicy, { expiresAt: { $lte: now() } }, { limit: 500 });
+  for (const { host } of over) await endPolicy({ ...work, em: em.fork() }, federation, host);
   const waiting = await rows<{ host: string }>(em, 'select distinct host from delivery limit 5000');
   for (const { host } of waiting) {
     if (await isPlanned(em, host)) continue;

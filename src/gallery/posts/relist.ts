@@ -14,7 +14,7 @@ export async function relistPost({ em, jobs }: { em: EntityManager; jobs: Jobs }
   const images = await em.find(Image, { post }, { orderBy: { position: 'asc', id: 'asc' } });
   const withheld = await withheldOf(em, post, images);
   const isShownAtAll = post.state === 'published' && !withheld.post;
-  const isListed = post.visibility === 'public';
+  const isListed = post.visibility === 'public' && !withheld.isUnlisted;
   const shown = images.filter(isShown);
   for (const image of images) {
     const isOpen = isShownAtAll && isShown(image) && !withheld.images.has(image.id);
@@ -38,7 +38,7 @@ async function withheldOf(
   em: EntityManager,
   post: Post,
   images: readonly Image[],
-): Promise<{ post: boolean; images: ReadonlySet<number> }> {
+): Promise<{ post: boolean; isUnlisted: boolean; images: ReadonlySet<number> }> {
   const ids = images.map(({ id }) => id);
   const states = await rows<{ target_kind: string; target_id: number; restrictions: number }>(
     em,
@@ -50,6 +50,9 @@ async function withheldOf(
   const hidden = states.filter(({ restrictions }) => (restrictions & (RESTRICTION.view | RESTRICTION.removed)) !== 0);
   return {
     post: hidden.some(({ target_kind }) => target_kind !== 'image'),
+    isUnlisted: states.some(
+      ({ target_kind, restrictions }) => target_kind !== 'image' && (restrictions & RESTRICTION.list) !== 0,
+    ),
     images: new Set(hidden.filter(({ target_kind }) => target_kind === 'image').map(({ target_id }) => target_id)),
   };
 }
