@@ -4,6 +4,7 @@ import type { AdminLink } from '../accounts/deps.ts';
 import { AppError } from '../kit/errors.ts';
 import { failureOf } from '../kit/web/errors.ts';
 import type { Ctx, State } from '../kit/web/state.ts';
+import { listRoutes } from './blocklists/routes.ts';
 import type { Federation } from './deps.ts';
 import { holderRoutes } from './holders/routes.ts';
 import { receive } from './inbox/receive.ts';
@@ -77,6 +78,7 @@ export function federationRoutes(federation: Federation, adminLinks: readonly Ad
     quoteRoutes(federation),
     mediaRoutes(federation),
     visitRoutes(federation),
+    listRoutes(federation, adminLinks),
     peersRoutes(federation, adminLinks),
     mediaSettingsRoutes(federation, adminLinks),
     reportRoutes(federation.origin, adminLinks),

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { defineJob } from '../../kit/queue/define.ts';
+import { renewList } from '../blocklists/lists.ts';
 import { boundFetches } from '../bound-fetches.ts';
 import { COPY_ATTEMPTS, copyFile } from '../copies/copy-file.ts';
 import type { Federation } from '../deps.ts';
@@ -59,6 +60,13 @@ export function peerJobs(open: () => Federation): Federation['jobs'] {
       payload: z.object({ host: z.string() }),
       attempts: 8,
       run: (work, { host }) => endPolicy(work, open(), host),
+    }),
+    readList: defineJob({
+      name: 'federation.read-list',
+      lane: 'clock',
+      payload: z.object({ listId: z.string() }),
+      attempts: 1,
+      run: (work, { listId }) => renewList(work, open(), listId),
     }),
     sweepPeers: defineJob({
       name: 'federation.sweep-peers',

@@ -6,7 +6,7 @@ import { Delivery, PeerHost } from '../model.ts';
 import { isPlanned, planDelivery } from '../outbox/plan.ts';
 import { endPolicy } from './decide.ts';
 import { DAY_MS, GIVE_UP_AFTER_MS } from './health.ts';
-import { DomainPolicy } from './model.ts';
+import { BlockList, DomainPolicy } from './model.ts';
 
 type Task = Pick<Work, 'em' | 'jobs' | 'now'>;
 
@@ -48,6 +48,8 @@ export async function sweepPeers(work: Task, federation: Federation): Promise<vo
     },
     { limit: ASKED_AT_ONCE, orderBy: { host: 'asc' } },
   );
+  const due = await em.find(BlockList, { nextReadAt: { $lte: now() } }, { limit: 50 });
+  for (const { id } of due) jobs.enqueue(em, federation.jobs.readList, { listId: id }, { dedupeKey: `list ${id}` });
   for (const { host } of unasked) jobs.enqueue(em, federation.jobs.askPeer, { host }, { partition: 'ask peers' });
   await em.flush();
   await schedulePeerSweep(work, federation);
