@@ -81,6 +81,6 @@ export function federationRoutes(federation: Federation, adminLinks: readonly Ad
     listRoutes(federation, adminLinks),
     peersRoutes(federation, adminLinks),
     mediaSettingsRoutes(federation, adminLinks),
-    reportRoutes(federation.origin, adminLinks),
+    reportRoutes(federation, adminLinks),
   ];
 }

@@ -8,7 +8,7 @@ import { defineSettings } from '../../kit/settings.ts';
 import type { Work } from '../../kit/work.ts';
 import { RESTRICTION } from '../../safety/policy.ts';
 import type { Federation } from '../deps.ts';
-import { isDigestGone } from '../notices/digests.ts';
+import { isDigestGone } from '../heeding/digests.ts';
 import { isFileless } from '../notices/overdue.ts';
 import { loadEffects } from '../peers/rule.ts';
 import { isHostAllowed } from '../policy.ts';

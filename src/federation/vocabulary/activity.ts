@@ -107,6 +107,26 @@ export function buildMove(act: Act, targetUri: string, followersUri: string): Do
   return activity('Move', act, { to: [followersUri], object: act.actorUri, target: targetUri });
 }
 
+/** To the server of what is reported, by this one: who of us reported is nobody's business. */
+export function buildFlag(
+  act: Act,
+  report: { readonly objectUris: readonly string[]; readonly content: string; readonly code: string },
+  toUri: string,
+): Document {
+  const { objectUris, content, code } = report;
+  return activity('Flag', act, {
+    to: [toUri],
+    object: objectUris,
+    content,
+    ...(code === '' ? {} : { reportCode: code }),
+  });
+}
+
+/** What came of a report, to the server that sent it. */
+export function buildOutcome(act: Act, flagUri: string, outcome: string, toUri: string): Document {
+  return activity(outcome === 'noAction' ? 'Reject' : 'Accept', act, { to: [toUri], object: flagUri, outcome });
+}
+
 export function buildBlock(act: Act, targetUri: string): Document {
   return activity('Block', act, { to: [targetUri], object: targetUri });
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import type { EntityManager } from '@mikro-orm/core';
-import { DigestTombstone } from './model.ts';
+import { DigestTombstone } from '../notices/model.ts';
 
 /** Bytes that a notice took down, whatever id they come under. */
 export const isDigestGone = async (em: EntityManager, sha256: string): Promise<boolean> =>
