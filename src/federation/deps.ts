@@ -43,6 +43,8 @@ interface FederationJobs {
   readonly askPeer: JobDefinition<z.ZodObject<{ host: z.ZodString }>>;
   readonly applyPolicy: JobDefinition<z.ZodObject<{ host: z.ZodString }>>;
   readonly endPolicy: JobDefinition<z.ZodObject<{ host: z.ZodString }>>;
+  readonly tellHost: JobDefinition<z.ZodObject<{ peerId: z.ZodString }>>;
+  readonly checkNotice: JobDefinition<z.ZodObject<{ peerId: z.ZodString }>>;
   readonly readList: JobDefinition<z.ZodObject<{ listId: z.ZodString }>>;
   readonly sweepPeers: JobDefinition<z.ZodObject<Record<never, never>>>;
   readonly process: JobDefinition<z.ZodObject<{ itemId: z.ZodString }>>;

@@ -51,7 +51,7 @@ const Proof = z.object({
 });
 
 /** What stands under `receipt`. Its proof covers it, so that it can be shown to others later. */
-export const Receipt = z.object({
+export const Receipt = z.looseObject({
   type: z.literal('tessera:TakedownReceipt'),
   notice: uri,
   by: uri,

@@ -3,6 +3,8 @@ import { Job } from '../../kit/queue/job.ts';
 import type { Work } from '../../kit/work.ts';
 import type { Federation } from '../deps.ts';
 import { Delivery, PeerHost } from '../model.ts';
+import { scheduleChecks } from '../notices/check.ts';
+import { pruneExposure } from '../notices/exposure.ts';
 import { isPlanned, planDelivery } from '../outbox/plan.ts';
 import { endPolicy } from './decide.ts';
 import { DAY_MS, GIVE_UP_AFTER_MS } from './health.ts';
@@ -30,6 +32,8 @@ export async function sweepPeers(work: Task, federation: Federation): Promise<vo
   const at = now().getTime();
   await em.nativeDelete(Delivery, { createdAt: { $lt: new Date(at - GIVE_UP_AFTER_MS) } });
   await forgetHosts(work);
+  await pruneExposure(em, now());
+  await scheduleChecks(work, federation);
   // their jobs ended them; one that was lost is found here
   const over = await em.find(DomainPolicy, { expiresAt: { $lte: now() } }, { limit: 500 });
   for (const { host } of over) await endPolicy({ ...work, em: em.fork() }, federation, host);

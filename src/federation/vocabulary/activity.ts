@@ -34,7 +34,7 @@ export interface TombstoneView {
   readonly formerType: string;
   readonly deletedAt: Date;
   /** Asks servers of our kind to purge copies too. */
-  readonly takedown: { readonly code: string; readonly hashes?: readonly string[] } | null;
+  readonly takedown: Document | null;
 }
 
 export function buildTombstone({ uri, formerType, deletedAt, takedown }: TombstoneView): Document {
@@ -49,6 +49,20 @@ export function buildTombstone({ uri, formerType, deletedAt, takedown }: Tombsto
 
 export function buildDelete(act: Act, tombstone: TombstoneView): Document {
   return activity('Delete', act, { to: [AS_PUBLIC], object: buildTombstone(tombstone) });
+}
+
+/** Asks servers of our kind for more than an Update or Delete says (spec/takedowns.md 2.9); others take it for a plain one. */
+export const withTakedown = (document: Document, takedown: Document): Document => ({ ...document, takedown });
+
+/** About a thing that keeps its words: only servers of our kind find something in it. */
+export function buildNotice(act: Act, objectUri: string, takedown: Document): Document {
+  return activity('Update', act, { to: [AS_PUBLIC], object: objectUri, takedown });
+}
+
+/** What was done about a notice, to the server that sent it. */
+export function buildReceipt(act: Act, noticeUri: string, receipt: Document, toUri: string): Document {
+  const type = receipt.result === 'refused' ? 'Reject' : 'Accept';
+  return activity(type, act, { to: [toUri], object: noticeUri, receipt });
 }
 
 /** An account that ends: the form that Mastodon understands names the actor alone. */
