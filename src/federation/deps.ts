@@ -24,6 +24,8 @@ export interface FederationSettings extends ImageLimits {
   readonly log: Log;
   /** Seals private keys. */
   readonly secretKey: string;
+  /** Marks of what notices took down lie here too, beside the database. */
+  readonly dataDir: string;
   /** Where a picture lies while it is fetched. */
   readonly uploadsDir: string;
   readonly version: string;

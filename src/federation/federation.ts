@@ -7,6 +7,7 @@ import { readDocument } from './actors/load.ts';
 import { type Apex, openApex } from './apex.ts';
 import { apexStore } from './apex-store.ts';
 import type { Federation, FederationSettings } from './deps.ts';
+import { restoreMarks } from './heeding/marks-file.ts';
 import { Intake } from './inbox/intake.ts';
 import { scheduleEviction } from './ingest/evict-media.ts';
 import { localJobs } from './jobs/local-jobs.ts';
@@ -48,6 +49,7 @@ export function openFederation(settings: FederationSettings): OpenFederation {
     takedownSteps: [tellPeersStep(federation)],
     wiring: settings.mode === 'off' ? [] : wiringOf(local),
     async schedule(work) {
+      await restoreMarks({ ...work, viewer: null }, federation);
       await scheduleEviction(work, local.evict);
       await schedulePeerSweep(work, federation);
     },

@@ -111,7 +111,9 @@ test('a severe interim hides on the other node and purges nothing; the dismissal
   assert.equal(await at(b).count(Image, { post: copy.id }), 1, 'nothing is purged');
   const said = await at(a).findOneOrFail(SentNotice, { kind: 'provisional' });
   assert.equal(said.respondBy.getTime() - said.createdAt.getTime(), 24 * HOUR);
-  const wire = JSON.stringify((await at(b).findOneOrFail(ReceivedNotice, { host: a.host })).document);
+  const { '@context': _context, ...sent } = (await at(b).findOneOrFail(ReceivedNotice, { host: a.host }))
+    .document as Record<string, unknown>;
+  const wire = JSON.stringify(sent);
   for (const secret of ['Valley', 'Soon gone', 'media', copy.uri ?? '']) {
     assert.equal(wire.includes(secret), secret === copy.uri, `a severe notice names ids alone: ${secret}`);
   }

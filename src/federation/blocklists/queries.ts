@@ -20,7 +20,7 @@ interface ListSummary {
   readonly lastError: string;
 }
 
-export interface DraftRow {
+interface DraftRow {
   readonly id: string;
   readonly host: string;
   readonly act: 'set' | 'lift';

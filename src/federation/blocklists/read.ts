@@ -34,7 +34,7 @@ export interface Unread {
   readonly problem: string;
 }
 
-export const MOST_ROWS = 20_000;
+const MOST_ROWS = 20_000;
 export const MOST_LIST_BYTES = 8_000_000;
 
 /**

@@ -12,6 +12,7 @@ import { ReceivedNotice } from '../notices/model.ts';
 import { bitsOfEffects, type TakedownTerm } from '../notices/wire.ts';
 import { markDerived } from './derived.ts';
 import { blockDigests, listOwnDigests } from './digests.ts';
+import { keepMark } from './marks-file.ts';
 import { sendReceipt } from './receipt.ts';
 
 const SOURCE = (id: string): string => `notice:${id}`;
@@ -43,7 +44,8 @@ export async function heed(
       : null;
   const isPurge = kind === 'removal';
   const bits = isPurge ? TAKEN | RESTRICTION.removed : bitsOfEffects(notice.effects);
-  return audited({ ...work, viewer: null }, async (inner) => {
+  let marked: readonly string[] = [];
+  const row = await audited({ ...work, viewer: null }, async (inner) => {
     const id = newId(now().getTime());
     if (isPurge) {
       // no later word of its owner but the Undo of this one brings it back
@@ -55,10 +57,11 @@ export async function heed(
     }
     const own = isPurge && policyTarget ? await listOwnDigests(inner, policyTarget) : [];
     const digests = isPurge || notice.hashes.length > 0 ? [...new Set([...own, ...notice.hashes])] : [];
-    const { refused } = await blockDigests(inner, digests, {
+    const { blocked, refused } = await blockDigests(inner, digests, {
       ...{ noticeUri: uri, category: notice.code, now: now(), host: new URL(actorId).host, id },
       owned: policyTarget,
     });
+    marked = blocked;
     if (policyTarget && bits !== 0) await restrict(inner, policyTarget, SOURCE(id), bits, now());
     const derived =
       policyTarget?.kind === 'model' && (isPurge || notice.effects.includes('flag_derived'))
@@ -81,6 +84,13 @@ export async function heed(
     const entry = { action: 'notice.heed', subject: { kind: 'notice', id }, after, role: 'peer' };
     return { result: row, entries: [entry] };
   });
+  if (isPurge) {
+    const at = now().toISOString();
+    await keepMark(federation, {
+      ...{ notice: uri, uri: objectUri, actor: actorId, category: notice.code, digests: [...marked], at },
+    });
+  }
+  return row;
 }
 
 /** Duty 7: a signed receipt, also where there was nothing here. Said once. */

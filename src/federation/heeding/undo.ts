@@ -7,6 +7,7 @@ import { fetchNote } from '../ingest/ingest-note.ts';
 import { Tombstone } from '../model.ts';
 import { DigestTombstone, ReceivedNotice } from '../notices/model.ts';
 import { liftRestrictions } from './heed.ts';
+import { keepMark } from './marks-file.ts';
 
 const MOST_FETCHES = 10;
 
@@ -33,6 +34,7 @@ export async function undoNotice(
     const entry = { action: 'notice.undo', subject: { kind: 'notice', id: row.id }, role: 'peer' };
     return { result: undefined, entries: [entry] };
   });
+  await keepMark(federation, { undone: uri });
   em.clear();
   try {
     await fetchNote(work, boundFetches(federation, MOST_FETCHES), known.objectUri);

@@ -1,23 +1,21 @@
 import { Account, Follow } from '../../accounts/model.ts';
 import { Model } from '../../catalogue/model.ts';
 import { Collection } from '../../gallery/collections/model.ts';
-import { Comment, Image, Post, Reaction } from '../../gallery/model.ts';
-import { markImages, removePost } from '../../gallery/posts/delete.ts';
+import { Comment, Post, Reaction } from '../../gallery/model.ts';
+import { removePost } from '../../gallery/posts/delete.ts';
 import { deleteReviewsOf } from '../../gallery/reviews/write.ts';
 import { Share } from '../../gallery/shares.ts';
 import { TopicFollow } from '../../gallery/topics/model.ts';
 import { takeAdvice } from '../heeding/advice.ts';
 import { answer, heed } from '../heeding/heed.ts';
-import { dropCollection } from '../ingest/ingest-collection.ts';
 import { removeComment } from '../ingest/ingest-comment.ts';
 import { removeModel } from '../ingest/ingest-model.ts';
-import { removeReview } from '../ingest/ingest-review.ts';
-import { findTarget } from '../ingest/target.ts';
 import { RemoteActor, ApObject as StoredObject, Tombstone } from '../model.ts';
 import { readTakedown } from '../notices/wire.ts';
 import { idOf, mayDelete, valuesOf } from '../origin.ts';
 import { timeOf } from '../vocabulary/read.ts';
 import type { Handler, InboxWork } from './act.ts';
+import { removeObject } from './remove-object.ts';
 
 /**
  * Allowed to everybody of the object's origin: that is how a peer's moderators remove things (O10). The tombstone comes
@@ -50,18 +48,7 @@ export const deleteObject: Handler = async (work, federation, act) => {
     await removeAccount(work, actor);
     return done('done');
   }
-  if (await removeReview(work, uri)) return done('done');
-  if (await dropCollection(work, uri)) return done('done');
-  const target = await findTarget(em, federation.origin, uri);
-  if (!target || target.isLocal) return done('not known here');
-  if (target.kind === 'post') await removePost({ ...work, viewer: null }, Number(target.id));
-  if (target.kind === 'model') await removeModel(work, Number(target.id));
-  if (target.kind === 'comment') await removeComment(work, String(target.id));
-  if (target.kind === 'image') {
-    await markImages(work, { id: Number(target.id) });
-    await em.nativeDelete(Image, { id: Number(target.id) });
-  }
-  return done('done');
+  return done(await removeObject(work, federation, uri));
 };
 
 /** The account is gone at home: everything of it goes here. The row stays as a mark. */

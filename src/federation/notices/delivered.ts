@@ -2,7 +2,7 @@ import type { EntityManager } from '@mikro-orm/core';
 import { inList, rows } from '../../kit/database/sql.ts';
 
 /** It takes a while to act on a notice. */
-export const FIRST_LOOK_MS = 15 * 60_000;
+const FIRST_LOOK_MS = 15 * 60_000;
 
 /** Of what a host just took, the notices: from now on it is looked whether it heeds them. */
 export async function markDelivered(em: EntityManager, host: string, itemIds: readonly string[], now: Date) {

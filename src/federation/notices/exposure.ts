@@ -41,7 +41,7 @@ export async function noteExposureOnce(em: EntityManager, subject: string, host:
 }
 
 /** `model:12` for an id of ours; null for what is not ours, or is nobody's copy. */
-export function subjectOf(origin: string, uri: string): string | null {
+function subjectOf(origin: string, uri: string): string | null {
   const named = readOwnUri(origin, uri);
   return named === null || named.kind === 'account' ? null : `${named.kind}:${named.id}`;
 }

@@ -21,7 +21,7 @@ export const Exposure = defineEntity({
 });
 export interface Exposure extends InferEntity<typeof Exposure> {}
 
-export const NOTICE_KINDS = ['removal', 'change', 'provisional', 'undo'] as const;
+const NOTICE_KINDS = ['removal', 'change', 'provisional', 'undo'] as const;
 
 /** A takedown notice of ours: said once, followed at each instance. */
 export const SentNotice = defineEntity({

@@ -39,7 +39,7 @@ export function readTakedown(activity: ApObject): TakedownTerm | null {
   );
 }
 
-export const RECEIPT_RESULTS = ['done', 'not_held', 'partial', 'refused'] as const;
+const RECEIPT_RESULTS = ['done', 'not_held', 'partial', 'refused'] as const;
 
 const Proof = z.object({
   type: z.literal('DataIntegrityProof'),

@@ -85,13 +85,13 @@ export async function decidePeer(
   });
 }
 
-export type PolicyWords = Pick<
+type PolicyWords = Pick<
   DomainPolicy,
   'note' | 'publicComment' | 'reasonCode' | 'isObfuscated' | 'trustsDigests' | 'source' | 'expiresAt'
 >;
 
 /** The row, its line in the log and in the audit chain, and the job that does what follows, in one transaction. */
-export async function writePolicy(
+async function writePolicy(
   work: Task & Pick<Work, 'viewer'>,
   federation: Federation,
   host: string,

@@ -160,7 +160,7 @@ export interface PeerPage {
 
 const MOST_SHOWN = 20;
 
-export interface PolicyView {
+interface PolicyView {
   readonly publicComment: string;
   readonly reasonCode: string;
   readonly forcedLevel: string;
