@@ -135,8 +135,9 @@ test('scenario 16: a notice for the thing of a third party removes nothing, is a
   const advice = await em().findOneOrFail(QueueRow, { kind: 'peer', subjectId: `advice:${row.id}` });
   assert.deepEqual([advice.state, advice.aboutKind], ['open', 'post']);
   const answer = e.received.map(({ body }) => body).find(({ type }) => type === 'Reject');
-  assert.equal((answer?.receipt as { result: string }).result, 'refused');
-  assert.equal(answer?.actor, `${n.origin}/actor`);
+  assert.ok(answer);
+  assert.equal((answer.receipt as { result: string }).result, 'refused');
+  assert.equal(answer.actor, `${n.origin}/actor`);
 });
 
 test('scenario 16: only in severe cases, and only of hosts whose hashes the owner trusts, are the files of advice refused', async (t) => {

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { isIP } from 'node:net';
 import type { EntityManager } from '@mikro-orm/core';
 import { rows } from '../../kit/database/sql.ts';
 import type { Federation } from '../deps.ts';
@@ -42,7 +41,7 @@ export async function checkRows(
     const shown = `“${row.domain.slice(0, 80)}”`;
     const bare = row.domain.replace(/^\[|\](:\d+)?$/g, '');
     if (row.domain === '') return 'No host stands here.';
-    if (isIP(bare) !== 0 || isIP(host) !== 0 || /^[\d.]+$/.test(host)) return `${shown} is an address and no name.`;
+    if (ADDRESS.test(bare) || ADDRESS.test(host)) return `${shown} is an address and no name.`;
     if (row.domain.includes('*') && row.digest === null) return `${shown}: a star names no host.`;
     if (row.domain.includes('*') && host === '') return `${shown} is starred out, and no host known here is meant.`;
     if (/^\.?[a-z0-9-]+\.?$/i.test(row.domain)) return `${shown} is an ending that many share.`;
@@ -54,6 +53,9 @@ export async function checkRows(
     return before === undefined ? null : `${shown} is the host of line ${before} again.`;
   }
 }
+
+/** IPv4 in any spelling of numbers, IPv6 by its colons. */
+const ADDRESS = /^[\d.]+(:\d+)?$|^[\da-f.]*:[\da-f.:]*:[\da-f.:]*$/i;
 
 const digestOf = (host: string): string => createHash('sha256').update(host).digest('hex');
 
