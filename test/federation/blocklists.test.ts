@@ -72,7 +72,9 @@ test('scenario 58: an import with our own domain, a star, a whole ending and a p
     audit.map(({ action }) => action),
     ['blocklist.read', 'blocklist.accept'],
   );
-  assert.equal((audit[0]?.after as { digest: string }).digest, createHash('sha256').update(file).digest('hex'));
+  const [first] = audit;
+  assert.ok(first);
+  assert.equal((first.after as { digest: string }).digest, createHash('sha256').update(file).digest('hex'));
 });
 
 test('scenario 58: neither this node nor a name above it can be blocked by a list', async (t) => {
