@@ -62,6 +62,11 @@ test('scenario 18: a removal on A reaches B, whose receipt verifies; C answers 2
   assert.equal(isProven(receipt, ed25519PublicMultibase), true, 'anybody can check it later');
   assert.equal(isProven({ ...receipt, result: 'not_held' }, ed25519PublicMultibase), false);
 
+  // a machine that is busy with other tests may let C time out once: then A knocks again
+  for (let tries = 0; tries < 5 && (await rowOf(c)).state === 'queued'; tries += 1) {
+    a.clock.pass(120_000);
+    await settleAll(a, b);
+  }
   const silent = await rowOf(c);
   assert.equal(silent.state, 'delivered', 'it answered 202 like the other');
   assert.ok(silent.knownUrls.includes(`${c.origin}/posts/${atC.id}`), 'it had said where it shows it');
