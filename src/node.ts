@@ -238,8 +238,7 @@ export async function openNode(
   const captioner = new Captioner({ engines, settings });
   const openWork = (viewer: Viewer | null): Work => ({ em: orm.em.fork(), viewer, jobs: queue.jobs, files, now });
   const federation = openFederation({
-    ...{ net, settings, limits, log, secretKey, uploadsDir, hashing, filePolicy },
-    hashGate,
+    ...{ net, settings, limits, log, secretKey, dataDir, uploadsDir, hashing, filePolicy, hashGate },
     maxCopyBytes: config.maxUploadBytes,
     publicUrl: config.publicUrl,
     mode: config.federation,

@@ -24,6 +24,8 @@ export interface FederationSettings extends ImageLimits {
   readonly log: Log;
   /** Seals private keys. */
   readonly secretKey: string;
+  /** Marks of what notices took down lie here too, beside the database. */
+  readonly dataDir: string;
   /** Where a picture lies while it is fetched. */
   readonly uploadsDir: string;
   readonly version: string;
@@ -43,6 +45,9 @@ interface FederationJobs {
   readonly askPeer: JobDefinition<z.ZodObject<{ host: z.ZodString }>>;
   readonly applyPolicy: JobDefinition<z.ZodObject<{ host: z.ZodString }>>;
   readonly endPolicy: JobDefinition<z.ZodObject<{ host: z.ZodString }>>;
+  readonly tellHost: JobDefinition<z.ZodObject<{ peerId: z.ZodString }>>;
+  readonly checkNotice: JobDefinition<z.ZodObject<{ peerId: z.ZodString }>>;
+  readonly readList: JobDefinition<z.ZodObject<{ listId: z.ZodString }>>;
   readonly sweepPeers: JobDefinition<z.ZodObject<Record<never, never>>>;
   readonly process: JobDefinition<z.ZodObject<{ itemId: z.ZodString }>>;
   readonly fetchPictures: JobDefinition<z.ZodObject<{ postId: z.ZodInt }>>;

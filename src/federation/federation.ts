@@ -1,21 +1,26 @@
 import type { Wiring } from '../kit/events/wiring.ts';
 import type { JobDefinition } from '../kit/queue/define.ts';
 import type { Work } from '../kit/work.ts';
+import type { TakedownStepDefinition } from '../moderation/takedown/step.ts';
 import { KeyBudget } from './actors/key-budget.ts';
 import { readDocument } from './actors/load.ts';
 import { type Apex, openApex } from './apex.ts';
 import { apexStore } from './apex-store.ts';
 import type { Federation, FederationSettings } from './deps.ts';
+import { restoreMarks } from './heeding/marks-file.ts';
 import { Intake } from './inbox/intake.ts';
 import { scheduleEviction } from './ingest/evict-media.ts';
 import { localJobs } from './jobs/local-jobs.ts';
 import { peerJobs } from './jobs/peer-jobs.ts';
+import { tellPeersStep } from './notices/step.ts';
 import { schedulePeerSweep } from './peers/sweep.ts';
 import { wiringOf } from './wiring.ts';
 
 export interface OpenFederation extends Federation {
   readonly jobList: readonly JobDefinition[];
   readonly wiring: Wiring;
+  /** Its lines of the checklist of a takedown, for the worker that carries takedowns out. */
+  readonly takedownSteps: readonly TakedownStepDefinition[];
   /** What the clock of this room does from now on. */
   readonly schedule: (work: Pick<Work, 'em' | 'jobs' | 'now'>) => Promise<void>;
 }
@@ -41,8 +46,10 @@ export function openFederation(settings: FederationSettings): OpenFederation {
   return {
     ...federation,
     jobList,
+    takedownSteps: [tellPeersStep(federation)],
     wiring: settings.mode === 'off' ? [] : wiringOf(local),
     async schedule(work) {
+      await restoreMarks({ ...work, viewer: null }, federation);
       await scheduleEviction(work, local.evict);
       await schedulePeerSweep(work, federation);
     },

@@ -1,8 +1,11 @@
 import { defineEntity, type InferEntity, p } from '@mikro-orm/core';
 import { Account } from '../accounts/model.ts';
 import { FileCopy } from './copies/model.ts';
+import { SentFlag } from './flags/model.ts';
 import { HolderAnswer } from './holders/model.ts';
 import type { Json } from './json.ts';
+import { DigestTombstone, Exposure, NoticePeer, ReceivedNotice, SentNotice } from './notices/model.ts';
+import { BlockList, DomainPolicy, PeerDecision, PolicyDraft } from './peers/model.ts';
 
 /** The node itself, which signs what no person asked for. */
 export const NODE_ACTOR = 0;
@@ -162,41 +165,6 @@ export const PeerHost = defineEntity({
 });
 export interface PeerHost extends InferEntity<typeof PeerHost> {}
 
-/** The owner's word about a host and, when it blocks, about the names below it. */
-export const DomainPolicy = defineEntity({
-  name: 'DomainPolicy',
-  properties: {
-    host: p.string().length(261).primary(),
-    /** Null where there is only a note. */
-    stance: p.enum(['blocked', 'allowed']).nullable(),
-    note: p.string().length(2000).default(''),
-    since: p.datetime(),
-    /** When the stance ends by itself. */
-    expiresAt: p.datetime().nullable(),
-  },
-});
-export interface DomainPolicy extends InferEntity<typeof DomainPolicy> {}
-
-/** What somebody decided about a host, or what ended by itself: written down for good, never changed. */
-export const PeerDecision = defineEntity({
-  name: 'PeerDecision',
-  indexes: [{ properties: ['host', 'id'] }],
-  properties: {
-    /** Ordered in time. */
-    id: p.uuid().primary(),
-    host: p.string().length(261),
-    act: p.enum(['blocked', 'allowed', 'cleared', 'ended', 'retried']),
-    /** Why, in the words of who decided. */
-    note: p.string().length(2000).default(''),
-    /** For how long; null is for good. */
-    days: p.integer().nullable(),
-    /** Null where a stance reached its end. */
-    by: () => p.manyToOne(Account).ref().nullable(),
-    at: p.datetime(),
-  },
-});
-export interface PeerDecision extends InferEntity<typeof PeerDecision> {}
-
 /** An object of a peer that its origin deleted; what arrives late about it is dropped. */
 export const Tombstone = defineEntity({
   name: 'Tombstone',
@@ -205,6 +173,8 @@ export const Tombstone = defineEntity({
     /** Who said so. */
     actorUri: p.string().length(2048),
     deletedAt: p.datetime(),
+    /** The takedown notice that said so: then only its Undo brings the object back, whatever its owner publishes. */
+    noticeUri: p.string().length(2048).nullable(),
   },
 });
 export interface Tombstone extends InferEntity<typeof Tombstone> {}
@@ -212,13 +182,19 @@ export interface Tombstone extends InferEntity<typeof Tombstone> {}
 /** What a peer's moderators, or a person there, tell of something here. It waits for our own to look. */
 export const PeerReport = defineEntity({
   name: 'PeerReport',
-  indexes: [{ properties: ['host', 'closedAt'] }, { properties: ['closedAt', 'id'] }],
+  indexes: [
+    { properties: ['host', 'closedAt'] },
+    { properties: ['closedAt', 'id'] },
+    { properties: ['domain', 'createdAt'] },
+  ],
   properties: {
     id: p.uuid().primary(),
     /** Of the Flag. */
     uri: p.string().length(2048).unique(),
     reporterUri: p.string().length(2048),
     host: p.string().length(261),
+    /** Of the host: what its names say in an hour has one bound. */
+    domain: p.string().length(261).default(''),
     /** Ids of ours that it is about. */
     objectUris: p.json<readonly string[]>(),
     /** Plain text. */
@@ -229,6 +205,8 @@ export const PeerReport = defineEntity({
     /** When one of our moderators was done with it. */
     closedAt: p.datetime().nullable(),
     closedBy: () => p.manyToOne(Account).ref().nullable(),
+    /** What came of it, as it was told to who sent it. */
+    outcome: p.enum(['', 'removed', 'labelled', 'noAction']).default(''),
   },
 });
 export interface PeerReport extends InferEntity<typeof PeerReport> {}
@@ -260,10 +238,18 @@ export const FEDERATION_ENTITIES = [
     PeerHost,
     DomainPolicy,
     PeerDecision,
+    BlockList,
+    PolicyDraft,
     Tombstone,
     PeerReport,
     QuoteStamp,
     FileCopy,
     HolderAnswer,
+    SentFlag,
+    Exposure,
+    SentNotice,
+    NoticePeer,
+    ReceivedNotice,
+    DigestTombstone,
   ],
 ];

@@ -26,7 +26,7 @@ const DROPPED: ReadonlySet<string> = new Set([
 ]);
 /** `@json` terms and language maps: data whose inner shape is the meaning. */
 const OPAQUE: ReadonlySet<string> = new Set([
-  ...['generation', 'hashes', 'permissions', 'details', 'contentMap', 'nameMap', 'summaryMap'],
+  ...['generation', 'hashes', 'permissions', 'details', 'takedown', 'receipt', 'contentMap', 'nameMap', 'summaryMap'],
 ]);
 const ALIASES: ReadonlyMap<string, string> = new Map([
   ['@id', 'id'],

@@ -38,7 +38,7 @@ function judge(mode: Federation['mode'], host: string, stances: ReadonlyMap<stri
 }
 
 /** The host itself, without its port, and each name above: the nearest first. */
-function namesOf(host: string): string[] {
+export function namesOf(host: string): string[] {
   const bare = withoutPort(host);
   const labels = bare.split('.');
   const isAddress = /^[\d.]+$|:/.test(bare);

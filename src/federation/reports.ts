@@ -1,13 +1,19 @@
 import type { EntityManager, Loaded } from '@mikro-orm/core';
+import { z } from 'zod';
 import { Account } from '../accounts/model.ts';
 import { can } from '../accounts/permissions.ts';
 import { Model, ModelVersion } from '../catalogue/model.ts';
 import { Comment, Image, Post } from '../gallery/model.ts';
 import { Review } from '../gallery/reviews/model.ts';
+import { audited } from '../kit/audit/append.ts';
 import { AppError } from '../kit/errors.ts';
 import { t } from '../kit/web/messages.ts';
 import type { Work } from '../kit/work.ts';
+import { closeRow } from '../moderation/queue/open.ts';
 import { type ObjectKind, readOwnUri } from './addresses.ts';
+import type { Federation } from './deps.ts';
+import { tellOutcome } from './flags/outcome.ts';
+import { openReport, rowOf } from './flags/queue.ts';
 import { PeerReport } from './model.ts';
 import { readLink } from './origin.ts';
 
@@ -30,6 +36,8 @@ export interface ReportRow {
   readonly createdAt: string;
   readonly closedAt: string | null;
   readonly closedBy: string;
+  /** '' while it is open. */
+  readonly outcome: string;
 }
 
 const PAGE = 25;
@@ -53,25 +61,47 @@ export async function listReports(
   );
   const shown = found.slice(0, PAGE);
   const titles = await titlesOf(em, origin, shown);
-  const rows = shown.map((report) => rowOf(origin, report, titles));
+  const rows = shown.map((report) => reportRow(origin, report, titles));
   return { rows, nextBefore: found.length > PAGE ? (shown.at(-1)?.id ?? null) : null };
 }
 
 export const countOpenReports = ({ em }: Pick<Work, 'em'>): Promise<number> => em.count(PeerReport, { closedAt: null });
 
-/** Nothing more is to be done. Again is the same. Throws `not_found` and `forbidden`. */
-export async function closeReport({ em, viewer, now }: Pick<Work, 'em' | 'viewer' | 'now'>, id: string): Promise<void> {
-  const moderator = requireModerator(viewer);
-  const report = await loadReport(em, id);
-  if (report.closedAt != null) return;
-  em.assign(report, { closedAt: now(), closedBy: moderator.id });
-  await em.flush();
+export const OutcomeForm = z.object({ outcome: z.enum(['removed', 'labelled', 'noAction']).default('noAction') });
+
+/** Nothing more is to be done, and who sent it is told what came of it. Again is the same. Throws `not_found` and `forbidden`. */
+export async function closeReport(
+  work: Pick<Work, 'em' | 'viewer' | 'now' | 'jobs'>,
+  federation: Federation,
+  id: string,
+  outcome: z.output<typeof OutcomeForm>['outcome'],
+): Promise<void> {
+  const { now } = work;
+  const moderator = requireModerator(work.viewer);
+  const isFresh = await audited(work, async (em) => {
+    const report = await loadReport(em, id);
+    if (report.closedAt != null) return { result: false, entries: [] };
+    em.assign(report, { closedAt: now(), closedBy: moderator.id, outcome });
+    await closeRow(em, 'peer', rowOf({ id }), outcome, now());
+    const entry = { action: 'peer-report.close', subject: { kind: 'peer-report', id }, after: { outcome } };
+    return { result: true, entries: [entry] };
+  });
+  if (isFresh) await tellOutcome(work, federation, id);
 }
 
-export async function reopenReport({ em, viewer }: Pick<Work, 'em' | 'viewer'>, id: string): Promise<void> {
-  requireModerator(viewer);
-  em.assign(await loadReport(em, id), { closedAt: null, closedBy: null });
-  await em.flush();
+export async function reopenReport(
+  work: Pick<Work, 'em' | 'viewer' | 'now'>,
+  { origin }: Pick<Federation, 'origin'>,
+  id: string,
+): Promise<void> {
+  requireModerator(work.viewer);
+  await audited(work, async (em) => {
+    const report = await loadReport(em, id);
+    em.assign(report, { closedAt: null, closedBy: null, outcome: '' });
+    await openReport(em, origin, report, work.now());
+    const entries = [{ action: 'peer-report.reopen', subject: { kind: 'peer-report', id } }];
+    return { result: undefined, entries };
+  });
 }
 
 function requireModerator(viewer: Work['viewer']) {
@@ -85,7 +115,7 @@ async function loadReport(em: EntityManager, id: string): Promise<PeerReport> {
   return report;
 }
 
-function rowOf(origin: string, report: Loaded<PeerReport, 'closedBy'>, titles: Titles): ReportRow {
+function reportRow(origin: string, report: Loaded<PeerReport, 'closedBy'>, titles: Titles): ReportRow {
   return {
     ...{ id: report.id, host: report.host, reason: report.reason },
     things: report.objectUris.map((uri) => thingOf(origin, uri, titles)),
@@ -94,6 +124,7 @@ function rowOf(origin: string, report: Loaded<PeerReport, 'closedBy'>, titles: T
     createdAt: report.createdAt.toISOString(),
     closedAt: report.closedAt?.toISOString() ?? null,
     closedBy: report.closedBy?.$.name ?? '',
+    outcome: report.outcome,
   };
 }
 

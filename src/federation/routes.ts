@@ -4,9 +4,12 @@ import type { AdminLink } from '../accounts/deps.ts';
 import { AppError } from '../kit/errors.ts';
 import { failureOf } from '../kit/web/errors.ts';
 import type { Ctx, State } from '../kit/web/state.ts';
+import { listRoutes } from './blocklists/routes.ts';
 import type { Federation } from './deps.ts';
+import { heedingRoutes } from './heeding/routes.ts';
 import { holderRoutes } from './holders/routes.ts';
 import { receive } from './inbox/receive.ts';
+import { noticeRoutes } from './notices/routes.ts';
 import { openDoor } from './pages/asker.ts';
 import { collectionRoutes } from './pages/collection-routes.ts';
 import { discoveryOfPeers } from './pages/discovery-routes.ts';
@@ -70,6 +73,8 @@ export function federationRoutes(federation: Federation, adminLinks: readonly Ad
     threadRoutes(federation, door),
     objectRoutes(federation, door),
     fileRoutes(door),
+    heedingRoutes(federation),
+    noticeRoutes(federation, adminLinks),
     holderRoutes(federation, door),
     interactionRoutes(federation),
     nsRoutes(),
@@ -77,8 +82,9 @@ export function federationRoutes(federation: Federation, adminLinks: readonly Ad
     quoteRoutes(federation),
     mediaRoutes(federation),
     visitRoutes(federation),
+    listRoutes(federation, adminLinks),
     peersRoutes(federation, adminLinks),
     mediaSettingsRoutes(federation, adminLinks),
-    reportRoutes(federation.origin, adminLinks),
+    reportRoutes(federation, adminLinks),
   ];
 }

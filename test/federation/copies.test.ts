@@ -6,11 +6,13 @@ import { Account, Follow } from '../../src/accounts/model.ts';
 import { Model, ModelFile, ModelVersion } from '../../src/catalogue/model.ts';
 import { findOffersByVersion, LORA_TYPES } from '../../src/compute/models/offers.ts';
 import { FileCopy } from '../../src/federation/copies/model.ts';
+import { DigestTombstone, Exposure, HOW, NoticePeer } from '../../src/federation/notices/model.ts';
 import { Job } from '../../src/kit/queue/job.ts';
 import { Browser } from '../accounts/browser.ts';
 import { givenMember } from '../factories/accounts.ts';
 import { kohyaLoraSd1 } from '../factories/safetensors.ts';
 import { type Peer, peerNode, settleAll } from './nodes.ts';
+import { takeDown } from './notices.ts';
 
 /** Alice's model lives on one node; bob follows her from the other, which zoe runs. */
 async function given(t: TestContext, rule: 'off' | 'request' | 'followed') {
@@ -280,4 +282,29 @@ test('what is for followers is copied in the name of one who is here, and only t
   await settleAll(home, away);
   assert.equal(await fork(away).count(FileCopy, {}), 0);
   assert.equal(await away.node.files.has(file.sha256), false);
+});
+
+test('the ledger knows who keeps a copy; a removal takes it away, and its bytes are not taken again', async (t) => {
+  const { home, away, alice } = await given(t, 'followed');
+  const { versionId } = await publish(home, away, alice);
+  const version = await fork(home).findOneOrFail(ModelVersion, versionId);
+  const original = await fork(home).findOneOrFail(ModelFile, { version: versionId });
+  const copy = await fork(away).findOneOrFail(ModelFile, { sha256: original.sha256 });
+  assert.equal(copy.isStored, true);
+  const ledger = await fork(home).findOneOrFail(Exposure, { subject: `version:${versionId}`, host: away.host });
+  assert.equal(ledger.how & HOW.mirrored, HOW.mirrored, 'by the signature under its request');
+
+  await takeDown(home, { kind: 'model', id: version.model.id }, 'remove', 'copyright', { block: true });
+  await settleAll(home, away);
+  assert.equal(await fork(away).count(FileCopy), 0);
+  assert.equal(await fork(away).count(ModelFile, { sha256: original.sha256 }), 0);
+  assert.equal(await away.node.files.stat(original.sha256), null, 'the bytes are gone');
+  assert.equal(await fork(away).count(DigestTombstone, { digest: original.sha256 }), 1);
+  const model = await fork(away).findOneOrFail(Model, { uri: `${home.origin}/models/${version.model.id}` });
+  assert.equal((await fetch(`${away.origin}/models/${model.id}`)).status, 410);
+  const row = await fork(home).findOneOrFail(NoticePeer, { host: away.host });
+  assert.deepEqual([row.state, row.isReceiptProven], ['acknowledged', true]);
+  home.clock.pass(2 * 3_600_000);
+  await settleAll(home, away);
+  assert.equal((await fork(home).findOneOrFail(NoticePeer, row.id)).state, 'verified');
 });

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { Account, Follow } from '../../src/accounts/model.ts';
 import { ACTIVITY_JSON } from '../../src/federation/fetch-document.ts';
-import { DomainPolicy } from '../../src/federation/model.ts';
+import { DomainPolicy } from '../../src/federation/peers/model.ts';
 import { Browser } from '../accounts/browser.ts';
 import { givenMember } from '../factories/accounts.ts';
 import { givenAccount, givenImage, givenModel, givenPost, givenVersion, NOW } from '../factories/content.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Account } from '../../src/accounts/model.ts';
-import { DomainPolicy } from '../../src/federation/model.ts';
+import { DomainPolicy } from '../../src/federation/peers/model.ts';
 import { Post } from '../../src/gallery/model.ts';
 import { Browser } from '../accounts/browser.ts';
 import { NOW } from '../factories/content.ts';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { Account, Block, Follow } from '../../src/accounts/model.ts';
-import { DomainPolicy } from '../../src/federation/model.ts';
 import { readingSettings } from '../../src/federation/pages/asker.ts';
+import { DomainPolicy } from '../../src/federation/peers/model.ts';
 import { signCavage, signRfc9421 } from '../../src/federation/signatures/sign.ts';
 import { Comment } from '../../src/gallery/model.ts';
 import { newId } from '../../src/kit/ids.ts';

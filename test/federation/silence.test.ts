@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Account } from '../../src/accounts/model.ts';
-import { DomainPolicy, PeerHost } from '../../src/federation/model.ts';
+import { PeerHost } from '../../src/federation/model.ts';
+import { DomainPolicy } from '../../src/federation/peers/model.ts';
 import { Browser, textOf } from '../accounts/browser.ts';
 import { givenImage, givenModel, givenPost, givenVersion, NOW } from '../factories/content.ts';
 import { peerNode } from './nodes.ts';

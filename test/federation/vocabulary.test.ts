@@ -259,6 +259,7 @@ test('O26 WebFinger answers name, host and actor; forms that are neither handle 
 test('NodeInfo speaks both versions, with rounded figures', () => {
   const view = {
     ...{ version: '0.1.0', repositoryUrl: 'https://code.example/tessera', title: 'N', description: '', isOpen: true },
+    claimUrl: 'https://n.example/claims/new',
     ...{ accounts: { total: 1234, activeMonth: 87, activeHalfyear: 0 }, localPosts: 98_765, localComments: 3 },
   };
   const old = JSON.parse(JSON.stringify(buildNodeInfo('2.0', view)));

@@ -5,11 +5,15 @@ import { rows } from '../../kit/database/sql.ts';
 import { AppError } from '../../kit/errors.ts';
 import { record } from '../../kit/events/events.ts';
 import type { Work } from '../../kit/work.ts';
+import { RESTRICTION } from '../../safety/policy.ts';
+import { restrictMany } from '../../safety/restrict-many.ts';
 import type { Federation } from '../deps.ts';
 import type { FetchedDocument } from '../fetch-document.ts';
 import { type KnownKey, RemoteActor, Tombstone } from '../model.ts';
 import type { ApObject } from '../normalise.ts';
 import { valuesOf } from '../origin.ts';
+import { loadEffects } from '../peers/rule.ts';
+import { domainSource } from '../peers/source.ts';
 import { parseAccount } from '../vocabulary/account.ts';
 
 type Task = Pick<Work, 'em' | 'jobs' | 'now'>;
@@ -64,6 +68,7 @@ async function writeActor(
       await inner.nativeDelete(Tombstone, { uri: actor.uri });
     }
     await inner.flush();
+    if (!before) await limitNew(inner, account, now());
     const facts = {
       inboxUri: actor.inboxUri,
       sharedInboxUri: actor.sharedInboxUri,
@@ -89,6 +94,20 @@ async function writeActor(
     await inner.flush();
     return account;
   });
+}
+
+/** Who comes from a host that is limited is in no list, as those who came before. */
+async function limitNew(em: EntityManager, { id, host }: Account, now: Date): Promise<void> {
+  if (!(await loadEffects(em, host)).isLimited) return;
+  await restrictMany(
+    em,
+    'account',
+    'select id from account where id = ?',
+    [id],
+    domainSource(host),
+    RESTRICTION.list,
+    now,
+  );
 }
 
 /** They are read for every activity that comes, so a peer cannot make them heavy. */

@@ -9,8 +9,10 @@ import { record } from '../../kit/events/events.ts';
 import type { JobHandle } from '../../kit/queue/define.ts';
 import type { Work } from '../../kit/work.ts';
 import { isOpen } from '../../safety/audience.ts';
+import { loadSigningKey } from '../actors/keys.ts';
 import { findFollowerKey } from '../actors/reader-key.ts';
 import type { Federation } from '../deps.ts';
+import { NODE_ACTOR } from '../model.ts';
 import { signCavage } from '../signatures/sign.ts';
 import { download } from './download.ts';
 import { FileCopy } from './model.ts';
@@ -76,8 +78,11 @@ async function fetchAndKeep(
   const arrival = { door: 'mirrored-file', accountId: owner.id } as const;
   // by what the peer promises, before a byte of it comes
   await federation.hashGate.judge(em, arrival, { sha256s: [sha256] });
-  // what is for followers is asked for by one of them who is here, in their name
-  const key = isOpen(model.visibility) ? null : await findFollowerKey(federation, em, owner.id);
+  // what is for followers is asked for by one of them who is here, in their name; the rest in the node's, so that its
+  // author's server knows who has a copy and whom to tell when it has to go
+  const key = isOpen(model.visibility)
+    ? await loadSigningKey(federation, em, NODE_ACTOR)
+    : await findFollowerKey(federation, em, owner.id);
   await download(federation.net, { url: remoteUrl ?? '', sha256, totalBytes }, path, {
     signal,
     sign: key && ((hop) => signCavage({ method: 'GET', url: hop, body: null, now: now() }, key)),

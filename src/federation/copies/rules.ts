@@ -8,6 +8,9 @@ import { defineSettings } from '../../kit/settings.ts';
 import type { Work } from '../../kit/work.ts';
 import { isForbidden } from '../../safety/standing.ts';
 import type { Federation } from '../deps.ts';
+import { isDigestGone } from '../heeding/digests.ts';
+import { isFileless } from '../notices/overdue.ts';
+import { loadEffects } from '../peers/rule.ts';
 import { isHostAllowed } from '../policy.ts';
 import { FileCopy } from './model.ts';
 
@@ -55,7 +58,10 @@ export async function mayKeep(
   if (model.forbidsGeneration) return false;
   const restrictions = await loadRestrictions(em, owner.id, model.id, version.id);
   if ((['generate', 'download', 'mirror'] as const).some((act) => isForbidden(restrictions, act))) return false;
-  return isHostAllowed(federation, em, new URL(file.remoteUrl).host);
+  const { host } = new URL(file.remoteUrl);
+  const { rejectsFiles, forbidsMirror } = await loadEffects(em, host);
+  if (rejectsFiles || forbidsMirror || (await isDigestGone(em, file.sha256))) return false;
+  return !(await isFileless(em, host)) && isHostAllowed(federation, em, host);
 }
 
 /** Throws `too_large` when it would be too much for this node, or `unavailable` when its disk is full. */

@@ -7,6 +7,7 @@ import { fetchNote, isFollowed } from '../ingest/ingest-note.ts';
 import { findTarget, type Target } from '../ingest/target.ts';
 import { InboxItem, RemoteActor, Tombstone } from '../model.ts';
 import { type ApObject, normalise } from '../normalise.ts';
+import { noteExposureOnce } from '../notices/exposure.ts';
 import { isOwnId, readId, singleIdOf, valuesOf } from '../origin.ts';
 import { addresseesOf, readVisibility } from '../vocabulary/audience.ts';
 import { timeOf } from '../vocabulary/read.ts';
@@ -82,5 +83,6 @@ async function keep(
       : target;
   const at = timeOf(activity, 'published', now()) ?? now();
   await writeShare(em, account.id, shared, { uri: id, at });
+  if (target.isLocal) await noteExposureOnce(em, `${target.kind}:${target.id}`, account.host, 'shared', now());
   return 'done';
 }

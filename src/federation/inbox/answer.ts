@@ -4,11 +4,15 @@ import { Account, Follow } from '../../accounts/model.ts';
 import { record } from '../../kit/events/events.ts';
 import { readOwnUri } from '../addresses.ts';
 import type { Federation } from '../deps.ts';
+import { takeOutcome } from '../flags/outcome.ts';
+import { takeReceipt } from '../notices/receipt.ts';
 import { idOf, singleIdOf, valuesOf } from '../origin.ts';
 import type { Handler, InboxWork, IncomingAct } from './act.ts';
 
 /** The answer to a Follow of ours. One that was never sent, or went to somebody else, changes nothing (O15, O16). */
 export const accept: Handler = async (work, federation, act) => {
+  const told = (await takeOutcome(work, act)) ?? (await takeReceipt(work, federation, act));
+  if (told !== null) return told;
   const asked = await findAskedFollow(work, federation, act);
   if (!asked) return 'no such follow';
   if (asked.state === 'accepted') return 'known';
@@ -23,6 +27,8 @@ export const accept: Handler = async (work, federation, act) => {
 };
 
 export const reject: Handler = async (work, federation, act) => {
+  const told = (await takeOutcome(work, act)) ?? (await takeReceipt(work, federation, act));
+  if (told !== null) return told;
   const asked = await findAskedFollow(work, federation, act);
   if (!asked) return 'no such follow';
   await dropFollower(work, asked);

@@ -1,31 +1,42 @@
 import { Account, Follow } from '../../accounts/model.ts';
 import { Model } from '../../catalogue/model.ts';
 import { Collection } from '../../gallery/collections/model.ts';
-import { Comment, Image, Post, Reaction } from '../../gallery/model.ts';
-import { markImages, removePost } from '../../gallery/posts/delete.ts';
+import { Comment, Post, Reaction } from '../../gallery/model.ts';
+import { removePost } from '../../gallery/posts/delete.ts';
 import { deleteReviewsOf } from '../../gallery/reviews/write.ts';
 import { Share } from '../../gallery/shares.ts';
 import { TopicFollow } from '../../gallery/topics/model.ts';
-import { dropCollection } from '../ingest/ingest-collection.ts';
+import { takeAdvice } from '../heeding/advice.ts';
+import { answer, heed } from '../heeding/heed.ts';
 import { removeComment } from '../ingest/ingest-comment.ts';
 import { removeModel } from '../ingest/ingest-model.ts';
-import { removeReview } from '../ingest/ingest-review.ts';
-import { findTarget } from '../ingest/target.ts';
 import { RemoteActor, ApObject as StoredObject, Tombstone } from '../model.ts';
+import { readTakedown } from '../notices/wire.ts';
 import { idOf, mayDelete, valuesOf } from '../origin.ts';
 import { timeOf } from '../vocabulary/read.ts';
 import type { Handler, InboxWork } from './act.ts';
+import { removeObject } from './remove-object.ts';
 
 /**
  * Allowed to everybody of the object's origin: that is how a peer's moderators remove things (O10). The tombstone comes
  * first, so that a Create that arrives late brings nothing back.
  */
-export const deleteObject: Handler = async (work, federation, { activity, actorId, actor }) => {
+export const deleteObject: Handler = async (work, federation, act) => {
+  const { activity, actorId, actor } = act;
   const { em, now } = work;
   const [object] = valuesOf(activity, 'object');
   const uri = idOf(object);
   if (uri === null) return 'no object';
-  if (!mayDelete({ id: uri, ownerId: actorId }, actorId, federation.origin)) return 'of another host';
+  const asked = readTakedown(activity);
+  if (!mayDelete({ id: uri, ownerId: actorId }, actorId, federation.origin)) {
+    return asked ? takeAdvice(work, federation, act, uri, asked) : 'of another host';
+  }
+  // before anything goes: marks by id and digest stand first, so that nothing late brings it back
+  const notice = asked && (await heed(work, federation, act, uri, asked, 'removal'));
+  const done = async (outcome: string) => {
+    if (notice) await answer(work, federation, notice);
+    return outcome;
+  };
   const at = (typeof object === 'object' ? timeOf(object, 'deleted', now()) : null) ?? now();
   await em.upsert(
     Tombstone,
@@ -35,20 +46,9 @@ export const deleteObject: Handler = async (work, federation, { activity, actorI
   await em.nativeDelete(StoredObject, { uri });
   if (uri === actorId) {
     await removeAccount(work, actor);
-    return 'done';
+    return done('done');
   }
-  if (await removeReview(work, uri)) return 'done';
-  if (await dropCollection(work, uri)) return 'done';
-  const target = await findTarget(em, federation.origin, uri);
-  if (!target || target.isLocal) return 'not known here';
-  if (target.kind === 'post') await removePost({ ...work, viewer: null }, Number(target.id));
-  if (target.kind === 'model') await removeModel(work, Number(target.id));
-  if (target.kind === 'comment') await removeComment(work, String(target.id));
-  if (target.kind === 'image') {
-    await markImages(work, { id: Number(target.id) });
-    await em.nativeDelete(Image, { id: Number(target.id) });
-  }
-  return 'done';
+  return done(await removeObject(work, federation, uri));
 };
 
 /** The account is gone at home: everything of it goes here. The row stays as a mark. */

@@ -4,6 +4,7 @@ import { Reaction } from '../../gallery/model.ts';
 import { record } from '../../kit/events/events.ts';
 import { newId } from '../../kit/ids.ts';
 import { findTarget, isFor, recount, type Target } from '../ingest/target.ts';
+import { noteExposureOnce } from '../notices/exposure.ts';
 import { singleIdOf } from '../origin.ts';
 import type { Handler, InboxWork } from './act.ts';
 
@@ -23,6 +24,7 @@ export const like: Handler = async (work, federation, { id, activity, actor }) =
     await inner.flush();
     await recount(inner, target);
   });
+  if (target.isLocal) await noteExposureOnce(em, `${target.kind}:${target.id}`, actor.host, 'shared', now());
   return 'done';
 };
 

@@ -8,6 +8,7 @@ import type { Federation } from '../deps.ts';
 import { admitActivity, MOST_BODY_BYTES } from '../gate.ts';
 import { noteSign } from '../peers/health.ts';
 import { isActorBlocked } from '../policy.ts';
+import { MOST_FLAGS_AN_HOUR } from './flag.ts';
 import { refuseHopeless } from './hopeless.ts';
 
 /**
@@ -15,6 +16,7 @@ import { refuseHopeless } from './hopeless.ts';
  * a wildcard zone of a thousand names has no more (CVE-2022-46405).
  */
 const FROM_DOMAIN = { name: 'inbox-domain', max: 1_200, perMs: 60_000 };
+const FLAGS = { name: 'inbox-flags', max: MOST_FLAGS_AN_HOUR, perMs: 3_600_000 };
 const BODY_WITHIN_MS = 10_000;
 
 /** The door of `/inbox` and of each personal inbox: 202, or why not, within the request (DESIGN.md ruling 4). */
@@ -46,6 +48,7 @@ export async function receive(ctx: Ctx, federation: Federation, recipientName: s
   if (proven) {
     const domain = registrableDomain(new URL(proven.actorId).hostname);
     federation.limits.takeFor(`${FROM_DOMAIN.name} ${domain}`, FROM_DOMAIN);
+    if (proven.type === 'Flag') federation.limits.takeFor(`${FLAGS.name} ${domain}`, FLAGS);
     federation.keyBudget.remember(proven.actorId, ctx.ip);
     await refuseHopeless(work, federation, proven);
     await federation.intake.keep(proven);

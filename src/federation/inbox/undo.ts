@@ -3,6 +3,7 @@ import { Account, Follow } from '../../accounts/model.ts';
 import { Reaction } from '../../gallery/model.ts';
 import { unshare } from '../../gallery/shares.ts';
 import { readOwnUri } from '../addresses.ts';
+import { undoNotice } from '../heeding/undo.ts';
 import { findTarget } from '../ingest/target.ts';
 import { Tombstone } from '../model.ts';
 import { idOf, isSameOrigin, singleIdOf, valuesOf } from '../origin.ts';
@@ -17,6 +18,8 @@ export const undo: Handler = async (work, federation, { activity, actor, actorId
   const [object] = valuesOf(activity, 'object');
   const uri = idOf(object);
   if (uri !== null) {
+    const noticed = await undoNotice(work, federation, uri, actorId);
+    if (noticed !== null) return noticed;
     const followed = await em.findOne(Follow, { uri, follower: actor });
     if (followed) return done(undoFollow(work, followed));
     if (await unfollowTopicHere(work, federation, actor, { uri })) return 'done';

@@ -1,10 +1,13 @@
 import { Collection } from '../../gallery/collections/model.ts';
 import { refreshActor } from '../actors/load.ts';
 import { boundFetches } from '../bound-fetches.ts';
+import { takeAdvice } from '../heeding/advice.ts';
+import { answer, heed } from '../heeding/heed.ts';
 import { ingestCollection, ingestTold, isCollection } from '../ingest/ingest-collection.ts';
 import { ingestNote } from '../ingest/ingest-note.ts';
 import { ApObject as StoredObject } from '../model.ts';
-import { ACTOR_TYPES, mayUpdate, standingOf, valuesOf } from '../origin.ts';
+import { readTakedown } from '../notices/wire.ts';
+import { ACTOR_TYPES, idOf, mayDelete, mayUpdate, standingOf, valuesOf } from '../origin.ts';
 import { collectionOfNote } from '../vocabulary/collection-note.ts';
 import { type Handler, rawObject } from './act.ts';
 
@@ -12,7 +15,20 @@ import { type Handler, rawObject } from './act.ts';
 const MOST_FETCHES = 20;
 
 /** By the owner alone, judged by the stored row (O06). An actor is read at its own address, whatever the body says. */
-export const update: Handler = async (work, federation, { activity, actorId, actor, raw }) => {
+export const update: Handler = async (work, federation, act) => {
+  const uri = idOf(valuesOf(act.activity, 'object')[0]);
+  const asked = readTakedown(act.activity);
+  if (!asked || uri === null) return change(work, federation, act);
+  if (!mayDelete({ id: uri, ownerId: act.actorId }, act.actorId, federation.origin)) {
+    return takeAdvice(work, federation, act, uri, asked);
+  }
+  const notice = await heed(work, federation, act, uri, asked, 'change');
+  const outcome = await change(work, federation, act);
+  await answer(work, federation, notice);
+  return outcome;
+};
+
+const change: Handler = async (work, federation, { activity, actorId, actor, raw }) => {
   const [object] = valuesOf(activity, 'object');
   if (typeof object === 'string') return object === actorId ? renew() : 'nothing inside';
   if (typeof object !== 'object' || object.id === undefined) return 'no object';

@@ -9,6 +9,7 @@ import type { Work } from '../../kit/work.ts';
 import type { Federation } from '../deps.ts';
 import { RemoteActor } from '../model.ts';
 import { normalise } from '../normalise.ts';
+import { loadEffects } from '../peers/rule.ts';
 import { parseAccount } from '../vocabulary/account.ts';
 
 const MOST_BYTES = 10_000_000;
@@ -22,7 +23,7 @@ export async function fetchFaces(
 ): Promise<void> {
   const actor = await em.findOne(RemoteActor, { account: accountId });
   const account = actor && (await em.findOne(Account, accountId));
-  if (!actor || !account) return;
+  if (!actor || !account || (await loadEffects(em, account.host)).rejectsMedia) return;
   const told = parseAccount(normalise(actor.document), origin, now());
   for (const [kind, link] of [['avatar', told.icon] as const, ['banner', told.banner] as const]) {
     if (link === null) continue;

@@ -18,8 +18,10 @@ import { findFollowerKey } from '../actors/reader-key.ts';
 import { objectUri, readOwnUri } from '../addresses.ts';
 import type { Federation } from '../deps.ts';
 import { recipeOf } from '../documents/pictures.ts';
+import { isFileGone } from '../heeding/digests.ts';
 import { ApObject as StoredObject } from '../model.ts';
 import { normalise } from '../normalise.ts';
+import { effectsOfUri } from '../peers/rule.ts';
 import { watchedNet } from '../peers/silence.ts';
 import { type SigningKey, signCavage } from '../signatures/sign.ts';
 import { parseNote, type RemoteNote } from '../vocabulary/note.ts';
@@ -49,6 +51,8 @@ export async function fetchPictures(
   ] as const;
   if (isShut((await standingOf(em, targets)).restrictions)) return;
   const options = { ownOrigin: federation.origin, now: now(), authorFollowersUri: null };
+  const { rejectsMedia, forcedLevel } = await effectsOfUri(em, stored.uri);
+  if (rejectsMedia) return;
   const told = parseNote(normalise(stored.document), options);
   let failure: unknown = null;
   for (const [position, view] of told.pictures.entries()) {
@@ -56,7 +60,8 @@ export async function fetchPictures(
     const uri = pictureUri(told.uri, view, position);
     if ((await em.count(Image, { uri })) > 0) continue;
     try {
-      await fetchPicture(work, federation, { postId, uri, position, told, view }, signal);
+      const least = forcedLevel ?? 0;
+      await fetchPicture(work, federation, { postId, uri, position, told, view, least }, signal);
     } catch (error) {
       // the peer may answer later; a picture that is none will not become one
       if (error instanceof AppError && LASTING.has(error.kind)) continue;
@@ -74,22 +79,25 @@ interface Wanted {
   readonly position: number;
   readonly told: RemoteNote;
   readonly view: PictureView;
+  /** What its host may be rated at least. */
+  readonly least: number;
 }
 
 async function fetchPicture(
   work: Pick<Work, 'em' | 'viewer' | 'files' | 'jobs' | 'now'>,
   federation: Federation,
-  { postId, uri, position, told, view }: Wanted,
+  { postId, uri, position, told, view, least }: Wanted,
   signal: AbortSignal,
 ): Promise<void> {
   const path = join(federation.uploadsDir, `peer-${newId()}`);
   try {
     const key = await findReader(work.em, federation, postId, view.url);
     await downloadPicture(federation, { url: view.url, path, key, now: work.now() }, signal);
+    if (await isFileGone(work.em, path)) throw new AppError('invalid', 'A notice took this picture down.');
     const recipe = recipeOf(view.generation);
     const resources = await resourcesOf(work.em, federation.origin, view);
     const added = await addImage(work, federation, {
-      ...{ postId, source: path, level: pictureLevel(told, view), altText: view.alt },
+      ...{ postId, source: path, level: Math.max(least, pictureLevel(told, view)), altText: view.alt },
       caption: view.details?.caption ?? '',
       remote: { uri, remoteUrl: view.url },
       ...(recipe !== null || resources.length > 0 ? { made: { recipe: recipe ?? { others: {} }, resources } } : {}),

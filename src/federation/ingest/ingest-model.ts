@@ -11,7 +11,9 @@ import { resolveVersionJob } from '../../gallery/images/resolve.ts';
 import { record } from '../../kit/events/events.ts';
 import type { Work } from '../../kit/work.ts';
 import type { Federation } from '../deps.ts';
+import { findGoneDigests } from '../heeding/digests.ts';
 import type { ApObject } from '../normalise.ts';
+import { effectsOfUri } from '../peers/rule.ts';
 import { parseModel, type RemoteModel, type VersionView } from '../vocabulary/model.ts';
 import { htmlOf, objectsOf } from '../vocabulary/read.ts';
 import { type ProvenObject, storeObject } from './store.ts';
@@ -41,6 +43,8 @@ export async function ingestModel(
     const source = sourceOf(proven.object);
     const description = source !== null && scrubber ? scrubber.scrub(source, MASK) : source;
     const facts = { ...factsOf(told, description, now()), visibility };
+    const { rejectsFiles, forcedLevel } = await effectsOfUri(inner, told.uri);
+    if (forcedLevel !== null) facts.level = (facts.level & ~(forcedLevel - 1)) | forcedLevel;
     const model =
       known ??
       inner.create(
@@ -55,7 +59,7 @@ export async function ingestModel(
       model,
       told.tagNames.slice(0, 20).map((name) => name.slice(0, 60)),
     );
-    const fresh = await writeVersions({ em: inner, now }, origin, model, told);
+    const fresh = await writeVersions({ em: inner, now }, origin, model, told, rejectsFiles);
     model.publishedAt = told.publishedAt;
     await refresh(inner, model);
     record(inner, known ? modelUpdated : modelPublished, { modelId: model.id });
@@ -122,6 +126,7 @@ async function writeVersions(
   origin: string,
   model: Model,
   told: RemoteModel,
+  rejectsFiles: boolean,
 ): Promise<ModelVersion[]> {
   const fresh: ModelVersion[] = [];
   const uris = told.versions.map(({ uri }) => uri);
@@ -146,7 +151,7 @@ async function writeVersions(
     if (known) Object.assign(known, facts);
     else fresh.push(version);
     await em.flush();
-    await writeFiles({ em, now }, version, view);
+    await writeFiles({ em, now }, version, rejectsFiles ? [] : view.files);
     await writeParents({ em }, origin, version, view.details?.parents ?? []);
   }
   const gone = await em.find(ModelVersion, { model, uri: { $nin: uris }, state: 'published' });
@@ -157,9 +162,10 @@ async function writeVersions(
 }
 
 /** By SHA-256; a file without one is not listed, because nobody could check what they downloaded. */
-async function writeFiles({ em, now }: Pick<Work, 'em' | 'now'>, version: ModelVersion, { files }: VersionView) {
+async function writeFiles({ em, now }: Pick<Work, 'em' | 'now'>, version: ModelVersion, files: VersionView['files']) {
   const known = await em.find(ModelFile, { version });
-  const told = files.filter(({ hashes }) => /^[0-9a-f]{64}$/.test(hashes.sha256 ?? ''));
+  const gone = await findGoneDigests(em, files);
+  const told = files.filter(({ hashes: { sha256 = '' } }) => /^[0-9a-f]{64}$/.test(sha256) && !gone.has(sha256));
   const kept = new Set(told.map(({ hashes }) => hashes.sha256));
   // a copy that is kept here goes with what it is a copy of
   for (const file of known) if (!kept.has(file.sha256)) em.remove(file);

@@ -10,6 +10,7 @@ import { remoteLevel } from '../../safety/ratings.ts';
 import type { Federation } from '../deps.ts';
 import { recipeOf } from '../documents/pictures.ts';
 import { isSameOrigin } from '../origin.ts';
+import { effectsOfUri } from '../peers/rule.ts';
 import { parseNote, type RemoteNote } from '../vocabulary/note.ts';
 import type { PictureView } from '../vocabulary/picture.ts';
 import { sourceOf } from './ingest-model.ts';
@@ -59,7 +60,7 @@ export async function ingestPost(
       told.tagNames.slice(0, 20).map((name) => name.slice(0, 60)),
     );
     await setMentions(inner, { post: post.id }, owner.id, named);
-    await rewritePictures(inner, post, told);
+    await rewritePictures(inner, post, told, (await effectsOfUri(inner, told.uri)).forcedLevel ?? 0);
     await relistPost({ em: inner, jobs }, post);
     if (known) record(inner, postUpdated, { postId: post.id });
     jobs.enqueue(
@@ -76,13 +77,13 @@ export async function ingestPost(
 }
 
 /** What the author changed about pictures that are here, and what they took away. */
-async function rewritePictures(em: Work['em'], post: Post, told: RemoteNote): Promise<void> {
+async function rewritePictures(em: Work['em'], post: Post, told: RemoteNote, least: number): Promise<void> {
   const views = new Map(told.pictures.map((view, n) => [pictureUri(told.uri, view, n), { view, n }]));
   for (const image of await em.find(Image, { post })) {
     const found = views.get(image.uri ?? '');
     if (!found) await em.nativeDelete(Image, { id: image.id });
     else {
-      const level = pictureLevel(told, found.view);
+      const level = Math.max(least, pictureLevel(told, found.view));
       const caption = found.view.details?.caption ?? '';
       Object.assign(image, { altText: found.view.alt.slice(0, 1500), position: found.n, level, caption });
       await rewriteRecipe(em, image, told, found.view);

@@ -11,6 +11,7 @@ import type { Work } from '../../kit/work.ts';
 import { keepHit } from '../../safety/hashes/hits.ts';
 import { isShut, standingOf } from '../../safety/standing.ts';
 import type { Federation } from '../deps.ts';
+import { effectsOfUri } from '../peers/rule.ts';
 import { downloadPicture, findReader } from './fetch-pictures.ts';
 
 /** Pictures that one person may have fetched again in a while. */
@@ -59,6 +60,7 @@ export async function refetchPicture(
     { kind: 'account', id: image.owner.id },
   ] as const;
   if (isShut((await standingOf(em, targets)).restrictions)) return 'taken down here';
+  if ((await effectsOfUri(em, image.remoteUrl)).rejectsMedia) return 'not taken from there';
   const path = join(federation.uploadsDir, `peer-${newId()}`);
   try {
     const key = await findReader(em, federation, image.post.id, image.remoteUrl);

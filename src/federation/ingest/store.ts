@@ -39,7 +39,7 @@ async function isAlive(em: EntityManager, uri: string, ownerUri: string, changed
   if ((await em.count(Tombstone, { uri: ownerUri })) > 0) return false;
   const tombstone = await em.findOne(Tombstone, { uri });
   if (!tombstone) return true;
-  if (tombstone.deletedAt >= changedAt) return false;
+  if (tombstone.noticeUri != null || tombstone.deletedAt >= changedAt) return false;
   em.remove(tombstone);
   return true;
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { defineJob } from '../../kit/queue/define.ts';
+import { renewList } from '../blocklists/lists.ts';
 import { boundFetches } from '../bound-fetches.ts';
 import { COPY_ATTEMPTS, copyFile } from '../copies/copy-file.ts';
 import type { Federation } from '../deps.ts';
@@ -11,6 +12,9 @@ import { backfill } from '../ingest/backfill.ts';
 import { fetchFaces } from '../ingest/fetch-faces.ts';
 import { fetchPictures } from '../ingest/fetch-pictures.ts';
 import { refetchPicture } from '../ingest/refetch-picture.ts';
+import { checkNotice } from '../notices/check.ts';
+import { TellHost } from '../notices/step.ts';
+import { tellHost } from '../notices/tell-host.ts';
 import { deliverTo } from '../outbox/deliver.ts';
 import { applyPolicy } from '../peers/apply.ts';
 import { endPolicy } from '../peers/decide.ts';
@@ -51,7 +55,7 @@ export function peerJobs(open: () => Federation): Federation['jobs'] {
       lane: 'clock',
       payload: z.object({ host: z.string() }),
       attempts: 8,
-      run: (work, { host }) => applyPolicy(work, host),
+      run: (work, { host }) => applyPolicy(work, open(), host),
     }),
     endPolicy: defineJob({
       name: 'federation.end-policy',
@@ -59,6 +63,27 @@ export function peerJobs(open: () => Federation): Federation['jobs'] {
       payload: z.object({ host: z.string() }),
       attempts: 8,
       run: (work, { host }) => endPolicy(work, open(), host),
+    }),
+    tellHost: defineJob({
+      name: 'federation.tell-host',
+      lane: 'delivery',
+      payload: TellHost,
+      attempts: 10,
+      run: (work, { peerId }) => tellHost(work, open(), peerId),
+    }),
+    checkNotice: defineJob({
+      name: 'federation.check-notice',
+      lane: 'clock',
+      payload: TellHost,
+      attempts: 3,
+      run: (work, { peerId }) => checkNotice(work, open(), peerId),
+    }),
+    readList: defineJob({
+      name: 'federation.read-list',
+      lane: 'clock',
+      payload: z.object({ listId: z.string() }),
+      attempts: 1,
+      run: (work, { listId }) => renewList(work, open(), listId),
     }),
     sweepPeers: defineJob({
       name: 'federation.sweep-peers',

@@ -3,6 +3,7 @@ import type { JobHandle } from '../../kit/queue/define.ts';
 import type { Work } from '../../kit/work.ts';
 import type { Federation } from '../deps.ts';
 import { Delivery, type PeerHost } from '../model.ts';
+import { markDelivered } from '../notices/delivered.ts';
 import { GIVE_UP_AFTER_MS, giveUpIfDue, loadPeer, noteAnswer, noteFailure, waitAfter } from '../peers/health.ts';
 import { isHostAllowed } from '../policy.ts';
 import { forgetInbox } from './forget-inbox.ts';
@@ -135,6 +136,8 @@ async function settle(
       if (isOk || !answer) answer = { scheme: isOk ? knocked.scheme : peer.scheme, ms: knocked.ms, isOk };
     }
   }
+  const taken = outcomes.flatMap(({ delivery, knocked }) => (knocked.kind === 'taken' ? [delivery.itemId] : []));
+  await markDelivered(em, peer.host, taken, at);
   if (over.length > 0) await em.nativeDelete(Delivery, { id: { $in: over } });
   // an error for one inbox is that inbox's as long as another is served
   if (answer) noteAnswer(peer, at, answer);

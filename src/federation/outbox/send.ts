@@ -5,6 +5,7 @@ import { newId } from '../../kit/ids.ts';
 import type { Work } from '../../kit/work.ts';
 import type { Federation } from '../deps.ts';
 import { Delivery, OutboxItem, PeerHost } from '../model.ts';
+import { noteExposure, subjectOfActivity } from '../notices/exposure.ts';
 import { loadHostFilter } from '../policy.ts';
 import type { Document } from '../vocabulary/context.ts';
 import { planDelivery } from './plan.ts';
@@ -45,31 +46,65 @@ export async function send(
     const said = { uri, about: aboutOf(uri), actorId, document, createdAt: now() };
     const item = inner.create(OutboxItem, { id: newId(), ...said }, { persist: true });
     await inner.flush();
-    const peers = await loadPeers(inner, [...new Set(inboxes.map(hostOf))]);
-    await makePeers(
-      inner,
-      [...new Set(inboxes.map(hostOf))].filter((host) => !peers.has(host)),
-    );
-    const wanted = inboxes.filter((inboxUri) => !peers.get(hostOf(inboxUri))?.givenUpAt);
-    const at = now();
-    for (let from = 0; from < wanted.length; from += CHUNK) {
-      await inner.insertMany(
-        Delivery,
-        wanted.slice(from, from + CHUNK).map((inboxUri) => ({
-          ...{ id: newId(), itemId: item.id, inboxUri, host: hostOf(inboxUri) },
-          ...{ failureCount: 0, dueAt: at, createdAt: at },
-        })),
-      );
-    }
-    for (const host of new Set(wanted.map(hostOf))) {
-      const peer = peers.get(host) ?? { host };
-      // where nobody may knock now, a run for all that waits is planned already
-      if ('nextAttemptAt' in peer && peer.nextAttemptAt && peer.nextAttemptAt > at) continue;
-      planDelivery(inner, jobs, federation, peer);
-    }
-    await inner.flush();
+    const subject = subjectOfActivity(federation.origin, document);
+    if (subject !== null) await noteExposure(inner, subject, [...new Set(inboxes.map(hostOf))], 'delivered', now());
+    await addDeliveries({ em: inner, jobs, now }, federation, item.id, inboxes);
     return true;
   });
+}
+
+/** The same for one inbox, whatever was said to others under this id before. Returns the row of what is said. */
+export async function sendToInbox(
+  { em, jobs, now }: Pick<Work, 'em' | 'jobs' | 'now'>,
+  federation: Federation,
+  actorId: number,
+  document: Document,
+  inboxUri: string,
+): Promise<string> {
+  return em.transactional(async (inner) => {
+    const uri = String(document.id);
+    const said = { uri, about: aboutOf(uri), actorId, document, createdAt: now() };
+    const item =
+      (await inner.findOne(OutboxItem, { uri })) ??
+      inner.create(OutboxItem, { id: newId(), ...said }, { persist: true });
+    await inner.flush();
+    if ((await inner.count(Delivery, { itemId: item.id, inboxUri })) === 0) {
+      await addDeliveries({ em: inner, jobs, now }, federation, item.id, [inboxUri]);
+    }
+    return item.id;
+  });
+}
+
+/** A delivery for each inbox and a run for each host. Flushes. */
+async function addDeliveries(
+  { em: inner, jobs, now }: Pick<Work, 'em' | 'jobs' | 'now'>,
+  federation: Federation,
+  itemId: string,
+  inboxes: readonly string[],
+): Promise<void> {
+  const peers = await loadPeers(inner, [...new Set(inboxes.map(hostOf))]);
+  await makePeers(
+    inner,
+    [...new Set(inboxes.map(hostOf))].filter((host) => !peers.has(host)),
+  );
+  const wanted = inboxes.filter((inboxUri) => !peers.get(hostOf(inboxUri))?.givenUpAt);
+  const at = now();
+  for (let from = 0; from < wanted.length; from += CHUNK) {
+    await inner.insertMany(
+      Delivery,
+      wanted.slice(from, from + CHUNK).map((inboxUri) => ({
+        ...{ id: newId(), itemId, inboxUri, host: hostOf(inboxUri) },
+        ...{ failureCount: 0, dueAt: at, createdAt: at },
+      })),
+    );
+  }
+  for (const host of new Set(wanted.map(hostOf))) {
+    const peer = peers.get(host) ?? { host };
+    // where nobody may knock now, a run for all that waits is planned already
+    if ('nextAttemptAt' in peer && peer.nextAttemptAt && peer.nextAttemptAt > at) continue;
+    planDelivery(inner, jobs, federation, peer);
+  }
+  await inner.flush();
 }
 
 /** Our namespace stands in the context of every document of our kind, actors too. */

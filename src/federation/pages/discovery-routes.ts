@@ -83,6 +83,7 @@ export function discoveryOfPeers(federation: Federation): Router<State> {
         repositoryUrl: null,
         title: name,
         description,
+        claimUrl: `${origin}/claims/new`,
         isOpen: signUpMode === 'open' || signUpMode === 'approval',
         accounts: {
           total: await em.count(Account, { host: '', state: 'active' }),

@@ -14,6 +14,7 @@ import { accountDocument, nodeDocument } from '../documents/account.ts';
 import { commentDocument, imageDocument, modelDocument, postDocument } from '../documents/objects.ts';
 import { reviewDocument } from '../documents/review.ts';
 import { ACTIVITY_JSON } from '../fetch-document.ts';
+import { noteReader } from '../notices/readers.ts';
 import { buildTombstone } from '../vocabulary/activity.ts';
 import { type Document, withContext } from '../vocabulary/context.ts';
 import { accountAlternateOf, alternateOf } from './alternate.ts';
@@ -68,6 +69,7 @@ export function objectRoutes(federation: Federation, door: Door): Router<State> 
         return sendTombstone(ctx, objectUri(origin, kind, { id }), 'Note', deletedAt);
       }
       const document = await documentOf(em, kind, id);
+      await noteReader(ctx, `${kind}:${id}`);
       if (reading === 'private') sendPrivately(ctx, document);
       else sendActivity(ctx, document);
     };

@@ -1,19 +1,24 @@
 import { relistAfterPolicy } from '../../gallery/after-policy.ts';
 import { REVIEW_COUNT } from '../../gallery/reviews/review-count.ts';
-import { inList, rows } from '../../kit/database/sql.ts';
+import { inList, rows, toDate } from '../../kit/database/sql.ts';
 import type { Work } from '../../kit/work.ts';
 import { RESTRICTION } from '../../safety/policy.ts';
+import { restrictMany } from '../../safety/restrict-many.ts';
+import { reviewCopies } from '../copies/drop.ts';
+import type { Federation } from '../deps.ts';
 import { Delivery } from '../model.ts';
 import { isHostAllowed } from '../policy.ts';
+import { loadEffects } from './rule.ts';
+import { domainSource } from './source.ts';
 
 type Task = Pick<Work, 'em' | 'jobs' | 'now'>;
 
 /**
  * Makes the rows agree with the owner's word about a host and those below it. A block ends the follows both ways and
- * drops what waits; profiles, posts, models and remarks of that host are not shown. Taking it back shows them again; the
- * follows have to be asked for anew.
+ * drops what waits; profiles, posts, models and remarks of that host are not shown. A limit takes them out of lists.
+ * Taking either back shows them again; the follows have to be asked for anew.
  */
-export async function applyPolicy(work: Task, host: string): Promise<void> {
+export async function applyPolicy(work: Task & Pick<Work, 'files'>, federation: Federation, host: string) {
   const { em } = work;
   const hosts = await rows<{ host: string }>(
     em,
@@ -21,27 +26,27 @@ export async function applyPolicy(work: Task, host: string): Promise<void> {
     [host, `${host}:%`, `%.${host}`],
   );
   for (const { host: one } of hosts) {
-    if (await isHostAllowed({ mode: 'open' }, em, one)) await show(work, one);
-    else await hide(work, one);
+    const effects = await loadEffects(em, one);
+    const listBit = effects.isLimited ? RESTRICTION.list : 0;
+    if (await isHostAllowed({ mode: 'open' }, em, one)) await show(work, one, listBit);
+    else await hide(work, one, listBit);
+    if (effects.forcedLevel !== null) await raise(work, one, effects.forcedLevel);
+    await relist(work, one);
   }
   if (!(await isHostAllowed({ mode: 'open' }, em, host))) await em.nativeDelete(Delivery, { host });
+  await reviewCopies(work, federation);
 }
 
-async function hide({ em, jobs, now }: Task, host: string): Promise<void> {
+const ACCOUNTS = `select id from account where host = ? and state <> 'deleted'`;
+
+async function hide({ em, now }: Task, host: string, listBit: number): Promise<void> {
   const theirs = 'select id from account where host = ?';
   const run = (sql: string, ...parameters: Parameters<typeof rows>[2] & object) => rows(em, sql, parameters);
-  const at = now();
   await em.nativeDelete(Delivery, { host });
   await run(`delete from follow where follower_id in (${theirs}) or target_id in (${theirs}) returning id`, host, host);
   await run(`delete from topic_follow where follower_id in (${theirs}) returning id`, host);
-  await run(
-    `insert into policy_state (target_kind, target_id, epoch, restrictions, changed_at)
-      select 'account', id, 1, ${RESTRICTION.view}, ? from account where host = ? and state = 'active'
-      on conflict (target_kind, target_id) do update set epoch = policy_state.epoch + 1,
-        restrictions = policy_state.restrictions | ${RESTRICTION.view}, changed_at = excluded.changed_at returning target_id`,
-    at,
-    host,
-  );
+  const at = now();
+  await restrictMany(em, 'account', ACCOUNTS, [host], domainSource(host), RESTRICTION.view | listBit, at);
   await run(`update account set state = 'suspended' where host = ? and state = 'active' returning id`, host);
   await run(`update model set listed_at = null, shown_at = null where owner_id in (${theirs}) returning id`, host);
   await run(
@@ -50,35 +55,60 @@ async function hide({ em, jobs, now }: Task, host: string): Promise<void> {
     host,
   );
   await countReviewsOf(em, `select id from account where host = ?`, [host]);
-  await relist({ em, jobs, now }, host);
 }
 
-async function show({ em, jobs, now }: Task, host: string): Promise<void> {
-  // nothing else suspends an account of elsewhere
-  const back = await rows<{ id: number }>(
+/** Those whom the block of their host suspended; before restrictions had sources, nothing else suspended them. */
+const SUSPENDED = `a.host = ? and a.state = 'suspended' and (exists (select 1 from policy_restriction r
+    where r.target_kind = 'account' and r.target_id = a.id and r.source = ? and r.bits & ${RESTRICTION.view} <> 0)
+  or not exists (select 1 from policy_restriction r where r.target_kind = 'account' and r.target_id = a.id))`;
+
+async function show({ em, now }: Task, host: string, listBit: number): Promise<void> {
+  const back = await rows<{ id: number; hidden_at: unknown }>(
     em,
-    `update account set state = 'active' where host = ? and state = 'suspended' returning id`,
-    [host],
+    `select a.id, coalesce(r.created_at, s.changed_at) as hidden_at from account a
+     left join policy_restriction r on r.target_kind = 'account' and r.target_id = a.id and r.source = ?
+     left join policy_state s on s.target_kind = 'account' and s.target_id = a.id where ${SUSPENDED}`,
+    [domainSource(host), host, domainSource(host)],
   );
   for (let from = 0; from < back.length; from += 500) {
-    const ids = back.slice(from, from + 500).map(({ id }) => id);
+    const some = back.slice(from, from + 500);
+    const ids = some.map(({ id }) => id);
+    await rows(em, `update account set state = 'active' where id in (${inList(ids)}) returning id`, ids);
     // those that the block withheld, not those that a moderator did
-    await rows(
-      em,
-      `update comment set withheld_at = null where author_id in (${inList(ids)}) and withheld_at = (select s.changed_at
-        from policy_state s where s.target_kind = 'account' and s.target_id = comment.author_id) returning id`,
-      ids,
-    );
-    await rows(
-      em,
-      `update policy_state set epoch = epoch + 1, restrictions = restrictions & ~${RESTRICTION.view}, changed_at = ?
-        where target_kind = 'account' and target_id in (${inList(ids)}) returning target_id`,
-      [now(), ...ids],
-    );
+    const times = [
+      ...new Set(some.flatMap(({ hidden_at }) => (hidden_at == null ? [] : [toDate(hidden_at).getTime()]))),
+    ];
+    for (const time of times) {
+      await rows(
+        em,
+        `update comment set withheld_at = null where author_id in (${inList(ids)}) and withheld_at = ? returning id`,
+        [...ids, new Date(time)],
+      );
+    }
+  }
+  await restrictMany(em, 'account', ACCOUNTS, [host], domainSource(host), listBit, now());
+  const all = await rows<{ id: number }>(em, ACCOUNTS, [host]);
+  for (let from = 0; from < all.length; from += 500) {
+    const ids = all.slice(from, from + 500).map(({ id }) => id);
     await relistModels(em, ids);
     await countReviewsOf(em, inList(ids), ids);
   }
-  await relist({ em, jobs, now }, host);
+}
+
+/** Nothing of there is rated lower from now on. What its authors said comes back with their next word about it. */
+async function raise({ em }: Task, host: string, level: number): Promise<void> {
+  const theirs = 'select id from account where host = ?';
+  await rows(em, `update image set level = ? where owner_id in (${theirs}) and level > 0 and level < ? returning id`, [
+    level,
+    host,
+    level,
+  ]);
+  // a model's level is a sum: what is below goes, and the bit itself comes
+  await rows(
+    em,
+    `update model set level = (level & ~${level - 1}) | ${level} where owner_id in (${theirs}) returning id`,
+    [host],
+  );
 }
 
 /** Reviews of those who are not active stay, and count nowhere. */
@@ -93,12 +123,14 @@ async function countReviewsOf(em: Task['em'], authors: string, parameters: reado
 
 /** As they came in; those that a moderator withholds stay away. */
 async function relistModels(em: Task['em'], ownerIds: readonly number[]): Promise<void> {
+  const forbidden = (bits: number) => `exists (select 1 from policy_state s where s.restrictions & ${bits} <> 0
+    and ((s.target_kind = 'model' and s.target_id = model.id) or (s.target_kind = 'account' and s.target_id = model.owner_id)))`;
   await rows(
     em,
-    `update model set shown_at = published_at, listed_at = case when visibility = 'public' then published_at end
-      where owner_id in (${inList(ownerIds)}) and state = 'published' and not exists (select 1 from policy_state s
-        where s.target_kind = 'model' and s.target_id = model.id
-          and s.restrictions & ${RESTRICTION.view | RESTRICTION.removed} <> 0) returning id`,
+    `update model set shown_at = published_at,
+        listed_at = case when visibility = 'public' and not ${forbidden(RESTRICTION.list)} then published_at end
+      where owner_id in (${inList(ownerIds)}) and state = 'published'
+        and not ${forbidden(RESTRICTION.view | RESTRICTION.removed)} returning id`,
     ownerIds,
   );
 }

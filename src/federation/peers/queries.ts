@@ -1,10 +1,11 @@
-import { rows, toDateOrNull, toNumber } from '../../kit/database/sql.ts';
+import { rows, toBoolean, toDateOrNull, toNumber } from '../../kit/database/sql.ts';
 import { AppError } from '../../kit/errors.ts';
 import type { Work } from '../../kit/work.ts';
 import { PeerHost, type PeerTurn } from '../model.ts';
 import { requireManager } from './decide.ts';
+import { DomainPolicy, type PeerDecision } from './model.ts';
 
-export const PEER_FILTERS = ['all', 'failing', 'waiting', 'blocked', 'allowed'] as const;
+export const PEER_FILTERS = ['all', 'failing', 'waiting', 'blocked', 'limited', 'allowed'] as const;
 export type PeerFilter = (typeof PEER_FILTERS)[number];
 
 /** How a host is: from the owner's word first, then from what deliveries learnt. */
@@ -14,6 +15,7 @@ export interface PeerRow {
   readonly host: string;
   readonly state: PeerState;
   readonly stance: 'blocked' | 'allowed' | null;
+  readonly isLimited: boolean;
   readonly expiresAt: string | null;
   readonly note: string;
   readonly software: string;
@@ -37,6 +39,7 @@ interface Row {
   answer_ms: number | null;
   last_error: string;
   stance: 'blocked' | 'allowed' | null;
+  is_limited: unknown;
   expires_at: unknown;
   note: string | null;
   accounts: unknown;
@@ -47,7 +50,7 @@ const PAGE = 50;
 export const MOST_COUNTED = 1000;
 /** Every host that the owner decided about has its row in peer_host. */
 const PEERS = `select p.host, p.software, p.last_ok_at, p.failing_since, p.given_up_at, p.next_attempt_at, p.answer_ms,
-    p.last_error, d.stance, d.expires_at, d.note,
+    p.last_error, d.stance, d.is_limited, d.expires_at, d.note,
     (select count(*) from (select 1 from account a where a.host = p.host limit ${MOST_COUNTED}) x) as accounts,
     (select count(*) from (select 1 from delivery w where w.host = p.host limit ${MOST_COUNTED}) y) as waiting
   from peer_host p left join domain_policy d on d.host = p.host`;
@@ -64,7 +67,14 @@ function peerRow(row: Row, now: Date): PeerRow {
     return row.last_ok_at == null ? 'unknown' : 'fine';
   };
   return {
-    ...{ host: row.host, state: state(), stance: row.stance, note: row.note ?? '', software: row.software },
+    ...{
+      host: row.host,
+      state: state(),
+      stance: row.stance,
+      isLimited: toBoolean(row.is_limited),
+      note: row.note ?? '',
+      software: row.software,
+    },
     ...{ accountCount: toNumber(row.accounts), waitingCount: toNumber(row.waiting), answerMs: row.answer_ms },
     ...{ lastOkAt: iso(row.last_ok_at), failingSince: iso(row.failing_since), expiresAt: iso(row.expires_at) },
     ...{ nextAttemptAt: iso(nextAttemptAt), lastError: row.last_error },
@@ -76,6 +86,7 @@ const FILTERS: Readonly<Record<PeerFilter, string>> = {
   failing: 'and p.failing_since is not null',
   waiting: 'and exists (select 1 from delivery w where w.host = p.host)',
   blocked: `and d.stance = 'blocked'`,
+  limited: `and d.is_limited = (1 = 1)`,
   allowed: `and d.stance = 'allowed'`,
 };
 
@@ -138,6 +149,8 @@ export async function loadFigures({ em, viewer }: Pick<Work, 'em' | 'viewer'>): 
 
 export interface PeerPage {
   readonly peer: PeerRow;
+  /** As the form has it; '' or false where nothing holds. */
+  readonly policy: PolicyView;
   readonly turns: readonly PeerTurn[];
   /** The oldest first: as they are sent. */
   readonly waiting: readonly { readonly inbox: string; readonly attempt: number; readonly since: string }[];
@@ -146,6 +159,31 @@ export interface PeerPage {
 }
 
 const MOST_SHOWN = 20;
+
+interface PolicyView {
+  readonly publicComment: string;
+  readonly reasonCode: string;
+  readonly forcedLevel: string;
+  /** What is ticked. */
+  readonly ticks: readonly string[];
+  /** The list that said so, and its name; '' for a word of a person. */
+  readonly listId: string;
+}
+
+const TICKS = [
+  ...(['isLimited', 'rejectsMedia', 'rejectsFiles', 'rejectsReports', 'forbidsMirror'] as const),
+  ...(['trustsDigests', 'isObfuscated'] as const),
+] as const;
+
+function policyView(policy: DomainPolicy | null): PolicyView {
+  return {
+    publicComment: policy?.publicComment ?? '',
+    reasonCode: policy?.reasonCode ?? '',
+    forcedLevel: policy?.forcedLevel == null ? '' : String(policy.forcedLevel),
+    ticks: TICKS.filter((tick) => policy?.[tick]),
+    listId: policy?.source.startsWith('list:') ? policy.source.slice(5) : '',
+  };
+}
 
 /** Throws `not_found` for a host that nobody here ever heard of. */
 export async function loadPeerPage(work: Pick<Work, 'em' | 'viewer' | 'now'>, host: string): Promise<PeerPage> {
@@ -169,6 +207,7 @@ export async function loadPeerPage(work: Pick<Work, 'em' | 'viewer' | 'now'>, ho
   ]);
   return {
     ...{ peer: peerRow(found, now()), turns, decisions: decisions.rows },
+    policy: policyView(await em.findOne(DomainPolicy, host)),
     waiting: waiting.map((one) => ({
       ...{ inbox: one.inbox_uri, attempt: one.failure_count, since: iso(one.created_at) ?? '' },
     })),
@@ -179,7 +218,7 @@ export async function loadPeerPage(work: Pick<Work, 'em' | 'viewer' | 'now'>, ho
 export interface DecisionRow {
   readonly id: string;
   readonly host: string;
-  readonly act: 'blocked' | 'allowed' | 'cleared' | 'ended' | 'retried';
+  readonly act: PeerDecision['act'];
   readonly note: string;
   readonly days: number | null;
   /** '' where a stance reached its end. */

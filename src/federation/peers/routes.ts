@@ -7,6 +7,7 @@ import { type FormState, readForm, readQuery, submitForm } from '../../kit/web/f
 import { t } from '../../kit/web/messages.ts';
 import type { Ctx, State } from '../../kit/web/state.ts';
 import type { Federation } from '../deps.ts';
+import { countCompliance } from '../notices/queries.ts';
 import { decidePeer, PolicyForm, retryPeer } from './decide.ts';
 import {
   type DecisionRow,
@@ -34,9 +35,13 @@ interface Common {
 interface PeersPage extends Common {
   readonly rows: readonly PeerRow[];
   readonly figures: FederationFigures;
+  /** How far other nodes are with the notices of this one. */
+  readonly notices: Awaited<ReturnType<typeof countCompliance>>;
   readonly query: string;
   readonly filter: PeerFilter;
   readonly filters: readonly PeerFilter[];
+  /** What was ticked in a form that was refused. */
+  readonly ticked: readonly string[];
   readonly nextUrl: string;
 }
 
@@ -72,7 +77,9 @@ export function peersRoutes(federation: Federation, adminLinks: readonly AdminLi
     ];
     const next = new URLSearchParams({ q: query, state: filter, after: list.nextAfter });
     const nextUrl = list.nextAfter === '' ? '' : `/admin/federation?${next}`;
-    const now = { ...common, rows: list.rows, figures, query, filter, filters: PEER_FILTERS, nextUrl };
+    const notices = await countCompliance(ctx.state.work.em, null);
+    const ticked = Object.keys(form?.values ?? {});
+    const now = { ...common, rows: list.rows, figures, notices, query, filter, filters: PEER_FILTERS, ticked, nextUrl };
     await peersPage(ctx, deps, t('admin.federation'), now, form);
   };
   const showPeer = async (ctx: Ctx, host: string, form?: FormState) => {

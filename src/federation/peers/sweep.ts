@@ -3,8 +3,12 @@ import { Job } from '../../kit/queue/job.ts';
 import type { Work } from '../../kit/work.ts';
 import type { Federation } from '../deps.ts';
 import { Delivery, PeerHost } from '../model.ts';
+import { scheduleChecks } from '../notices/check.ts';
+import { pruneExposure } from '../notices/exposure.ts';
 import { isPlanned, planDelivery } from '../outbox/plan.ts';
+import { endPolicy } from './decide.ts';
 import { DAY_MS, GIVE_UP_AFTER_MS } from './health.ts';
+import { BlockList, DomainPolicy } from './model.ts';
 
 type Task = Pick<Work, 'em' | 'jobs' | 'now'>;
 
@@ -28,6 +32,11 @@ export async function sweepPeers(work: Task, federation: Federation): Promise<vo
   const at = now().getTime();
   await em.nativeDelete(Delivery, { createdAt: { $lt: new Date(at - GIVE_UP_AFTER_MS) } });
   await forgetHosts(work);
+  await pruneExposure(em, now());
+  await scheduleChecks(work, federation);
+  // their jobs ended them; one that was lost is found here
+  const over = await em.find(DomainPolicy, { expiresAt: { $lte: now() } }, { limit: 500 });
+  for (const { host } of over) await endPolicy({ ...work, em: em.fork() }, federation, host);
   const waiting = await rows<{ host: string }>(em, 'select distinct host from delivery limit 5000');
   for (const { host } of waiting) {
     if (await isPlanned(em, host)) continue;
@@ -43,6 +52,8 @@ export async function sweepPeers(work: Task, federation: Federation): Promise<vo
     },
     { limit: ASKED_AT_ONCE, orderBy: { host: 'asc' } },
   );
+  const due = await em.find(BlockList, { nextReadAt: { $lte: now() } }, { limit: 50 });
+  for (const { id } of due) jobs.enqueue(em, federation.jobs.readList, { listId: id }, { dedupeKey: `list ${id}` });
   for (const { host } of unasked) jobs.enqueue(em, federation.jobs.askPeer, { host }, { partition: 'ask peers' });
   await em.flush();
   await schedulePeerSweep(work, federation);

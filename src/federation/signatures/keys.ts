@@ -57,20 +57,20 @@ function parsePublicKey(text: string): VerificationKey {
   return { type: 'rsa', key };
 }
 
-export function verifyWith({ type, key }: VerificationKey, data: string, signature: Buffer): boolean {
-  return verify(type === 'rsa' ? 'sha256' : null, Buffer.from(data), key, signature);
+export function verifyWith({ type, key }: VerificationKey, data: string | Buffer, signature: Buffer): boolean {
+  return verify(type === 'rsa' ? 'sha256' : null, typeof data === 'string' ? Buffer.from(data) : data, key, signature);
 }
 
 const MOST_PRIVATE_KEYS = 100;
 const newestPrivate = new Map<string, KeyObject>();
 
 /** `privateKeyPem` is PKCS #8 of either type. The newest are remembered: reading one takes longer than signing with it. */
-export function signWith(privateKeyPem: string, type: KeyType, data: string): Buffer {
+export function signWith(privateKeyPem: string, type: KeyType, data: string | Buffer): Buffer {
   const key = newestPrivate.get(privateKeyPem) ?? createPrivateKey(privateKeyPem);
   newestPrivate.set(privateKeyPem, key);
   const [oldest] = newestPrivate.keys();
   if (newestPrivate.size > MOST_PRIVATE_KEYS && oldest !== undefined) newestPrivate.delete(oldest);
-  return sign(type === 'rsa' ? 'sha256' : null, Buffer.from(data), key);
+  return sign(type === 'rsa' ? 'sha256' : null, typeof data === 'string' ? Buffer.from(data) : data, key);
 }
 
 export interface ActorKeys {

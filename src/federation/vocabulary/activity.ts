@@ -34,7 +34,7 @@ export interface TombstoneView {
   readonly formerType: string;
   readonly deletedAt: Date;
   /** Asks servers of our kind to purge copies too. */
-  readonly takedown: { readonly code: string; readonly hashes?: readonly string[] } | null;
+  readonly takedown: Document | null;
 }
 
 export function buildTombstone({ uri, formerType, deletedAt, takedown }: TombstoneView): Document {
@@ -49,6 +49,20 @@ export function buildTombstone({ uri, formerType, deletedAt, takedown }: Tombsto
 
 export function buildDelete(act: Act, tombstone: TombstoneView): Document {
   return activity('Delete', act, { to: [AS_PUBLIC], object: buildTombstone(tombstone) });
+}
+
+/** Asks servers of our kind for more than an Update or Delete says (spec/takedowns.md 2.9); others take it for a plain one. */
+export const withTakedown = (document: Document, takedown: Document): Document => ({ ...document, takedown });
+
+/** About a thing that keeps its words: only servers of our kind find something in it. */
+export function buildNotice(act: Act, objectUri: string, takedown: Document): Document {
+  return activity('Update', act, { to: [AS_PUBLIC], object: objectUri, takedown });
+}
+
+/** What was done about a notice, to the server that sent it. */
+export function buildReceipt(act: Act, noticeUri: string, receipt: Document, toUri: string): Document {
+  const type = receipt.result === 'refused' ? 'Reject' : 'Accept';
+  return activity(type, act, { to: [toUri], object: noticeUri, receipt });
 }
 
 /** An account that ends: the form that Mastodon understands names the actor alone. */
@@ -105,6 +119,26 @@ export function buildLeave(act: Act, objectUri: string, collectionUri: string, k
 /** FEP-7628: the account moves itself; `target` names it among its aliases. */
 export function buildMove(act: Act, targetUri: string, followersUri: string): Document {
   return activity('Move', act, { to: [followersUri], object: act.actorUri, target: targetUri });
+}
+
+/** To the server of what is reported, by this one: who of us reported is nobody's business. */
+export function buildFlag(
+  act: Act,
+  report: { readonly objectUris: readonly string[]; readonly content: string; readonly code: string },
+  toUri: string,
+): Document {
+  const { objectUris, content, code } = report;
+  return activity('Flag', act, {
+    to: [toUri],
+    object: objectUris,
+    content,
+    ...(code === '' ? {} : { reportCode: code }),
+  });
+}
+
+/** What came of a report, to the server that sent it. */
+export function buildOutcome(act: Act, flagUri: string, outcome: string, toUri: string): Document {
+  return activity(outcome === 'noAction' ? 'Reject' : 'Accept', act, { to: [toUri], object: flagUri, outcome });
 }
 
 export function buildBlock(act: Act, targetUri: string): Document {

@@ -63,6 +63,9 @@ export const CONTEXT = [
     generation: { '@id': 'tessera:generation', '@type': '@json' },
     details: { '@id': 'tessera:details', '@type': '@json' },
     takedown: { '@id': 'tessera:takedown', '@type': '@json' },
+    receipt: { '@id': 'tessera:receipt', '@type': '@json' },
+    reportCode: 'tessera:reportCode',
+    outcome: 'tessera:outcome',
   },
 ] as const;
 

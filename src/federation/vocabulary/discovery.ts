@@ -112,6 +112,8 @@ export interface NodeInfoView {
   readonly repositoryUrl: string | null;
   readonly title: string;
   readonly description: string;
+  /** Where anybody asks for a thing to be taken down. */
+  readonly claimUrl: string;
   readonly isOpen: boolean;
   readonly accounts: { readonly total: number; readonly activeMonth: number; readonly activeHalfyear: number };
   readonly localPosts: number;
@@ -150,7 +152,10 @@ export function buildNodeInfo(version: NodeInfoVersion, view: NodeInfoView): Doc
       localPosts: rounded(view.localPosts),
       localComments: rounded(view.localComments),
     },
-    metadata: { nodeName: view.title, nodeDescription: view.description },
+    metadata: {
+      ...{ nodeName: view.title, nodeDescription: view.description },
+      takedowns: { form: view.claimUrl, receipts: true, version: 1 },
+    },
   };
 }
 

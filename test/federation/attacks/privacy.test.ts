@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { sign } from 'node:crypto';
 import { blockAccount } from '../../../src/accounts/block.ts';
 import { Account, Follow } from '../../../src/accounts/model.ts';
-import { DomainPolicy } from '../../../src/federation/model.ts';
+import { DomainPolicy } from '../../../src/federation/peers/model.ts';
 import { postPublished } from '../../../src/gallery/events.ts';
 import { Comment, Image, Post, Reaction } from '../../../src/gallery/model.ts';
 import { record } from '../../../src/kit/events/events.ts';

@@ -1,0 +1,171 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { ActorKeyPair, NODE_ACTOR, RemoteActor, Tombstone } from '../../src/federation/model.ts';
+import { checkNotice } from '../../src/federation/notices/check.ts';
+import { Exposure, HOW, NoticePeer, ReceivedNotice, SentNotice } from '../../src/federation/notices/model.ts';
+import { isProven } from '../../src/federation/notices/proof.ts';
+import { Receipt } from '../../src/federation/notices/wire.ts';
+import { PolicyDraft } from '../../src/federation/peers/model.ts';
+import { Image, Post } from '../../src/gallery/model.ts';
+import { verifyAudit } from '../../src/kit/audit/verify.ts';
+import { Job } from '../../src/kit/queue/job.ts';
+import { QueueRow } from '../../src/moderation/queue/model.ts';
+import { PolicyState } from '../../src/safety/policy.ts';
+import { type Peer, peerNode, settleAll } from './nodes.ts';
+import { takeDown, tell } from './notices.ts';
+import { followAccount, postPicture } from './people.ts';
+
+const HOUR = 3_600_000;
+
+/** Alice posts on A; somebody follows her from each other node. */
+async function given(t: TestContext, count: 2 | 3) {
+  const addresses = ['127.0.0.1', '127.0.0.2', '127.0.0.3'].slice(0, count);
+  const peers: Peer[] = [];
+  for (const address of addresses) peers.push(await peerNode(t, address));
+  const [a, b, c] = peers as [Peer, Peer, Peer];
+  const alice = await a.member('alice');
+  const mod = await a.member('mod', 'moderator');
+  for (const peer of peers.slice(1)) {
+    const reader = await peer.member('reader');
+    await followAccount(peer, reader.browser, a, 'alice', peers);
+  }
+  const postId = await postPicture(alice.browser, peers, 'Soon gone');
+  const uri = `${a.origin}/posts/${postId}`;
+  const at = (peer: Peer) => peer.node.orm.em.fork();
+  const copyAt = (peer: Peer) => at(peer).findOneOrFail(Post, { uri });
+  const rowOf = (peer: Peer) => at(a).findOneOrFail(NoticePeer, { host: peer.host }, { orderBy: { queuedAt: 'desc' } });
+  const statusOf = async (peer: Peer, path: string) => (await fetch(`${peer.origin}${path}`)).status;
+  return { a, b, c, peers, alice, mod, postId, uri, at, copyAt, rowOf, statusOf };
+}
+
+test('scenario 18: a removal on A reaches B, whose receipt verifies; C answers 202, goes on serving, and is found out', async (t) => {
+  const { a, b, c, postId, uri, at, copyAt, rowOf, statusOf, mod } = await given(t, 3);
+  const [atB, atC] = [await copyAt(b), await copyAt(c)];
+  const exposed = await at(a).find(Exposure, { subject: `post:${postId}` });
+  assert.deepEqual(exposed.map(({ host }) => host).sort(), [b.host, c.host].sort());
+  assert.ok(exposed.every(({ how }) => (how & HOW.delivered) !== 0));
+
+  // from now on C takes what comes, and does nothing about it
+  await c.node.queue.close();
+  const takedownId = await takeDown(a, { kind: 'post', id: postId });
+  await settleAll(a, b);
+
+  assert.equal(await statusOf(b, `/posts/${atB.id}`), 410);
+  assert.equal(await at(b).count(Image, { post: atB.id }), 0);
+  assert.equal((await at(b).findOneOrFail(Tombstone, uri)).noticeUri, (await rowOf(b)).activityUri);
+  const answered = await rowOf(b);
+  assert.equal(answered.state, 'acknowledged');
+  assert.equal(answered.isReceiptProven, true);
+  const receipt = Receipt.parse(answered.receipt);
+  assert.deepEqual([receipt.result, receipt.by], ['done', `${b.origin}/actor`]);
+  const { ed25519PublicMultibase } = await at(b).findOneOrFail(ActorKeyPair, NODE_ACTOR);
+  assert.equal(isProven(receipt, ed25519PublicMultibase), true, 'anybody can check it later');
+  assert.equal(isProven({ ...receipt, result: 'not_held' }, ed25519PublicMultibase), false);
+
+  // a machine that is busy with other tests may let C time out once: then A knocks again
+  for (let tries = 0; tries < 5 && (await rowOf(c)).state === 'queued'; tries += 1) {
+    a.clock.pass(120_000);
+    await settleAll(a, b);
+  }
+  const silent = await rowOf(c);
+  assert.equal(silent.state, 'delivered', 'it answered 202 like the other');
+  assert.ok(silent.knownUrls.includes(`${c.origin}/posts/${atC.id}`), 'it had said where it shows it');
+  assert.equal(await statusOf(c, `/posts/${atC.id}`), 200);
+
+  a.clock.pass(2 * HOUR);
+  await settleAll(a, b);
+  assert.equal((await rowOf(b)).state, 'verified', 'B shows nothing any more');
+  assert.equal((await rowOf(c)).state, 'delivered', 'C has time yet');
+  a.clock.pass(7 * 24 * HOUR);
+  await settleAll(a, b);
+  const found = await rowOf(c);
+  assert.deepEqual([found.state, found.note], ['overdue', 'it still shows it']);
+  const row = await at(a).findOneOrFail(QueueRow, { kind: 'peer', subjectId: `notice:${found.id}` });
+  assert.equal(row.state, 'open');
+
+  const page = (await mod.browser.get(`/moderation/takedowns/${takedownId}/peers`)).text;
+  assert.match(page, new RegExp(`${b.host}[\\s\\S]*verified`));
+  assert.match(page, new RegExp(`${c.host}[\\s\\S]*overdue`));
+  for (const peer of [a, b]) {
+    assert.ok((await verifyAudit(at(peer))).isWhole);
+    assert.equal(await at(peer).count(Job, { state: 'failed' }), 0);
+  }
+});
+
+test('an instance that says it is done and still shows the thing has refused', async (t) => {
+  const { a, b, postId, copyAt, rowOf, at, statusOf } = await given(t, 2);
+  const copy = await copyAt(b);
+  await takeDown(a, { kind: 'post', id: postId });
+  await settleAll(a, b);
+  // B puts it up again behind its own word
+  await at(b).nativeUpdate(Post, { id: copy.id }, { state: 'published', deletedAt: null });
+  await at(b).nativeDelete(PolicyState, { targetKind: 'post', targetId: copy.id });
+  assert.equal(await statusOf(b, `/posts/${copy.id}`), 200);
+  a.clock.pass(2 * HOUR);
+  await settleAll(a, b);
+  const row = await rowOf(b);
+  assert.deepEqual([row.state, row.note], ['refused', 'it said that it was done, and still shows it']);
+});
+
+test('a severe interim hides on the other node and purges nothing; the dismissal brings it back', async (t) => {
+  const { a, b, postId, copyAt, at, statusOf } = await given(t, 2);
+  const copy = await copyAt(b);
+  await takeDown(a, { kind: 'post', id: postId }, 'quarantine', 'ncii');
+  await settleAll(a, b);
+  assert.equal(await statusOf(b, `/posts/${copy.id}`), 451);
+  assert.equal(await at(b).count(Image, { post: copy.id }), 1, 'nothing is purged');
+  const said = await at(a).findOneOrFail(SentNotice, { kind: 'provisional' });
+  assert.equal(said.respondBy.getTime() - said.createdAt.getTime(), 24 * HOUR);
+  const { '@context': _context, ...sent } = (await at(b).findOneOrFail(ReceivedNotice, { host: a.host }))
+    .document as Record<string, unknown>;
+  const wire = JSON.stringify(sent);
+  for (const secret of ['Valley', 'Soon gone', 'media', copy.uri ?? '']) {
+    assert.equal(wire.includes(secret), secret === copy.uri, `a severe notice names ids alone: ${secret}`);
+  }
+  assert.doesNotMatch(wire, /"hashes"/, 'files are told to listed hosts only');
+  await takeDown(a, { kind: 'post', id: postId }, 'dismiss', 'ncii');
+  await settleAll(a, b);
+  assert.equal(await statusOf(b, `/posts/${copy.id}`), 200);
+});
+
+test('a reinstatement undoes the notice: B reads the thing again at its home', async (t) => {
+  const { a, b, postId, uri, copyAt, at, statusOf } = await given(t, 2);
+  const copy = await copyAt(b);
+  const takedownId = await takeDown(a, { kind: 'post', id: postId }, 'remove', 'ncii');
+  await settleAll(a, b);
+  assert.equal(await statusOf(b, `/posts/${copy.id}`), 410);
+  await takeDown(a, { kind: 'post', id: postId }, 'undo', 'ncii', { undoes: takedownId });
+  await settleAll(a, b);
+  assert.equal(await at(b).count(Tombstone, { uri }), 0);
+  assert.equal((await copyAt(b)).state, 'published');
+  assert.equal(await statusOf(b, `/posts/${copy.id}`), 200);
+  assert.ok((await at(a).findOneOrFail(SentNotice, { takedownId })).endedAt);
+});
+
+test('the same takedown is told once, also when its step runs again', async (t) => {
+  const { a, b, postId, at } = await given(t, 2);
+  const takedownId = await takeDown(a, { kind: 'post', id: postId });
+  const again = await tell(a, takedownId);
+  assert.deepEqual(again, { state: 'done', note: 'told already' });
+  await settleAll(a, b);
+  assert.equal(await at(a).count(NoticePeer), 1);
+  assert.equal(await at(b).count(ReceivedNotice), 1);
+});
+
+test('three severe notices that a host lets pass become a draft, never a rule; no file is kept from there meanwhile', async (t) => {
+  const { a, b, postId, at, alice } = await given(t, 2);
+  await b.node.queue.close();
+  const ids = [postId];
+  for (const caption of ['second', 'third']) ids.push(await postPicture(alice.browser, [a], caption));
+  for (const id of ids) await takeDown(a, { kind: 'post', id }, 'remove', 'ncii');
+  await settleAll(a);
+  a.clock.pass(25 * HOUR);
+  await settleAll(a);
+  for (const { id } of await at(a).find(NoticePeer, { state: 'delivered' })) {
+    await checkNotice(a.workAs(null), a.node.federation, id);
+  }
+  assert.equal(await at(a).count(NoticePeer, { state: 'overdue' }), 3);
+  const [draft, ...others] = await at(a).find(PolicyDraft, { source: 'overdue' });
+  assert.deepEqual([draft?.host, others.length], [b.host, 0]);
+  assert.equal((await at(a).count(RemoteActor)) > 0, true);
+});
