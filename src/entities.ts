@@ -34,6 +34,7 @@ import { RecordedEvent } from './kit/events/model.ts';
 import { FairLane, FairShare } from './kit/queue/fair/model.ts';
 import { Job } from './kit/queue/job.ts';
 import { Setting } from './kit/settings.ts';
+import { CASE_ENTITIES } from './moderation/cases/model/entities.ts';
 import { QueueRow } from './moderation/queue/model.ts';
 import { Takedown, TakedownStep } from './moderation/takedown/model.ts';
 import { PolicyRestriction, PolicyState } from './safety/policy.ts';
@@ -45,6 +46,7 @@ export const ENTITIES = [
   ...[AuditEntry, AuditHead, AuditRoot],
   ...[PolicyState, PolicyRestriction],
   ...[QueueRow, Takedown, TakedownStep],
+  ...CASE_ENTITIES,
   ...[Model, ModelVersion, ModelFile, Tag, ModelTag, BaseModel, Lineage, DownloadMark, Upload],
   ...[Post, Image, ImageMark, ImageRaw, ImageSize, ResourceUse, PostTag, Comment, Reaction],
   ...[Review, Mention, Pin, Share],
