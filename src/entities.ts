@@ -3,6 +3,7 @@ import { Invite } from './accounts/joining/model.ts';
 import { Login } from './accounts/login.ts';
 import { OutboxMail } from './accounts/mail/model.ts';
 import { Account, Block, Follow } from './accounts/model.ts';
+import { StaffGrant } from './accounts/staff/grants.ts';
 import { BaseModel, DownloadMark, Lineage, Model, ModelFile, ModelTag, ModelVersion, Tag } from './catalogue/model.ts';
 import { Upload } from './catalogue/uploads/model.ts';
 import { Dataset, DatasetItem } from './compute/datasets/model.ts';
@@ -36,6 +37,7 @@ import { Job } from './kit/queue/job.ts';
 import { Setting } from './kit/settings.ts';
 import { CASE_ENTITIES } from './moderation/cases/model/entities.ts';
 import { QueueRow } from './moderation/queue/model.ts';
+import { Approval } from './moderation/staff/model.ts';
 import { Takedown, TakedownStep } from './moderation/takedown/model.ts';
 import { PolicyRestriction, PolicyState } from './safety/policy.ts';
 
@@ -43,6 +45,7 @@ import { PolicyRestriction, PolicyState } from './safety/policy.ts';
 export const ENTITIES = [
   ...[Setting, Job, FairLane, FairShare, RecordedEvent],
   ...[Account, Follow, Block, Login, Credential, Session, ApiToken, OneTimeToken, Invite, OutboxMail],
+  ...[StaffGrant, Approval],
   ...[AuditEntry, AuditHead, AuditRoot],
   ...[PolicyState, PolicyRestriction],
   ...[QueueRow, Takedown, TakedownStep],

@@ -6,6 +6,7 @@ import type { Ctx } from '../../kit/web/state.ts';
 import type { Viewer, Work } from '../../kit/work.ts';
 import type { Account } from '../model.ts';
 import { permissionsWithin } from '../scopes.ts';
+import { permissionsSql } from '../staff/grants.ts';
 import { ApiToken, Session } from './model.ts';
 import { hashSecret } from './secrets.ts';
 
@@ -57,12 +58,12 @@ interface Row {
 
 // raw, because every request of a signed-in person begins with it: one indexed row, no entities
 const SESSION_SQL = `select s.id, s.last_seen_at as seen, s.expires_at as expires,
-    a.id as account, a.name, a.permissions, a.levels
+    a.id as account, a.name, ${permissionsSql('a')} as permissions, a.levels
   from session s join account a on a.id = s.account_id
   where s.token_hash = ? and a.state = 'active'`;
 
 async function identifySession({ em, now }: Pick<Work, 'em' | 'now'>, secret: string): Promise<Identity> {
-  const [row] = await rows<Row>(em, SESSION_SQL, [hashSecret(secret)]);
+  const [row] = await rows<Row>(em, SESSION_SQL, [now(), hashSecret(secret)]);
   if (!row || toDate(row.expires) <= now()) return VISITOR;
   if (now().getTime() - toDate(row.seen).getTime() > SEEN_EVERY_MS) {
     await em.nativeUpdate(Session, { id: row.id }, { lastSeenAt: now() });
@@ -71,12 +72,12 @@ async function identifySession({ em, now }: Pick<Work, 'em' | 'now'>, secret: st
 }
 
 const TOKEN_SQL = `select t.id, t.last_used_at as seen, t.expires_at as expires, t.scopes,
-    a.id as account, a.name, a.permissions, a.levels
+    a.id as account, a.name, ${permissionsSql('a')} as permissions, a.levels
   from api_token t join account a on a.id = t.account_id
   where t.token_hash = ? and a.state = 'active'`;
 
 async function identifyToken({ em, now }: Pick<Work, 'em' | 'now'>, secret: string): Promise<Identity> {
-  const [row] = await rows<Row & { scopes: unknown }>(em, TOKEN_SQL, [hashSecret(secret)]);
+  const [row] = await rows<Row & { scopes: unknown }>(em, TOKEN_SQL, [now(), hashSecret(secret)]);
   const expiresAt = toDateOrNull(row?.expires);
   if (!row || (expiresAt && expiresAt <= now())) {
     throw new AppError('unauthenticated', 'This token is not valid, or no longer.');

@@ -7,6 +7,7 @@ alter table "api_token" add constraint "api_token_token_hash_unique" unique ("to
 create index "api_token_account_id_index" on "api_token" ("account_id");
 create table "ap_object" ("id" uuid not null, "uri" varchar(2048) not null, "owner_uri" varchar(2048) not null, "provenance" text check ("provenance" in ('inbox', 'fetch')) not null, "document" jsonb not null, "changed_at" timestamptz not null, "received_at" timestamptz not null, constraint "ap_object_pkey" primary key ("id"));
 alter table "ap_object" add constraint "ap_object_uri_unique" unique ("uri");
+create table "approval" ("act" varchar(40) not null, "subject_id" varchar(120) not null, "account_id" int not null, "approved_at" timestamptz not null, constraint "approval_pkey" primary key ("act", "subject_id"));
 create table "audit_entry" ("seq" serial primary key, "at" timestamptz(3) not null, "action" varchar(80) not null, "subject_kind" varchar(40) not null, "subject_id" varchar(120) not null, "actor_id" int null, "actor_role" varchar(40) not null, "before" jsonb null, "after" jsonb null, "rule" varchar(80) not null default '', "reason" text null, "salt" varchar(32) null, "seal" varchar(64) not null, "request_id" varchar(80) not null default '', "previous_hash" varchar(64) not null, "hash" varchar(64) not null);
 create index "audit_entry_subject_kind_subject_id_index" on "audit_entry" ("subject_kind", "subject_id");
 create index "audit_entry_actor_id_seq_index" on "audit_entry" ("actor_id", "seq");
@@ -241,6 +242,7 @@ alter table "share" add constraint "share_account_id_model_id_unique" unique ("a
 alter table "share" add constraint "share_account_id_post_id_unique" unique ("account_id", "post_id");
 alter table "share" add constraint "share_account_id_image_id_unique" unique ("account_id", "image_id");
 alter table "share" add constraint "share_account_id_comment_id_unique" unique ("account_id", "comment_id");
+create table "staff_grant" ("account_id" int not null, "bit" int not null, "granted_by_id" int not null, "reason" varchar(200) not null, "created_at" timestamptz not null, "expires_at" timestamptz not null, constraint "staff_grant_pkey" primary key ("account_id", "bit"));
 create table "tag" ("id" serial primary key, "name" varchar(60) not null);
 alter table "tag" add constraint "tag_name_unique" unique ("name");
 create table "post_tag" ("post_id" int not null, "tag_id" int not null, constraint "post_tag_pkey" primary key ("post_id", "tag_id"));

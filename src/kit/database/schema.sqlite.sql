@@ -7,6 +7,7 @@ create unique index `api_token_token_hash_unique` on `api_token` (`token_hash`);
 create index `api_token_account_id_index` on `api_token` (`account_id`);
 create table `ap_object` (`id` text not null, `uri` text not null, `owner_uri` text not null, `provenance` text check (`provenance` in ('inbox', 'fetch')) not null, `document` json not null, `changed_at` datetime not null, `received_at` datetime not null, primary key (`id`));
 create unique index `ap_object_uri_unique` on `ap_object` (`uri`);
+create table `approval` (`act` text not null, `subject_id` text not null, `account_id` integer not null, `approved_at` datetime not null, primary key (`act`, `subject_id`));
 create table `audit_entry` (`seq` integer not null primary key autoincrement, `at` datetime not null, `action` text not null, `subject_kind` text not null, `subject_id` text not null, `actor_id` integer null, `actor_role` text not null, `before` json null, `after` json null, `rule` text not null default '', `reason` text null, `salt` text null, `seal` text not null, `request_id` text not null default '', `previous_hash` text not null, `hash` text not null);
 create index `audit_entry_subject_kind_subject_id_index` on `audit_entry` (`subject_kind`, `subject_id`);
 create index `audit_entry_actor_id_seq_index` on `audit_entry` (`actor_id`, `seq`);
@@ -291,6 +292,7 @@ create unique index `share_account_id_model_id_unique` on `share` (`account_id`,
 create unique index `share_account_id_post_id_unique` on `share` (`account_id`, `post_id`);
 create unique index `share_account_id_image_id_unique` on `share` (`account_id`, `image_id`);
 create unique index `share_account_id_comment_id_unique` on `share` (`account_id`, `comment_id`);
+create table `staff_grant` (`account_id` integer not null, `bit` integer not null, `granted_by_id` integer not null, `reason` text not null, `created_at` datetime not null, `expires_at` datetime not null, primary key (`account_id`, `bit`));
 create table `tag` (`id` integer not null primary key autoincrement, `name` text not null);
 create unique index `tag_name_unique` on `tag` (`name`);
 create table `post_tag` (`post_id` integer not null, `tag_id` integer not null, constraint `post_tag_post_id_foreign` foreign key(`post_id`) references `post`(`id`) on delete cascade on update cascade, constraint `post_tag_tag_id_foreign` foreign key(`tag_id`) references `tag`(`id`) on delete cascade on update cascade, primary key (`post_id`, `tag_id`));
