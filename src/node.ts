@@ -48,6 +48,7 @@ import { Cookies } from './kit/web/cookies.ts';
 import { RateLimits } from './kit/web/rate-limit.ts';
 import type { State } from './kit/web/state.ts';
 import type { Viewer, Work } from './kit/work.ts';
+import { Claims } from './moderation/cases/claims.ts';
 import { scheduleCollection } from './operator/collect.ts';
 import { routersOf } from './routers.ts';
 import { jobsOf, wiringOf } from './wiring.ts';
@@ -73,6 +74,7 @@ export interface Parts {
   readonly imports: Imports;
   readonly looker: Looker;
   readonly captioner: Captioner;
+  readonly claims: Claims;
   readonly federation: OpenFederation;
   /** Key of everything that is hashed or signed for ourselves. */
   readonly secretKey: string;
@@ -206,6 +208,7 @@ export async function openNode(
   const looker = new Looker(engines);
   const captioner = new Captioner({ engines, settings });
   const openWork = (viewer: Viewer | null): Work => ({ em: orm.em.fork(), viewer, jobs: queue.jobs, files, now });
+  const claims = new Claims({ settings, mailer, publicUrl: config.publicUrl, secretKey });
   const federation = openFederation({
     ...{ net, settings, limits, log, secretKey, uploadsDir, hashing, filePolicy },
     maxCopyBytes: config.maxUploadBytes,
@@ -240,6 +243,7 @@ export async function openNode(
     secretKey,
     dataDir,
     uploadsDir,
+    claims,
     federation,
     closing: closing.signal,
   };
@@ -289,6 +293,7 @@ export async function openNode(
         await scheduleAccountSweep(openWork(null));
         await scheduleCollection(openWork(null));
         await scheduleGallerySweep(openWork(null));
+        await claims.schedule(openWork(null));
         await federation.schedule(openWork(null));
       }
       if (processes.includes('gpu')) await engines.serve();

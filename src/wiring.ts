@@ -34,6 +34,7 @@ import { publishScheduledJob as publishScheduledPostJob } from './gallery/posts/
 import { removeAccountContentJob, sweepGalleryJob } from './gallery/sweep.ts';
 import { on, type Wiring } from './kit/events/wiring.ts';
 import type { JobDefinition } from './kit/queue/define.ts';
+import { takedownDone } from './moderation/cases/decide/finish.ts';
 import type { Parts } from './node.ts';
 import { collectBlobsJob } from './operator/collect.ts';
 
@@ -46,6 +47,7 @@ export function jobsOf({
   imports,
   looker,
   captioner,
+  claims,
   federation,
 }: Parts): JobDefinition[] {
   return [
@@ -81,12 +83,13 @@ export function jobsOf({
     indexAccountJob,
     unindexImageJob,
     collectBlobsJob,
+    ...claims.jobs,
     ...federation.jobList,
   ];
 }
 
 /** The table of consequences: after this event, these jobs. */
-export function wiringOf({ looker, federation }: Parts): Wiring {
+export function wiringOf({ looker, claims, federation }: Parts): Wiring {
   return [
     ...[accountJoined, accountProfileChanged, accountSuspended, accountReinstated, accountDeleted].map((event) =>
       on(event, indexAccountJob),
@@ -105,6 +108,7 @@ export function wiringOf({ looker, federation }: Parts): Wiring {
     on(accountDeleted, forgetTrainingJob),
     on(picturesChanged, looker.job, undefined, ({ datasetId }) => ({ dedupeKey: `look:${datasetId}` })),
     on(imageDeleted, unindexImageJob, ({ imageId }) => ({ imageId })),
+    on(takedownDone, claims.finishJob, ({ takedownId, caseId }) => (caseId === null ? null : { takedownId, caseId })),
     ...federation.wiring,
   ];
 }

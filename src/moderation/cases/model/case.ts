@@ -60,6 +60,8 @@ export const ClaimCase = defineEntity({
     interim: p.integer().default(0),
     /** Too many of a kind came, or it looks like a program: a person looks first, and no timer removes. */
     isBehindBreaker: p.boolean().default(false),
+    /** As in QueueRow: 3 is the slow lane of those who misused the form. */
+    priority: p.smallint().default(2),
     hasDatasetMatch: p.boolean().default(false),
     verifyHash: p.string().length(64).nullable(),
     verifiedAt: p.datetime().nullable(),
@@ -69,7 +71,8 @@ export const ClaimCase = defineEntity({
     /** By when a person should decide; UTC, computed once. */
     dueAt: p.datetime().nullable(),
     decidedAt: p.datetime().nullable(),
-    /** The uploader may be told from here on. */
+    /** From here on the uploader sees it; never before the end of a severe case. */
+    uploaderToldAt: p.datetime().nullable(),
     executedAt: p.datetime().nullable(),
     endedAt: p.datetime().nullable(),
     mergedIntoId: p.uuid().nullable(),

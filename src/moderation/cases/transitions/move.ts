@@ -4,6 +4,7 @@ import { type AuditWrite, audited } from '../../../kit/audit/append.ts';
 import { AppError } from '../../../kit/errors.ts';
 import type { Work } from '../../../kit/work.ts';
 import { closeRow, openRow } from '../../queue/open.ts';
+import { approveTogether, type JointAct } from '../../staff/two-people.ts';
 import { setClock, stopClocks } from '../clocks/set.ts';
 import { ClaimCase, type CaseState, ENDED, targetOf } from '../model/case.ts';
 import { CounterNotice } from '../model/redress.ts';
@@ -19,6 +20,8 @@ export interface Move {
   readonly reason?: string;
   /** Facts for the audit row, naming nobody. */
   readonly facts?: object;
+  /** For what two people must want: the first of them changes nothing yet. */
+  readonly together?: JointAct;
   /** What else changes, in the same transaction. */
   readonly act?: (em: EntityManager, kase: ClaimCase) => Promise<void> | void;
 }
@@ -27,12 +30,13 @@ type Subject = string | ((em: EntityManager) => ClaimCase);
 
 /**
  * The one way in which a case goes from one state to another: looks into the table, does what follows, and writes the
- * audit row, in one transaction. Throws `not_found`, or `conflict` with the reason that the table gives.
+ * audit row, in one transaction. Throws `not_found`, or `conflict` with the reason that the table gives. Where two people
+ * are needed the first gets the case back as it was.
  */
 export async function moveCase(
   work: Pick<Work, 'em' | 'viewer' | 'now'>,
   subject: Subject,
-  { trigger, role, rule, reason, facts, act }: Move,
+  { trigger, role, rule, reason, facts, together, act }: Move,
 ): Promise<ClaimCase> {
   return audited(work, async (em) => {
     const now = work.now();
@@ -43,6 +47,10 @@ export async function moveCase(
     const step = stepOf({ ...(await factsOf(em, kase)), state: from }, trigger, now);
     if ('refusal' in step) throw new AppError('conflict', step.refusal);
     const { to, row } = step.transition;
+    const about = { subject: { kind: 'case', id: kase.id }, ...(rule ? { rule } : {}), ...(reason ? { reason } : {}) };
+    if (together && (await approveTogether(em, together, work.viewer, now)) === 'waits') {
+      return { result: kase, entries: [{ action: 'case.agree', after: { trigger, ...facts }, ...about }] };
+    }
     // of two who move it at once, the second finds another state than it read
     if (from !== null && (await em.nativeUpdate(ClaimCase, { id: kase.id, state: from }, { state: to })) !== 1) {
       throw new AppError('conflict', 'The case was changed a moment ago. Please look again.');
@@ -52,11 +60,9 @@ export async function moveCase(
     await arrive(em, kase, now);
     const entry: AuditWrite = {
       action: 'case.move',
-      subject: { kind: 'case', id: kase.id },
       before: { state: from },
       after: { state: to, trigger, row, interim: kase.interim, outcome: kase.outcome ?? null, ...facts },
-      ...(rule ? { rule } : {}),
-      ...(reason ? { reason } : {}),
+      ...about,
       ...(role && !work.viewer ? { role } : {}),
     };
     return { result: kase, entries: [entry] };
@@ -100,7 +106,7 @@ export async function openCaseRow(em: EntityManager, kase: ClaimCase, now: Date)
     subjectId: kase.id,
     about: target ?? { kind: 'case', id: kase.number },
     title: `${kase.number} · ${kase.type}`,
-    priority: CLAIMS[kase.type].isSevere ? (kase.isBehindBreaker ? 1 : 0) : 2,
+    priority: kase.isBehindBreaker ? Math.max(kase.priority, 1) : kase.priority,
     dueAt: kase.dueAt ?? null,
     permission: PERMISSION[CLAIMS[kase.type].permission],
   };
