@@ -1,7 +1,7 @@
+import { z } from 'zod';
 import { keyedHash, seal, unseal } from '../../accounts/access/secrets.ts';
 import { canonicalEmail } from '../../accounts/login.ts';
 import type { Mailer } from '../../accounts/mail/mailer.ts';
-import { z } from 'zod';
 import type { JobDefinition } from '../../kit/queue/define.ts';
 import type { Settings } from '../../kit/settings.ts';
 

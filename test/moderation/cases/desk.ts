@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import type { Account } from '../../../src/accounts/model.ts';
 import { OutboxMail } from '../../../src/accounts/mail/model.ts';
+import type { Account } from '../../../src/accounts/model.ts';
 import { record } from '../../../src/kit/events/events.ts';
 import { RateLimits } from '../../../src/kit/web/rate-limit.ts';
 import { takedownDone } from '../../../src/moderation/cases/decide/finish.ts';
@@ -17,11 +17,16 @@ export const HOUR = 3_600_000;
 export const DAY = 24 * HOUR;
 
 export interface DeskTest extends TestNode {
+  readonly address: URL;
   load(caseId: string): Promise<ClaimCase>;
   /** Files a claim as the form does, and lets the jobs run. */
   file(type: ClaimType, url: string, more?: FileOptions): Promise<{ caseId: string; number: string; secret: string }>;
   /** The same, with the letter's link opened. */
-  fileConfirmed(type: ClaimType, url: string, more?: FileOptions): Promise<{ caseId: string; number: string; secret: string }>;
+  fileConfirmed(
+    type: ClaimType,
+    url: string,
+    more?: FileOptions,
+  ): Promise<{ caseId: string; number: string; secret: string }>;
   /** Moves the clock and lets what is due happen. */
   later(ms: number): Promise<void>;
   /** Says that the worker has carried the case's outcome out. */
@@ -48,10 +53,10 @@ export function answersFor(type: ClaimType): Record<string, string> {
   );
 }
 
-/** A node with its worker, whose claims desk is used as pages use it. */
+/** A node with its worker and pages, whose claims desk is used as pages use it. */
 export async function openDesk(t: Parameters<typeof testNode>[0], options: TestNodeOptions = {}): Promise<DeskTest> {
   const node = await testNode(t, options);
-  await node.start('worker');
+  const address = await node.start('web', 'worker');
   const { claims, now } = node.node;
   const limits = new RateLimits(now);
   const load = (caseId: string) => node.em.fork().findOneOrFail(ClaimCase, caseId);
@@ -72,6 +77,7 @@ export async function openDesk(t: Parameters<typeof testNode>[0], options: TestN
     (await node.em.fork().find(OutboxMail, { toAddress }, { orderBy: { id: 'asc' } })).map(({ text }) => text);
   return {
     ...node,
+    address,
     load,
     file,
     mailsTo,

@@ -119,7 +119,8 @@ for (const [sentence, given, trigger, expected] of GUARDS) {
 test('from an end nothing leads on but an appeal, whatever the type', () => {
   for (const type of CLAIM_TYPES) {
     for (const state of ['expired', 'lapsed', 'withdrawn', 'merged', 'reinstated'] as const) {
-      for (const trigger of TRIGGERS) assert.equal(leadsTo(facts({ state, type }), trigger), null, `${state} ${trigger}`);
+      for (const trigger of TRIGGERS)
+        assert.equal(leadsTo(facts({ state, type }), trigger), null, `${state} ${trigger}`);
     }
   }
 });

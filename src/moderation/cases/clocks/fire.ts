@@ -8,7 +8,7 @@ import { restoreByCounter } from '../counter/counter.ts';
 import { writeDecision } from '../decide/decide.ts';
 import type { Desk } from '../desk.ts';
 import { setInterim } from '../interim.ts';
-import { ClaimCase, type CaseState } from '../model/case.ts';
+import { type CaseState, ClaimCase } from '../model/case.ts';
 import { CaseClock, type ClockKind } from '../model/clock.ts';
 import { CounterNotice } from '../model/redress.ts';
 import { carryOutAgreement, hasAgreement } from '../offers/offers.ts';
@@ -89,7 +89,12 @@ async function runOut(work: Timer, desk: Desk, kase: ClaimCase): Promise<void> {
     act: async (em, kase) => {
       const parameters = withNames(kase, end.parameters);
       const facts = t('case.facts-clock');
-      await writeDecision(em, kase, { outcome: end.outcome, parameters, rule: 'clock', facts, deciderId: null }, work.now());
+      await writeDecision(
+        em,
+        kase,
+        { outcome: end.outcome, parameters, rule: 'clock', facts, deciderId: null },
+        work.now(),
+      );
     },
   });
   await page(work, desk, kase, 'ran-out');

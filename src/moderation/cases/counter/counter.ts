@@ -87,7 +87,7 @@ export async function showCourtAction(
 export async function restoreByCounter(work: Actor, desk: Desk, caseId: string): Promise<void> {
   if (work.viewer) await requireDecider(work, caseId, 'case.restore');
   await moveCase(work, caseId, {
-    ...{ trigger: 'restore', role: 'timer' },
+    ...{ trigger: 'restore', ...(work.viewer ? {} : { role: 'timer' }) },
     act: async (em, kase) => {
       const now = work.now();
       const target = targetOf(kase);

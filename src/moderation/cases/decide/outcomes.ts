@@ -31,7 +31,13 @@ export const OutcomeFields = z.object({
 });
 
 /** The parameters that an outcome reads, out of a form that holds those of all. */
-export function parametersOf({ outcome, limits, text, level, action }: z.output<typeof OutcomeFields>): TakedownParameters {
+export function parametersOf({
+  outcome,
+  limits,
+  text,
+  level,
+  action,
+}: z.output<typeof OutcomeFields>): TakedownParameters {
   const bits = limits.reduce((sum, name) => sum | RESTRICTION[name], 0);
   if (outcome === 'remove') return { block: true };
   if (outcome === 'limit') return { bits };
@@ -55,7 +61,11 @@ const isMissing = (outcome: Outcome, { bits, names, text, level, action }: Taked
 };
 
 /** Throws `invalid` for an outcome that lacks what it needs, or that this kind of thing cannot have. */
-export function refuseUnfit(kase: Pick<ClaimCase, 'targetKind'>, outcome: Outcome, parameters: TakedownParameters): void {
+export function refuseUnfit(
+  kase: Pick<ClaimCase, 'targetKind'>,
+  outcome: Outcome,
+  parameters: TakedownParameters,
+): void {
   const field = isMissing(outcome, parameters);
   const message = t('case.error-parameter');
   if (field) throw new AppError('invalid', message, { fields: { [field]: message } });

@@ -56,7 +56,10 @@ function schemaOf({ kind, required, maxLength }: ClaimField): z.ZodType<string> 
     const ticked = z.literal('1', message);
     return required ? ticked : z.union([ticked, z.literal('')]).default('');
   }
-  const text = z.string().trim().max(maxLength, t('claim.error-long', { n: maxLength }));
+  const text = z
+    .string()
+    .trim()
+    .max(maxLength, t('claim.error-long', { n: maxLength }));
   const checked = kind === 'link' ? text.regex(/^$|^https?:\/\/\S+$/i, t('claim.error-link')) : text;
   return required ? checked.min(1, message) : checked.default('');
 }

@@ -27,7 +27,7 @@ export async function openCase(
   const now = work.now();
   const kase = await moveCase(work, caseId, {
     trigger,
-    role: trigger === 'verify' ? 'claimant' : 'worker',
+    ...(trigger === 'verify' ? { role: 'claimant' } : work.viewer ? {} : { role: 'worker' }),
     act: async (em, kase) => {
       kase.openedAt = now;
       if (verifiedBy) Object.assign(kase, { verifiedAt: now, verifiedBy, verifyHash: null });
@@ -108,7 +108,8 @@ export async function mergeInto(
 ): Promise<void> {
   const now = work.now();
   await moveCase(work, caseId, {
-    ...{ trigger, role: 'worker', facts: { into: mainId } },
+    ...{ trigger, facts: { into: mainId } },
+    ...(trigger === 'duplicate' ? { role: 'worker' } : {}),
     act: async (em, kase) => {
       const main = await em.findOneOrFail(ClaimCase, mainId);
       kase.mergedIntoId = mainId;

@@ -33,11 +33,7 @@ export async function takeIn(
   else if (isSevere(kase.type)) await openCase(work, desk, caseId, 'triage', null);
 }
 
-async function lookUp(
-  work: Pick<Work, 'em' | 'viewer' | 'jobs' | 'now'>,
-  desk: Desk,
-  caseId: string,
-): Promise<void> {
+async function lookUp(work: Pick<Work, 'em' | 'viewer' | 'jobs' | 'now'>, desk: Desk, caseId: string): Promise<void> {
   await audited(work, async (em) => {
     const kase = await em.findOneOrFail(ClaimCase, caseId, { refresh: true });
     const now = work.now();
@@ -69,6 +65,8 @@ export async function setTarget(em: EntityManager, desk: Desk, kase: ClaimCase, 
   if (kase.type === 'style') {
     kase.hasDatasetMatch = await wasTrainedOn(em, found.target, hashesIn(kase.answers.hashes ?? ''));
   }
+  // so that it counts itself
+  await em.flush();
   if (await findBreaker(em, kase)) kase.isBehindBreaker = true;
   await setInterim(em, kase, interimOf(kase), now);
 }

@@ -110,7 +110,8 @@ async function found(em: EntityManager, kind: PolicyTargetKind, row: ThingRow): 
 }
 
 /** The page of a thing, for those who may see it. */
-export const pathOf = ({ kind, id }: PolicyTarget): string => (kind === 'account' ? `/admin/accounts/${id}` : `/${kind}s/${id}`);
+export const pathOf = ({ kind, id }: PolicyTarget): string =>
+  kind === 'account' ? `/admin/accounts/${id}` : `/${kind}s/${id}`;
 
 /** Was this trained on one of these files? Looks into the manifests of the runs that it came of, at most ten. */
 export async function wasTrainedOn(
@@ -129,4 +130,5 @@ export async function wasTrainedOn(
   return runs.some(({ manifest }) => hashes.some((hash) => manifest.includes(hash)));
 }
 
-export const hashesIn = (text: string): string[] => [...new Set(text.toLowerCase().match(/\b[0-9a-f]{64}\b/g) ?? [])].slice(0, 20);
+export const hashesIn = (text: string): string[] =>
+  [...new Set(text.toLowerCase().match(/\b[0-9a-f]{64}\b/g) ?? [])].slice(0, 20);

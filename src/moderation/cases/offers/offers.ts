@@ -118,7 +118,8 @@ const entryOf = (action: string, { id }: ClaimCase, offer: CaseOffer, role: stri
 async function loadOpen(em: Work['em'], kase: ClaimCase, offerId: string): Promise<CaseOffer> {
   const offer = await em.findOne(CaseOffer, { id: offerId, caseId: kase.id }, { refresh: true });
   if (!offer) throw new AppError('not_found', 'There is no such offer.');
-  if (offer.state !== 'open' || kase.state !== 'notified') throw new AppError('conflict', 'This offer is not open any more.');
+  if (offer.state !== 'open' || kase.state !== 'notified')
+    throw new AppError('conflict', 'This offer is not open any more.');
   return offer;
 }
 

@@ -45,7 +45,8 @@ export async function markMisuse(
   await audited(work, async (em) => {
     const kase = await em.findOneOrFail(ClaimCase, caseId);
     const claimant = await em.findOne(CaseClaimant, caseId);
-    if (!claimant?.emailHash || !kase.verifiedAt) throw new AppError('conflict', 'Nobody confirmed who sent this case.');
+    if (!claimant?.emailHash || !kase.verifiedAt)
+      throw new AppError('conflict', 'Nobody confirmed who sent this case.');
     if (!(await em.findOne(MisuseMark, caseId))) {
       em.create(MisuseMark, { caseId, emailHash: claimant.emailHash, createdAt: work.now() }, { persist: true });
       await em.flush();

@@ -13,7 +13,11 @@ type Actor = Pick<Work, 'em' | 'viewer' | 'jobs' | 'now'>;
 
 export const MessageForm = z.object({
   thread: z.enum(THREADS),
-  text: z.string().trim().min(1, t('case.error-text')).max(4_000, t('claim.error-long', { n: 4_000 })),
+  text: z
+    .string()
+    .trim()
+    .min(1, t('case.error-text'))
+    .max(4_000, t('claim.error-long', { n: 4_000 })),
 });
 
 const MOST_MESSAGES = 500;

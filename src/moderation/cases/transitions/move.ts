@@ -6,14 +6,14 @@ import type { Work } from '../../../kit/work.ts';
 import { closeRow, openRow } from '../../queue/open.ts';
 import { approveTogether, type JointAct } from '../../staff/two-people.ts';
 import { setClock, stopClocks } from '../clocks/set.ts';
-import { ClaimCase, type CaseState, ENDED, targetOf } from '../model/case.ts';
+import { type CaseState, ClaimCase, ENDED, targetOf } from '../model/case.ts';
 import { CounterNotice } from '../model/redress.ts';
 import { CLAIMS, DAY } from '../types/types.ts';
 import { stepOf, type Trigger } from './table.ts';
 
 export interface Move {
   readonly trigger: Trigger;
-  /** Who acts where nobody is signed in: `claimant`, `timer`, `worker`. */
+  /** Who acts, where it is not staff: `claimant`, `uploader`, `timer`, `worker`. */
   readonly role?: string;
   readonly rule?: string;
   /** In the words of who acts. */
@@ -63,7 +63,7 @@ export async function moveCase(
       before: { state: from },
       after: { state: to, trigger, row, interim: kase.interim, outcome: kase.outcome ?? null, ...facts },
       ...about,
-      ...(role && !work.viewer ? { role } : {}),
+      ...(role ? { role } : {}),
     };
     return { result: kase, entries: [entry] };
   });

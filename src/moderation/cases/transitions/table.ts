@@ -108,7 +108,11 @@ export const TRANSITIONS: readonly Transition[] = [
 export type Step = { readonly transition: Transition } | { readonly refusal: string };
 
 /** Where a trigger leads from here, or why it leads nowhere. */
-export function stepOf(kase: Omit<CaseFacts, 'state'> & { readonly state: CaseState | null }, trigger: Trigger, now: Date): Step {
+export function stepOf(
+  kase: Omit<CaseFacts, 'state'> & { readonly state: CaseState | null },
+  trigger: Trigger,
+  now: Date,
+): Step {
   const transition = TRANSITIONS.find(
     ({ from, triggers }) =>
       triggers.includes(trigger) && (kase.state === null ? from === null : (from?.includes(kase.state) ?? false)),

@@ -21,6 +21,8 @@ export interface ClaimField {
   readonly element?: boolean;
   /** Who somebody is: goes into `CaseClaimant`, encrypted. */
   readonly personal?: boolean;
+  /** The uploader reads it: the redacted claim. */
+  readonly shared?: boolean;
 }
 
 export interface ClaimTypeDefinition {
@@ -51,12 +53,16 @@ const line = (name: string, rest: Partial<ClaimField> = {}): ClaimField => ({
   ...{ name, kind: 'line', required: true, maxLength: 200 },
   ...rest,
 });
-const text = (name: string, rest: Partial<ClaimField> = {}): ClaimField => line(name, { kind: 'text', maxLength: 4_000, ...rest });
-const link = (name: string, rest: Partial<ClaimField> = {}): ClaimField => line(name, { kind: 'link', maxLength: 2_000, ...rest });
-const tick = (name: string, rest: Partial<ClaimField> = {}): ClaimField => line(name, { kind: 'tick', maxLength: 1, ...rest });
+const text = (name: string, rest: Partial<ClaimField> = {}): ClaimField =>
+  line(name, { kind: 'text', maxLength: 4_000, ...rest });
+const link = (name: string, rest: Partial<ClaimField> = {}): ClaimField =>
+  line(name, { kind: 'link', maxLength: 2_000, ...rest });
+const tick = (name: string, rest: Partial<ClaimField> = {}): ClaimField =>
+  line(name, { kind: 'tick', maxLength: 1, ...rest });
 /** Added where a law counts it among the elements and the host must help to complete it. */
 const element = { required: false, element: true } as const;
 const optional = { required: false } as const;
+const shared = { shared: true } as const;
 
 const name = line('name', { personal: true });
 const signature = line('signature', { personal: true });
@@ -77,9 +83,20 @@ export const CLAIMS: Readonly<Record<ClaimType, ClaimTypeDefinition>> = {
   ncii: {
     ...{ permission: 'decideSevere', isSevere: true, mayBeAnonymous: false },
     interim: { filed: QUARANTINE, open: QUARANTINE },
-    fields: [name, tick('person'), tick('goodFaith'), signature, text('details', optional), text('hashes', { kind: 'hashes', required: false, maxLength: 2_000 })],
+    fields: [
+      name,
+      tick('person'),
+      tick('goodFaith'),
+      signature,
+      text('details', optional),
+      text('hashes', { kind: 'hashes', required: false, maxLength: 2_000 }),
+    ],
     // 48 hours from the first submission, an hour of them kept back
-    ...{ targetMs: 24 * HOUR, hardMs: 47 * HOUR, runOut: { outcome: 'remove', parameters: { vault: true, block: true } } },
+    ...{
+      targetMs: 24 * HOUR,
+      hardMs: 47 * HOUR,
+      runOut: { outcome: 'remove', parameters: { vault: true, block: true } },
+    },
     ...{ isToldAtOnce: false, windowMs: 0, hasJointLane: false, strikePoints: 6 },
   },
   likeness: {
@@ -94,7 +111,7 @@ export const CLAIMS: Readonly<Record<ClaimType, ClaimTypeDefinition>> = {
     // only a complete notice obliges: see `interimOf`
     interim: { filed: 0, open: noUse },
     fields: [
-      ...[name, text('work'), link('workUrl', optional)],
+      ...[name, text('work', shared), link('workUrl', { ...optional, shared: true })],
       ...[line('address', { ...element, personal: true, maxLength: 500 }), tick('goodFaith', element)],
       ...[tick('accuracy', element), line('signature', { ...element, personal: true }), tick('nameShown')],
     ],
@@ -106,16 +123,40 @@ export const CLAIMS: Readonly<Record<ClaimType, ClaimTypeDefinition>> = {
     // with a match among the datasets alone: see `interimOf`
     interim: { filed: 0, open: RESTRICTION.generate },
     fields: [
-      ...[name, tick('artist'), text('works'), line('artistName'), text('wish'), link('proof', optional)],
-      ...[text('hashes', { kind: 'hashes', required: false, maxLength: 2_000 }), tick('officialModel', optional), signature],
+      ...[
+        name,
+        tick('artist'),
+        text('works', shared),
+        line('artistName', shared),
+        text('wish', shared),
+        link('proof', optional),
+      ],
+      ...[
+        text('hashes', { kind: 'hashes', required: false, maxLength: 2_000 }),
+        tick('officialModel', { ...optional, shared: true }),
+        signature,
+      ],
     ],
-    ...{ targetMs: 2 * DAY, hardMs: 14 * DAY, runOut: { outcome: 'de_attribute', parameters: { bits: RESTRICTION.generate } } },
+    ...{
+      targetMs: 2 * DAY,
+      hardMs: 14 * DAY,
+      runOut: { outcome: 'de_attribute', parameters: { bits: RESTRICTION.generate } },
+    },
     ...{ isToldAtOnce: true, windowMs: 14 * DAY, hasJointLane: true, strikePoints: 1 },
   },
   trademark: {
     ...{ permission: 'decideRights', isSevere: false, mayBeAnonymous: false },
     interim: { filed: 0, open: 0 },
-    fields: [name, line('mark'), line('class'), line('territory'), text('confusion'), link('registry'), tick('accuracy'), signature],
+    fields: [
+      name,
+      line('mark', shared),
+      line('class', shared),
+      line('territory', shared),
+      text('confusion', shared),
+      link('registry', shared),
+      tick('accuracy'),
+      signature,
+    ],
     ...{ targetMs: 5 * DAY, hardMs: 10 * DAY, runOut: null },
     ...{ isToldAtOnce: true, windowMs: 5 * DAY, hasJointLane: true, strikePoints: 1 },
   },
@@ -129,7 +170,7 @@ export const CLAIMS: Readonly<Record<ClaimType, ClaimTypeDefinition>> = {
   other: {
     ...{ permission: 'moderateContent', isSevere: false, mayBeAnonymous: false },
     interim: { filed: 0, open: 0 },
-    fields: [name, details, tick('accuracy'), tick('goodFaith')],
+    fields: [name, text('details', shared), tick('accuracy'), tick('goodFaith')],
     ...{ targetMs: 3 * DAY, hardMs: 7 * DAY, runOut: null },
     ...{ isToldAtOnce: true, windowMs: 3 * DAY, hasJointLane: false, strikePoints: 1 },
   },

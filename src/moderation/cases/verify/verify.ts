@@ -38,7 +38,11 @@ export async function confirmAddress(work: Actor, desk: Desk, number: string, to
   const isGood = isSecret(token, kase?.verifyHash);
   if (!kase || !isGood || now().getTime() > kase.submittedAt.getTime() + LINK_MS) throw nothing();
   // of two clicks at once, one spends it
-  const spent = await em.nativeUpdate(ClaimCase, { id: kase.id, verifyHash: kase.verifyHash ?? '' }, { verifyHash: null });
+  const spent = await em.nativeUpdate(
+    ClaimCase,
+    { id: kase.id, verifyHash: kase.verifyHash ?? '' },
+    { verifyHash: null },
+  );
   if (spent !== 1) throw nothing();
   if (kase.state === 'received') return openCase(work, desk, kase.id, 'verify', 'mail');
   // a severe case did not wait for it
@@ -50,4 +54,3 @@ export async function vouchForClaimant(work: Actor, desk: Desk, caseId: string):
   await requireDecider(work, caseId, 'case.vouch');
   await openCase(work, desk, caseId, 'vouch', 'staff');
 }
-
