@@ -34,7 +34,7 @@ export interface DeskTest extends TestNode {
   mailsTo(address: string): Promise<string[]>;
 }
 
-export interface FileOptions {
+interface FileOptions {
   readonly email?: string;
   readonly ip?: string;
   readonly as?: Account | null;

@@ -6,9 +6,9 @@ import { makeTicket } from '../../../src/moderation/cases/intake/ticket.ts';
 import { ClaimCase } from '../../../src/moderation/cases/model/case.ts';
 import { CaseClaimant } from '../../../src/moderation/cases/model/claimant.ts';
 import { CLAIM_TYPES, type ClaimType } from '../../../src/moderation/cases/types/types.ts';
+import { Browser, textOf } from '../../accounts/browser.ts';
 import { givenMember } from '../../factories/accounts.ts';
 import { givenImage, givenModel, givenPost, givenVersion } from '../../factories/content.ts';
-import { Browser, textOf } from '../../accounts/browser.ts';
 import { answersFor, DAY, HOUR, openDesk } from './desk.ts';
 
 async function withSite(t: Parameters<typeof openDesk>[0]) {
@@ -135,7 +135,12 @@ test('without a script the form is twenty seconds old; with one a small sum stan
 test('the letter carries number and link, and nothing that the sender typed', async (t) => {
   const { browser, send, node, settle, mailsTo } = await withSite(t);
   await send(browser(), 'copyright', {
-    ...{ url: 'https://evil.example/BUY-NOW', name: 'BUY NOW', work: 'BUY NOW at https://evil.example', signature: 'BUY NOW' },
+    ...{
+      url: 'https://evil.example/BUY-NOW',
+      name: 'BUY NOW',
+      work: 'BUY NOW at https://evil.example',
+      signature: 'BUY NOW',
+    },
   });
   await settle();
   const [text] = await mailsTo('sender@example.net');
@@ -171,8 +176,10 @@ test('scenario 38: a GET of any address of the desk moves no case', async (t) =>
   await who.signIn('mod');
   const count = async () => (await rows(node.orm.em.fork(), 'select seq from audit_entry')).length;
   const before = await count();
-  const acts = 'decision rejection question notice escalation verification target merge messages offers source-undo misuse hold';
-  for (const act of acts.split(' ')) assert.equal((await who.get(`/moderation/cases/${kase.id}/${act}`)).status, 404, act);
+  const acts =
+    'decision rejection question notice escalation verification target merge messages offers source-undo misuse hold';
+  for (const act of acts.split(' '))
+    assert.equal((await who.get(`/moderation/cases/${kase.id}/${act}`)).status, 404, act);
   for (const path of ['withdrawal', 'answers', 'joint', 'appeal']) await who.get(`/claims/${number}/${path}`);
   await who.get(`/moderation/cases/${kase.id}`);
   assert.equal(await count(), before);
@@ -271,12 +278,21 @@ test('the pages of a case are kept nowhere, found by nobody and send no referrer
   await settle();
   const key = filed(filedPage.text);
   await open(who, key);
-  for (const answer of [filedPage, await who.get(`/claims/${key.number}`), await browser().get(`/claims/${key.number}`)]) {
+  for (const answer of [
+    filedPage,
+    await who.get(`/claims/${key.number}`),
+    await browser().get(`/claims/${key.number}`),
+  ]) {
     assert.equal(answer.headers.get('cache-control'), 'no-store');
     assert.equal(answer.headers.get('referrer-policy'), 'no-referrer');
     assert.match(answer.headers.get('x-robots-tag') ?? '', /noindex/);
-    const loaded = [...answer.text.matchAll(/<(?:script|link|img|iframe)[^>]+(?:src|href)="([^"]+)"/g)].map(([, url]) => url);
-    assert.deepEqual(loaded.filter((url) => !url?.startsWith('/') && !url?.startsWith('data:')), []);
+    const loaded = [...answer.text.matchAll(/<(?:script|link|img|iframe)[^>]+(?:src|href)="([^"]+)"/g)].map(
+      ([, url]) => url,
+    );
+    assert.deepEqual(
+      loaded.filter((url) => !url?.startsWith('/') && !url?.startsWith('data:')),
+      [],
+    );
   }
 });
 
@@ -306,7 +322,9 @@ test('without mail the case is opened by a moderator who reached the claimant by
   const { number } = filed((await send(browser(), 'copyright')).text);
   await settle();
   const kase = await node.orm.em.fork().findOneOrFail(ClaimCase, { number });
-  const waiting = await rows(node.orm.em.fork(), `select id from queue_row where subject_id = ? and state = 'open'`, [kase.id]);
+  const waiting = await rows(node.orm.em.fork(), `select id from queue_row where subject_id = ? and state = 'open'`, [
+    kase.id,
+  ]);
   assert.equal(waiting.length, 1);
   const mod = browser();
   await mod.signIn('mod');

@@ -7,7 +7,7 @@ import type { TakedownParameters } from '../../takedown/start.ts';
 import type { ClaimCase } from '../model/case.ts';
 
 /** What a person may decide or propose; the rest of the outcomes follow from other acts. */
-export const CHOICES = [
+const CHOICES = [
   ...(['remove', 'de_attribute', 'limit', 'credit', 'licence', 're_rate', 'age_lock'] as const),
   ...(['account_action', 'dismiss'] as const),
 ] as const;
@@ -15,7 +15,7 @@ export const CHOICES = [
 export const OFFERS = ['remove', 'de_attribute', 'limit', 'credit', 'licence', 're_rate', 'age_lock'] as const;
 
 /** What `limit` may forbid. */
-export const LIMITS = [
+const LIMITS = [
   ...(['generate', 'commercial', 'derive', 'download', 'train', 'mirror', 'explicit', 'edit'] as const),
 ] as const;
 

@@ -4,7 +4,6 @@ import { setClock, stopClocks, takeStricterClocks } from '../clocks/set.ts';
 import type { Desk } from '../desk.ts';
 import { interimOf, setInterim } from '../interim.ts';
 import { ClaimCase, ENDED, targetOf } from '../model/case.ts';
-import { CaseClaimant } from '../model/claimant.ts';
 import { laneOf } from '../strikes/misuse.ts';
 import { moveCase } from '../transitions/move.ts';
 import type { Trigger } from '../transitions/table.ts';
@@ -127,6 +126,3 @@ export async function mergeInto(
 /** Is anybody's case a part of this one? */
 export const findMerged = (em: EntityManager, mainId: string): Promise<ClaimCase[]> =>
   em.find(ClaimCase, { mergedIntoId: mainId, state: 'merged' });
-
-export const claimantOf = (em: EntityManager, caseId: string): Promise<CaseClaimant | null> =>
-  em.findOne(CaseClaimant, caseId);

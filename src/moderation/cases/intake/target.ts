@@ -88,7 +88,7 @@ async function findOurs(em: EntityManager, path: string): Promise<Found | null> 
   return null;
 }
 
-export async function findThing(em: EntityManager, { kind, id }: PolicyTarget): Promise<Found | null> {
+async function findThing(em: EntityManager, { kind, id }: PolicyTarget): Promise<Found | null> {
   const [row] = await rows<ThingRow>(em, `${THINGS[kind]} where x.id = ?`, [id]);
   return row ? found(em, kind, row) : null;
 }

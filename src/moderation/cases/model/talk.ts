@@ -4,7 +4,7 @@ import type { TakedownParameters } from '../../takedown/start.ts';
 
 export const THREADS = ['claimant', 'uploader', 'joint'] as const;
 export type Thread = (typeof THREADS)[number];
-export const PARTIES = ['claimant', 'uploader', 'moderator'] as const;
+const PARTIES = ['claimant', 'uploader', 'moderator'] as const;
 export type Party = (typeof PARTIES)[number];
 
 /** Plain text in one of the three threads of a case. */

@@ -48,7 +48,7 @@ export const bitWords = (bits: number): string[] =>
     .filter(([, bit]) => (bits & bit) !== 0)
     .map(([name]) => t(`case.bit-${name}`));
 
-export function outcomeText(outcome: Outcome, parameters: TakedownParameters | null | undefined): string {
+function outcomeText(outcome: Outcome, parameters: TakedownParameters | null | undefined): string {
   const { bits = 0, names = [], text = '', level, action } = parameters ?? {};
   const more = [
     ...names,

@@ -21,7 +21,7 @@ export interface CaseFacts {
   readonly notBefore: Date | null;
 }
 
-export interface Transition {
+interface Transition {
   /** The line of the table in spec/takedowns.md 2.3. */
   readonly row: number;
   readonly from: readonly CaseState[] | null;
@@ -48,7 +48,7 @@ const mayRunOut = (kase: CaseFacts) =>
   withTarget(kase) ?? unless(CLAIMS[kase.type].runOut === null || kase.isBehindBreaker, 'No timer decides this case.');
 
 /** Everything that can happen to a case (spec/takedowns.md 2.3). Whatever is not in this list does not happen. */
-export const TRANSITIONS: readonly Transition[] = [
+const TRANSITIONS: readonly Transition[] = [
   { row: 1, from: null, to: 'received', triggers: ['submit', 'scan', 'flag'] },
   { row: 2, from: ['received'], to: 'open', triggers: ['verify', 'vouch'] },
   {

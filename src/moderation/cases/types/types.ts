@@ -8,7 +8,7 @@ export const CLAIM_TYPES = [
 ] as const;
 export type ClaimType = (typeof CLAIM_TYPES)[number];
 
-export type FieldKind = 'line' | 'text' | 'link' | 'tick' | 'hashes';
+type FieldKind = 'line' | 'text' | 'link' | 'tick' | 'hashes';
 
 /** One question of the form. Its words are `claim.<type>.<name>`, or `claim.field.<name>` where types share them. */
 export interface ClaimField {
