@@ -16,7 +16,7 @@ import { migrate } from '../src/kit/database/migrate.ts';
 import { migrations } from '../src/kit/database/migrations/sqlite/list.ts';
 import { openDatabase } from '../src/kit/database/open.ts';
 import { rows, toNumber } from '../src/kit/database/sql.ts';
-import { makeLog } from '../src/kit/log.ts';
+import { type Log, makeLog } from '../src/kit/log.ts';
 import type { Work } from '../src/kit/work.ts';
 import { type Node, type NodeOptions, openNode, type Process } from '../src/node.ts';
 import { NOW } from './factories/content.ts';
@@ -48,6 +48,8 @@ export interface TestNodeOptions {
   readonly serverTimes?: Partial<ServerTimes>;
   readonly net?: NonNullable<NodeOptions['net']>;
   readonly training?: NonNullable<NodeOptions['training']>;
+  /** Where its lines go, for tests of what a log must not hold. */
+  readonly log?: Log;
 }
 
 /**
@@ -56,7 +58,7 @@ export interface TestNodeOptions {
  */
 export async function testNode(
   t: TestContext,
-  { env = {}, realTime = false, engineLimits, serverTimes, net, training }: TestNodeOptions = {},
+  { env = {}, realTime = false, engineLimits, serverTimes, net, training, log }: TestNodeOptions = {},
 ): Promise<TestNode> {
   const dataDir = await mkdtemp(join(tmpdir(), 'tessera-test-'));
   // of the real clock what was passed by hand, of the still one the time itself
@@ -84,7 +86,7 @@ export async function testNode(
   });
   const node = await openNode(config, {
     now: clock.now,
-    log: makeLog(config.logLevel),
+    log: log ?? makeLog(config.logLevel),
     queueTimes: { lookEveryMs: 50, graceMs: 2_000 },
     ...(engineLimits ? { engineLimits } : {}),
     ...(serverTimes ? { serverTimes } : {}),

@@ -50,7 +50,15 @@ const pagesOf = ({ model, post, ada, ben, sensitiveImageId, draftPostId }: Site)
       `/posts/${post.id}`,
     ],
     ...['/@ada', '/@ben', '/tags/circles', '/search', '/search?q=ink', '/search?q=zzzz', '/about', '/rules'],
-    ...['/sign-in', '/sign-up', '/password/forgotten', '/nothing-here', '/models/999999'],
+    ...[
+      '/sign-in',
+      '/sign-up',
+      '/password/forgotten',
+      '/claims/new',
+      '/claims/new?type=copyright',
+      '/nothing-here',
+      '/models/999999',
+    ],
   ],
   ada: [
     ...[

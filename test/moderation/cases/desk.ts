@@ -39,6 +39,8 @@ interface FileOptions {
   readonly ip?: string;
   readonly as?: Account | null;
   readonly fields?: Record<string, string>;
+  /** The jobs run later. */
+  readonly isOnlySent?: boolean;
 }
 
 let serial = 0;
@@ -60,7 +62,11 @@ export async function openDesk(t: Parameters<typeof testNode>[0], options: TestN
   const { claims, now } = node.node;
   const limits = new RateLimits(now);
   const load = (caseId: string) => node.em.fork().findOneOrFail(ClaimCase, caseId);
-  const file: DeskTest['file'] = async (type, url, { email, ip = '192.0.2.7', as = null, fields = {} } = {}) => {
+  const file: DeskTest['file'] = async (
+    type,
+    url,
+    { email, ip = '192.0.2.7', as = null, fields = {}, isOnlySent = false } = {},
+  ) => {
     serial += 1;
     const sent = claimFormOf(type).parse({
       ...answersFor(type),
@@ -70,7 +76,7 @@ export async function openDesk(t: Parameters<typeof testNode>[0], options: TestN
       ...fields,
     });
     const filed = await submitClaim(node.workAs(as), claims, limits, { ...sent, ip });
-    await node.settle();
+    if (!isOnlySent) await node.settle();
     return filed;
   };
   const mailsTo = async (toAddress: string) =>

@@ -84,8 +84,9 @@ test('scenario 5: 200 claims that a program sent are all taken, hide nothing and
   const desk = await withPictures(t, 200, 40);
   for (const [n, id] of desk.ids.entries()) {
     const ip = `2001:db8:1:2::${n + 1}`;
-    await desk.file('ncii', `/images/${id}`, { ip, fields: { ticket: 'none' } });
+    await desk.file('ncii', `/images/${id}`, { ip, fields: { ticket: 'none' }, isOnlySent: true });
   }
+  await desk.settle();
   const all = await desk.em.fork().find(ClaimCase, {}, { orderBy: { id: 'asc' } });
   assert.equal(all.length, 200, 'a severe claim is never refused');
   assert.deepEqual(await quarantined(desk), []);

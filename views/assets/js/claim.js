@@ -43,6 +43,16 @@ customElements.define('t-hashes', Hashes);
 /** Takes the secret of a case out of the address, where no server sees it, and sends it as the form would. */
 class ClaimKey extends HTMLElement {
   connectedCallback() {
+    this.onHash = () => this.open();
+    window.addEventListener('hashchange', this.onHash);
+    this.open();
+  }
+
+  disconnectedCallback() {
+    window.removeEventListener('hashchange', this.onHash);
+  }
+
+  open() {
     const secret = location.hash.slice(1);
     if (!secret) return;
     history.replaceState(null, '', location.pathname);

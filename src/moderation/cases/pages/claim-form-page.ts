@@ -21,6 +21,8 @@ export interface ClaimFormPage extends FormState {
     readonly text: string;
     readonly next: string;
     readonly mayBeAnonymous: boolean;
+    /** What the law asks for may come later, so the browser must not insist on it. */
+    readonly mayBeIncomplete: boolean;
     readonly fields: readonly {
       readonly name: string;
       readonly kind: string;
@@ -62,8 +64,9 @@ export async function loadClaimForm(
     chosen: type && {
       ...{ type, label: t(`claim.type-${type}`), text: t(`claim.text-${type}`), next: t(`claim.then-${type}`) },
       mayBeAnonymous: CLAIMS[type].mayBeAnonymous,
-      fields: CLAIMS[type].fields.map(({ name, kind, required, maxLength }) => ({
-        ...{ name, kind, required, maxLength, label: fieldLabel(type, name) },
+      mayBeIncomplete: CLAIMS[type].fields.some((field) => field.element),
+      fields: CLAIMS[type].fields.map(({ name, kind, required, element = false, maxLength }) => ({
+        ...{ name, kind, required: required || element, maxLength, label: fieldLabel(type, name) },
         hint: hintOf(type, name),
       })),
     },

@@ -76,7 +76,7 @@ export async function loadPartyPage(
   const isNegotiable = state === 'notified';
   return {
     ...form,
-    ...{ number, party, type, state, said, typeLabel: typeLabel(kase), stateLabel: t(`case.state-${state}`) },
+    ...{ number, party, type, state, said, typeLabel: typeLabel(kase, party), stateLabel: t(`case.state-${state}`) },
     base: party === 'claimant' ? `/claims/${number}` : `/cases/${number}`,
     stateText: t(`case.${party}-${state}`),
     isEnded: ENDED.includes(state),
@@ -103,7 +103,7 @@ export async function loadPartyPage(
         !ENDED.includes(state) &&
         (party === 'claimant' ? kase.jointClaimantAt : kase.jointUploaderAt) == null,
     },
-    page: { title: `${number} · ${typeLabel(kase)}`, noindex: true },
+    page: { title: `${number} · ${typeLabel(kase, party)}`, noindex: true },
   };
 }
 

@@ -1,5 +1,8 @@
+import type { EntityManager } from '@mikro-orm/core';
 import { claimSettings } from '../../../accounts/claim-settings.ts';
 import { can } from '../../../accounts/permissions.ts';
+import { Image } from '../../../gallery/model.ts';
+import type { PictureView } from '../../../gallery/views.ts';
 import type { FormState } from '../../../kit/web/forms.ts';
 import { t } from '../../../kit/web/messages.ts';
 import type { PageHead } from '../../../kit/web/views.ts';
@@ -45,6 +48,8 @@ export interface ModeratorPage extends FormState {
   readonly isBehindBreaker: boolean;
   readonly said: string | null;
   readonly targetUrl: string | null;
+  /** The picture in question, behind a button. Never one of a child: the page of the item is for those who must look. */
+  readonly evidence: null | Pick<PictureView, 'id' | 'blur' | 'width' | 'height' | 'alt'>;
   readonly facts: readonly Line[];
   readonly claim: readonly Line[];
   readonly missing: readonly string[];
@@ -67,6 +72,11 @@ export interface ModeratorPage extends FormState {
   /** What the table lets happen now. */
   readonly can: Readonly<Record<Trigger, boolean>>;
   readonly page: PageHead;
+}
+
+async function findPicture(em: EntityManager, id: number): Promise<ModeratorPage['evidence']> {
+  const image = await em.findOne(Image, { id, renderedAt: { $ne: null } });
+  return image && { id, blur: image.placeholder, width: image.width, height: image.height, alt: image.altText };
 }
 
 /** The page of a case for who may decide it. Throws as `requireDecider`. */
@@ -100,9 +110,18 @@ export async function loadModeratorPage(
   const first = await Promise.all(waits.map((act) => findFirstApprover(em, act)));
   return {
     ...form,
-    ...{ id: caseId, number, type, state, said, typeLabel: typeLabel(kase), stateLabel: t(`case.state-${state}`) },
+    ...{
+      id: caseId,
+      number,
+      type,
+      state,
+      said,
+      typeLabel: typeLabel(kase, 'moderator'),
+      stateLabel: t(`case.state-${state}`),
+    },
     isBehindBreaker: kase.isBehindBreaker,
     targetUrl: target ? pathOf(target) : null,
+    evidence: target?.kind === 'image' && type !== 'minor' ? await findPicture(em, target.id) : null,
     facts: [
       { label: t('case.about'), value: title || (target ? t(`case.kind-${target.kind}`) : t('case.nothing-there')) },
       { label: t('case.address'), value: kase.url },
@@ -147,6 +166,6 @@ export async function loadModeratorPage(
     can: Object.fromEntries(
       TRIGGERS.map((trigger) => [trigger, 'transition' in stepOf(facts, trigger, now())]),
     ) as Record<Trigger, boolean>,
-    page: { title: `${number} · ${typeLabel(kase)}`, noindex: true },
+    page: { title: `${number} · ${typeLabel(kase, 'moderator')}`, noindex: true },
   };
 }

@@ -26,7 +26,9 @@ export interface Line {
   readonly value: string;
 }
 
-export const typeLabel = ({ type }: Pick<ClaimCase, 'type'>): string => t(`claim.type-${type}`);
+/** For claimants in their own words, for everybody else by its name. */
+export const typeLabel = ({ type }: Pick<ClaimCase, 'type'>, party: Party): string =>
+  t(party === 'claimant' ? `claim.type-${type}` : `case.type-${type}`);
 
 /** What the claimant answered, question by question; `only` picks. */
 export const answerLines = (kase: ClaimCase, only: 'all' | 'shared'): Line[] =>

@@ -50,7 +50,7 @@ async function nameOf({ em }: Reader, desk: Desk, kase: ClaimCase) {
   if (kase.type !== 'copyright') return [];
   const row = await em.findOne(CaseClaimant, kase.id);
   const name = row ? unsealPerson<Claimant>(desk, row.sealed).personal.name : undefined;
-  return name ? [{ label: t('claim.field-name'), value: name }] : [];
+  return name ? [{ label: t('case.claimed-by'), value: name }] : [];
 }
 
 export interface OwnCases {
@@ -72,7 +72,7 @@ export async function listOwnCases({ em, viewer }: Reader): Promise<OwnCases> {
   );
   return {
     cases: cases.map((kase) => ({
-      ...{ number: kase.number, type: typeLabel(kase), title: kase.snapshot?.title ?? '' },
+      ...{ number: kase.number, type: typeLabel(kase, 'uploader'), title: kase.snapshot?.title ?? '' },
       ...{ state: t(`case.state-${kase.state}`), at: (kase.uploaderToldAt ?? kase.submittedAt).toISOString() },
     })),
   };
