@@ -47,7 +47,7 @@ test('scenario 41: the secret of a case is in no address that a server sees, no 
   // with scripts a small sum stands in for the twenty seconds
   await until(page, "document.querySelector('[name=proof]').value !== ''");
   await page.getByRole('button', { name: 'Send the claim' }).click();
-  const link = await page.locator('.claim-link-whole .mono').innerText();
+  const link = (await page.locator('.claim-link-whole .mono').textContent()) ?? '';
   const secret = link.split('#')[1] ?? '';
   assert.match(secret, /^[\w-]{43}$/);
   await settle();
@@ -88,7 +88,7 @@ test('the form works without scripts on a phone, and every page of the desk is s
   clock.pass(25_000);
   await page.getByRole('button', { name: 'Send the claim' }).click();
   const [number = '', secret = ''] =
-    (await page.locator('.claim-link-whole .mono').innerText()).split('/claims/')[1]?.split('#') ?? [];
+    ((await page.locator('.claim-link-whole .mono').textContent()) ?? '').split('/claims/')[1]?.split('#') ?? [];
   await settle();
   await page.goto(new URL(`/claims/${number}`, address).href);
   await page.getByLabel('Secret').fill(secret);
@@ -116,7 +116,7 @@ test('the form works without scripts on a phone, and every page of the desk is s
         // the policy forbids what playwright would add, so it is evaluated
         await window.page.evaluate(axe.source);
         const faults = await window.page.evaluate<string[]>(
-          'axe.run().then((found) => found.violations.map((one) => `${one.id}: ${one.nodes[0].html}`))',
+          "axe.run().then((found) => found.violations.map((one) => one.id + ': ' + one.nodes[0].html))",
         );
         assert.deepEqual(faults, [], path);
       }

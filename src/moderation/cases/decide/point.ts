@@ -6,7 +6,7 @@ import type { Work } from '../../../kit/work.ts';
 import type { Desk } from '../desk.ts';
 import { goOn, mergeInto } from '../intake/open.ts';
 import { setTarget, takenIn } from '../intake/take-in.ts';
-import { ClaimCase, targetOf } from '../model/case.ts';
+import { ClaimCase, ENDED, targetOf } from '../model/case.ts';
 import { requireDecider } from './bars.ts';
 
 type Actor = Pick<Work, 'em' | 'viewer' | 'jobs' | 'now'>;
@@ -41,7 +41,7 @@ export async function mergeByHand(work: Actor, caseId: string, { number }: z.out
   const kase = await requireDecider(work, caseId, 'case.merge');
   const main = await work.em.findOne(ClaimCase, { number });
   const isSame = main && main.id !== kase.id && main.type === kase.type && main.targetKind === kase.targetKind;
-  if (!isSame || main.targetId !== kase.targetId || main.mergedIntoId != null) {
+  if (!isSame || main.targetId !== kase.targetId || ENDED.includes(main.state)) {
     const message = t('case.error-merge');
     throw new AppError('invalid', message, { fields: { number: message } });
   }

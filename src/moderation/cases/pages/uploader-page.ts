@@ -36,7 +36,10 @@ export async function loadUploaderPage(
   const mayCounter = kase.type === 'copyright' && kase.state === 'executed' && kase.outcome !== 'dismiss';
   return {
     ...page,
-    facts: [...page.facts, { label: t('case.about'), value: target ? `${title} (${pathOf(target)})` : title }],
+    facts: [
+      ...page.facts,
+      { label: t('case.about'), value: target && target.kind !== 'account' ? `${title} (${pathOf(target)})` : title },
+    ],
     claim: [...(await nameOf(work, desk, kase)), ...answerLines(kase, 'shared')],
     may: {
       ...page.may,

@@ -12,4 +12,16 @@ import { migration as m0010 } from './0010-queue.ts';
 import { migration as m0011 } from './0011-claims.ts';
 
 /** Written by `npm run migration`. */
-export const migrations: readonly Migration[] = [m0001, m0002, m0003, m0004, m0005, m0006, m0007, m0008, m0009, m0010, m0011];
+export const migrations: readonly Migration[] = [
+  m0001,
+  m0002,
+  m0003,
+  m0004,
+  m0005,
+  m0006,
+  m0007,
+  m0008,
+  m0009,
+  m0010,
+  m0011,
+];
