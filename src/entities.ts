@@ -37,6 +37,7 @@ import { RecordedEvent } from './kit/events/model.ts';
 import { FairLane, FairShare } from './kit/queue/fair/model.ts';
 import { Job } from './kit/queue/job.ts';
 import { Setting } from './kit/settings.ts';
+import { CASE_ENTITIES } from './moderation/cases/model/entities.ts';
 import { Exposure, QueueDecision, QueueRow } from './moderation/queue/model.ts';
 import { Report } from './moderation/reports/model.ts';
 import { Rule } from './moderation/rules/model.ts';
@@ -61,6 +62,7 @@ export const ENTITIES = [
   ...[PromptRuleSet, PromptRecord, SafetyHold, ProtectedPerson, ProtectedName, DoNotTrain],
   ...[QueueRow, QueueDecision, Exposure, Report, Rule, Takedown, TakedownStep, TakedownTrace],
   ...[Model, ModelVersion, ModelFile, Tag, ModelTag, BaseModel, Lineage, DownloadMark, Upload, Hidden, NameLock],
+  ...CASE_ENTITIES,
   ...[Post, Image, ImageMark, ImageRaw, ImageSize, ResourceUse, PostTag, Comment, Reaction],
   ...[Review, Mention, Pin, Share],
   ...[Collection, CollectionItem, CollectionRefusal, TopicFollow],

@@ -50,6 +50,7 @@ import { Cookies } from './kit/web/cookies.ts';
 import { RateLimits } from './kit/web/rate-limit.ts';
 import type { State } from './kit/web/state.ts';
 import type { Viewer, Work } from './kit/work.ts';
+import { Claims } from './moderation/cases/claims.ts';
 import { Rescanner } from './moderation/hashes/rescan.ts';
 import { Desks } from './moderation/queue/desk.ts';
 import { reportDesk } from './moderation/reports/desk.ts';
@@ -92,6 +93,7 @@ export interface Parts {
   readonly desks: Desks;
   /** What was taken down and is not purged yet. */
   readonly vault: Vault;
+  readonly claims: Claims;
   readonly federation: OpenFederation;
   /** Key of everything that is hashed or signed for ourselves. */
   readonly secretKey: string;
@@ -237,6 +239,7 @@ export async function openNode(
   const looker = new Looker(engines);
   const captioner = new Captioner({ engines, settings });
   const openWork = (viewer: Viewer | null): Work => ({ em: orm.em.fork(), viewer, jobs: queue.jobs, files, now });
+  const claims = new Claims({ settings, mailer, publicUrl: config.publicUrl, secretKey });
   const federation = openFederation({
     ...{ net, settings, limits, log, secretKey, dataDir, uploadsDir, hashing, filePolicy, hashGate },
     maxCopyBytes: config.maxUploadBytes,
@@ -277,6 +280,7 @@ export async function openNode(
     secretKey,
     dataDir,
     uploadsDir,
+    claims,
     federation,
     closing: closing.signal,
   };
@@ -327,6 +331,7 @@ export async function openNode(
         await scheduleCollection(openWork(null));
         await scheduleGallerySweep(openWork(null));
         await scheduleAuditWatch(openWork(null));
+        await claims.schedule(openWork(null));
         await federation.schedule(openWork(null));
       }
       if (processes.includes('gpu')) await engines.serve();

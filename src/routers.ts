@@ -35,6 +35,9 @@ import { galleryRoutes } from './gallery/routes.ts';
 import { VERSION } from './kit/version.ts';
 import type { State } from './kit/web/state.ts';
 import type { Work } from './kit/work.ts';
+import type { CaseDeps } from './moderation/cases/pages/deps.ts';
+import { caseRoutes } from './moderation/cases/pages/routes.ts';
+import { CLAIM_LINKS } from './moderation/cases/pages/settings-routes.ts';
 import { MODERATION_LINKS } from './moderation/deps.ts';
 import { moderationRoutes } from './moderation/routes.ts';
 import type { Parts } from './node.ts';
@@ -72,6 +75,7 @@ export function routersOf(parts: Parts): Router<State>[] {
       ...{ limits: parts.limits, settings: parts.settings, desks: parts.desks },
       adminLinks: adminLinksOf(parts),
     }),
+    ...caseRoutes(caseDeps(parts)),
     operatorRoutes({ adminLinks: adminLinksOf(parts), minFreeBytes: parts.config.minFreeBytes }),
   ];
 }
@@ -84,6 +88,7 @@ const adminLinksOf = ({ federation }: Parts): readonly AdminLink[] => [
     : [...REPORT_LINKS, ...PEER_LINKS, ...READING_LINKS, ...MEDIA_LINKS, ...COPY_LINKS]),
   ...PROTECT_LINKS,
   ...GPU_LINKS,
+  ...CLAIM_LINKS,
   ...OPERATOR_LINKS,
 ];
 
@@ -157,6 +162,11 @@ function trainingDeps(parts: Parts): TrainingDeps {
     openWork: () => ({ em: orm.em.fork(), viewer: null, jobs, files, now }),
   };
 }
+
+const caseDeps = (parts: Parts): CaseDeps => ({
+  ...{ claims: parts.claims, limits: parts.limits, cookies: parts.cookies },
+  adminLinks: adminLinksOf(parts),
+});
 
 function runnerDeps({ config, files, limits, orm, uploadsDir, closing }: Parts): RunnerDeps {
   const { maxImageBytes, minFreeBytes, modelsDir } = config;

@@ -39,7 +39,7 @@ import type { JobDefinition } from './kit/queue/define.ts';
 import { RESCAN } from './moderation/hashes/rescan.ts';
 import { executeDecisionJobOf } from './moderation/queue/execute.ts';
 import { watchAuditJobOf } from './moderation/staff/audit-watch.ts';
-import { takedownRequested } from './moderation/takedown/start.ts';
+import { takedownDone, takedownRequested } from './moderation/takedown/start.ts';
 import type { TakedownStepDefinition } from './moderation/takedown/step.ts';
 import { attributesStep } from './moderation/takedown/steps/attributes.ts';
 import { blockHashesStep } from './moderation/takedown/steps/block-hashes.ts';
@@ -85,7 +85,7 @@ export function takedownStepsOf({ net, config, engines, vault, uploads }: Parts)
 /** Every kind of job that a worker of this program runs. */
 export function jobsOf(parts: Parts): JobDefinition[] {
   const { mailer, uploads, generator, trainer, imports, looker, captioner, rescanner, federation } = parts;
-  const { desks, settings, log } = parts;
+  const { desks, claims, settings, log } = parts;
   return [
     mailer.job,
     deleteAccountJob,
@@ -128,13 +128,14 @@ export function jobsOf(parts: Parts): JobDefinition[] {
     rescanner.job,
     executeDecisionJobOf(desks),
     watchAuditJobOf({ settings, log }),
+    ...claims.jobs,
     ...federation.jobList,
   ];
 }
 
 /** The table of consequences: after this event, these jobs. */
 export function wiringOf(parts: Parts): Wiring {
-  const { looker, rescanner, trainer, federation } = parts;
+  const { looker, rescanner, trainer, claims, federation } = parts;
   return [
     ...[accountJoined, accountProfileChanged, accountSuspended, accountReinstated, accountDeleted].map((event) =>
       on(event, indexAccountJob),
@@ -178,6 +179,7 @@ export function wiringOf(parts: Parts): Wiring {
     ),
     on(policyChanged, indexAccountJob, ({ kind, id }) => (kind === 'account' ? { accountId: id } : null)),
     on(imageDeleted, unindexImageJob, ({ imageId }) => ({ imageId })),
+    on(takedownDone, claims.finishJob, ({ takedownId, caseId }) => (caseId === null ? null : { takedownId, caseId })),
     ...federation.wiring,
   ];
 }

@@ -16,7 +16,7 @@ import { migrate } from '../src/kit/database/migrate.ts';
 import { migrations } from '../src/kit/database/migrations/sqlite/list.ts';
 import { openDatabase } from '../src/kit/database/open.ts';
 import { rows, toNumber } from '../src/kit/database/sql.ts';
-import { makeLog } from '../src/kit/log.ts';
+import { type Log, makeLog } from '../src/kit/log.ts';
 import type { Work } from '../src/kit/work.ts';
 import { type Node, type NodeOptions, openNode, type Process } from '../src/node.ts';
 import { NOW } from './factories/content.ts';
@@ -50,6 +50,8 @@ export interface TestNodeOptions {
   readonly net?: NonNullable<NodeOptions['net']>;
   readonly training?: NonNullable<NodeOptions['training']>;
   readonly queueTimes?: NonNullable<NodeOptions['queueTimes']>;
+  /** Where its lines go, for tests of what a log must not hold. */
+  readonly log?: Log;
 }
 
 /**
@@ -67,6 +69,7 @@ export async function testNode(
     net,
     training,
     queueTimes = {},
+    log,
   }: TestNodeOptions = {},
 ): Promise<TestNode> {
   const dataDir = await mkdtemp(join(tmpdir(), 'tessera-test-'));
@@ -95,7 +98,7 @@ export async function testNode(
   });
   const node = await openNode(config, {
     now: clock.now,
-    log: makeLog(config.logLevel),
+    log: log ?? makeLog(config.logLevel),
     queueTimes: { lookEveryMs: 50, graceMs: 2_000, ...queueTimes },
     ...(engineLimits ? { engineLimits } : {}),
     ...(serverTimes ? { serverTimes } : {}),

@@ -2,6 +2,7 @@ import type { Settings } from '../kit/settings.ts';
 import type { Cookies } from '../kit/web/cookies.ts';
 import type { RateLimits } from '../kit/web/rate-limit.ts';
 import type { Work } from '../kit/work.ts';
+import { hasContact } from './claim-settings.ts';
 import type { Mailer } from './mail/mailer.ts';
 import type { MovingDeps } from './moving/move.ts';
 import { type NodeSettings, nodeSettings } from './node-settings.ts';
@@ -40,11 +41,18 @@ export interface AccountDeps {
 
 export interface Door {
   readonly settings: NodeSettings;
+  /** Claimants can reach somebody; until then no stranger joins. */
+  readonly hasContact: boolean;
   readonly mailer: Mailer;
   readonly publicUrl: URL;
 }
 
 /** The parts that services take which write mail. */
 export async function openDoor({ settings, mailer, publicUrl }: AccountDeps, { em }: Pick<Work, 'em'>): Promise<Door> {
-  return { settings: await settings.read(em, nodeSettings), mailer, publicUrl };
+  return {
+    settings: await settings.read(em, nodeSettings),
+    hasContact: await hasContact(em, settings),
+    mailer,
+    publicUrl,
+  };
 }

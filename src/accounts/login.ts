@@ -28,3 +28,10 @@ export interface Login extends InferEntity<typeof Login> {}
 
 /** Mail hosts do not tell upper from lower case, and almost none does so before the `@`. */
 export const normaliseEmail = (text: string): string => text.trim().toLowerCase();
+
+/** What two spellings of one mailbox have in common: no `+tag`, and no dots where the host does not tell them apart. */
+export function canonicalEmail(text: string): string {
+  const [local = '', host = ''] = normaliseEmail(text).split('@');
+  const plain = local.split('+')[0] ?? '';
+  return /^(gmail|googlemail)\.com$/.test(host) ? `${plain.replaceAll('.', '')}@gmail.com` : `${plain}@${host}`;
+}

@@ -2,6 +2,7 @@ import type { Settings } from '../kit/settings.ts';
 import type { Ctx } from '../kit/web/state.ts';
 import type { PageState } from '../kit/web/views.ts';
 import type { Viewer, Work } from '../kit/work.ts';
+import { hasContact } from './claim-settings.ts';
 import { countFollowRequests } from './follow.ts';
 import { Account } from './model.ts';
 import { nodeSettings } from './node-settings.ts';
@@ -38,7 +39,7 @@ export async function loadPageState(
     node: { name: node.name, description: node.description },
     path: ctx.path,
     theme: themeOf(ctx),
-    signUp: node.signUpMode === 'open' || node.signUpMode === 'approval',
+    signUp: (node.signUpMode === 'open' || node.signUpMode === 'approval') && (await hasContact(em, settings)),
     viewer:
       viewer && account
         ? {

@@ -137,6 +137,7 @@ test('an invitation opens the door as often as it says, and until it ends', asyn
   assert.match((await browser.get('/sign-up')).text, /You need an invitation/);
   const door = {
     settings: await node.settings.read(em, nodeSettings),
+    hasContact: true,
     mailer: node.mailer,
     publicUrl: node.config.publicUrl,
   };
@@ -164,6 +165,7 @@ test('a closed node takes nobody, nor does one that nobody runs yet', async (t) 
     assert.match((await browser.get('/sign-up')).text, isRun ? /Nobody can join/ : /not set up yet/);
     const door = {
       settings: await node.settings.read(em, nodeSettings),
+      hasContact: true,
       mailer: node.mailer,
       publicUrl: node.config.publicUrl,
     };

@@ -59,6 +59,7 @@ async function tell(site: TestNode, address: URL): Promise<Story> {
     await first.page.getByLabel('E-mail address').fill('olga@example.org');
     await first.page.getByLabel('Password', { exact: true }).fill(PASSWORD);
     await first.page.getByLabel('Name of the node').fill('Mosaic');
+    await first.page.getByLabel('Contact').fill('owner@example.org');
     await first.page.getByLabel('Everybody').check();
     await first.page.getByRole('button', { name: 'Open the node' }).click();
     await first.page.waitForURL((url) => url.pathname !== '/setup');

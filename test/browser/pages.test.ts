@@ -58,7 +58,15 @@ const pagesOf = (
       `/posts/${post.id}`,
     ],
     ...['/@ada', '/@ben', '/tags/circles', '/search', '/search?q=ink', '/search?q=zzzz', '/about', '/rules'],
-    ...['/sign-in', '/sign-up', '/password/forgotten', '/nothing-here', '/models/999999'],
+    ...[
+      '/sign-in',
+      '/sign-up',
+      '/password/forgotten',
+      '/claims/new',
+      '/claims/new?type=copyright',
+      '/nothing-here',
+      '/models/999999',
+    ],
   ],
   ada: [
     ...[

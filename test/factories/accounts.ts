@@ -17,12 +17,12 @@ export async function givenMember(
   return createAccount({ em, now: () => NOW }, form, role);
 }
 
-/** Changes what the owner set in the admin pages. */
+/** Changes what the owner set in the admin pages; strangers may join, for there is a contact. */
 export async function givenSettings(
   { node, em }: Pick<TestNode, 'node' | 'em'>,
   change: Partial<z.output<typeof nodeSettings.schema>>,
 ): Promise<void> {
   const before = await node.settings.read(em, nodeSettings);
-  await node.settings.write(em, nodeSettings, { ...before, ...change }, NOW);
+  await node.settings.write(em, nodeSettings, { ...before, contact: 'owner@example.org', ...change }, NOW);
   await em.flush();
 }

@@ -7,6 +7,7 @@ import { view } from '../../kit/web/views.ts';
 import { anyone } from '../access/guard.ts';
 import { openSession } from '../access/open-session.ts';
 import { keepSecret, tokenOf } from '../access/password-routes.ts';
+import { hasContact } from '../claim-settings.ts';
 import { type AccountDeps, openDoor } from '../deps.ts';
 import { type NodeSettings, nodeSettings } from '../node-settings.ts';
 import { saidPage } from '../said-page.ts';
@@ -49,7 +50,7 @@ export function joiningRoutes(deps: AccountDeps): Router<State> {
     ctx.set('Cache-Control', 'no-store');
     signUpPage(ctx, {
       ...form,
-      mode: await findSignUpMode(ctx.state.work, node),
+      mode: await findSignUpMode(ctx.state.work, node, await hasContact(em, settings)),
       isInvited: (await findOpenInvite(ctx.state.work, invite)) !== null,
       invite,
       riddle: makeRiddle(secretKey, now()),

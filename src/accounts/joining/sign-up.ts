@@ -33,10 +33,12 @@ export type Admission = 'active' | 'unverified' | 'awaiting_approval';
 /** How somebody may join now; the page says it in words. */
 export async function findSignUpMode(
   { em }: Pick<Work, 'em'>,
-  settings: Pick<NodeSettings, 'signUpMode'>,
+  { signUpMode }: Pick<NodeSettings, 'signUpMode'>,
+  hasContact: boolean,
 ): Promise<NodeSettings['signUpMode'] | 'not_set_up'> {
-  // before there is somebody to answer for the node, nobody else comes in
-  return (await isStaffed({ em })) ? settings.signUpMode : 'not_set_up';
+  // before there is somebody to answer for the node, and a way to reach them, no stranger comes in
+  if (!(await isStaffed({ em }))) return 'not_set_up';
+  return hasContact || signUpMode === 'invite' ? signUpMode : 'closed';
 }
 
 async function isStaffed({ em }: Pick<Work, 'em'>): Promise<boolean> {
@@ -49,11 +51,11 @@ async function isStaffed({ em }: Pick<Work, 'em'>): Promise<boolean> {
  */
 export async function signUp(
   work: Pick<Work, 'em' | 'now' | 'jobs'>,
-  { settings, mailer, publicUrl }: Door,
+  { settings, hasContact, mailer, publicUrl }: Door,
   form: z.output<typeof SignUpForm>,
 ): Promise<{ account: Account | null; admission: Admission }> {
   const { em } = work;
-  const mode = await findSignUpMode(work, settings);
+  const mode = await findSignUpMode(work, settings, hasContact);
   // an invite also opens a node that asks others to wait
   const invite = mode === 'closed' || mode === 'not_set_up' ? null : await findOpenInvite(work, form.invite);
   if (mode === 'closed' || mode === 'not_set_up') throw new AppError('forbidden', 'Nobody can join at the moment.');

@@ -12,8 +12,8 @@ export interface Letter {
 
 type NodeName = Pick<NodeSettings, 'name'>;
 
-/** Texts are `mail.<key>.subject`, `.text` and, with a link, `.action`. */
-function letter(
+/** Texts are `mail.<key>.subject`, `.text` and, with a link, `.action`: our own words, and values that nobody typed. */
+export function letter(
   node: NodeName,
   key: string,
   greetingName: string | null,
@@ -31,7 +31,7 @@ function letter(
   };
 }
 
-const withToken = (path: string, publicUrl: URL, secret: string): URL => {
+export const withToken = (path: string, publicUrl: URL, secret: string): URL => {
   const url = new URL(path, publicUrl);
   url.searchParams.set('token', secret);
   return url;

@@ -7,9 +7,15 @@ import { type Outcome, Takedown } from './model.ts';
 
 export const takedownRequested = defineEvent('takedown.requested', z.object({ takedownId: z.string() }));
 
+/** Every step of an outcome is done. Recorded by the worker that carries it out. */
+export const takedownDone = defineEvent(
+  'takedown.done',
+  z.object({ takedownId: z.string(), caseId: z.string().nullable() }),
+);
+
 /** What an outcome needs to know beyond its target; each field is read by the outcomes that it names. */
 export interface TakedownParameters {
-  /** `limit`: bits of RESTRICTION. */
+  /** `limit`, and `de_attribute` beside the names: bits of RESTRICTION. */
   readonly bits?: number;
   /** `de_attribute`: the names to be scrubbed and locked. */
   readonly names?: readonly string[];
@@ -19,6 +25,8 @@ export interface TakedownParameters {
   readonly level?: number;
   /** `account_action`. */
   readonly action?: 'strike' | 'lock_uploads' | 'suspend' | 'terminate';
+  /** `lock_uploads`: for how long. */
+  readonly days?: number;
   /** `undo`: the takedown that is taken back. */
   readonly undoes?: string;
   /** `remove`: bytes stay in the vault until a person purges them. */

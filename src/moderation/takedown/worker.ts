@@ -1,19 +1,13 @@
 import { z } from 'zod';
 import { audited } from '../../kit/audit/append.ts';
 import { inList, rows } from '../../kit/database/sql.ts';
-import { defineEvent, record } from '../../kit/events/events.ts';
+import { record } from '../../kit/events/events.ts';
 import type { Log } from '../../kit/log.ts';
 import { defineJob, type JobDefinition } from '../../kit/queue/define.ts';
 import type { Work } from '../../kit/work.ts';
 import { Takedown, TakedownStep } from './model.ts';
-import type { TakedownParameters } from './start.ts';
+import { type TakedownParameters, takedownDone } from './start.ts';
 import type { StepResult, TakedownOrder, TakedownStepDefinition } from './step.ts';
-
-/** Every step of the checklist is done, and nothing of the item can be reached. */
-export const takedownDone = defineEvent(
-  'takedown.done',
-  z.object({ takedownId: z.string(), caseId: z.string().nullable() }),
-);
 
 const Payload = z.object({ takedownId: z.string() });
 type ExecuteJob = JobDefinition<typeof Payload>;

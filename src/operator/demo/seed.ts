@@ -56,7 +56,12 @@ export async function settle(ground: Ground, town: Town, password: string): Prom
   const { em, now } = ground.openWork(null);
   const before = await ground.settings.read(em, nodeSettings);
   const { nodeName: name, description } = town;
-  await ground.settings.write(em, nodeSettings, { ...before, name, description, signUpMode: 'open' }, now());
+  await ground.settings.write(
+    em,
+    nodeSettings,
+    { ...before, name, description, contact: 'owner@example.org', signUpMode: 'open' },
+    now(),
+  );
   await em.flush();
   return settlers;
 }

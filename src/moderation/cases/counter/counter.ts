@@ -1,0 +1,121 @@
+import { z } from 'zod';
+import { claimSettings } from '../../../accounts/claim-settings.ts';
+import { audited } from '../../../kit/audit/append.ts';
+import { AppError } from '../../../kit/errors.ts';
+import { t } from '../../../kit/web/messages.ts';
+import type { Work } from '../../../kit/work.ts';
+import { startTakedown } from '../../takedown/start.ts';
+import { setClock, stopClocks } from '../clocks/set.ts';
+import { requireDecider } from '../decide/bars.ts';
+import { type Desk, sealPerson } from '../desk.ts';
+import { setInterim } from '../interim.ts';
+import { ClaimCase, targetOf } from '../model/case.ts';
+import { CounterNotice } from '../model/redress.ts';
+import { voidStrike } from '../strikes/strikes.ts';
+import { moveCase, openCaseRow } from '../transitions/move.ts';
+import { tellClaimant, tellUploader } from '../verify/letters.ts';
+import { addBusinessDays } from './business-days.ts';
+
+type Actor = Pick<Work, 'em' | 'viewer' | 'jobs' | 'now'>;
+
+const ticked = z.literal('1', t('claim.error-tick'));
+const line = (max: number) => z.string().trim().min(1, t('claim.error-missing')).max(max);
+
+/** What 17 U.S.C. 512(g)(3) asks for; the claimant gets a copy. */
+export const CounterForm = z.object({
+  name: line(200),
+  address: line(500),
+  phone: line(60),
+  text: z.string().trim().max(4_000).default(''),
+  perjury: ticked,
+  jurisdiction: ticked,
+  service: ticked,
+  signature: line(200),
+});
+
+const NOT_BEFORE = 10;
+const ALARM = 12;
+const NOT_AFTER = 14;
+
+/** The uploader answers a notice: the thing comes back after ten to fourteen business days, unless a court is asked. */
+export async function fileCounterNotice(
+  work: Actor,
+  desk: Desk,
+  caseId: string,
+  { name, address, phone, signature, text }: z.output<typeof CounterForm>,
+): Promise<void> {
+  const calendar = await desk.settings.read(work.em, claimSettings);
+  await moveCase(work, caseId, {
+    ...{ trigger: 'counter', role: 'uploader' },
+    act: async (em, kase) => {
+      const now = work.now();
+      const after = (days: number) => addBusinessDays(now, days, calendar);
+      const sealed = sealPerson(desk, { name, address, phone, signature });
+      const dates = { filedAt: now, notBefore: after(NOT_BEFORE), notAfter: after(NOT_AFTER) };
+      const known = await em.findOne(CounterNotice, caseId);
+      if (known) throw new AppError('conflict', 'A counter-notice was filed already.');
+      em.create(CounterNotice, { caseId, sealed, text, ...dates }, { persist: true });
+      await stopClocks(em, caseId, ['settle']);
+      await setClock(em, caseId, 'counter_alarm', after(ALARM));
+      await setClock(em, caseId, 'counter_restore', dates.notAfter);
+      await tellClaimant({ ...work, em }, desk, kase, 'countered');
+    },
+  });
+}
+
+export const CourtForm = z.object({ action: line(1_000) });
+
+/** The claimant went to court: it stays down until that is over. */
+export async function showCourtAction(
+  work: Actor,
+  desk: Desk,
+  caseId: string,
+  { action }: z.output<typeof CourtForm>,
+): Promise<void> {
+  await moveCase(work, caseId, {
+    ...{ trigger: 'court', role: 'claimant' },
+    act: async (em, kase) => {
+      const counter = await em.findOneOrFail(CounterNotice, caseId);
+      counter.action = action;
+      await stopClocks(em, caseId, ['counter_alarm', 'counter_restore']);
+      await tellUploader({ ...work, em }, desk, kase, 'court');
+    },
+  });
+}
+
+/** Puts back what a notice took down; a person from the tenth day on, the timer on the fourteenth. */
+export async function restoreByCounter(work: Actor, desk: Desk, caseId: string): Promise<void> {
+  if (work.viewer) await requireDecider(work, caseId, 'case.restore');
+  await moveCase(work, caseId, {
+    ...{ trigger: 'restore', ...(work.viewer ? {} : { role: 'timer' }) },
+    act: async (em, kase) => {
+      const now = work.now();
+      const target = targetOf(kase);
+      if (target && kase.takedownId) {
+        const parameters = { undoes: kase.takedownId };
+        const request = { caseId, target, outcome: 'undo' as const, category: kase.type, parameters };
+        startTakedown(em, request, now);
+      }
+      await setInterim(em, kase, 0, now);
+      await voidStrike(em, kase, 'counter-notice', now);
+      await tellClaimant({ ...work, em }, desk, kase, 'restored');
+      await tellUploader({ ...work, em }, desk, kase, 'restored');
+    },
+  });
+}
+
+export const HoldForm = z.object({ reason: line(1_000) });
+
+/** A person keeps it down after the fourteenth day, and says why. */
+export async function holdDown(work: Actor, caseId: string, { reason }: z.output<typeof HoldForm>): Promise<void> {
+  await requireDecider(work, caseId, 'case.hold');
+  await audited(work, async (em) => {
+    const kase = await em.findOneOrFail(ClaimCase, caseId, { refresh: true });
+    if (kase.state !== 'counter_wait') throw new AppError('conflict', 'No counter-notice waits in this case.');
+    const counter = await em.findOneOrFail(CounterNotice, caseId);
+    Object.assign(counter, { holdReason: reason, holderId: work.viewer?.id ?? null });
+    await stopClocks(em, caseId, ['counter_restore']);
+    await openCaseRow(em, kase, work.now());
+    return { result: null, entries: [{ action: 'case.hold', subject: { kind: 'case', id: caseId }, reason }] };
+  });
+}

@@ -1,0 +1,39 @@
+import { defineEntity, type InferEntity, p } from '@mikro-orm/core';
+
+/** The uploader's answer to a copyright notice (17 U.S.C. 512(g)(3)). */
+export const CounterNotice = defineEntity({
+  name: 'CounterNotice',
+  properties: {
+    caseId: p.uuid().primary(),
+    /** AES-256-GCM of the JSON of who signed: the claimant gets a copy, as the law has it. */
+    sealed: p.text().nullable(),
+    text: p.text(),
+    filedAt: p.datetime(),
+    /** Ten and fourteen business days of the operator's calendar later. */
+    notBefore: p.datetime(),
+    notAfter: p.datetime(),
+    /** The action that the claimant filed. */
+    action: p.text().default(''),
+    /** Why a person keeps it down after the fourteenth day. */
+    holdReason: p.text().default(''),
+    holderId: p.integer().nullable(),
+  },
+});
+export interface CounterNotice extends InferEntity<typeof CounterNotice> {}
+
+/** Each side may appeal once; somebody else than who decided looks at it. */
+export const CaseAppeal = defineEntity({
+  name: 'CaseAppeal',
+  properties: {
+    caseId: p.uuid().primary(),
+    side: p.enum(['claimant', 'uploader']).primary(),
+    text: p.text(),
+    filedAt: p.datetime(),
+    dueAt: p.datetime(),
+    decidedAt: p.datetime().nullable(),
+    deciderId: p.integer().nullable(),
+    result: p.enum(['upheld', 'overturned']).nullable(),
+    reasons: p.text().default(''),
+  },
+});
+export interface CaseAppeal extends InferEntity<typeof CaseAppeal> {}

@@ -1,0 +1,171 @@
+import type { EntityManager } from '@mikro-orm/core';
+import { claimSettings } from '../../../accounts/claim-settings.ts';
+import { can } from '../../../accounts/permissions.ts';
+import { Image } from '../../../gallery/model.ts';
+import type { PictureView } from '../../../gallery/views.ts';
+import type { FormState } from '../../../kit/web/forms.ts';
+import { t } from '../../../kit/web/messages.ts';
+import type { PageHead } from '../../../kit/web/views.ts';
+import type { Work } from '../../../kit/work.ts';
+import { findFirstApprover } from '../../staff/two-people.ts';
+import { requireDecider } from '../decide/bars.ts';
+import { REJECTIONS } from '../decide/decide.ts';
+import { countSource } from '../decide/undo-source.ts';
+import type { Claimant, Desk } from '../desk.ts';
+import { pathOf } from '../intake/target.ts';
+import { targetOf } from '../model/case.ts';
+import { CaseClaimant } from '../model/claimant.ts';
+import { CounterNotice } from '../model/redress.ts';
+import { pointsOf } from '../strikes/strikes.ts';
+import { stepOf, TRIGGERS, type Trigger } from '../transitions/table.ts';
+import {
+  type AppealView,
+  answerLines,
+  appealViews,
+  bitWords,
+  deadlinesOf,
+  fieldLabel,
+  historyOf,
+  type Line,
+  type OfferView,
+  offerViews,
+  type Reasons,
+  reasonsOf,
+  type ThreadView,
+  type Turn,
+  threadViews,
+  typeLabel,
+  whenText,
+} from './show.ts';
+
+export interface ModeratorPage extends FormState {
+  readonly id: string;
+  readonly number: string;
+  readonly type: string;
+  readonly typeLabel: string;
+  readonly state: string;
+  readonly stateLabel: string;
+  readonly isBehindBreaker: boolean;
+  readonly said: string | null;
+  readonly targetUrl: string | null;
+  /** The picture in question, behind a button. Never one of a child: the page of the item is for those who must look. */
+  readonly evidence: null | Pick<PictureView, 'id' | 'blur' | 'width' | 'height' | 'alt'>;
+  readonly facts: readonly Line[];
+  readonly claim: readonly Line[];
+  readonly missing: readonly string[];
+  readonly restricted: readonly string[];
+  readonly deadlines: readonly Line[];
+  readonly reasons: Reasons | null;
+  readonly threads: readonly ThreadView[];
+  readonly offers: readonly OfferView[];
+  readonly appeals: readonly AppealView[];
+  readonly counter: null | { readonly text: string; readonly lines: readonly Line[] };
+  readonly history: readonly Turn[];
+  readonly hasClaimant: boolean;
+  readonly maySeeClaimant: boolean;
+  /** Only in the answer to the act that asks for it, which is logged. */
+  readonly claimant: readonly Line[] | null;
+  /** The second of two people is waited for. */
+  readonly waitsForSecond: boolean;
+  readonly sourceCount: number;
+  readonly rejections: readonly { readonly value: string; readonly label: string }[];
+  /** What the table lets happen now. */
+  readonly can: Readonly<Record<Trigger, boolean>>;
+  readonly page: PageHead;
+}
+
+async function findPicture(em: EntityManager, id: number): Promise<ModeratorPage['evidence']> {
+  const image = await em.findOne(Image, { id, renderedAt: { $ne: null } });
+  return image && { id, blur: image.placeholder, width: image.width, height: image.height, alt: image.altText };
+}
+
+/** The page of a case for who may decide it. Throws as `requireDecider`. */
+export async function loadModeratorPage(
+  work: Pick<Work, 'em' | 'viewer' | 'now'>,
+  desk: Desk,
+  caseId: string,
+  form: FormState,
+  said: string | null,
+  claimant: Claimant | null = null,
+): Promise<ModeratorPage> {
+  const { em, viewer, now } = work;
+  const kase = await requireDecider(work, caseId, 'case.open');
+  const { timeZone } = await desk.settings.read(em, claimSettings);
+  const { type, state, number } = kase;
+  const target = targetOf(kase);
+  const counter = await em.findOne(CounterNotice, caseId);
+  const row = await em.count(CaseClaimant, { caseId });
+  const points = await pointsOf(
+    em,
+    { accountId: kase.uploaderId ?? null, emailHash: kase.uploaderEmailHash ?? null },
+    now(),
+  );
+  const { title = '', ownerName = '', hashes = [] } = kase.snapshot ?? {};
+  const facts = {
+    ...{ state, type, hasTarget: target !== null, isComplete: kase.missing.length === 0 },
+    ...{ isBehindBreaker: kase.isBehindBreaker, appealUntil: kase.appealUntil ?? null },
+    notBefore: counter?.notBefore ?? null,
+  };
+  const waits = ['dismiss', 'undo', 'reject'].map((act) => ({ act: `case.${act}`, subjectId: caseId }));
+  const first = await Promise.all(waits.map((act) => findFirstApprover(em, act)));
+  return {
+    ...form,
+    ...{
+      id: caseId,
+      number,
+      type,
+      state,
+      said,
+      typeLabel: typeLabel(kase, 'moderator'),
+      stateLabel: t(`case.state-${state}`),
+    },
+    isBehindBreaker: kase.isBehindBreaker,
+    targetUrl: target ? pathOf(target) : null,
+    evidence: target?.kind === 'image' && type !== 'minor' ? await findPicture(em, target.id) : null,
+    facts: [
+      { label: t('case.about'), value: title || (target ? t(`case.kind-${target.kind}`) : t('case.nothing-there')) },
+      { label: t('case.address'), value: kase.url },
+      {
+        label: t('case.uploader'),
+        value: ownerName ? `@${ownerName}${kase.uploaderHost ? `@${kase.uploaderHost}` : ''}` : '–',
+      },
+      { label: t('case.points'), value: String(points) },
+      { label: t('case.filed'), value: whenText(kase.submittedAt, timeZone) },
+      { label: t('case.verified'), value: t(`case.verified-${kase.verifiedBy ?? 'no'}`) },
+      { label: t('case.hashes'), value: String(hashes.length) },
+      ...(kase.dueAt ? [{ label: t('case.due'), value: whenText(kase.dueAt, timeZone) }] : []),
+    ],
+    claim: answerLines(kase, 'all'),
+    missing: kase.missing.map((name) => fieldLabel(type, name)),
+    restricted: bitWords(kase.interim),
+    deadlines: await deadlinesOf(em, kase, timeZone),
+    reasons: reasonsOf(kase, timeZone),
+    threads: await threadViews(em, kase, 'moderator'),
+    offers: await offerViews(em, kase, 'moderator'),
+    appeals: await appealViews(em, caseId),
+    counter: counter && {
+      text: counter.text,
+      lines: [
+        { label: t('case.counter-filed'), value: whenText(counter.filedAt, timeZone) },
+        { label: t('case.counter-from'), value: whenText(counter.notBefore, timeZone) },
+        { label: t('case.counter-until'), value: whenText(counter.notAfter, timeZone) },
+        ...(counter.action ? [{ label: t('case.counter-action'), value: counter.action }] : []),
+        ...(counter.holdReason ? [{ label: t('case.counter-hold'), value: counter.holdReason }] : []),
+      ],
+    },
+    history: await historyOf(em, caseId),
+    hasClaimant: row > 0,
+    maySeeClaimant: can(viewer, 'seeClaimants'),
+    claimant: claimant && [
+      ...(claimant.email ? [{ label: t('claim.email'), value: claimant.email }] : []),
+      ...Object.entries(claimant.personal).map(([name, value]) => ({ label: fieldLabel(type, name), value })),
+    ],
+    waitsForSecond: first.some((id) => id !== null),
+    sourceCount: await countSource(work, kase),
+    rejections: REJECTIONS.map((value) => ({ value, label: t(`case.reject-${value}`) })),
+    can: Object.fromEntries(
+      TRIGGERS.map((trigger) => [trigger, 'transition' in stepOf(facts, trigger, now())]),
+    ) as Record<Trigger, boolean>,
+    page: { title: `${number} · ${typeLabel(kase, 'moderator')}`, noindex: true },
+  };
+}

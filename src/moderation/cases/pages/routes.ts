@@ -1,0 +1,17 @@
+import type Router from '@koa/router';
+import type { State } from '../../../kit/web/state.ts';
+import { claimRoutes } from './claim-routes.ts';
+import { claimantRoutes } from './claimant-routes.ts';
+import type { CaseDeps } from './deps.ts';
+import { moderatorRoutes } from './moderator-routes.ts';
+import { claimSettingsRoutes } from './settings-routes.ts';
+import { uploaderRoutes } from './uploader-routes.ts';
+
+/** Every page of the claims desk. `/claims/new` comes before the numbers. */
+export const caseRoutes = (deps: CaseDeps): readonly Router<State>[] => [
+  claimRoutes(deps),
+  claimantRoutes(deps),
+  uploaderRoutes(deps),
+  moderatorRoutes(deps),
+  claimSettingsRoutes(deps),
+];

@@ -1,0 +1,38 @@
+import { audited } from '../../../kit/audit/append.ts';
+import type { Work } from '../../../kit/work.ts';
+import { ClaimCase } from '../model/case.ts';
+import { CaseClaimant, CaseMail } from '../model/claimant.ts';
+import { CaseAppeal, CounterNotice } from '../model/redress.ts';
+import { CaseMessage } from '../model/talk.ts';
+import { DAY } from '../types/types.ts';
+
+type Timer = Pick<Work, 'em' | 'viewer' | 'now'>;
+
+const entryOf = (action: string, id: string) => ({ action, subject: { kind: 'case', id }, role: 'timer' });
+
+/** Where a claim came from is forgotten after 30 days (spec/takedowns.md 2.11). */
+export async function forgetSource({ em, now }: Timer, caseId: string): Promise<void> {
+  await em.nativeUpdate(ClaimCase, { id: caseId }, { sourceHash: null });
+  await em.nativeDelete(CaseMail, { createdAt: { $lt: new Date(now().getTime() - 30 * DAY) } });
+}
+
+/** Who filed it, and who signed the answer to it. The hash of the address goes too; marks and strikes keep their own. */
+export async function eraseClaimant(work: Timer, caseId: string): Promise<void> {
+  await audited(work, async (em) => {
+    await em.nativeDelete(CaseClaimant, { caseId });
+    await em.nativeUpdate(CounterNotice, { caseId }, { sealed: null });
+    await em.nativeUpdate(ClaimCase, { id: caseId }, { verifyHash: null });
+    return { result: null, entries: [entryOf('case.erase-claimant', caseId)] };
+  });
+}
+
+/** What the parties wrote; that there was a case, and how it ended, stays. */
+export async function redactCase(work: Timer, caseId: string): Promise<void> {
+  await audited(work, async (em) => {
+    await em.nativeDelete(CaseMessage, { caseId });
+    await em.nativeUpdate(CaseAppeal, { caseId }, { text: '' });
+    await em.nativeUpdate(CounterNotice, { caseId }, { text: '', action: '' });
+    await em.nativeUpdate(ClaimCase, { id: caseId }, { answers: {}, url: '', redactedAt: work.now() });
+    return { result: null, entries: [entryOf('case.redact', caseId)] };
+  });
+}
