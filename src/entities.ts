@@ -38,7 +38,7 @@ import { FairLane, FairShare } from './kit/queue/fair/model.ts';
 import { Job } from './kit/queue/job.ts';
 import { Setting } from './kit/settings.ts';
 import { CASE_ENTITIES } from './moderation/cases/model/entities.ts';
-import { Exposure, QueueDecision, QueueRow } from './moderation/queue/model.ts';
+import { QueueDecision, QueueRow, StaffExposure } from './moderation/queue/model.ts';
 import { Report } from './moderation/reports/model.ts';
 import { Rule } from './moderation/rules/model.ts';
 import { Approval } from './moderation/staff/model.ts';
@@ -60,7 +60,7 @@ export const ENTITIES = [
   ...[PolicyState, PolicyRestriction],
   ...[HashBlock, HashBank, HashHit],
   ...[PromptRuleSet, PromptRecord, SafetyHold, ProtectedPerson, ProtectedName, DoNotTrain],
-  ...[QueueRow, QueueDecision, Exposure, Report, Rule, Takedown, TakedownStep, TakedownTrace],
+  ...[QueueRow, QueueDecision, StaffExposure, Report, Rule, Takedown, TakedownStep, TakedownTrace],
   ...[Model, ModelVersion, ModelFile, Tag, ModelTag, BaseModel, Lineage, DownloadMark, Upload, Hidden, NameLock],
   ...CASE_ENTITIES,
   ...[Post, Image, ImageMark, ImageRaw, ImageSize, ResourceUse, PostTag, Comment, Reaction],

@@ -51,6 +51,7 @@ import { RateLimits } from './kit/web/rate-limit.ts';
 import type { State } from './kit/web/state.ts';
 import type { Viewer, Work } from './kit/work.ts';
 import { Claims } from './moderation/cases/claims.ts';
+import { CASE_PAGES } from './moderation/cases/pages/routes.ts';
 import { Rescanner } from './moderation/hashes/rescan.ts';
 import { Desks } from './moderation/queue/desk.ts';
 import { reportDesk } from './moderation/reports/desk.ts';
@@ -251,7 +252,7 @@ export async function openNode(
     minFreeBytes: config.minFreeBytes,
     defaultQuotaBytes: config.accountQuotaBytes,
   });
-  const desks = new Desks([reportDesk({ mailer, settings, publicUrl: config.publicUrl })]);
+  const desks = new Desks([reportDesk({ mailer, settings, publicUrl: config.publicUrl })], [CASE_PAGES]);
   const closing = new AbortController();
   const parts: Parts = {
     config,

@@ -36,6 +36,7 @@ import { publishScheduledJob as publishScheduledPostJob } from './gallery/posts/
 import { removeAccountContentJob, sweepGalleryJob } from './gallery/sweep.ts';
 import { on, type Wiring } from './kit/events/wiring.ts';
 import type { JobDefinition } from './kit/queue/define.ts';
+import { makeBlocks } from './moderation/hashes/blocks.ts';
 import { RESCAN } from './moderation/hashes/rescan.ts';
 import { executeDecisionJobOf } from './moderation/queue/execute.ts';
 import { watchAuditJobOf } from './moderation/staff/audit-watch.ts';
@@ -60,10 +61,10 @@ import { policyChanged } from './safety/restrict.ts';
 import { clearRecordsJob, eraseTextsJob, forgetRecordsJob } from './safety/screening.ts';
 
 /** The checklist of a takedown, in its order (spec/takedowns.md 2.10). */
-export function takedownStepsOf({ net, config, engines, vault, uploads }: Parts): TakedownStepDefinition[] {
+export function takedownStepsOf(parts: Parts): TakedownStepDefinition[] {
+  const { net, config, engines, vault, uploads, hashGate, federation } = parts;
   const { publicUrl, cdnPurgeUrl: purgeUrl, cdnPurgeToken: token } = config;
-  // the list of blocked hashes joins here: until then a block holds where the same bytes lie already
-  const blocks = { block: async () => {}, unblock: async () => {} };
+  const blocks = makeBlocks(hashGate);
   const dropModels = (sha256s: readonly string[]) => engines.cache.drop(sha256s);
   return [
     denyStep,
@@ -79,6 +80,7 @@ export function takedownStepsOf({ net, config, engines, vault, uploads }: Parts)
     reindexStep,
     derivedStep,
     purgeCdnStep({ net, publicUrl, purgeUrl, token }),
+    ...(federation.mode === 'off' ? [] : federation.takedownSteps),
   ];
 }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { AuditEntry } from '../../src/kit/audit/model.ts';
 import { rows } from '../../src/kit/database/sql.ts';
-import { Exposure, QueueDecision } from '../../src/moderation/queue/model.ts';
+import { QueueDecision, StaffExposure } from '../../src/moderation/queue/model.ts';
 import { Report } from '../../src/moderation/reports/model.ts';
 import { listRules } from '../../src/moderation/rules/list.ts';
 import { Browser, textOf } from '../accounts/browser.ts';
@@ -164,7 +164,7 @@ test('looking at harmful pictures unveiled is counted, for who looks and for the
     await moderator.post(`/moderation/queue/${id}/view`, { veil: 'none' });
     await moderator.post(`/moderation/queue/${id}/view`, { veil: 'full' });
   }
-  assert.equal((await fork().findOneOrFail(Exposure, { accountId: mia.id })).count, 2);
+  assert.equal((await fork().findOneOrFail(StaffExposure, { accountId: mia.id })).count, 2);
   assert.match(textOf((await moderator.get('/moderation')).text), /looked at 2 harmful pictures/);
   assert.doesNotMatch((await moderator.get('/moderation')).text, /id="exposures"/);
   assert.match(

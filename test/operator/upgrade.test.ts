@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { ROLE_PERMISSIONS } from '../../src/accounts/permissions.ts';
 import { ENTITIES } from '../../src/entities.ts';
 import { migrate } from '../../src/kit/database/migrate.ts';
 import { migrations as forPostgresql } from '../../src/kit/database/migrations/postgresql/list.ts';
@@ -144,6 +145,48 @@ for (const dialect of ['sqlite', 'postgresql'] as const) {
         [2, 1],
       ],
       'the newest first',
+    );
+  });
+}
+
+for (const dialect of ['sqlite', 'postgresql'] as const) {
+  const skip = dialect === 'postgresql' && !process.env.TEST_DATABASE_URL && 'TEST_DATABASE_URL names no PostgreSQL';
+  test(`a node from before moderation gives its roles what they may now do, and restrictions a source, on ${dialect}`, {
+    skip,
+  }, async (t) => {
+    const { orm, all } = await databaseBefore(t, dialect, 8);
+    const em = orm.em.fork();
+    const account = (id: number, role: string, host: string, permissions: number) =>
+      insert('account', { id, name: `${role}${id}`, role, host, permissions, created_at: AT, links: '[]' });
+    const state = (kind: string, id: number, restrictions: number) =>
+      insert('policy_state', { target_kind: kind, target_id: id, epoch: 1, restrictions, changed_at: AT });
+    for (const sql of [
+      account(1, 'moderator', '', 127),
+      account(2, 'owner', '', 8191),
+      account(3, 'member', '', 7),
+      account(4, 'member', `${'a'.repeat(200)}.example`, 7),
+      state('account', 4, 1),
+      state('image', 9, 33),
+      state('image', 10, 0),
+    ])
+      await rows(em, `${sql} returning 1 as one`);
+    await migrate(orm, all);
+
+    const permissions = await rows<{ permissions: number }>(em, 'select permissions from account order by id');
+    assert.deepEqual(
+      permissions.map((row) => row.permissions),
+      [ROLE_PERMISSIONS.moderator, ROLE_PERMISSIONS.owner, 7, 7],
+    );
+    const sources = await rows<{ source: string; bits: number }>(
+      em,
+      'select source, bits from policy_restriction order by target_kind, target_id',
+    );
+    assert.deepEqual(
+      sources.map(({ source, bits }) => [source.slice(0, 12), bits]),
+      [
+        ['domain:aaaaa', 1],
+        ['before', 33],
+      ],
     );
   });
 }

@@ -75,8 +75,8 @@ export const QueueDecision = defineEntity({
 export interface QueueDecision extends InferEntity<typeof QueueDecision> {}
 
 /** How often a moderator looked at severe pictures unveiled, by day (UTC). */
-export const Exposure = defineEntity({
-  name: 'Exposure',
+export const StaffExposure = defineEntity({
+  name: 'StaffExposure',
   properties: {
     accountId: p.integer().primary(),
     /** ISO day. */
@@ -84,4 +84,4 @@ export const Exposure = defineEntity({
     count: p.integer(),
   },
 });
-export interface Exposure extends InferEntity<typeof Exposure> {}
+export interface StaffExposure extends InferEntity<typeof StaffExposure> {}

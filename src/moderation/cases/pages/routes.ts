@@ -1,5 +1,6 @@
 import type Router from '@koa/router';
 import type { State } from '../../../kit/web/state.ts';
+import type { DeskLink } from '../../queue/desk.ts';
 import { claimRoutes } from './claim-routes.ts';
 import { claimantRoutes } from './claimant-routes.ts';
 import type { CaseDeps } from './deps.ts';
@@ -15,3 +16,9 @@ export const caseRoutes = (deps: CaseDeps): readonly Router<State>[] => [
   moderatorRoutes(deps),
   claimSettingsRoutes(deps),
 ];
+
+/** The queue leads to the page of a case, which decides it and its appeals. */
+export const CASE_PAGES: DeskLink = {
+  kinds: ['case', 'appeal'],
+  urlOf: ({ subjectId }) => `/moderation/cases/${subjectId}`,
+};

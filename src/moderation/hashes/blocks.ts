@@ -1,0 +1,42 @@
+import { buffer } from 'node:stream/consumers';
+import { AppError } from '../../kit/errors.ts';
+import type { Work } from '../../kit/work.ts';
+import { addBlock, type BlockReason, blockPicture, liftBlock } from '../../safety/hashes/blocks.ts';
+import type { HashGate } from '../../safety/hashes/gate.ts';
+import { BLOCK_CATEGORIES, type BlockCategory, HashBlock } from '../../safety/hashes/model.ts';
+import type { TakedownOrder } from '../takedown/step.ts';
+import type { Blocks } from '../takedown/steps/block-hashes.ts';
+
+/** A block names the takedown that it comes from, so that the undoing of one lifts its own. */
+const sourceOf = (takedownId: string): string => `takedown:${takedownId}`;
+
+/** What a takedown asks of the list of blocked hashes. Blocking twice is harmless. */
+export const makeBlocks = (gate: HashGate): Blocks => ({
+  async block(work, order, { files, tensors, pictures }) {
+    const reason = reasonOf(order);
+    for (const hash of files) await addBlock(work, { kind: 'file', hash, ...reason });
+    for (const hash of tensors) await addBlock(work, { kind: 'tensors', hash, ...reason });
+    for (const sha256 of pictures) await blockByLook(work, gate, sha256, reason);
+  },
+
+  async unblock(work, takedownId) {
+    const own = await work.em.fork().find(HashBlock, { sourceCaseId: sourceOf(takedownId), liftedAt: null });
+    for (const { id } of own) await liftBlock(work, id);
+  },
+});
+
+const reasonOf = ({ takedownId, category, caseId }: TakedownOrder): BlockReason => ({
+  category: BLOCK_CATEGORIES.find((one): one is BlockCategory => one === category) ?? 'other',
+  sourceCaseId: sourceOf(takedownId),
+  note: caseId === null ? '' : `case ${caseId}`,
+});
+
+/** By its look too, as long as its bytes are here; else by their digest alone. */
+async function blockByLook(work: Work, gate: HashGate, sha256: string, reason: BlockReason): Promise<void> {
+  try {
+    await blockPicture(work, gate, await buffer(work.files.open(sha256)), reason);
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    await addBlock(work, { kind: 'file', hash: sha256, ...reason });
+  }
+}
