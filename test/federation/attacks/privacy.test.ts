@@ -46,7 +46,7 @@ const SECRETS = [
     /node_modules/,
     /rsaPrivate/,
   ],
-  ...[/ed25519Private/, /argon2/, /passwordHash/, /"email"/, /\/tmp\//, /SQLITE_|syntax error at or near/],
+  ...[/ed25519Private/, /argon2/, /passwordHash/, /"email"\s*:/, /\/tmp\//, /SQLITE_|syntax error at or near/],
 ];
 
 const CASES: readonly Case[] = [
