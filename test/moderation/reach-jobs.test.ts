@@ -12,6 +12,7 @@ const ASKS = {
   takes: 'takes bytes in; names and hashes that are locked are refused (de-attribution.test.ts)',
   fetches: 'asks before it fetches for something that was taken down here',
   copies: 'keeps copies of files that nobody forbids (copies/rules.ts)',
+  decides: 'is a decision itself, written by restrict() and startTakedown()',
   none: 'touches nothing that a decision can be about, or only removes',
 } as const;
 
@@ -26,6 +27,13 @@ const JOBS: Readonly<Record<string, keyof typeof ASKS>> = {
   ...{ 'gallery.remove-account-content': 'none', 'gallery.publish-scheduled': 'publishes' },
   'gallery.finish-deletion': 'none',
   'moderation.execute-takedown': 'lists',
+  // a decision about a training goes on through the training's own start
+  ...{ 'compute.training-decided': 'standing', 'safety.clear-records': 'none', 'safety.erase-texts': 'none' },
+  ...{ 'safety.forget-records': 'none', 'moderation.rescan': 'lists', 'moderation.watch-audit': 'none' },
+  // these decide, through restrict() and startTakedown()
+  ...{ 'moderation.execute-decision': 'decides', 'moderation.take-in-case': 'decides' },
+  ...{ 'moderation.finish-case': 'decides', 'moderation.ring-clock': 'decides', 'moderation.watch-clocks': 'none' },
+  ...{ 'federation.tell-host': 'says', 'federation.check-notice': 'none', 'federation.read-list': 'none' },
   ...{ 'compute.generate': 'standing', 'compute.train-segment': 'standing' },
   ...{ 'compute.forget-training': 'none', 'compute.import-dataset': 'none', 'compute.look-at-pictures': 'none' },
   ...{ 'compute.caption-pictures': 'none', 'compute.finish-dataset-deletion': 'none' },

@@ -26,6 +26,7 @@ const ACCOUNT = apart('of accounts, not of things');
 const STAFF = apart('for staff alone');
 const RUNNER = apart('for runners of this node: a job that is cancelled answers 410');
 const FORM = apart('a form');
+const CASE = apart('of the claimant, who proves it by the secret: names the thing, shows nothing of it');
 
 export const SIZES = (id: number): string[] => [
   ...['320', '640', '1280', 'full'].flatMap((size) => [`/media/${size}/${id}.webp`, `/media/${size}/${id}.avif`]),
@@ -59,6 +60,11 @@ export const ROUTES: Readonly<Record<string, Rule>> = {
   '/collections/:id/actor/inbox': INBOX,
   '/tags/:id/actor/inbox': INBOX,
   '/users/:name/inbox': INBOX,
+  ...{ '/admin/federation/lists/:id': STAFF, '/admin/federation/lists/export/:format': STAFF },
+  ...{ '/moderation/cases/:id': STAFF, '/moderation/queue/:id': STAFF, '/moderation/takedowns/:id/peers': STAFF },
+  ...{ '/claims/:number': CASE, '/claims/:number/confirmation': CASE },
+  '/cases/:number': apart('of the uploader: what was decided about their own thing, without its bytes'),
+  '/notices/:id': apart('the notice of a takedown itself, for the hosts that it names'),
   '/nodeinfo/:version': apart('figures of the node'),
   '/models/:id/actor': document(({ modelId }) => [`/models/${modelId}/actor`]),
   '/models/:id/actor/followers': document(({ modelId }) => [`/models/${modelId}/actor/followers`]),
