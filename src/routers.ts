@@ -24,6 +24,7 @@ import type { OpenFederation } from './federation/federation.ts';
 import { isBackfilling } from './federation/ingest/backfill.ts';
 import { findPage } from './federation/looking/look-up.ts';
 import { findActorNow } from './federation/moving/find-actor.ts';
+import { countPublicCompliance, findPublicCompliance } from './federation/notices/public.ts';
 import { MEDIA_LINKS } from './federation/pages/media-settings-routes.ts';
 import { READING_LINKS } from './federation/pages/reading-routes.ts';
 import { REPORT_LINKS } from './federation/pages/report-routes.ts';
@@ -72,8 +73,9 @@ export function routersOf(parts: Parts): Router<State>[] {
       adminLinks: adminLinksOf(parts),
     }),
     ...moderationRoutes({
-      ...{ limits: parts.limits, settings: parts.settings, desks: parts.desks },
+      ...{ limits: parts.limits, settings: parts.settings, desks: parts.desks, secretKey: parts.secretKey },
       adminLinks: adminLinksOf(parts),
+      compliance: federation.mode === 'off' ? null : { total: countPublicCompliance, of: findPublicCompliance },
     }),
     ...caseRoutes(caseDeps(parts)),
     operatorRoutes({ adminLinks: adminLinksOf(parts), minFreeBytes: parts.config.minFreeBytes }),
