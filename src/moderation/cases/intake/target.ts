@@ -139,6 +139,4 @@ export async function countTrainedOn(
 }
 
 /** The SHA-256 that stand in a text, each once. */
-export const hashesIn = (text: string): string[] => [
-  ...new Set(text.toLowerCase().match(/\b[0-9a-f]{64}\b/g) ?? []),
-];
+export const hashesIn = (text: string): string[] => [...new Set(text.toLowerCase().match(/\b[0-9a-f]{64}\b/g) ?? [])];
