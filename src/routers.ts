@@ -43,6 +43,7 @@ import { MODERATION_LINKS } from './moderation/deps.ts';
 import { moderationRoutes } from './moderation/routes.ts';
 import type { Parts } from './node.ts';
 import { OPERATOR_LINKS, operatorRoutes } from './operator/routes.ts';
+import { countMissing } from './operator/start.ts';
 import { PROTECT_LINKS, peopleRoutes } from './safety/people/routes.ts';
 
 /** Every address of the node: one line for each room. */
@@ -57,6 +58,7 @@ export function routersOf(parts: Parts): Router<State>[] {
       lookUp: searcherOf(federation),
       findSilence: silenceFinder(federation),
       isArriving: isBackfilling,
+      countMissing: (work) => countMissing(work, parts.settings),
       listCopies: federation.mode === 'off' ? null : (work, fileIds) => listCopyViews(work, federation, fileIds),
     }),
     ...accountRoutes(accountDeps(parts)),
@@ -78,7 +80,11 @@ export function routersOf(parts: Parts): Router<State>[] {
       compliance: federation.mode === 'off' ? null : { total: countPublicCompliance, of: findPublicCompliance },
     }),
     ...caseRoutes(caseDeps(parts)),
-    operatorRoutes({ adminLinks: adminLinksOf(parts), minFreeBytes: parts.config.minFreeBytes }),
+    operatorRoutes({
+      adminLinks: adminLinksOf(parts),
+      settings: parts.settings,
+      minFreeBytes: parts.config.minFreeBytes,
+    }),
   ];
 }
 
