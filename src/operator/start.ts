@@ -11,7 +11,7 @@ import type { Work } from '../kit/work.ts';
 /** When the owner said that the node needs no more of the list, or null. */
 const startSettings = defineSettings('start', z.object({ dismissedAt: z.string().nullable().default(null) }));
 
-export interface StartStep {
+interface StartStep {
   /** `start.<name>` among the messages. */
   readonly name: string;
   readonly href: string;
