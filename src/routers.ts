@@ -24,6 +24,7 @@ import type { OpenFederation } from './federation/federation.ts';
 import { isBackfilling } from './federation/ingest/backfill.ts';
 import { findPage } from './federation/looking/look-up.ts';
 import { findActorNow } from './federation/moving/find-actor.ts';
+import { countPublicCompliance, findPublicCompliance } from './federation/notices/public.ts';
 import { MEDIA_LINKS } from './federation/pages/media-settings-routes.ts';
 import { READING_LINKS } from './federation/pages/reading-routes.ts';
 import { REPORT_LINKS } from './federation/pages/report-routes.ts';
@@ -42,6 +43,7 @@ import { MODERATION_LINKS } from './moderation/deps.ts';
 import { moderationRoutes } from './moderation/routes.ts';
 import type { Parts } from './node.ts';
 import { OPERATOR_LINKS, operatorRoutes } from './operator/routes.ts';
+import { countMissing } from './operator/start.ts';
 import { PROTECT_LINKS, peopleRoutes } from './safety/people/routes.ts';
 
 /** Every address of the node: one line for each room. */
@@ -56,6 +58,7 @@ export function routersOf(parts: Parts): Router<State>[] {
       lookUp: searcherOf(federation),
       findSilence: silenceFinder(federation),
       isArriving: isBackfilling,
+      countMissing: (work) => countMissing(work, parts.settings),
       listCopies: federation.mode === 'off' ? null : (work, fileIds) => listCopyViews(work, federation, fileIds),
     }),
     ...accountRoutes(accountDeps(parts)),
@@ -72,11 +75,16 @@ export function routersOf(parts: Parts): Router<State>[] {
       adminLinks: adminLinksOf(parts),
     }),
     ...moderationRoutes({
-      ...{ limits: parts.limits, settings: parts.settings, desks: parts.desks },
+      ...{ limits: parts.limits, settings: parts.settings, desks: parts.desks, secretKey: parts.secretKey },
       adminLinks: adminLinksOf(parts),
+      compliance: federation.mode === 'off' ? null : { total: countPublicCompliance, of: findPublicCompliance },
     }),
     ...caseRoutes(caseDeps(parts)),
-    operatorRoutes({ adminLinks: adminLinksOf(parts), minFreeBytes: parts.config.minFreeBytes }),
+    operatorRoutes({
+      adminLinks: adminLinksOf(parts),
+      settings: parts.settings,
+      minFreeBytes: parts.config.minFreeBytes,
+    }),
   ];
 }
 

@@ -25,7 +25,7 @@ import {
 import { loadProfilePage, type ProfilePage, ProfileQuery, readHandle } from './profile.ts';
 import { type LookUp, loadSearchPage, type SearchPage, SearchQuery } from './search.ts';
 
-const homePage = view<HomePage>('discovery/home');
+const homePage = view<HomePage & Unfinished>('discovery/home');
 const modelsPage = view<ListPage<ModelCardView>>('discovery/models');
 const modelPage = view<ModelPage & Silent & Federates>('discovery/model');
 const imagesPage = view<ListPage<TileView>>('discovery/images');
@@ -38,6 +38,11 @@ const collectionPage = view<CollectionPage & Federates>('discovery/collection');
 /** Whether people of other servers can follow what is here. */
 interface Federates {
   readonly federates: boolean;
+}
+
+interface Unfinished {
+  /** What the node still needs of whoever may set it; 0 for everybody else. */
+  readonly missing: number;
 }
 
 interface Silent {
@@ -55,6 +60,8 @@ export interface DiscoveryDeps {
   readonly lookUp: LookUp | null;
   readonly listCopies: ListCopies | null;
   readonly findSilence: FindSilence;
+  /** How much is left of the owner's list. */
+  readonly countMissing: (work: Work) => Promise<number>;
   /** Are the things of this account of elsewhere being read? */
   readonly isArriving: (work: Work, accountId: number) => Promise<boolean>;
 }
@@ -62,11 +69,13 @@ export interface DiscoveryDeps {
 const SEARCHES = { name: 'search', max: 120, perMs: 60_000 };
 
 /** Lists that anyone may read; what each sees depends on their ratings. */
-export function discoveryRoutes({ limits, lookUp, listCopies, findSilence, isArriving }: DiscoveryDeps): Router<State> {
+export function discoveryRoutes(deps: DiscoveryDeps): Router<State> {
+  const { limits, lookUp, listCopies, findSilence, isArriving } = deps;
   const routes = new Router<State>();
   const federates = lookUp !== null;
   routes.get('/', async (ctx) => {
-    homePage(ctx, await loadHomePage(ctx.state.work, readQuery(ctx, FeedQuery)));
+    const home = await loadHomePage(ctx.state.work, readQuery(ctx, FeedQuery));
+    homePage(ctx, { ...home, missing: await deps.countMissing(ctx.state.work) });
   });
   routes.get('/models', async (ctx) => {
     modelsPage(ctx, await loadModelsPage(ctx.state.work, readQuery(ctx, ModelsQuery)));

@@ -3,6 +3,7 @@ import type { Settings } from '../kit/settings.ts';
 import type { RateLimits } from '../kit/web/rate-limit.ts';
 import type { Desks } from './queue/desk.ts';
 import { countOpenRows } from './queue/list.ts';
+import type { Compliance } from './transparency/entries.ts';
 
 /** What the pages of moderation lean on; made by the composition root. */
 export interface ModerationDeps {
@@ -10,6 +11,9 @@ export interface ModerationDeps {
   readonly settings: Settings;
   readonly limits: RateLimits;
   readonly desks: Desks;
+  readonly secretKey: string;
+  /** What other nodes did about takedowns; null where the node speaks with none. */
+  readonly compliance: Compliance | null;
 }
 
 export const MODERATION_LINKS: readonly AdminLink[] = [

@@ -5,6 +5,7 @@ import { queueRoutes } from './queue/routes.ts';
 import { reportRoutes } from './reports/routes.ts';
 import { ruleRoutes } from './rules/routes.ts';
 import { auditRoutes } from './staff/audit-routes.ts';
+import { transparencyRoutes } from './transparency/routes.ts';
 
 /** Every page of moderation. */
 export const moderationRoutes = (deps: ModerationDeps): readonly Router<State>[] => [
@@ -12,4 +13,5 @@ export const moderationRoutes = (deps: ModerationDeps): readonly Router<State>[]
   ruleRoutes(deps),
   auditRoutes(deps),
   queueRoutes(deps),
+  transparencyRoutes(deps),
 ];

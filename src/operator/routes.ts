@@ -11,31 +11,45 @@ import {
   listBaseModels,
 } from '../catalogue/edit-base-models.ts';
 import { discardFailed, retryFailed } from '../kit/queue/failed.ts';
+import type { Settings } from '../kit/settings.ts';
 import { type FormState, readForm, submitForm, uuidParam } from '../kit/web/forms.ts';
 import { t } from '../kit/web/messages.ts';
 import type { Ctx, State } from '../kit/web/state.ts';
 import { collectBlobsJob } from './collect.ts';
 import { type JobsNow, loadJobs, loadStorage, type StorageNow } from './queries.ts';
+import { dismissStart, loadStart, type StartNow } from './start.ts';
 
 export const OPERATOR_LINKS: readonly AdminLink[] = [
   { label: 'admin.jobs', href: '/admin/jobs', icon: 'history', permission: 'manageSettings' },
   { label: 'admin.base-models', href: '/admin/base-models', icon: 'layers', permission: 'manageCatalogue' },
+  { label: 'admin.start', href: '/admin/start', icon: 'circle-check', permission: 'manageSettings' },
   { label: 'admin.storage', href: '/admin/storage', icon: 'hard-drive', permission: 'manageSettings' },
 ];
 
+const startPage = adminPage<StartNow>('operator/start');
 const jobsPage = adminPage<JobsNow>('operator/jobs');
 const baseModelsPage = adminPage<{ readonly list: readonly BaseModelRow[] }>('operator/base-models');
 const storagePage = adminPage<StorageNow>('operator/storage');
 
 export interface OperatorDeps {
   readonly adminLinks: readonly AdminLink[];
+  readonly settings: Settings;
   readonly minFreeBytes: number;
 }
 
-/** `/admin/jobs`, `/admin/base-models` and `/admin/storage`. */
+/** `/admin/start`, `/admin/jobs`, `/admin/base-models` and `/admin/storage`: staff, each by its permission. */
 export function operatorRoutes(deps: OperatorDeps): Router<State> {
   const routes = new Router<State>();
   const staff = staffOnly('manageSettings');
+
+  routes.get('/admin/start', staff, async (ctx) => {
+    await startPage(ctx, deps, t('admin.start'), await loadStart(ctx.state.work, deps.settings));
+  });
+
+  routes.post('/admin/start/dismissal', staff, async (ctx) => {
+    await dismissStart(ctx.state.work, deps.settings);
+    ctx.redirect('/admin/start?said=start-dismissed');
+  });
 
   routes.get('/admin/jobs', staff, async (ctx) => {
     await jobsPage(ctx, deps, t('admin.jobs'), await loadJobs(ctx.state.work));

@@ -3,9 +3,10 @@ import { type TestContext, test } from 'node:test';
 import { ActorKeyPair, NODE_ACTOR, RemoteActor, Tombstone } from '../../src/federation/model.ts';
 import { checkNotice } from '../../src/federation/notices/check.ts';
 import { Exposure, HOW, NoticePeer, ReceivedNotice, SentNotice } from '../../src/federation/notices/model.ts';
+import { isFileless } from '../../src/federation/notices/overdue.ts';
 import { isProven } from '../../src/federation/notices/proof.ts';
 import { Receipt } from '../../src/federation/notices/wire.ts';
-import { PolicyDraft } from '../../src/federation/peers/model.ts';
+import { DomainPolicy, PolicyDraft } from '../../src/federation/peers/model.ts';
 import { Image, Post } from '../../src/gallery/model.ts';
 import { verifyAudit } from '../../src/kit/audit/verify.ts';
 import { Job } from '../../src/kit/queue/job.ts';
@@ -152,20 +153,33 @@ test('the same takedown is told once, also when its step runs again', async (t) 
   assert.equal(await at(b).count(ReceivedNotice), 1);
 });
 
-test('three severe notices that a host lets pass become a draft, never a rule; no file is kept from there meanwhile', async (t) => {
-  const { a, b, postId, at, alice } = await given(t, 2);
-  await b.node.queue.close();
+test('scenario 17: a host that answers 202 and goes on serving is found out: no file goes to or comes from it, and an owner gets a draft', async (t) => {
+  const { a, b, postId, at, alice, copyAt, statusOf } = await given(t, 2);
+  const copy = await copyAt(b);
   const ids = [postId];
-  for (const caption of ['second', 'third']) ids.push(await postPicture(alice.browser, [a], caption));
+  for (const caption of ['second', 'third']) ids.push(await postPicture(alice.browser, [a, b], caption));
+  await settleAll(a, b);
+  await b.node.queue.close();
   for (const id of ids) await takeDown(a, { kind: 'post', id }, 'remove', 'ncii');
   await settleAll(a);
+  for (let tries = 0; tries < 5 && (await at(a).count(NoticePeer, { state: 'queued' })) > 0; tries += 1) {
+    a.clock.pass(120_000);
+    await settleAll(a);
+  }
+  assert.equal(await at(a).count(NoticePeer, { state: 'delivered' }), 3, 'it took them');
+  assert.equal(await statusOf(b, `/posts/${copy.id}`), 200, 'and serves on');
+  assert.equal(await isFileless(at(a), b.host), false, 'it has a day');
   a.clock.pass(25 * HOUR);
   await settleAll(a);
   for (const { id } of await at(a).find(NoticePeer, { state: 'delivered' })) {
     await checkNotice(a.workAs(null), a.node.federation, id);
   }
-  assert.equal(await at(a).count(NoticePeer, { state: 'overdue' }), 3);
+  const overdue = await at(a).find(NoticePeer, { state: 'overdue' });
+  assert.equal(overdue.length, 3);
+  assert.ok(overdue.some(({ note }) => note === 'it still shows it'));
+  assert.equal(await isFileless(at(a), b.host), true);
   const [draft, ...others] = await at(a).find(PolicyDraft, { source: 'overdue' });
   assert.deepEqual([draft?.host, others.length], [b.host, 0]);
+  assert.equal(await at(a).count(DomainPolicy, { host: b.host }), 0, 'a draft is no rule');
   assert.equal((await at(a).count(RemoteActor)) > 0, true);
 });

@@ -8,7 +8,9 @@ import { OutboxItem, Tombstone } from '../../src/federation/model.ts';
 import { DigestTombstone, NoticePeer, ReceivedNotice } from '../../src/federation/notices/model.ts';
 import { DomainPolicy } from '../../src/federation/peers/model.ts';
 import { Post } from '../../src/gallery/model.ts';
+import { Job } from '../../src/kit/queue/job.ts';
 import { QueueRow } from '../../src/moderation/queue/model.ts';
+import { openNode } from '../../src/node.ts';
 import { NOW } from '../factories/content.ts';
 import { post } from './strangers.ts';
 import { note, PUBLIC, world } from './world.ts';
@@ -105,6 +107,30 @@ test('scenario 14: a database from a backup takes down again what was taken down
   await say({ type: 'Create', to: [PUBLIC], object: { ...told, updated: n.clock.now().toISOString() } });
   assert.equal(await state(), 'deleted');
   assert.equal(await restoreMarks(n.workAs(null), n.node.federation), 0, 'once is enough');
+});
+
+test('scenario 14: nor does it come back after the node was stopped and started again', async (t) => {
+  const { n, v, vic, told, uri, remove } = await given(t);
+  assert.equal(await remove(), 202);
+  await n.settle();
+  await n.node.close();
+  const again = await openNode(n.node.config, { now: n.clock.now, log: n.node.log, queueTimes: { lookEveryMs: 50 } });
+  t.after(() => again.close());
+  await again.start(['web', 'worker']);
+  n.clock.pass(7 * HOUR);
+  const later = { ...told, updated: n.clock.now().toISOString() };
+  v.documents.set('/p/1', later);
+  for (const act of ['Create', 'Update', 'Announce']) {
+    const object = act === 'Announce' ? uri : later;
+    assert.equal(await post(n, vic, { type: act, to: [PUBLIC], object }), 202, act);
+  }
+  const open = () => again.orm.em.fork().count(Job, { lane: 'inbox', state: { $in: ['queued', 'running'] } });
+  for (let tries = 0; tries < 200 && (await open()) > 0; tries += 1) {
+    await again.queue.look();
+    await new Promise((done) => setTimeout(done, 50));
+  }
+  assert.equal(await open(), 0);
+  assert.equal((await again.orm.em.fork().findOneOrFail(Post, { uri })).state, 'deleted');
 });
 
 test('the Undo of a notice by its own host brings the thing back, by another host it does not', async (t) => {

@@ -145,7 +145,8 @@ export function joiningRoutes(deps: AccountDeps): Router<State> {
       async (form) => {
         const account = await setUp(ctx.state.work, settings, tokenOf(ctx), form);
         await openSession(ctx, deps, account);
-        ctx.redirect('/settings/profile?said=welcome');
+        // a page of the operator's, which says what the node still needs
+        ctx.redirect('/admin/start?said=set-up');
       },
       (form) => showSetUp(ctx, form),
     );

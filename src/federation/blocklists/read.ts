@@ -1,7 +1,7 @@
+import { readCsv } from '../../kit/csv.ts';
 import { AppError } from '../../kit/errors.ts';
 import { RATING } from '../../safety/ratings.ts';
 import { HostRule } from '../peers/rule.ts';
-import { readCsv } from './csv.ts';
 
 /** The formats of spec/blocklists.md, by what they are recognised by. */
 export type ListFormat =

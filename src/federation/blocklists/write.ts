@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
+import { csvLine } from '../../kit/csv.ts';
 import type { DomainPolicy } from '../peers/model.ts';
-import { csvLine } from './csv.ts';
 
 export const EXPORTS = [
   ...(['mastodon-csv', 'mastodon-allows', 'fediblockhole-csv', 'fediblockhole-json', 'gotosocial-text'] as const),

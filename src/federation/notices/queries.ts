@@ -44,7 +44,7 @@ export interface CompliancePage {
 
 const MOST_ROWS = 1_000;
 
-/** How far the instances are, of one takedown or (null) of all that are not taken back: counts, for public figures too. */
+/** How far the instances are, of one takedown or (null) of all that are not taken back. What is public: public.ts. */
 export async function countCompliance(em: EntityManager, takedownId: string | null): Promise<Figures> {
   const found = await rows<{ state: ComplianceState; n: unknown }>(
     em,

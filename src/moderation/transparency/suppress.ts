@@ -1,5 +1,5 @@
 /** Below this a count could point at a person (spec/takedowns.md 2.12). */
-export const SMALLEST_CELL = 5;
+const SMALLEST_CELL = 5;
 
 /** How often something was decided in one way. */
 export interface Count {

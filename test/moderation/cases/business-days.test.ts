@@ -14,7 +14,7 @@ test('a weekend does not count, and the day itself does not either', () => {
   assert.equal(add('2026-03-08T10:00:00Z', 1), '2026-03-09T10:00:00.000Z');
 });
 
-test('the time of day stays when the clocks change, in spring and in autumn', () => {
+test('scenario 52: the time of day stays when the clocks change, in spring and in autumn', () => {
   // on 29 March 2026 Berlin goes from UTC+1 to UTC+2, on 25 October back
   assert.equal(add('2026-03-27T10:00:00Z', 1), '2026-03-30T09:00:00.000Z');
   assert.equal(add('2026-03-20T23:30:00Z', 10), '2026-04-02T22:30:00.000Z');
@@ -34,7 +34,7 @@ test('the days are those of the zone, not of UTC', () => {
   assert.equal(add('2026-07-03T20:00:00Z', 1, { timeZone: 'UTC', holidays: [] }), '2026-07-06T20:00:00.000Z');
 });
 
-test('holidays of the list do not count, also at the turn of a year', () => {
+test('scenario 52: holidays of the list do not count, also at the turn of a year', () => {
   const calendar = { timeZone: 'Europe/Berlin', holidays: ['2026-12-25', '2027-01-01'] };
   assert.equal(add('2026-12-24T12:00:00Z', 5, calendar), '2027-01-04T12:00:00.000Z');
 });

@@ -10,12 +10,15 @@ import {
   showCourtAction,
 } from '../../../src/moderation/cases/counter/counter.ts';
 import { DecideForm, decideCase } from '../../../src/moderation/cases/decide/decide.ts';
+import { type Claimant, unsealPerson } from '../../../src/moderation/cases/desk.ts';
+import { CaseClaimant } from '../../../src/moderation/cases/model/claimant.ts';
 import { CounterNotice } from '../../../src/moderation/cases/model/redress.ts';
 import { MisuseMark, Strike } from '../../../src/moderation/cases/model/strike.ts';
 import { markMisuse } from '../../../src/moderation/cases/strikes/misuse.ts';
 import { answerQuestions } from '../../../src/moderation/cases/threads/answer.ts';
 import { Takedown } from '../../../src/moderation/takedown/model.ts';
 import { PolicyState, RESTRICTION } from '../../../src/safety/policy.ts';
+import { Browser } from '../../accounts/browser.ts';
 import { givenMember } from '../../factories/accounts.ts';
 import { givenFile, givenModel, givenVersion, NOW } from '../../factories/content.ts';
 import { DAY, type DeskTest, HOUR, openDesk } from './desk.ts';
@@ -153,16 +156,56 @@ test('on the fourteenth day it comes back unless a person wrote down why not', a
   assert.equal((await desk.load(caseId)).state, 'reinstated');
 });
 
-test('the days of a counter-notice run by the calendar that the operator set', async (t) => {
+test('scenario 52: a counter-notice runs by the calendar of the operator, over holidays and over the change of the clocks', async (t) => {
   const desk = await withModel(t);
-  const value = { ...(await desk.node.settings.read(desk.em, claimSettings)), holidays: ['2026-01-06', '2026-01-19'] };
+  // Berlin goes from UTC+1 to UTC+2 on Sunday, 29 March 2026; Good Friday and Easter Monday are no business days
+  const calendar = { timeZone: 'Europe/Berlin', holidays: ['2026-04-03', '2026-04-06'] };
+  const value = { ...(await desk.node.settings.read(desk.em, claimSettings)), ...calendar };
   await desk.node.settings.write(desk.em, claimSettings, value, NOW);
   await desk.em.flush();
+  desk.clock.set(new Date('2026-03-20T09:00:00Z'));
   const { caseId } = await upheld(desk);
   await fileCounterNotice(desk.workAs(desk.ada), desk.node.claims, caseId, COUNTER);
   const counter = await desk.em.fork().findOneOrFail(CounterNotice, caseId);
-  assert.equal(counter.notBefore.toISOString().slice(0, 10), '2026-01-20');
-  assert.equal(counter.notAfter.toISOString().slice(0, 10), '2026-01-26');
+  // ten in the morning, before and after
+  assert.equal(counter.notBefore.toISOString(), '2026-04-07T08:00:00.000Z');
+  assert.equal(counter.notAfter.toISOString(), '2026-04-13T08:00:00.000Z');
+  const stateAt = async (time: string) => {
+    desk.clock.set(new Date(time));
+    await desk.settle();
+    return (await desk.load(caseId)).state;
+  };
+  assert.equal(await stateAt('2026-04-07T07:59:00Z'), 'counter_wait');
+  await assert.rejects(restoreByCounter(desk.workAs(desk.mod), desk.node.claims, caseId), { kind: 'conflict' });
+  assert.equal(await stateAt('2026-04-13T07:59:00Z'), 'counter_wait');
+  assert.equal(await stateAt('2026-04-13T08:01:00Z'), 'reinstated');
+});
+
+test('scenario 53: a counter-notice without consent to a jurisdiction is asked for it, and is not passed on before', async (t) => {
+  const desk = await withModel(t);
+  const { caseId, number } = await upheld(desk);
+  const { email } = unsealPerson<Claimant>(
+    desk.node.claims,
+    (await desk.em.fork().findOneOrFail(CaseClaimant, caseId)).sealed,
+  );
+  desk.clock.pass(DAY + HOUR);
+  const before = (await desk.mailsTo(email)).length;
+  const ada = new Browser(desk.address);
+  await ada.signIn('ada');
+  const { jurisdiction: _, ...lacking } = COUNTER;
+  const asked = await ada.post(`/cases/${number}/counter-notice`, lacking);
+  assert.equal(asked.status, 422);
+  assert.match(asked.text, /id="jurisdiction"[^>]*aria-invalid/, 'the missing element is named');
+  assert.match(asked.text, /I made it myself\./, 'and what was typed is there');
+  await desk.settle();
+  assert.equal((await desk.load(caseId)).state, 'executed');
+  assert.equal(await desk.em.fork().count(CounterNotice, { caseId }), 0);
+  assert.equal((await desk.mailsTo(email)).length, before);
+
+  assert.equal((await ada.post(`/cases/${number}/counter-notice`, COUNTER)).status, 302);
+  await desk.settle();
+  assert.equal((await desk.load(caseId)).state, 'counter_wait');
+  assert.equal((await desk.mailsTo(email)).length, before + 1);
 });
 
 test('the second unfounded notice warns its sender, and after the third their cases wait in the slow lane for 90 days', async (t) => {

@@ -132,7 +132,7 @@ test('without a script the form is twenty seconds old; with one a small sum stan
   assert.equal((await send(browser(), 'other', { ticket: ticket(), website: 'https://spam.example' })).status, 422);
 });
 
-test('the letter carries number and link, and nothing that the sender typed', async (t) => {
+test('scenario 37: the letter carries number and link, and nothing that the sender typed', async (t) => {
   const { browser, send, node, settle, mailsTo } = await withSite(t);
   await send(browser(), 'copyright', {
     ...{
@@ -147,6 +147,22 @@ test('the letter carries number and link, and nothing that the sender typed', as
   const mail = await node.orm.em.fork().findOneOrFail(OutboxMail, { toAddress: 'sender@example.net' });
   assert.doesNotMatch(`${text} ${mail.subject} ${mail.html}`, /BUY|evil/);
   assert.match(text ?? '', /http:\/\/localhost:3000\/claims\/C-\w+\/confirmation\?token=/);
+});
+
+test('scenario 37: who would bomb somebody with insults by the form sends them three letters a day without a word of theirs', async (t) => {
+  const { browser, send, node, settle, later } = await withSite(t);
+  const victim = 'victim@example.net';
+  const insult = { name: 'You IDIOT', work: 'IDIOT', signature: 'IDIOT', url: 'https://evil.example/IDIOT' };
+  for (const type of ['copyright', 'style', 'trademark', 'privacy', 'ncii', 'ncii', 'minor'] as const) {
+    const words = Object.fromEntries(Object.entries(answersFor(type)).filter(([, value]) => value.startsWith('The ')));
+    const typed = Object.fromEntries(Object.keys(words).map((name) => [name, 'IDIOT']));
+    assert.equal((await send(browser(), type, { ...typed, ...insult, email: victim })).status, 200);
+  }
+  await settle();
+  await later(HOUR);
+  const mails = await node.orm.em.fork().find(OutboxMail, { toAddress: victim });
+  assert.equal(mails.length, 3, 'of seven claims');
+  for (const { subject, text, html } of mails) assert.doesNotMatch(`${subject} ${text} ${html}`, /IDIOT|evil/i);
 });
 
 test('scenario 38: opening the link of the letter changes nothing, its button works once', async (t) => {

@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Account } from '../../../src/accounts/model.ts';
+import { AuditEntry } from '../../../src/kit/audit/model.ts';
 import { rows } from '../../../src/kit/database/sql.ts';
-import { DecideForm, decideCase } from '../../../src/moderation/cases/decide/decide.ts';
+import { fileAppeal } from '../../../src/moderation/cases/appeals/appeal.ts';
+import { DecideForm, decideCase, rejectCase } from '../../../src/moderation/cases/decide/decide.ts';
 import { undoSource } from '../../../src/moderation/cases/decide/undo-source.ts';
 import { ClaimCase } from '../../../src/moderation/cases/model/case.ts';
 import { Takedown } from '../../../src/moderation/takedown/model.ts';
 import { PolicyState, QUARANTINE } from '../../../src/safety/policy.ts';
+import { Browser, textOf } from '../../accounts/browser.ts';
 import { givenMember } from '../../factories/accounts.ts';
 import { givenAccount, givenImage, givenPost, NOW } from '../../factories/content.ts';
 import { DAY, type DeskTest, HOUR, openDesk } from './desk.ts';
@@ -36,7 +40,7 @@ test('an intimate picture is hidden at once, and the clock does not wait for a l
   assert.equal(kase.dueAt?.getTime(), NOW.getTime() + DAY);
 });
 
-test('at 44 hours staff are paged, and at 47 the picture is removed without anybody, its bytes in the vault', async (t) => {
+test('scenario 51: at 44 hours staff are paged, at 47 the picture is removed while everybody sleeps, by the timer, and its owner may appeal', async (t) => {
   const desk = await withPictures(t);
   const { caseId } = await desk.file('ncii', `/images/${desk.ids[0]}`);
   await desk.later(44 * HOUR - 60_000);
@@ -50,6 +54,12 @@ test('at 44 hours staff are paged, and at 47 the picture is removed without anyb
   assert.deepEqual([kase.state, kase.outcome, kase.deciderId], ['executed', 'remove', null]);
   const takedown = await desk.em.fork().findOneOrFail(Takedown, { caseId });
   assert.deepEqual(takedown.parameters, { vault: true, block: true });
+  const entry = await desk.em.fork().findOneOrFail(AuditEntry, { subjectId: caseId, rule: 'clock' });
+  assert.deepEqual([entry.action, entry.actorRole, entry.actorId], ['case.move', 'timer', null]);
+
+  const owner = await desk.em.fork().findOneOrFail(Account, kase.uploaderId ?? 0);
+  await fileAppeal(desk.workAs(owner), caseId, 'uploader', { text: 'It is a drawing of nobody.' });
+  assert.equal((await desk.load(caseId)).state, 'appealed');
 });
 
 test('the 48 hours count from the first submission, through a question and a second claim', async (t) => {
@@ -122,7 +132,7 @@ test('an uploader who is claimed against ten times a day by nobody in particular
   assert.equal((await quarantined(desk)).length, 10);
 });
 
-test('what was cleared once is not hidden again by the same claim', async (t) => {
+test('scenario 6: what was cleared once is not hidden again by the same claim, and who looks at it reads what was decided', async (t) => {
   const desk = await withPictures(t);
   const url = `/images/${desk.ids[0]}`;
   const { caseId } = await desk.file('ncii', url);
@@ -135,6 +145,26 @@ test('what was cleared once is not hidden again by the same claim', async (t) =>
   const again = await desk.file('ncii', url, { ip: '198.51.100.1' });
   assert.deepEqual(await quarantined(desk), []);
   assert.equal((await desk.load(again.caseId)).isBehindBreaker, true);
+  const { number } = await desk.load(caseId);
+  const browser = new Browser(desk.address);
+  await browser.signIn('mod');
+  const page = textOf((await browser.get(`/moderation/cases/${again.caseId}`)).text);
+  assert.match(page, new RegExp(`Decided before about the same thing[\\s\\S]*${number}[\\s\\S]*It shows nobody\\.`));
+});
+
+test('scenario 25: an intimate picture that one person would give back stays hidden until a second agrees', async (t) => {
+  const desk = await withPictures(t);
+  const { caseId } = await desk.file('ncii', `/images/${desk.ids[0]}`);
+  const no = { reason: 'not-a-claim', facts: 'It shows nobody.' } as const;
+  assert.equal(await decideCase(desk.workAs(desk.mod), caseId, dismissal), 'waits');
+  assert.equal(await rejectCase(desk.workAs(desk.mod), desk.node.claims, caseId, no), 'waits', 'nor at the door');
+  await desk.later(HOUR);
+  assert.deepEqual([(await desk.load(caseId)).state, await quarantined(desk)], ['open', desk.ids]);
+  assert.equal(await desk.em.fork().count(Takedown, { caseId }), 0);
+  assert.equal(await decideCase(desk.workAs(desk.second), caseId, dismissal), 'decided');
+  assert.deepEqual(await quarantined(desk), []);
+  const agreed = await desk.em.fork().find(AuditEntry, { subjectId: caseId, action: 'case.agree' });
+  assert.deepEqual(new Set(agreed.map(({ actorId }) => actorId)), new Set([desk.mod.id]));
 });
 
 test('a claim that comes from elsewhere hides what the breaker left in view', async (t) => {

@@ -12,7 +12,10 @@ import { isSevere } from '../types/types.ts';
 import { tellClaimant } from '../verify/letters.ts';
 import { findBreaker } from './breaker.ts';
 import { openCase } from './open.ts';
-import { findTarget, hashesIn, wasTrainedOn } from './target.ts';
+import { countTrainedOn, findTarget, hashesIn } from './target.ts';
+
+/** That a form may carry. */
+const MOST_HASHES = 20;
 
 /**
  * What follows when a claim was taken down, out of sight of who sent it: looks up what it is about, hides what must be
@@ -63,7 +66,8 @@ export async function setTarget(em: EntityManager, desk: Desk, kase: ClaimCase, 
     uploaderEmailHash: login ? emailHashOf(desk, login.email) : null,
   });
   if (kase.type === 'style') {
-    kase.hasDatasetMatch = await wasTrainedOn(em, found.target, hashesIn(kase.answers.hashes ?? ''));
+    const hashes = hashesIn(kase.answers.hashes ?? '').slice(0, MOST_HASHES);
+    kase.hasDatasetMatch = (await countTrainedOn(em, found.target, hashes)) > 0;
   }
   // so that it counts itself
   await em.flush();

@@ -1,5 +1,6 @@
 import type { EntityManager } from '@mikro-orm/core';
-import { rows, toDate } from '../../../kit/database/sql.ts';
+import type { Manifest } from '../../../compute/training/model.ts';
+import { fromJson, rows, toDate } from '../../../kit/database/sql.ts';
 import type { PolicyTarget, PolicyTargetKind } from '../../../safety/policy.ts';
 import type { Snapshot } from '../model/case.ts';
 
@@ -113,22 +114,29 @@ async function found(em: EntityManager, kind: PolicyTargetKind, row: ThingRow): 
 export const pathOf = ({ kind, id }: PolicyTarget): string =>
   kind === 'account' ? `/admin/accounts/${id}` : `/${kind}s/${id}`;
 
-/** Was this trained on one of these files? Looks into the manifests of the runs that it came of, at most ten. */
-export async function wasTrainedOn(
+/**
+ * How many pictures among what this was trained on are these files, as they came or as they were stored? Looks into the
+ * manifests of the runs that it came of, at most ten. What a claimant hears of it is in proof/prove.ts.
+ */
+export async function countTrainedOn(
   em: EntityManager,
   { kind, id }: PolicyTarget,
   hashes: readonly string[],
-): Promise<boolean> {
-  if (hashes.length === 0 || (kind !== 'model' && kind !== 'version')) return false;
-  const runs = await rows<{ manifest: string }>(
+): Promise<number> {
+  if (hashes.length === 0 || (kind !== 'model' && kind !== 'version')) return 0;
+  const runs = await rows<{ manifest: unknown }>(
     em,
-    `select cast(r.manifest as text) as manifest from training_run r where r.id in (
+    `select r.manifest from training_run r where r.id in (
        select e.run_id from training_epoch e join model_version v on v.id = e.published_version_id
        where ${kind === 'model' ? 'v.model_id' : 'v.id'} = ?) limit 10`,
     [id],
   );
-  return runs.some(({ manifest }) => hashes.some((hash) => manifest.includes(hash)));
+  const asked = new Set(hashes);
+  const used = runs
+    .flatMap(({ manifest }) => fromJson<Manifest>(manifest)?.items ?? [])
+    .filter(({ sha256, originalSha256 }) => asked.has(sha256) || asked.has(originalSha256 ?? ''));
+  return new Set(used.map(({ sha256 }) => sha256)).size;
 }
 
-export const hashesIn = (text: string): string[] =>
-  [...new Set(text.toLowerCase().match(/\b[0-9a-f]{64}\b/g) ?? [])].slice(0, 20);
+/** The SHA-256 that stand in a text, each once. */
+export const hashesIn = (text: string): string[] => [...new Set(text.toLowerCase().match(/\b[0-9a-f]{64}\b/g) ?? [])];

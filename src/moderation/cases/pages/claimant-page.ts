@@ -6,6 +6,7 @@ import type { Work } from '../../../kit/work.ts';
 import { type Desk, unsealPerson } from '../desk.ts';
 import { ClaimCase, ENDED } from '../model/case.ts';
 import { CounterNotice } from '../model/redress.ts';
+import { loadProof, type ProofView } from '../proof/prove.ts';
 import { CLAIMS } from '../types/types.ts';
 import {
   type AppealView,
@@ -53,6 +54,8 @@ export interface PartyPage extends FormState {
     readonly label: string;
     readonly maxLength: number;
   }[];
+  /** What the claimant may ask of the training data; null where they may not. */
+  readonly proof: ProofView | null;
   readonly counter: null | { readonly lines: readonly Line[]; readonly text: string };
   readonly may: Readonly<
     Record<'say' | 'answer' | 'withdraw' | 'appeal' | 'court' | 'counter' | 'offer' | 'refuse' | 'joint', boolean>
@@ -92,6 +95,7 @@ export async function loadPartyPage(
     offers: await offerViews(em, kase, party),
     appeals: await appealViews(em, kase.id, party),
     missing: [],
+    proof: null,
     counter: null,
     may: {
       say: (!ENDED.includes(state) || state === 'closed') && state !== 'received',
@@ -135,6 +139,7 @@ export async function loadClaimantPage(
     missing: CLAIMS[own.type].fields
       .filter(({ name }) => own.state === 'needs_info' && own.missing.includes(name))
       .map(({ name, kind, maxLength }) => ({ name, kind, maxLength, label: fieldLabel(own.type, name) })),
+    proof: await loadProof(em, own),
     counter: counter && {
       text: counter.text,
       // the law gives the claimant a copy (17 U.S.C. 512(g)(2)(B))

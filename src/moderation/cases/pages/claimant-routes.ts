@@ -11,6 +11,7 @@ import { CourtForm, showCourtAction } from '../counter/counter.ts';
 import { missingFormOf } from '../intake/form.ts';
 import type { ClaimCase } from '../model/case.ts';
 import { acceptOffer, declineOffer, makeOffer, OfferForm } from '../offers/offers.ts';
+import { ProofForm, prove } from '../proof/prove.ts';
 import { answerQuestions } from '../threads/answer.ts';
 import { MessageForm, say, wishJoint } from '../threads/threads.ts';
 import { withdrawCase } from '../threads/withdraw.ts';
@@ -126,6 +127,14 @@ export function claimantRoutes(deps: CaseDeps): Router<State> {
     async (ctx, kase, form) => {
       await answerQuestions(ctx.state.work, claims, kase.id, form as Record<string, string>);
       return 'answered';
+    },
+  );
+  act(
+    'proof',
+    () => ProofForm,
+    async (ctx, kase, form) => {
+      await prove(ctx.state.work, claims, kase.id, form);
+      return 'proof#proof';
     },
   );
   act(

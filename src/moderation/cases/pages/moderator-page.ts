@@ -24,6 +24,8 @@ import {
   appealViews,
   bitWords,
   deadlinesOf,
+  type EarlierCase,
+  earlierOf,
   fieldLabel,
   historyOf,
   type Line,
@@ -60,6 +62,8 @@ export interface ModeratorPage extends FormState {
   readonly offers: readonly OfferView[];
   readonly appeals: readonly AppealView[];
   readonly counter: null | { readonly text: string; readonly lines: readonly Line[] };
+  /** What was decided before about the same thing, the newest first. */
+  readonly earlier: readonly EarlierCase[];
   readonly history: readonly Turn[];
   readonly hasClaimant: boolean;
   readonly maySeeClaimant: boolean;
@@ -153,6 +157,7 @@ export async function loadModeratorPage(
         ...(counter.holdReason ? [{ label: t('case.counter-hold'), value: counter.holdReason }] : []),
       ],
     },
+    earlier: await earlierOf(em, kase, timeZone),
     history: await historyOf(em, caseId),
     hasClaimant: row > 0,
     maySeeClaimant: can(viewer, 'seeClaimants'),

@@ -4,7 +4,7 @@ import { t } from '../../../kit/web/messages.ts';
 import { RESTRICTION } from '../../../safety/policy.ts';
 import type { Outcome } from '../../takedown/model.ts';
 import type { TakedownParameters } from '../../takedown/start.ts';
-import type { ClaimCase } from '../model/case.ts';
+import { ClaimCase, targetOf } from '../model/case.ts';
 import { CaseClock, type ClockKind } from '../model/clock.ts';
 import { CaseAppeal } from '../model/redress.ts';
 import { CaseMessage, CaseOffer, type Party } from '../model/talk.ts';
@@ -191,6 +191,29 @@ export async function mayAppeal(
 ): Promise<boolean> {
   const isOpen = ['executed', 'rejected', 'closed'].includes(kase.state) && kase.appealUntil && kase.appealUntil > now;
   return Boolean(isOpen) && (await em.count(CaseAppeal, { caseId: kase.id, side })) === 0;
+}
+
+export interface EarlierCase {
+  readonly id: string;
+  readonly number: string;
+  readonly type: string;
+  readonly reasons: Reasons | null;
+}
+
+const MOST_EARLIER = 10;
+
+/** Cases about the same thing that were decided before: whoever decides sees what was found then. */
+export async function earlierOf(em: EntityManager, kase: ClaimCase, timeZone: string): Promise<EarlierCase[]> {
+  const target = targetOf(kase);
+  if (!target) return [];
+  const found = await em.find(
+    ClaimCase,
+    { id: { $ne: kase.id }, targetKind: target.kind, targetId: target.id, decidedAt: { $ne: null } },
+    { orderBy: { decidedAt: 'desc' }, limit: MOST_EARLIER },
+  );
+  return found.map((one) => ({
+    ...{ id: one.id, number: one.number, type: typeLabel(one, 'moderator'), reasons: reasonsOf(one, timeZone) },
+  }));
 }
 
 export interface Turn {

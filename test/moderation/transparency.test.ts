@@ -1,0 +1,150 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { fileAppeal, upholdDecision } from '../../src/moderation/cases/appeals/appeal.ts';
+import { DecideForm, decideCase, rejectCase } from '../../src/moderation/cases/decide/decide.ts';
+import type { MonthExport } from '../../src/moderation/transparency/export.ts';
+import { Browser } from '../accounts/browser.ts';
+import { givenMember } from '../factories/accounts.ts';
+import { givenImage, givenModel, givenPost } from '../factories/content.ts';
+import { DAY, HOUR, openDesk } from './cases/desk.ts';
+
+const form = (outcome: string, more = {}) => DecideForm.parse({ outcome, rule: '3', facts: 'It is so.', ...more });
+
+async function withDesk(t: TestContext) {
+  const desk = await openDesk(t);
+  const owner = await givenMember(desk.em, 'ada');
+  const mod = await givenMember(desk.em, 'mod', { role: 'moderator' });
+  const second = await givenMember(desk.em, 'mod2', { role: 'moderator' });
+  const models = Array.from({ length: 8 }, (_, n) => givenModel(desk.em, { owner, name: `Model ${n}` }));
+  const image = givenImage(desk.em, { post: givenPost(desk.em, { owner }) });
+  await desk.em.flush();
+  const visitor = new Browser(desk.address);
+  let filed = 0;
+  return {
+    ...desk,
+    ...{ owner, mod, second, image, visitor },
+    models: models.map(({ id }) => id),
+    /** A copyright claim about the nth model, decided after so many hours. */
+    async decided(
+      n: number,
+      hours: number,
+      decision: Parameters<typeof decideCase>[2] = form('limit', { limits: ['download'] }),
+    ) {
+      filed += 1;
+      const { caseId, number } = await desk.fileConfirmed('copyright', `/models/${models[n]?.id}`, {
+        ip: `198.51.${filed}.1`,
+      });
+      await desk.later(hours * HOUR);
+      await decideCase(desk.workAs(mod), caseId, decision);
+      await desk.carryOut(caseId);
+      return { caseId, number };
+    },
+    async month(month: string): Promise<MonthExport> {
+      return JSON.parse((await visitor.get(`/transparency/${month}.json`)).text);
+    },
+  };
+}
+const countOf = ({ decisions }: MonthExport, type: string, outcome: string) =>
+  decisions.find((cell) => cell.type === type && cell.outcome === outcome)?.count;
+
+test('a month says what was decided, how fast and under which rule, and is silent about fewer than five', async (t) => {
+  const desk = await withDesk(t);
+  const cases = [];
+  for (let n = 0; n < 6; n += 1) cases.push(await desk.decided(n, n + 1));
+  await desk.decided(6, 50, form('dismiss'));
+  for (const { caseId } of cases.slice(0, 5)) {
+    await fileAppeal(desk.workAs(desk.owner), caseId, 'uploader', { text: 'No.' });
+    await upholdDecision(desk.workAs(desk.second), desk.node.claims, caseId, { rule: '3', facts: 'It stands.' });
+  }
+  const month = await desk.month('2026-01');
+  assert.equal(countOf(month, 'copyright', 'limit'), 6);
+  assert.equal(countOf(month, 'copyright', 'dismiss'), null, 'one');
+  assert.equal(countOf(month, 'style', 'limit'), null, 'none');
+  assert.equal(month.decided, 6, 'a sum of what is shown');
+  assert.deepEqual([month.automated, month.automatedShare], [null, null]);
+  assert.deepEqual(
+    month.hours.find(({ type }) => type === 'all'),
+    { type: 'all', median: 3, p90: 6 },
+    'the time of the hidden one is hidden too',
+  );
+  assert.deepEqual(month.appeals, [{ rule: '3', upheld: 5, overturned: null, overturnRate: null }]);
+  assert.deepEqual(month.strikes, [{ type: 'copyright', given: 6, voided: null }]);
+  assert.equal(month.isOver, false);
+
+  const page = (await desk.visitor.get('/transparency')).text;
+  assert.doesNotMatch(page, /2025-12/, 'there was no node then');
+  assert.match(page, /href="\/transparency\/2026-01\.csv"/);
+  assert.match((await desk.visitor.get('/about')).text, /href="\/transparency"/);
+  for (const past of ['2026-03', '2026-13', 'nonsense', '1999-01']) {
+    assert.equal((await desk.visitor.get(`/transparency/${past}.json`)).status, 404, past);
+  }
+});
+
+test('what a clock decides is counted as automated', async (t) => {
+  const desk = await withDesk(t);
+  for (let n = 0; n < 5; n += 1) {
+    await desk.fileConfirmed('copyright', `/models/${desk.models[n]}`, { ip: `198.51.${n}.1` });
+  }
+  await desk.later(3 * DAY + HOUR);
+  const month = await desk.month('2026-01');
+  assert.deepEqual([month.decided, month.automated, month.automatedShare], [5, 5, 1]);
+  assert.equal(month.cases.filter(({ isAutomated, rule }) => isAutomated && rule === 'clock').length, 5);
+});
+
+test('a case is public without anybody in it, and its thing is linked only where it stays in view', async (t) => {
+  const desk = await withDesk(t);
+  const named = await desk.decided(0, 1, form('de_attribute', { text: 'Ada Artist' }));
+  const gone = await desk.decided(1, 2, form('remove', { rule: '=HYPERLINK("https://evil.example")' }));
+  const turnedDown = await desk.fileConfirmed('other', `/models/${desk.models[2]}`, { ip: '203.0.113.9' });
+  const reason = { reason: 'unfounded', facts: 'Told by Eve.' } as const;
+  await rejectCase(desk.workAs(desk.mod), desk.node.claims, turnedDown.caseId, reason).catch(() => null);
+  const { text } = await desk.visitor.get('/transparency/2026-01.json');
+  const { cases } = JSON.parse(text) as MonthExport;
+  const [renamed, removed] = [
+    cases.find(({ outcome }) => outcome === 'de_attribute'),
+    cases.find(({ outcome }) => outcome === 'remove'),
+  ];
+  assert.equal(renamed?.link, `/models/${desk.models[0]}`);
+  assert.deepEqual([removed?.link, removed?.rule, removed?.kind], [null, 'other', 'model']);
+  assert.deepEqual([renamed?.receivedOn, renamed?.isAutomated, renamed?.appeal], ['2026-01-02', false, null]);
+  const csv = await desk.visitor.get('/transparency/2026-01.csv');
+  const page = await desk.visitor.get('/transparency');
+  assert.match(csv.headers.get('content-type') ?? '', /^text\/csv/);
+  for (const shown of [text, csv.text, page.text]) {
+    for (const { caseId, number } of [named, gone]) {
+      assert.ok(!shown.includes(number) && !shown.includes(caseId), 'the parties alone know these');
+    }
+    assert.doesNotMatch(shown, /Artist|HYPERLINK|evil|\bEve\b|example\.net|It is so|@mod|@ada/);
+    assert.doesNotMatch(shown, /(^|,)[=+@]/m, 'nothing that a spreadsheet would run');
+  }
+});
+
+/** A month of a node, as everybody may read it afterwards. Ids and roots are of chance and are left out. */
+async function published(t: TestContext, severe: 'none' | 'decided' | 'by the clock') {
+  const desk = await withDesk(t);
+  for (let n = 0; n < 6; n += 1) await desk.decided(n, 1);
+  const filed = severe === 'none' ? null : await desk.file('ncii', `/images/${desk.image.id}`);
+  if (severe === 'decided' && filed) {
+    await decideCase(desk.workAs(desk.mod), filed.caseId, form('remove'));
+    await desk.carryOut(filed.caseId);
+  }
+  const during = await desk.visitor.get('/transparency/2026-01.json');
+  await desk.later(3 * DAY);
+  await desk.later(40 * DAY);
+  const answers = [during];
+  for (const path of ['.json', '.csv'].map((end) => `/2026-01${end}`).concat('')) {
+    answers.push(await desk.visitor.get(`/transparency${path}`));
+  }
+  return answers.map(({ text }) =>
+    text
+      .replace(/\b[0-9a-f]{20}\b|<th scope="row" class="mono">\w+/g, '')
+      .replace(/<section class="section" id="roots">.*/s, ''),
+  );
+}
+
+test('scenario 59: the figures of a month with one intimate picture in it are those of the month without it', async (t) => {
+  const without = await published(t, 'none');
+  assert.match(without[1] ?? '', /"count":6/);
+  assert.deepEqual(await published(t, 'decided'), without);
+  assert.deepEqual(await published(t, 'by the clock'), without);
+});
