@@ -38,6 +38,8 @@ import { on, type Wiring } from './kit/events/wiring.ts';
 import type { JobDefinition } from './kit/queue/define.ts';
 import { makeBlocks } from './moderation/hashes/blocks.ts';
 import { RESCAN } from './moderation/hashes/rescan.ts';
+import { openHashRowJob } from './moderation/hashes/rows.ts';
+import { closeHoldRowJob, openHoldRowJob } from './moderation/holds/rows.ts';
 import { executeDecisionJobOf } from './moderation/queue/execute.ts';
 import { watchAuditJobOf } from './moderation/staff/audit-watch.ts';
 import { takedownDone, takedownRequested } from './moderation/takedown/start.ts';
@@ -55,8 +57,8 @@ import { clearBytesStep, vaultStep } from './moderation/takedown/steps/vault.ts'
 import { executeTakedownJob, inTurn } from './moderation/takedown/worker.ts';
 import type { Parts } from './node.ts';
 import { collectBlobsJob } from './operator/collect.ts';
-import { blockAdded } from './safety/hashes/events.ts';
-import { safetyDecided } from './safety/holds/events.ts';
+import { blockAdded, hashHit } from './safety/hashes/events.ts';
+import { safetyDecided, safetyHeld } from './safety/holds/events.ts';
 import { policyChanged } from './safety/restrict.ts';
 import { clearRecordsJob, eraseTextsJob, forgetRecordsJob } from './safety/screening.ts';
 
@@ -129,6 +131,9 @@ export function jobsOf(parts: Parts): JobDefinition[] {
     collectBlobsJob,
     rescanner.job,
     executeDecisionJobOf(desks),
+    openHoldRowJob,
+    closeHoldRowJob,
+    openHashRowJob,
     watchAuditJobOf({ settings, log }),
     ...claims.jobs,
     ...federation.jobList,
@@ -179,6 +184,9 @@ export function wiringOf(parts: Parts): Wiring {
     on(takedownRequested, executeTakedownJob(takedownStepsOf(parts), parts.log), undefined, ({ takedownId }) =>
       inTurn(takedownId),
     ),
+    on(safetyHeld, openHoldRowJob, ({ kind, id }) => ({ kind, id })),
+    on(safetyDecided, closeHoldRowJob),
+    on(hashHit, openHashRowJob, ({ hitId }) => ({ hitId })),
     on(policyChanged, indexAccountJob, ({ kind, id }) => (kind === 'account' ? { accountId: id } : null)),
     on(imageDeleted, unindexImageJob, ({ imageId }) => ({ imageId })),
     on(takedownDone, claims.finishJob, ({ takedownId, caseId }) => (caseId === null ? null : { takedownId, caseId })),

@@ -26,6 +26,8 @@ const JOBS: Readonly<Record<string, keyof typeof ASKS>> = {
   ...{ 'gallery.remove-account-content': 'none', 'gallery.publish-scheduled': 'publishes' },
   'gallery.finish-deletion': 'none',
   'moderation.execute-takedown': 'lists',
+  // rows of the queue, which only staff see
+  ...{ 'moderation.open-hold-row': 'none', 'moderation.close-hold-row': 'none', 'moderation.open-hash-row': 'none' },
   ...{ 'compute.generate': 'standing', 'compute.train-segment': 'standing' },
   ...{ 'compute.forget-training': 'none', 'compute.import-dataset': 'none', 'compute.look-at-pictures': 'none' },
   ...{ 'compute.caption-pictures': 'none', 'compute.finish-dataset-deletion': 'none' },

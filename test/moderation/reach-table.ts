@@ -116,6 +116,7 @@ export const ROUTES: Readonly<Record<string, Rule>> = {
   '/images/:id/workflow.json': thing(({ imageId }) => [`/images/${imageId}/workflow.json`]),
   '/images/:id/resources': owner(({ imageId }) => [`/images/${imageId}/resources?q=zebra`]),
   '/admin/accounts/:id': STAFF,
+  '/moderation/queue/:id/pictures/:n': STAFF,
   '/uploads/files/:id': OWN,
   '/generate/images/:id.webp': OWN,
   '/generate/images/:id': OWN,

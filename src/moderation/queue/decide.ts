@@ -48,7 +48,7 @@ export async function decideRow(
 ): Promise<Decided> {
   const viewer = requireModerator(work.viewer);
   const row = await loadRow(work.em, viewer, rowId);
-  const evidence = await desks.deskOf(row.kind)?.load(work.em, row);
+  const evidence = await desks.deskOf(row)?.load(work.em, row);
   if (!evidence) throw new AppError('conflict', 'There is nothing left to decide here.');
   const bar = await findBar(work.em, viewer, evidence, work.now());
   if (bar) {

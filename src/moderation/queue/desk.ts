@@ -31,6 +31,11 @@ export interface Choice {
   readonly isHarsh?: boolean;
 }
 
+export interface EvidencePicture {
+  readonly sha256: string;
+  readonly mediaType: string;
+}
+
 /** What a reviewer is shown of one row, whatever waits there. */
 export interface Evidence {
   readonly what: string;
@@ -41,6 +46,10 @@ export interface Evidence {
   readonly ownerUrl: string;
   readonly ownerId: number | null;
   readonly imageIds: readonly number[];
+  /** Pictures that nobody published, by their place: only reviewers of the row see them, and each look is on record. */
+  readonly pictures?: readonly EvidencePicture[];
+  /** Nobody published it: who opens the row is written down. */
+  readonly isPrivate?: boolean;
   /** Its pictures may do harm to who looks: each look unveiled is counted. */
   readonly isHarmful: boolean;
   readonly facts: readonly { readonly label: string; readonly value: string }[];
@@ -59,9 +68,15 @@ interface CarriedOut {
   readonly entries: readonly AuditWrite[];
 }
 
-/** Knows one or more kinds of rows: what to show of them, what may be decided, and what follows. */
-export interface Desk {
+/** Which rows somebody knows. */
+interface Known {
   readonly kinds: readonly QueueKind[];
+  /** Of these kinds only rows whose subject begins so. */
+  readonly prefix?: string;
+}
+
+/** Knows one or more kinds of rows: what to show of them, what may be decided, and what follows. */
+export interface Desk extends Known {
   /** Null when there is nothing left to decide about. */
   load(em: EntityManager, row: QueueRow): Promise<Evidence | null>;
   /** In the transaction that closes the row. */
@@ -74,27 +89,34 @@ export interface Desk {
 }
 
 /** Kinds that have pages of their own, such as cases: the queue leads there. */
-export interface DeskLink {
-  readonly kinds: readonly QueueKind[];
+export interface DeskLink extends Known {
   urlOf(row: Pick<QueueRow, 'id' | 'subjectId' | 'aboutKind' | 'aboutId'>): string;
 }
 
+type Named = Pick<QueueRow, 'kind' | 'subjectId'>;
+
+const knows = ({ kinds, prefix = '' }: Known, { kind, subjectId }: Named): boolean =>
+  kinds.includes(kind) && subjectId.startsWith(prefix);
+
+/** The first that knows a row has it, so those with a prefix come first. */
 export class Desks {
-  readonly #desks = new Map<QueueKind, Desk>();
-  readonly #links = new Map<QueueKind, DeskLink>();
+  readonly #desks: readonly Desk[];
+  readonly #links: readonly DeskLink[];
 
   constructor(desks: readonly Desk[], links: readonly DeskLink[] = []) {
-    for (const desk of desks) for (const kind of desk.kinds) this.#desks.set(kind, desk);
-    for (const link of links) for (const kind of link.kinds) this.#links.set(kind, link);
+    this.#desks = desks;
+    this.#links = links;
   }
 
-  deskOf(kind: QueueKind): Desk | null {
-    return this.#desks.get(kind) ?? null;
+  /** Null for what is decided on pages of its own, or by nobody yet. */
+  deskOf(row: Named): Desk | null {
+    return this.#links.some((link) => knows(link, row)) ? null : (this.#desks.find((desk) => knows(desk, row)) ?? null);
   }
 
   /** Where a row is decided; '' for a kind that nobody knows yet. */
   urlOf(row: Pick<QueueRow, 'id' | 'kind' | 'subjectId' | 'aboutKind' | 'aboutId'>): string {
-    if (this.#desks.has(row.kind)) return `/moderation/queue/${row.id}`;
-    return this.#links.get(row.kind)?.urlOf(row) ?? '';
+    const link = this.#links.find((one) => knows(one, row));
+    if (link) return link.urlOf(row);
+    return this.deskOf(row) ? `/moderation/queue/${row.id}` : '';
   }
 }

@@ -42,7 +42,7 @@ export async function executeDecision(
     if (turned === 0) return { result: null, entries: [] };
     const decision = await em.findOneOrFail(QueueDecision, decisionId, { refresh: true });
     const row = await em.findOneOrFail(QueueRow, decision.rowId, { refresh: true });
-    const desk = desks.deskOf(row.kind);
+    const desk = desks.deskOf(row);
     const evidence = (await desk?.load(em, row)) ?? null;
     const { takedownId, entries } = (await desk?.carryOut({ ...work, em }, row, decision, evidence)) ?? {
       takedownId: null,
