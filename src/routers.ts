@@ -72,7 +72,8 @@ export function routersOf(parts: Parts): Router<State>[] {
       adminLinks: adminLinksOf(parts),
     }),
     ...moderationRoutes({
-      ...{ limits: parts.limits, settings: parts.settings, desks: parts.desks },
+      ...{ limits: parts.limits, settings: parts.settings, desks: parts.desks, hashGate: parts.hashGate },
+      ...{ uploadsDir: parts.uploadsDir, maxImageBytes: parts.config.maxImageBytes },
       adminLinks: adminLinksOf(parts),
     }),
     ...caseRoutes(caseDeps(parts)),

@@ -1,6 +1,7 @@
 import type Router from '@koa/router';
 import type { State } from '../kit/web/state.ts';
 import type { ModerationDeps } from './deps.ts';
+import { hashRoutes } from './hashes/routes.ts';
 import { queueRoutes } from './queue/routes.ts';
 import { reportRoutes } from './reports/routes.ts';
 import { ruleRoutes } from './rules/routes.ts';
@@ -10,6 +11,7 @@ import { auditRoutes } from './staff/audit-routes.ts';
 export const moderationRoutes = (deps: ModerationDeps): readonly Router<State>[] => [
   reportRoutes(deps),
   ruleRoutes(deps),
+  hashRoutes(deps),
   auditRoutes(deps),
   queueRoutes(deps),
 ];

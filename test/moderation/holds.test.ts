@@ -31,7 +31,10 @@ async function school(t: TestContext) {
 
 test('a held generation waits in the queue with its words and pictures, which only staff see, on record and never cached', async (t) => {
   const { browser, checkpoint, em, fork, mia, rowOf, settle, staff } = await school(t);
-  const { location } = await browser.post('/generate', formOf(checkpoint, { prompt: 'children in bikini at the pool' }));
+  const { location } = await browser.post(
+    '/generate',
+    formOf(checkpoint, { prompt: 'children in bikini at the pool' }),
+  );
   await readEvents(browser, `${location}/events`);
   await settle();
   const generation = await em.findOneOrFail(Generation, { id: location.split('/').at(-1) ?? '' });

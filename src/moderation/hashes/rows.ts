@@ -61,7 +61,10 @@ const isForPeople = ({ verdict, targetKind, block }: Loaded<HashHit, 'block'>): 
   verdict !== 'refuse' || targetKind != null || block.$.isSevere;
 
 /** The block comes from a takedown of this very thing, or of what it is part of: that was decided already. */
-async function isOwnTakedown(em: EntityManager, { targetKind, targetId, block }: Loaded<HashHit, 'block'>): Promise<boolean> {
+async function isOwnTakedown(
+  em: EntityManager,
+  { targetKind, targetId, block }: Loaded<HashHit, 'block'>,
+): Promise<boolean> {
   const takedownId = takedownOf(block.$);
   const takedown = takedownId && targetKind ? await em.findOne(Takedown, takedownId) : null;
   if (!takedown) return false;
