@@ -61,6 +61,7 @@ import { Desks } from './moderation/queue/desk.ts';
 import { reportDesk } from './moderation/reports/desk.ts';
 import { seedRules } from './moderation/rules/list.ts';
 import { scheduleAuditWatch } from './moderation/staff/audit-watch.ts';
+import { appealDesk } from './moderation/statements/appeal.ts';
 import { scheduleCollection } from './operator/collect.ts';
 import { routersOf } from './routers.ts';
 import { Classifier, type ClassifierOptions } from './safety/classifier/classifier.ts';
@@ -257,7 +258,7 @@ export async function openNode(
     defaultQuotaBytes: config.accountQuotaBytes,
   });
   const desks = new Desks(
-    [holdDesk, hashDesk, ...PEER_DESKS, reportDesk({ mailer, settings, publicUrl: config.publicUrl })],
+    [holdDesk, hashDesk, appealDesk, ...PEER_DESKS, reportDesk({ mailer, settings, publicUrl: config.publicUrl })],
     [CASE_PAGES, PEER_PAGES],
   );
   const closing = new AbortController();

@@ -6,10 +6,12 @@ import { queueRoutes } from './queue/routes.ts';
 import { reportRoutes } from './reports/routes.ts';
 import { ruleRoutes } from './rules/routes.ts';
 import { auditRoutes } from './staff/audit-routes.ts';
+import { statementRoutes } from './statements/routes.ts';
 
 /** Every page of moderation. */
 export const moderationRoutes = (deps: ModerationDeps): readonly Router<State>[] => [
   reportRoutes(deps),
+  statementRoutes(),
   ruleRoutes(deps),
   hashRoutes(deps),
   auditRoutes(deps),

@@ -26,6 +26,7 @@ const JOBS: Readonly<Record<string, keyof typeof ASKS>> = {
   ...{ 'gallery.remove-account-content': 'none', 'gallery.publish-scheduled': 'publishes' },
   'gallery.finish-deletion': 'none',
   'moderation.execute-takedown': 'lists',
+  'moderation.tell-owner': 'none',
   // rows of the queue, which only staff see
   ...{ 'moderation.open-hold-row': 'none', 'moderation.close-hold-row': 'none', 'moderation.open-hash-row': 'none' },
   ...{ 'compute.generate': 'standing', 'compute.train-segment': 'standing' },

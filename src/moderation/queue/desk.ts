@@ -55,6 +55,8 @@ export interface Evidence {
   readonly facts: readonly { readonly label: string; readonly value: string }[];
   readonly voices: readonly Voice[];
   readonly isBurst: boolean;
+  /** Who decided before, where somebody else must look again. */
+  readonly deciderIds?: readonly number[];
   /** Who asked for a decision and so does not make it. */
   readonly askerIds: readonly number[];
   readonly categories: readonly RuleCategory[];
@@ -98,7 +100,7 @@ type Named = Pick<QueueRow, 'kind' | 'subjectId'>;
 const knows = ({ kinds, prefix = '' }: Known, { kind, subjectId }: Named): boolean =>
   kinds.includes(kind) && subjectId.startsWith(prefix);
 
-/** The first that knows a row has it, so those with a prefix come first. */
+/** Of those that know a row the one with the longest prefix has it. */
 export class Desks {
   readonly #desks: readonly Desk[];
   readonly #links: readonly DeskLink[];
@@ -110,13 +112,17 @@ export class Desks {
 
   /** Null for what is decided on pages of its own, or by nobody yet. */
   deskOf(row: Named): Desk | null {
-    return this.#links.some((link) => knows(link, row)) ? null : (this.#desks.find((desk) => knows(desk, row)) ?? null);
+    const desk = nearest(this.#desks, row);
+    return desk && prefixOf(desk) >= prefixOf(nearest(this.#links, row)) ? desk : null;
   }
 
   /** Where a row is decided; '' for a kind that nobody knows yet. */
   urlOf(row: Pick<QueueRow, 'id' | 'kind' | 'subjectId' | 'aboutKind' | 'aboutId'>): string {
-    const link = this.#links.find((one) => knows(one, row));
-    if (link) return link.urlOf(row);
-    return this.deskOf(row) ? `/moderation/queue/${row.id}` : '';
+    return this.deskOf(row) ? `/moderation/queue/${row.id}` : (nearest(this.#links, row)?.urlOf(row) ?? '');
   }
 }
+
+const prefixOf = (known: Known | null): number => (known ? (known.prefix?.length ?? 0) : -1);
+
+const nearest = <One extends Known>(all: readonly One[], row: Named): One | null =>
+  all.reduce<One | null>((best, one) => (knows(one, row) && prefixOf(one) > prefixOf(best) ? one : best), null);
