@@ -13,9 +13,9 @@ import { deskOf } from './desk.ts';
 
 const DAY_MS = 86_400_000;
 
-/** A picture of Ada's that somebody reported, two moderators, and a mailbox. */
+/** A picture of Ada's that somebody reported, and two moderators. */
 async function site(t: TestContext) {
-  const its = await testNode(t, { env: { SMTP_URL: 'smtp://127.0.0.1:1' } });
+  const its = await testNode(t);
   const { em, node, workAs } = its;
   await givenMember(em, 'olga', { role: 'owner' });
   const mia = await givenMember(em, 'mia', { role: 'moderator' });
@@ -39,7 +39,7 @@ async function site(t: TestContext) {
     await browser.signIn(name);
     return browser;
   };
-  const mails = async () => (await desk.fork().find(OutboxMail, { to: 'ada@example.org' })).map(({ text }) => text);
+  const mails = async () => (await desk.fork().find(OutboxMail, { toAddress: 'ada@example.org' })).map(({ text }) => text);
   return { ...its, ...desk, mia, noor, ada, ben, image, row, decided, executed, open, mails };
 }
 

@@ -75,7 +75,7 @@ export async function loadOwnDecision(em: EntityManager, viewer: Viewer, id: str
 
 const PAGE = 30;
 
-/** The newest first; `before` is the id of the last one seen. */
+/** The newest first. */
 export async function listStatements(
   { em, now }: Pick<Work, 'em' | 'now'>,
   viewer: Viewer,
