@@ -39,7 +39,8 @@ async function site(t: TestContext) {
     await browser.signIn(name);
     return browser;
   };
-  const mails = async () => (await desk.fork().find(OutboxMail, { toAddress: 'ada@example.org' })).map(({ text }) => text);
+  const mails = async () =>
+    (await desk.fork().find(OutboxMail, { toAddress: 'ada@example.org' })).map(({ text }) => text);
   return { ...its, ...desk, mia, noor, ada, ben, image, row, decided, executed, open, mails };
 }
 

@@ -31,7 +31,7 @@ export interface Choice {
   readonly isHarsh?: boolean;
 }
 
-export interface EvidencePicture {
+interface EvidencePicture {
   readonly sha256: string;
   readonly mediaType: string;
 }
