@@ -26,7 +26,9 @@ import type { ServerChoice } from './compute/server/choose.ts';
 import type { ServerTimes } from './compute/server/engine.ts';
 import { Trainer, type TrainerOptions } from './compute/training/trainer.ts';
 import { ENTITIES } from './entities.ts';
+import { PEER_DESKS } from './federation/desks.ts';
 import { type OpenFederation, openFederation } from './federation/federation.ts';
+import { PEER_PAGES } from './federation/flags/queue.ts';
 import { scheduleGallerySweep } from './gallery/sweep.ts';
 import type { Config } from './kit/config.ts';
 import { migrate } from './kit/database/migrate.ts';
@@ -52,11 +54,14 @@ import type { State } from './kit/web/state.ts';
 import type { Viewer, Work } from './kit/work.ts';
 import { Claims } from './moderation/cases/claims.ts';
 import { CASE_PAGES } from './moderation/cases/pages/routes.ts';
+import { hashDesk } from './moderation/hashes/desk.ts';
 import { Rescanner } from './moderation/hashes/rescan.ts';
+import { holdDesk } from './moderation/holds/desk.ts';
 import { Desks } from './moderation/queue/desk.ts';
 import { reportDesk } from './moderation/reports/desk.ts';
 import { seedRules } from './moderation/rules/list.ts';
 import { scheduleAuditWatch } from './moderation/staff/audit-watch.ts';
+import { appealDesk } from './moderation/statements/appeal.ts';
 import { scheduleCollection } from './operator/collect.ts';
 import { routersOf } from './routers.ts';
 import { Classifier, type ClassifierOptions } from './safety/classifier/classifier.ts';
@@ -252,7 +257,10 @@ export async function openNode(
     minFreeBytes: config.minFreeBytes,
     defaultQuotaBytes: config.accountQuotaBytes,
   });
-  const desks = new Desks([reportDesk({ mailer, settings, publicUrl: config.publicUrl })], [CASE_PAGES]);
+  const desks = new Desks(
+    [holdDesk, hashDesk, appealDesk, ...PEER_DESKS, reportDesk({ mailer, settings, publicUrl: config.publicUrl })],
+    [CASE_PAGES, PEER_PAGES],
+  );
   const closing = new AbortController();
   const parts: Parts = {
     config,

@@ -75,7 +75,9 @@ export function routersOf(parts: Parts): Router<State>[] {
       adminLinks: adminLinksOf(parts),
     }),
     ...moderationRoutes({
-      ...{ limits: parts.limits, settings: parts.settings, desks: parts.desks, secretKey: parts.secretKey },
+      ...{ limits: parts.limits, settings: parts.settings, desks: parts.desks },
+      ...{ hashGate: parts.hashGate, secretKey: parts.secretKey },
+      ...{ uploadsDir: parts.uploadsDir, maxImageBytes: parts.config.maxImageBytes },
       adminLinks: adminLinksOf(parts),
       compliance: federation.mode === 'off' ? null : { total: countPublicCompliance, of: findPublicCompliance },
     }),

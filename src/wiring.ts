@@ -38,8 +38,12 @@ import { on, type Wiring } from './kit/events/wiring.ts';
 import type { JobDefinition } from './kit/queue/define.ts';
 import { makeBlocks } from './moderation/hashes/blocks.ts';
 import { RESCAN } from './moderation/hashes/rescan.ts';
+import { openHashRowJob } from './moderation/hashes/rows.ts';
+import { closeHoldRowJob, openHoldRowJob } from './moderation/holds/rows.ts';
+import { restrictionDecided } from './moderation/queue/events.ts';
 import { executeDecisionJobOf } from './moderation/queue/execute.ts';
 import { watchAuditJobOf } from './moderation/staff/audit-watch.ts';
+import { tellOwnerJobOf } from './moderation/statements/tell.ts';
 import { takedownDone, takedownRequested } from './moderation/takedown/start.ts';
 import type { TakedownStepDefinition } from './moderation/takedown/step.ts';
 import { attributesStep } from './moderation/takedown/steps/attributes.ts';
@@ -55,8 +59,8 @@ import { clearBytesStep, vaultStep } from './moderation/takedown/steps/vault.ts'
 import { executeTakedownJob, inTurn } from './moderation/takedown/worker.ts';
 import type { Parts } from './node.ts';
 import { collectBlobsJob } from './operator/collect.ts';
-import { blockAdded } from './safety/hashes/events.ts';
-import { safetyDecided } from './safety/holds/events.ts';
+import { blockAdded, hashHit } from './safety/hashes/events.ts';
+import { safetyDecided, safetyHeld } from './safety/holds/events.ts';
 import { policyChanged } from './safety/restrict.ts';
 import { clearRecordsJob, eraseTextsJob, forgetRecordsJob } from './safety/screening.ts';
 
@@ -87,7 +91,7 @@ export function takedownStepsOf(parts: Parts): TakedownStepDefinition[] {
 /** Every kind of job that a worker of this program runs. */
 export function jobsOf(parts: Parts): JobDefinition[] {
   const { mailer, uploads, generator, trainer, imports, looker, captioner, rescanner, federation } = parts;
-  const { desks, claims, settings, log } = parts;
+  const { desks, claims, settings, log, config } = parts;
   return [
     mailer.job,
     deleteAccountJob,
@@ -129,6 +133,10 @@ export function jobsOf(parts: Parts): JobDefinition[] {
     collectBlobsJob,
     rescanner.job,
     executeDecisionJobOf(desks),
+    tellOwnerJobOf({ mailer, settings, publicUrl: config.publicUrl }),
+    openHoldRowJob,
+    closeHoldRowJob,
+    openHashRowJob,
     watchAuditJobOf({ settings, log }),
     ...claims.jobs,
     ...federation.jobList,
@@ -137,7 +145,7 @@ export function jobsOf(parts: Parts): JobDefinition[] {
 
 /** The table of consequences: after this event, these jobs. */
 export function wiringOf(parts: Parts): Wiring {
-  const { looker, rescanner, trainer, claims, federation } = parts;
+  const { looker, rescanner, trainer, claims, federation, mailer, settings, config } = parts;
   return [
     ...[accountJoined, accountProfileChanged, accountSuspended, accountReinstated, accountDeleted].map((event) =>
       on(event, indexAccountJob),
@@ -179,6 +187,10 @@ export function wiringOf(parts: Parts): Wiring {
     on(takedownRequested, executeTakedownJob(takedownStepsOf(parts), parts.log), undefined, ({ takedownId }) =>
       inTurn(takedownId),
     ),
+    on(restrictionDecided, tellOwnerJobOf({ mailer, settings, publicUrl: config.publicUrl })),
+    on(safetyHeld, openHoldRowJob, ({ kind, id }) => ({ kind, id })),
+    on(safetyDecided, closeHoldRowJob),
+    on(hashHit, openHashRowJob, ({ hitId }) => ({ hitId })),
     on(policyChanged, indexAccountJob, ({ kind, id }) => (kind === 'account' ? { accountId: id } : null)),
     on(imageDeleted, unindexImageJob, ({ imageId }) => ({ imageId })),
     on(takedownDone, claims.finishJob, ({ takedownId, caseId }) => (caseId === null ? null : { takedownId, caseId })),

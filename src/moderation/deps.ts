@@ -1,6 +1,7 @@
 import type { AdminLink } from '../accounts/deps.ts';
 import type { Settings } from '../kit/settings.ts';
 import type { RateLimits } from '../kit/web/rate-limit.ts';
+import type { HashGate } from '../safety/hashes/gate.ts';
 import type { Desks } from './queue/desk.ts';
 import { countOpenRows } from './queue/list.ts';
 import type { Compliance } from './transparency/entries.ts';
@@ -14,6 +15,10 @@ export interface ModerationDeps {
   readonly secretKey: string;
   /** What other nodes did about takedowns; null where the node speaks with none. */
   readonly compliance: Compliance | null;
+  readonly hashGate: HashGate;
+  /** Where an uploaded picture lies while it is hashed. */
+  readonly uploadsDir: string;
+  readonly maxImageBytes: number;
 }
 
 export const MODERATION_LINKS: readonly AdminLink[] = [
@@ -22,5 +27,6 @@ export const MODERATION_LINKS: readonly AdminLink[] = [
     count: countOpenRows,
   },
   { label: 'admin.rules', href: '/moderation/rules', icon: 'list', permission: 'manageRules' },
+  { label: 'admin.hashes', href: '/moderation/hashes', icon: 'shield', permission: 'manageRules' },
   { label: 'admin.audit', href: '/moderation/audit', icon: 'history', permission: 'readAudit' },
 ];

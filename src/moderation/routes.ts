@@ -1,16 +1,20 @@
 import type Router from '@koa/router';
 import type { State } from '../kit/web/state.ts';
 import type { ModerationDeps } from './deps.ts';
+import { hashRoutes } from './hashes/routes.ts';
 import { queueRoutes } from './queue/routes.ts';
 import { reportRoutes } from './reports/routes.ts';
 import { ruleRoutes } from './rules/routes.ts';
 import { auditRoutes } from './staff/audit-routes.ts';
+import { statementRoutes } from './statements/routes.ts';
 import { transparencyRoutes } from './transparency/routes.ts';
 
 /** Every page of moderation. */
 export const moderationRoutes = (deps: ModerationDeps): readonly Router<State>[] => [
   reportRoutes(deps),
+  statementRoutes(),
   ruleRoutes(deps),
+  hashRoutes(deps),
   auditRoutes(deps),
   queueRoutes(deps),
   transparencyRoutes(deps),

@@ -34,6 +34,9 @@ const JOBS: Readonly<Record<string, keyof typeof ASKS>> = {
   ...{ 'moderation.execute-decision': 'decides', 'moderation.take-in-case': 'decides' },
   ...{ 'moderation.finish-case': 'decides', 'moderation.ring-clock': 'decides', 'moderation.watch-clocks': 'none' },
   ...{ 'federation.tell-host': 'says', 'federation.check-notice': 'none', 'federation.read-list': 'none' },
+  'moderation.tell-owner': 'none',
+  // rows of the queue, which only staff see
+  ...{ 'moderation.open-hold-row': 'none', 'moderation.close-hold-row': 'none', 'moderation.open-hash-row': 'none' },
   ...{ 'compute.generate': 'standing', 'compute.train-segment': 'standing' },
   ...{ 'compute.forget-training': 'none', 'compute.import-dataset': 'none', 'compute.look-at-pictures': 'none' },
   ...{ 'compute.caption-pictures': 'none', 'compute.finish-dataset-deletion': 'none' },

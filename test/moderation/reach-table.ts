@@ -126,6 +126,8 @@ export const ROUTES: Readonly<Record<string, Rule>> = {
   '/images/:id/workflow.json': thing(({ imageId }) => [`/images/${imageId}/workflow.json`]),
   '/images/:id/resources': owner(({ imageId }) => [`/images/${imageId}/resources?q=zebra`]),
   '/admin/accounts/:id': STAFF,
+  '/moderation/queue/:id/pictures/:n': STAFF,
+  '/decisions/:id': ACCOUNT,
   '/uploads/files/:id': OWN,
   '/generate/images/:id.webp': OWN,
   '/generate/images/:id': OWN,

@@ -1,6 +1,7 @@
 import type { EntityManager } from '@mikro-orm/core';
 import { Account } from '../../accounts/model.ts';
 import { PERMISSION } from '../../accounts/permissions.ts';
+import type { DeskLink } from '../../moderation/queue/desk.ts';
 import { openRow } from '../../moderation/queue/open.ts';
 import { readOwnUri } from '../addresses.ts';
 import type { PeerReport } from '../model.ts';
@@ -9,6 +10,12 @@ const SEVERE: ReadonlySet<string> = new Set(['minor', 'ncii']);
 
 /** Its place in the queue of moderation. */
 export const rowOf = ({ id }: Pick<PeerReport, 'id'>): string => `report:${id}`;
+
+/** The queue leads to the page where reports of peers are closed, for who sent one is told what came of it. */
+export const PEER_PAGES: DeskLink = {
+  ...{ kinds: ['peer'], prefix: 'report:' },
+  urlOf: ({ subjectId }) => `/admin/peer-reports#${subjectId.replace(':', '-')}`,
+};
 
 /** A report of a peer stands in the one queue; children and intimate pictures first. The caller flushes. */
 export async function openReport(

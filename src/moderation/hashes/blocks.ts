@@ -10,6 +10,10 @@ import type { Blocks } from '../takedown/steps/block-hashes.ts';
 /** A block names the takedown that it comes from, so that the undoing of one lifts its own. */
 const sourceOf = (takedownId: string): string => `takedown:${takedownId}`;
 
+/** The takedown that a block comes from; null for what somebody added. */
+export const takedownOf = ({ sourceCaseId }: Pick<HashBlock, 'sourceCaseId'>): string | null =>
+  /^takedown:([0-9a-f-]{36})$/.exec(sourceCaseId ?? '')?.[1] ?? null;
+
 /** What a takedown asks of the list of blocked hashes. Blocking twice is harmless. */
 export const makeBlocks = (gate: HashGate): Blocks => ({
   async block(work, order, { files, tensors, pictures }) {

@@ -5,8 +5,8 @@ import type { Viewer } from '../../kit/work.ts';
 import { hasTwoPeople } from '../staff/two-people.ts';
 import type { Evidence } from './desk.ts';
 
-/** Why somebody does not decide: `owner`, `reporter`, `blocked` or `follower`. */
-export type Bar = 'owner' | 'reporter' | 'blocked' | 'follower';
+/** Why somebody does not decide: `owner`, `decider`, `reporter`, `blocked` or `follower`. */
+export type Bar = 'owner' | 'decider' | 'reporter' | 'blocked' | 'follower';
 
 /**
  * Parties do not decide, nor do those who follow or block one (spec/takedowns.md 2.3, invariant e). On a node with one
@@ -15,10 +15,12 @@ export type Bar = 'owner' | 'reporter' | 'blocked' | 'follower';
 export async function findBar(
   em: EntityManager,
   viewer: Viewer,
-  { ownerId, askerIds }: Pick<Evidence, 'ownerId' | 'askerIds'>,
+  { ownerId, askerIds, deciderIds = [] }: Pick<Evidence, 'ownerId' | 'askerIds' | 'deciderIds'>,
   now: Date,
 ): Promise<Bar | null> {
   if (ownerId === viewer.id) return 'owner';
+  // on a node with one moderator the same person looks again: better than nobody
+  if (deciderIds.includes(viewer.id) && (await hasTwoPeople(em, 'moderateContent', now))) return 'decider';
   if (askerIds.includes(viewer.id)) return 'reporter';
   if (ownerId === null) return null;
   if (await isBlockedEither({ em }, viewer.id, ownerId)) return 'blocked';

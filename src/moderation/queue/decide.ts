@@ -48,7 +48,7 @@ export async function decideRow(
 ): Promise<Decided> {
   const viewer = requireModerator(work.viewer);
   const row = await loadRow(work.em, viewer, rowId);
-  const evidence = await desks.deskOf(row.kind)?.load(work.em, row);
+  const evidence = await desks.deskOf(row)?.load(work.em, row);
   if (!evidence) throw new AppError('conflict', 'There is nothing left to decide here.');
   const bar = await findBar(work.em, viewer, evidence, work.now());
   if (bar) {
@@ -62,6 +62,7 @@ export async function decideRow(
 
 const BARRED = {
   owner: 'This is yours, so somebody else must decide.',
+  decider: 'You decided this before, so somebody else must look again.',
   reporter: 'You reported this yourself, so somebody else must decide.',
   blocked: 'You and its owner are across a block, so somebody else must decide.',
   follower: 'You follow its owner, so somebody else must decide.',
@@ -114,7 +115,14 @@ async function write(work: WriteWork, row: QueueRow, evidence: Evidence, form: D
   em.create(
     QueueDecision,
     {
-      ...{ id: form.key, rowId: row.id, decidedById: viewer.id, choice: form.choice, level: form.level },
+      ...{
+        id: form.key,
+        rowId: row.id,
+        decidedById: viewer.id,
+        ownerId: evidence.ownerId,
+        choice: form.choice,
+        level: form.level,
+      },
       ...{ hasStrike: form.strike === '1', ruleId: rule?.id ?? null, facts: form.facts, state: 'pending' },
       ...{ decidedAt: now(), executesAt: new Date(now().getTime() + delayMs), jobId, takedownId: null, doneAt: null },
     },

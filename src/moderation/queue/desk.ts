@@ -31,6 +31,11 @@ export interface Choice {
   readonly isHarsh?: boolean;
 }
 
+interface EvidencePicture {
+  readonly sha256: string;
+  readonly mediaType: string;
+}
+
 /** What a reviewer is shown of one row, whatever waits there. */
 export interface Evidence {
   readonly what: string;
@@ -41,11 +46,17 @@ export interface Evidence {
   readonly ownerUrl: string;
   readonly ownerId: number | null;
   readonly imageIds: readonly number[];
+  /** Pictures that nobody published, by their place: only reviewers of the row see them, and each look is on record. */
+  readonly pictures?: readonly EvidencePicture[];
+  /** Nobody published it: who opens the row is written down. */
+  readonly isPrivate?: boolean;
   /** Its pictures may do harm to who looks: each look unveiled is counted. */
   readonly isHarmful: boolean;
   readonly facts: readonly { readonly label: string; readonly value: string }[];
   readonly voices: readonly Voice[];
   readonly isBurst: boolean;
+  /** Who decided before, where somebody else must look again. */
+  readonly deciderIds?: readonly number[];
   /** Who asked for a decision and so does not make it. */
   readonly askerIds: readonly number[];
   readonly categories: readonly RuleCategory[];
@@ -59,9 +70,15 @@ interface CarriedOut {
   readonly entries: readonly AuditWrite[];
 }
 
-/** Knows one or more kinds of rows: what to show of them, what may be decided, and what follows. */
-export interface Desk {
+/** Which rows somebody knows. */
+interface Known {
   readonly kinds: readonly QueueKind[];
+  /** Of these kinds only rows whose subject begins so. */
+  readonly prefix?: string;
+}
+
+/** Knows one or more kinds of rows: what to show of them, what may be decided, and what follows. */
+export interface Desk extends Known {
   /** Null when there is nothing left to decide about. */
   load(em: EntityManager, row: QueueRow): Promise<Evidence | null>;
   /** In the transaction that closes the row. */
@@ -74,27 +91,38 @@ export interface Desk {
 }
 
 /** Kinds that have pages of their own, such as cases: the queue leads there. */
-export interface DeskLink {
-  readonly kinds: readonly QueueKind[];
+export interface DeskLink extends Known {
   urlOf(row: Pick<QueueRow, 'id' | 'subjectId' | 'aboutKind' | 'aboutId'>): string;
 }
 
+type Named = Pick<QueueRow, 'kind' | 'subjectId'>;
+
+const knows = ({ kinds, prefix = '' }: Known, { kind, subjectId }: Named): boolean =>
+  kinds.includes(kind) && subjectId.startsWith(prefix);
+
+/** Of those that know a row the one with the longest prefix has it. */
 export class Desks {
-  readonly #desks = new Map<QueueKind, Desk>();
-  readonly #links = new Map<QueueKind, DeskLink>();
+  readonly #desks: readonly Desk[];
+  readonly #links: readonly DeskLink[];
 
   constructor(desks: readonly Desk[], links: readonly DeskLink[] = []) {
-    for (const desk of desks) for (const kind of desk.kinds) this.#desks.set(kind, desk);
-    for (const link of links) for (const kind of link.kinds) this.#links.set(kind, link);
+    this.#desks = desks;
+    this.#links = links;
   }
 
-  deskOf(kind: QueueKind): Desk | null {
-    return this.#desks.get(kind) ?? null;
+  /** Null for what is decided on pages of its own, or by nobody yet. */
+  deskOf(row: Named): Desk | null {
+    const desk = nearest(this.#desks, row);
+    return desk && prefixOf(desk) >= prefixOf(nearest(this.#links, row)) ? desk : null;
   }
 
   /** Where a row is decided; '' for a kind that nobody knows yet. */
   urlOf(row: Pick<QueueRow, 'id' | 'kind' | 'subjectId' | 'aboutKind' | 'aboutId'>): string {
-    if (this.#desks.has(row.kind)) return `/moderation/queue/${row.id}`;
-    return this.#links.get(row.kind)?.urlOf(row) ?? '';
+    return this.deskOf(row) ? `/moderation/queue/${row.id}` : (nearest(this.#links, row)?.urlOf(row) ?? '');
   }
 }
+
+const prefixOf = (known: Known | null): number => (known ? (known.prefix?.length ?? 0) : -1);
+
+const nearest = <One extends Known>(all: readonly One[], row: Named): One | null =>
+  all.reduce<One | null>((best, one) => (knows(one, row) && prefixOf(one) > prefixOf(best) ? one : best), null);

@@ -1,10 +1,12 @@
 import { z } from 'zod';
 import { audited } from '../../kit/audit/append.ts';
+import { record } from '../../kit/events/events.ts';
 import { defineJob, type JobDefinition } from '../../kit/queue/define.ts';
 import type { Work } from '../../kit/work.ts';
 import { Rule, ruleLabel } from '../rules/model.ts';
 import { Approval } from '../staff/model.ts';
 import type { Desks } from './desk.ts';
+import { isRestriction, restrictionDecided } from './events.ts';
 import { QueueDecision, QueueRow } from './model.ts';
 import { closeRow } from './open.ts';
 
@@ -42,7 +44,7 @@ export async function executeDecision(
     if (turned === 0) return { result: null, entries: [] };
     const decision = await em.findOneOrFail(QueueDecision, decisionId, { refresh: true });
     const row = await em.findOneOrFail(QueueRow, decision.rowId, { refresh: true });
-    const desk = desks.deskOf(row.kind);
+    const desk = desks.deskOf(row);
     const evidence = (await desk?.load(em, row)) ?? null;
     const { takedownId, entries } = (await desk?.carryOut({ ...work, em }, row, decision, evidence)) ?? {
       takedownId: null,
@@ -51,6 +53,7 @@ export async function executeDecision(
     decision.takedownId = takedownId;
     await closeRow(em, row.kind, row.subjectId, decision.choice, now);
     await em.nativeDelete(Approval, { subjectId: row.id });
+    if (decision.ownerId != null && isRestriction(decision)) record(em, restrictionDecided, { decisionId });
     const rule = !decision.ruleId ? null : await em.findOne(Rule, decision.ruleId);
     const entry = {
       ...{ action: 'queue.execute', subject: { kind: row.aboutKind, id: row.aboutId }, role: 'worker' },

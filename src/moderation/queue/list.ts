@@ -108,7 +108,7 @@ export async function findNext(
      order by q.priority, coalesce(q.due_at, ?), q.id limit 500`,
     [...open.values, who.id, now(), NEVER],
   );
-  const decidable = found.filter((row) => desks.deskOf(row.kind));
+  const decidable = found.filter(({ kind, subject_id: subjectId }) => desks.deskOf({ kind, subjectId }));
   const at = decidable.findIndex(({ id }) => id === afterId);
   const next = decidable[at + 1] ?? decidable.find(({ id }) => id !== afterId);
   return next ? `/moderation/queue/${next.id}` : '';

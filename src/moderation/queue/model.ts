@@ -48,11 +48,13 @@ export interface QueueRow extends InferEntity<typeof QueueRow> {}
 /** What somebody decided about one row. Its id comes with the form, so that a retried one is the same decision. */
 export const QueueDecision = defineEntity({
   name: 'QueueDecision',
-  indexes: [{ properties: ['rowId'] }, { properties: ['takedownId'] }],
+  indexes: [{ properties: ['rowId'] }, { properties: ['takedownId'] }, { properties: ['ownerId', 'id'] }],
   properties: {
     id: p.uuid().primary(),
     rowId: p.uuid(),
     decidedById: p.integer(),
+    /** Whose the thing was; null where it is nobody's here. */
+    ownerId: p.integer().nullable(),
     /** One of the choices of the row's desk. */
     choice: p.string().length(40),
     /** A rating, where the choice asks for one; 0 else. */
@@ -70,6 +72,9 @@ export const QueueDecision = defineEntity({
     /** What carries it out, where it is more than to leave the thing as it is. */
     takedownId: p.uuid().nullable(),
     doneAt: p.datetime().nullable(),
+    /** Why its owner thinks that it is wrong, and when they said so. */
+    appeal: p.text().nullable(),
+    appealedAt: p.datetime().nullable(),
   },
 });
 export interface QueueDecision extends InferEntity<typeof QueueDecision> {}

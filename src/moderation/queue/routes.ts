@@ -2,6 +2,8 @@ import Router from '@koa/router';
 import { z } from 'zod';
 import { staffOnly, viewerIn } from '../../accounts/access/guard.ts';
 import { adminPage } from '../../accounts/staff/admin-page.ts';
+import { AppError } from '../../kit/errors.ts';
+import { sendBytes } from '../../kit/web/bytes.ts';
 import { EMPTY_FORM, type FormState, readForm, readQuery, submitForm, uuidParam } from '../../kit/web/forms.ts';
 import { t } from '../../kit/web/messages.ts';
 import type { Ctx, State } from '../../kit/web/state.ts';
@@ -11,6 +13,7 @@ import { countExposure, type Exposures, loadExposures } from './exposure.ts';
 import { countQueue, findNext, listQueue, type QueueItem } from './list.ts';
 import { assignRow, loadRow, releaseLock, renewLock } from './lock.ts';
 import { QUEUE_KINDS, QueueDecision } from './model.ts';
+import { noteLook } from './private.ts';
 import { openRowPage, type RowPage, VEILS, type Veil } from './row-page.ts';
 
 interface QueueNow {
@@ -107,9 +110,24 @@ export function queueRoutes(deps: ModerationDeps): Router<State> {
     const { veil } = await readForm(ctx, VeilForm);
     const { work } = ctx.state;
     const row = await loadRow(work.em, viewerIn(ctx), uuidParam(ctx));
-    const evidence = await desks.deskOf(row.kind)?.load(work.em, row);
+    const evidence = await desks.deskOf(row)?.load(work.em, row);
     if (veil !== 'full' && evidence?.isHarmful) await countExposure(work.em, viewerIn(ctx), work.now());
     await showRow(ctx, veil);
+  });
+
+  // no address of a picture that nobody published leads anywhere else
+  routes.get('/moderation/queue/:id/pictures/:n', staff, async (ctx) => {
+    const { work } = ctx.state;
+    const row = await loadRow(work.em, viewerIn(ctx), uuidParam(ctx));
+    const evidence = await desks.deskOf(row)?.load(work.em, row);
+    const picture = /^\d{1,4}$/.test(ctx.params.n ?? '') ? evidence?.pictures?.[Number(ctx.params.n)] : undefined;
+    const stat = picture ? await work.files.stat(picture.sha256) : null;
+    if (!picture || !stat) throw new AppError('not_found', 'There is no such picture.');
+    await noteLook({ ...work, viewer: viewerIn(ctx) }, row);
+    await sendBytes(ctx, {
+      ...{ files: work.files, sha256: picture.sha256, totalBytes: stat.totalBytes, contentType: picture.mediaType },
+      ...{ fileName: `evidence-${ctx.params.n}`, disposition: 'inline', cacheControl: 'private, no-store' },
+    });
   });
 
   routes.post('/moderation/queue/:id/decision', staff, async (ctx) => {

@@ -11,6 +11,7 @@ import { permissionOf } from './decide.ts';
 import type { Desks, Evidence } from './desk.ts';
 import { loadRow, requireModerator, takeLock } from './lock.ts';
 import { QueueDecision, type QueueKind, type QueueRow } from './model.ts';
+import { noteLook } from './private.ts';
 
 /** Bytes reach the page veiled: grey and blurred, grey alone, or as they are. */
 export const VEILS = ['full', 'grey', 'none'] as const;
@@ -58,7 +59,8 @@ export async function openRowPage(
   const { em, now } = work;
   const viewer = requireModerator(work.viewer);
   const known = await loadRow(em, viewer, id);
-  const evidence = (await desks.deskOf(known.kind)?.load(em, known)) ?? null;
+  const evidence = (await desks.deskOf(known)?.load(em, known)) ?? null;
+  if (evidence?.isPrivate) await noteLook({ ...work, viewer }, known);
   const bar = evidence ? await findBar(em, viewer, evidence, now()) : null;
   // who may not decide does not keep others from it
   const isTaken = bar === null && (await takeLock(work, id));

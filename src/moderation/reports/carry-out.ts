@@ -9,7 +9,7 @@ import { type PolicyTarget, RESTRICTION } from '../../safety/policy.ts';
 import type { QueueDecision } from '../queue/model.ts';
 import type { RuleCategory } from '../rules/model.ts';
 import type { Outcome } from '../takedown/model.ts';
-import { startTakedown, type TakedownParameters } from '../takedown/start.ts';
+import { startTakedown, strikeOwner, type TakedownParameters, takedownCategory } from '../takedown/start.ts';
 import type { Thing } from './thing.ts';
 
 interface Order {
@@ -28,7 +28,9 @@ export async function carryOut(
   const at = work.now();
   const start = (order: Order) =>
     startTakedown(work.em, { caseId: null, category: takedownCategory(category), ...order }, at);
-  if (decision.hasStrike && decision.choice !== 'strike' && thing.isOwnerLocal) start(onAccount(thing, 'strike'));
+  if (decision.hasStrike && decision.choice !== 'strike' && thing.isOwnerLocal) {
+    strikeOwner(work.em, thing.ownerId, category, at);
+  }
   if (decision.choice === 'withhold' && !thing.target) {
     await withholdWords(work, thing, decision.decidedById);
     return null;
@@ -68,7 +70,3 @@ async function isThere(em: EntityManager, kind: string, id: string): Promise<boo
   const where = { id, deletedAt: null, withheldAt: null };
   return (kind === 'comment' ? await em.count(Comment, where) : await em.count(Review, where)) > 0;
 }
-
-/** In the words of Takedown. */
-const takedownCategory = (category: RuleCategory): string =>
-  ['minor', 'ncii', 'likeness', 'copyright', 'style', 'trademark', 'privacy'].includes(category) ? category : 'other';

@@ -28,9 +28,9 @@ const MOST_VOICES = 200;
 /** X and XXX, and what is reported as severe. */
 const HARMFUL_LEVELS = 8 | 16;
 
-/** The desk of reports and of doubts about ratings. */
+/** The desk of reports, of doubts about ratings, and of what a decision leads to look at. */
 export const reportDesk = (deps: ReportDeskDeps): Desk => ({
-  kinds: ['report', 'rating'],
+  kinds: ['report', 'rating', 'upload'],
 
   async load(em, row) {
     const thing = await thingOf(em, row);

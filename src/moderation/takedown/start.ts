@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { defineEvent, record } from '../../kit/events/events.ts';
 import { newId } from '../../kit/ids.ts';
 import type { PolicyTarget } from '../../safety/policy.ts';
+import type { RuleCategory } from '../rules/model.ts';
 import { type Outcome, Takedown } from './model.ts';
 
 export const takedownRequested = defineEvent('takedown.requested', z.object({ takedownId: z.string() }));
@@ -34,6 +35,17 @@ export interface TakedownParameters {
   /** `remove`: also block the files and pictures by their hashes. */
   readonly block?: boolean;
 }
+
+/** A strike beside a decision about something of an account of this node; `category` as a rule has it. */
+export function strikeOwner(em: EntityManager, accountId: number, category: RuleCategory, now: Date): string {
+  const target = { kind: 'account', id: accountId } as const;
+  const request = { caseId: null, target, outcome: 'account_action', category: takedownCategory(category) } as const;
+  return startTakedown(em, { ...request, parameters: { action: 'strike' } }, now);
+}
+
+/** In the words of Takedown. */
+export const takedownCategory = (category: RuleCategory): string =>
+  ['minor', 'ncii', 'likeness', 'copyright', 'style', 'trademark', 'privacy'].includes(category) ? category : 'other';
 
 /** Writes an outcome into what `em` flushes next; the worker takes it from there (`takedown.requested`). */
 export function startTakedown(

@@ -78,6 +78,24 @@ export async function addBlock(
   });
 }
 
+/** What `blockPicture` blocks, to be made outside of a transaction: looking at a picture takes its time. */
+export async function blocksOf(
+  gate: HashGate,
+  input: ImageInput,
+  reason: BlockReason,
+): Promise<readonly [NewBlock, ...NewBlock[]]> {
+  const bytes = typeof input === 'string' ? await readFile(input) : input;
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  const frames = (await gate.variants(bytes)).filter(([plain]) => plain && plain.quality >= LEAST_QUALITY);
+  const strong = frames.flat().filter(({ quality }) => quality >= LEAST_QUALITY);
+  const variants = strong.map(({ hash }) => hash);
+  const [plain] = frames[0] ?? [];
+  const byBytes: NewBlock = { kind: 'file', hash: sha256, ...reason };
+  if (!plain) return [byBytes];
+  const { hash, quality } = plain;
+  return [byBytes, { kind: 'picture', hash, quality, variants, ...reason }];
+}
+
 /**
  * Blocks a picture by its bytes and, where there is enough to see, by its look and all its variants. Of an animation
  * each sampled frame is one of them. Throws what `inspectImage` throws.
@@ -88,18 +106,10 @@ export async function blockPicture(
   input: ImageInput,
   reason: BlockReason,
 ): Promise<readonly HashBlock[]> {
-  const bytes = typeof input === 'string' ? await readFile(input) : input;
-  const sha256 = createHash('sha256').update(bytes).digest('hex');
-  const frames = (await gate.variants(bytes)).filter(([plain]) => plain && plain.quality >= LEAST_QUALITY);
-  const strong = frames.flat().filter(({ quality }) => quality >= LEAST_QUALITY);
-  const variants = strong.map(({ hash }) => hash);
-  const [plain] = frames[0] ?? [];
+  const wanted = await blocksOf(gate, input, reason);
   return work.em.transactional(async (em) => {
-    const blocks = [await addBlock({ ...work, em }, { kind: 'file', hash: sha256, ...reason })];
-    if (plain) {
-      const { hash, quality } = plain;
-      blocks.push(await addBlock({ ...work, em }, { kind: 'picture', hash, quality, variants, ...reason }));
-    }
+    const blocks: HashBlock[] = [];
+    for (const block of wanted) blocks.push(await addBlock({ ...work, em }, block));
     return blocks;
   });
 }
@@ -124,7 +134,7 @@ export interface BlockFilter {
   readonly before?: string;
 }
 
-const PAGE = 50;
+export const BLOCKS_A_PAGE = 50;
 
 /** The newest first, a page at a time. */
 export function listBlocks(
@@ -139,7 +149,7 @@ export function listBlocks(
       liftedAt: isLifted ? { $ne: null } : null,
       ...(before ? { id: { $lt: before } } : {}),
     },
-    { orderBy: { id: -1 }, limit: PAGE, exclude: ['variants'] },
+    { orderBy: { id: -1 }, limit: BLOCKS_A_PAGE, exclude: ['variants'] },
   ) as Promise<HashBlock[]>;
 }
 

@@ -14,6 +14,7 @@ import { DecideForm, decideCase, rejectCase } from '../../../src/moderation/case
 import { lookAtClaimant } from '../../../src/moderation/cases/decide/look.ts';
 import { mergeByHand, pointCase } from '../../../src/moderation/cases/decide/point.ts';
 import { Strike } from '../../../src/moderation/cases/model/strike.ts';
+import { changeRule } from '../../../src/moderation/rules/edit.ts';
 import { Takedown } from '../../../src/moderation/takedown/model.ts';
 import { Browser } from '../../accounts/browser.ts';
 import { givenMember } from '../../factories/accounts.ts';
@@ -198,4 +199,22 @@ test('only cases of one type about one thing are joined by hand', async (t) => {
   const first = await desk.fileConfirmed('trademark', `/models/${desk.model.id}`);
   const other = await desk.fileConfirmed('privacy', `/models/${desk.model.id}`);
   await assert.rejects(mergeByHand(desk.workAs(desk.mod), other.caseId, { number: first.number }), { kind: 'invalid' });
+});
+
+test('a decision names one of the rules of the node, chosen from a list, and no other', async (t) => {
+  const desk = await staffed(t);
+  const { caseId } = await desk.fileConfirmed('copyright', `/models/${desk.model.id}`);
+  const browser = new Browser(desk.address);
+  await browser.signIn('mod');
+  const page = await browser.get(`/moderation/cases/${caseId}`);
+  const [, options = ''] = /<select[^>]*name="rule"[^>]*>([\s\S]*?)<\/select>/.exec(page.text) ?? [];
+  assert.match(options, /^\s*<option value="4">4 · /, 'the one about copyright first');
+  const unknown = form('limit', { limits: ['download'], rule: '17 U.S.C. 512' });
+  await assert.rejects(decideCase(desk.workAs(desk.mod), caseId, unknown), { kind: 'invalid' });
+  await changeRule(desk.workAs(desk.owner), 4, { title: 'No copies', text: '', category: 'copyright' });
+  const former = form('limit', { limits: ['download'], rule: '4' });
+  await assert.rejects(decideCase(desk.workAs(desk.mod), caseId, former), { kind: 'invalid' });
+  const now = form('limit', { limits: ['download'], rule: '4.2' });
+  assert.equal(await decideCase(desk.workAs(desk.mod), caseId, now), 'decided');
+  assert.equal((await desk.load(caseId)).rule, '4.2');
 });

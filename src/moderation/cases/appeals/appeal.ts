@@ -7,7 +7,7 @@ import type { Work } from '../../../kit/work.ts';
 import { openRow } from '../../queue/open.ts';
 import { stopClocks } from '../clocks/set.ts';
 import { requireDecider } from '../decide/bars.ts';
-import { DecideForm, type ReasonFields, together, writeDecision } from '../decide/decide.ts';
+import { DecideForm, type ReasonFields, requireRule, together, writeDecision } from '../decide/decide.ts';
 import { parametersOf, refuseUnfit } from '../decide/outcomes.ts';
 import type { Desk } from '../desk.ts';
 import { type ClaimCase, targetOf } from '../model/case.ts';
@@ -73,6 +73,7 @@ export async function upholdDecision(
   { rule, facts }: z.output<typeof ReasonFields>,
 ): Promise<void> {
   const { appeal } = await requireOther(work, caseId);
+  await requireRule(work.em, rule);
   await moveCase(work, caseId, {
     ...{ trigger: 'uphold', rule, reason: facts },
     act: async (em, kase) => {
@@ -112,6 +113,7 @@ export async function overturnDecision(
   const outcome = chosen === 'dismiss' && wasDone ? 'undo' : chosen;
   const parameters = outcome === 'undo' ? (undoes ? { undoes } : {}) : parametersOf({ ...form, outcome });
   if (outcome !== 'undo') refuseUnfit(kase, outcome, parameters);
+  await requireRule(work.em, rule);
   const moved = await moveCase(work, caseId, {
     ...{ trigger: 'overturn', rule, reason: facts, facts: { outcome } },
     ...together(kase, outcome, parameters.action === 'terminate'),

@@ -1,7 +1,10 @@
 import type { EntityManager } from '@mikro-orm/core';
 import { z } from 'zod';
+import { AppError } from '../../../kit/errors.ts';
 import { t } from '../../../kit/web/messages.ts';
 import type { Work } from '../../../kit/work.ts';
+import { listRules } from '../../rules/list.ts';
+import { ruleLabel } from '../../rules/model.ts';
 import type { Outcome } from '../../takedown/model.ts';
 import { startTakedown, type TakedownParameters } from '../../takedown/start.ts';
 import { setClock, stopClocks } from '../clocks/set.ts';
@@ -20,12 +23,19 @@ type Decider = Pick<Work, 'em' | 'viewer' | 'jobs' | 'now'>;
 
 const APPEAL_MS = 180 * DAY;
 
-/** A rule and facts stand in every decision (spec/takedowns.md 2.3, row 11). */
+/** A rule of the node, by its label, and facts stand in every decision (spec/takedowns.md 2.3, row 11). */
 export const ReasonFields = z.object({
   rule: z.string().trim().min(1, t('case.error-rule')).max(80),
   facts: z.string().trim().min(1, t('case.error-facts')).max(4_000),
 });
 export const DecideForm = OutcomeFields.extend(ReasonFields.shape);
+
+/** Throws `invalid` unless the rule is one that counts now: what is stored is the wording that it named. */
+export async function requireRule(em: EntityManager, label: string): Promise<void> {
+  if ((await listRules(em)).some((rule) => ruleLabel(rule) === label)) return;
+  const message = t('case.error-rule');
+  throw new AppError('invalid', message, { fields: { rule: message } });
+}
 
 /** What a decision is, before it is carried out. */
 export interface Decision {
@@ -65,6 +75,7 @@ export async function decideCase(
   const { outcome, rule, facts } = form;
   const parameters = parametersOf(form);
   refuseUnfit(kase, outcome, parameters);
+  await requireRule(work.em, rule);
   const moved = await moveCase(work, caseId, {
     ...{ trigger: 'decide', rule, reason: facts, facts: { outcome } },
     ...together(kase, outcome, parameters.action === 'terminate'),

@@ -7,6 +7,8 @@ import type { FormState } from '../../../kit/web/forms.ts';
 import { t } from '../../../kit/web/messages.ts';
 import type { PageHead } from '../../../kit/web/views.ts';
 import type { Work } from '../../../kit/work.ts';
+import { listRules } from '../../rules/list.ts';
+import { type Rule, ruleLabel } from '../../rules/model.ts';
 import { findFirstApprover } from '../../staff/two-people.ts';
 import { requireDecider } from '../decide/bars.ts';
 import { REJECTIONS } from '../decide/decide.ts';
@@ -18,6 +20,7 @@ import { CaseClaimant } from '../model/claimant.ts';
 import { CounterNotice } from '../model/redress.ts';
 import { pointsOf } from '../strikes/strikes.ts';
 import { stepOf, TRIGGERS, type Trigger } from '../transitions/table.ts';
+import type { ClaimType } from '../types/types.ts';
 import {
   type AppealView,
   answerLines,
@@ -72,10 +75,21 @@ export interface ModeratorPage extends FormState {
   /** The second of two people is waited for. */
   readonly waitsForSecond: boolean;
   readonly sourceCount: number;
+  /** Those of the node, by label; the one that the claim is about comes first. */
+  readonly rules: readonly { readonly value: string; readonly label: string }[];
   readonly rejections: readonly { readonly value: string; readonly label: string }[];
   /** What the table lets happen now. */
   readonly can: Readonly<Record<Trigger, boolean>>;
   readonly page: PageHead;
+}
+
+async function rulesFor(em: EntityManager, type: ClaimType): Promise<ModeratorPage['rules']> {
+  const rules = await listRules(em);
+  const isOurs = ({ category }: Rule) => category === type;
+  return [...rules.filter(isOurs), ...rules.filter((rule) => !isOurs(rule))].map((rule) => ({
+    value: ruleLabel(rule),
+    label: `${ruleLabel(rule)} · ${rule.title}`,
+  }));
 }
 
 async function findPicture(em: EntityManager, id: number): Promise<ModeratorPage['evidence']> {
@@ -167,6 +181,7 @@ export async function loadModeratorPage(
     ],
     waitsForSecond: first.some((id) => id !== null),
     sourceCount: await countSource(work, kase),
+    rules: await rulesFor(em, type),
     rejections: REJECTIONS.map((value) => ({ value, label: t(`case.reject-${value}`) })),
     can: Object.fromEntries(
       TRIGGERS.map((trigger) => [trigger, 'transition' in stepOf(facts, trigger, now())]),
