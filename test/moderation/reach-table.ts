@@ -56,8 +56,6 @@ const TALK = Object.fromEntries([
 /** Every address with a place in it. A route that is not here makes the test fail: say how it asks, and show it. */
 export const ROUTES: Readonly<Record<string, Rule>> = {
   ...TALK,
-  '/admin/start': STAFF,
-  '/transparency': apart('numbers, and the page of a thing as a link alone'),
   '/transparency/:month.json': apart('numbers, and the address of a thing that stays in view'),
   '/transparency/:month.csv': apart('numbers, and the address of a thing that stays in view'),
   '/models/:id/actor/inbox': INBOX,
