@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { newId } from '../../kit/ids.ts';
 import type { Work } from '../../kit/work.ts';
-import type { Outcome } from '../../moderation/takedown/model.ts';
+import { type Outcome, Takedown, TakedownStep } from '../../moderation/takedown/model.ts';
 import {
   defineTakedownStep,
   type StepResult,
@@ -14,6 +14,7 @@ import { NoticePeer, SentNotice } from './model.ts';
 import { findNoticeSubject, listExposedHosts, type NoticeSubject } from './target.ts';
 import { effectsOfBits, SEVERE } from './wire.ts';
 
+const TELL_PEERS = 'tell-peers';
 const HOUR_MS = 3_600_000;
 const CHUNK = 500;
 const SEVERE_WITHIN_MS = 24 * HOUR_MS;
@@ -28,7 +29,7 @@ export const TellHost = z.object({ peerId: z.string() });
  */
 export const tellPeersStep = (federation: Federation): TakedownStepDefinition =>
   defineTakedownStep({
-    name: 'tell-peers',
+    name: TELL_PEERS,
     outcomes: [
       ...(['remove', 'de_attribute', 'limit', 'credit', 'licence', 're_rate', 'age_lock'] as const),
       ...(['account_action', 'quarantine', 'dismiss', 'undo'] as const),
@@ -127,10 +128,19 @@ function effectsOf({ outcome, category, parameters }: TakedownOrder, kind: SentN
   ];
 }
 
+/** An Undo of what goes out only afterwards would take nothing back. */
+async function isTelling(em: Work['em'], takedownId: string): Promise<boolean> {
+  if ((await em.count(Takedown, { id: takedownId, state: 'running' })) === 0) return false;
+  return (await em.count(TakedownStep, { takedownId, name: TELL_PEERS, state: 'done' })) === 0;
+}
+
 /** `Undo` of what was said: of the takedown that is undone, or of the provisional word that a dismissal ends. */
 async function takeBack(work: Work, federation: Federation, order: TakedownOrder): Promise<StepResult> {
   const { em } = work;
   const { undoes } = order.parameters;
+  if (undoes !== undefined && (await isTelling(em, undoes))) {
+    return { state: 'pending', note: 'what it takes back is not told yet' };
+  }
   const provisional = undoes === undefined ? await lastProvisional(em, order) : null;
   const said = undoes === undefined ? provisional : await em.findOne(SentNotice, { takedownId: undoes, endedAt: null });
   if (!said) return done('nothing was told');
