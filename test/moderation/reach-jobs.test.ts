@@ -39,7 +39,12 @@ const JOBS: Readonly<Record<string, keyof typeof ASKS>> = {
   ...{ 'federation.carry-followers': 'none', 'federation.fetch-faces': 'none', 'federation.ask-holder': 'lists' },
   ...{ 'federation.refetch-picture': 'fetches', 'federation.fetch-pictures': 'fetches' },
   ...{ 'federation.copy-file': 'copies', 'federation.plan-copies': 'copies', 'federation.plan-copies-of': 'copies' },
-  ...{ 'federation.review-copies': 'copies', 'federation.evict-media': 'none', 'federation.ask-backfill': 'none' },
+  ...{
+    'federation.review-copies': 'copies',
+    'federation.evict-media': 'none',
+    'federation.purge-bytes': 'none',
+    'federation.ask-backfill': 'none',
+  },
   ...{ 'federation.announce-model': 'says', 'federation.announce-post': 'says', 'federation.announce-image': 'says' },
   ...{ 'federation.announce-comment': 'says', 'federation.announce-review': 'says' },
   ...{ 'federation.announce-like': 'says', 'federation.announce-unlike': 'none' },
