@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { OutboxMail } from '../../src/accounts/mail/model.ts';
+import { Account } from '../../src/accounts/model.ts';
 import { ActorKeyPair, NODE_ACTOR } from '../../src/federation/model.ts';
 import { NoticePeer, ReceivedNotice, SentNotice } from '../../src/federation/notices/model.ts';
 import { isProven } from '../../src/federation/notices/proof.ts';
@@ -121,13 +122,22 @@ test('an intimate picture is hidden when it is claimed, removed at 47 hours with
   assert.match((await mod.page.locator('main').textContent()) ?? '', new RegExp(`${away.host}[\\s\\S]*verified`, 'i'));
   await openClaim(mia.page, filed);
   await mia.page.getByText('Removed').first().waitFor();
+  // six points suspend the uploader, who reads why and appeals by the link in their letter
   const ada = await browser.open({ viewport: PHONE });
-  await signIn(ada.page, new URL(home.origin), 'ada');
-  await ada.page.goto(`${home.origin}/cases/${filed.number}`);
+  const [suspended] = await home.em.fork().find(Account, { name: 'ada', host: '' });
+  assert.equal(suspended?.state, 'suspended');
+  const letters = await home.em.fork().find(OutboxMail, { toAddress: 'ada@example.org' });
+  const link = letters.map(({ text }) => /http\S+\/cases\/\S+token=\S+/.exec(text)?.[0]).find(Boolean);
+  await ada.page.goto(link ?? '');
+  assert.equal(new URL(ada.page.url()).search, '', 'the key does not stay in the address');
   const reasons = (await ada.page.locator('.case-reasons').textContent()) ?? '';
   assert.match(reasons, /Removed[\s\S]*Nobody had decided in time[\s\S]*What you can do/);
   assert.doesNotMatch((await ada.page.locator('main').textContent()) ?? '', /mia/i, 'who claimed it stands nowhere');
-  assert.ok((await mailsTo('ada@example.org')) > 0);
+  await ada.page.locator('summary', { hasText: 'Appeal' }).click();
+  await ada.page.locator('#appeal-text').fill('It is a valley.');
+  await ada.page.locator('form[action$="/appeal"] button').click();
+  await ada.page.waitForURL((url) => url.search === '?said=appealed');
+  assert.equal((await load()).state, 'appealed');
 
   for (const window of [mia, mod, ada]) assert.deepEqual(window.problems(), []);
   for (const peer of peers) {

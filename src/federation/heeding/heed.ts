@@ -57,7 +57,8 @@ export async function heed(
     // before the new marks: those that stand already are not set again
     if (notice.supersedes) await liftSuperseded(inner, notice.supersedes, actorId, now());
     const own = isPurge && policyTarget ? await listOwnDigests(inner, policyTarget) : [];
-    const digests = isPurge || notice.hashes.length > 0 ? [...new Set([...own, ...notice.hashes])] : [];
+    const isBlocking = isPurge || notice.provisional || notice.effects.includes('block_hash');
+    const digests = isBlocking ? [...new Set([...own, ...notice.hashes])] : [];
     const { blocked, refused } = await blockDigests(inner, digests, {
       ...{ noticeUri: uri, category: notice.code, now: now(), host: new URL(actorId).host, id },
       owned: policyTarget,

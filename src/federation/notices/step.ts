@@ -74,19 +74,21 @@ async function write(
   { em, jobs, now }: Pick<Work, 'em' | 'jobs' | 'now'>,
   federation: Federation,
   order: TakedownOrder,
-  { objectUri, digests }: Pick<NoticeSubject, 'objectUri' | 'digests'>,
+  subject: Pick<NoticeSubject, 'objectUri' | 'digests' | 'replaced'>,
   { kind, hosts, supersedes }: { kind: SentNotice['kind']; hosts: readonly string[]; supersedes: SentNotice | null },
 ): Promise<void> {
   const at = now();
   const isSevere = SEVERE.has(order.category);
+  const digests = digestsOf(order, kind, subject);
   await em.transactional(async (inner) => {
     const id = newId(at.getTime());
     inner.create(
       SentNotice,
       {
         ...{ id, takedownId: order.takedownId, caseId: order.caseId, kind, category: order.category, isSevere },
-        ...{ targetKind: order.target.kind, targetId: order.target.id, objectUri, digests, createdAt: at },
-        effects: effectsOf(order, kind),
+        ...{ targetKind: order.target.kind, targetId: order.target.id, createdAt: at },
+        ...{ objectUri: subject.objectUri, digests },
+        effects: effectsOf(order, kind, digests.length > 0),
         respondBy: new Date(at.getTime() + (isSevere ? SEVERE_WITHIN_MS : WITHIN_MS)),
         ...{ supersedesId: supersedes?.id ?? null, endedAt: null },
       },
@@ -112,15 +114,31 @@ async function write(
 }
 
 const BY_OUTCOME: Partial<Record<Outcome, readonly string[]>> = {
-  de_attribute: ['de_attribute', 'stop_generate'],
+  de_attribute: ['de_attribute'],
   re_rate: ['re_rate'],
   age_lock: ['force_pg'],
 };
 
-function effectsOf({ outcome, category, parameters }: TakedownOrder, kind: SentNotice['kind']): string[] {
+/** The files of what goes or hides; of what stays only those that were made anew, and a limit is about none. */
+function digestsOf(
+  { outcome }: TakedownOrder,
+  kind: SentNotice['kind'],
+  { digests, replaced }: Pick<NoticeSubject, 'digests' | 'replaced'>,
+): readonly string[] {
+  if (kind !== 'change' || outcome === 'remove') return digests;
+  return outcome === 'de_attribute' ? replaced : [];
+}
+
+function effectsOf(
+  { outcome, category, parameters }: TakedownOrder,
+  kind: SentNotice['kind'],
+  hasDigests: boolean,
+): string[] {
   if (kind === 'provisional') return ['hide', 'delist', 'stop_download', 'stop_generate', 'stop_train', 'stop_mirror'];
-  if (outcome === 'limit') return effectsOfBits(parameters.bits ?? 0);
-  if (outcome !== 'remove') return [...(BY_OUTCOME[outcome] ?? [])];
+  if (outcome !== 'remove') {
+    const blocks = hasDigests ? ['block_hash'] : [];
+    return [...(BY_OUTCOME[outcome] ?? []), ...effectsOfBits(parameters.bits ?? 0), ...blocks];
+  }
   return [
     ...['purge', 'stop_generate', 'stop_train'],
     ...(parameters.block || SEVERE.has(category) ? ['block_hash'] : []),
@@ -145,8 +163,8 @@ async function takeBack(work: Work, federation: Federation, order: TakedownOrder
   const said = undoes === undefined ? provisional : await em.findOne(SentNotice, { takedownId: undoes, endedAt: null });
   if (!said) return done('nothing was told');
   const told = await em.find(NoticePeer, { noticeId: said.id, itemId: { $ne: null } }, { fields: ['host'] });
-  const { objectUri, digests } = said;
   const hosts = told.map(({ host }) => host);
-  await write(work, federation, order, { objectUri, digests }, { kind: 'undo', hosts, supersedes: said });
+  const subject = { objectUri: said.objectUri, digests: said.digests, replaced: [] };
+  await write(work, federation, order, subject, { kind: 'undo', hosts, supersedes: said });
   return done(`taken back at ${hosts.length} instances`);
 }
