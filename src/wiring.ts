@@ -40,6 +40,7 @@ import { makeBlocks } from './moderation/hashes/blocks.ts';
 import { RESCAN } from './moderation/hashes/rescan.ts';
 import { executeDecisionJobOf } from './moderation/queue/execute.ts';
 import { watchAuditJobOf } from './moderation/staff/audit-watch.ts';
+import { endLockJob } from './moderation/takedown/end-lock.ts';
 import { takedownDone, takedownRequested } from './moderation/takedown/start.ts';
 import type { TakedownStepDefinition } from './moderation/takedown/step.ts';
 import { attributesStep } from './moderation/takedown/steps/attributes.ts';
@@ -104,6 +105,7 @@ export function jobsOf(parts: Parts): JobDefinition[] {
     refreshModelsJob,
     applyPolicyJob,
     executeTakedownJob(takedownStepsOf(parts), parts.log),
+    endLockJob,
     sweepGalleryJob,
     removeAccountContentJob,
     publishScheduledPostJob,

@@ -25,7 +25,7 @@ const JOBS: Readonly<Record<string, keyof typeof ASKS>> = {
   ...{ 'gallery.refresh-models': 'lists', 'gallery.apply-policy': 'lists', 'gallery.sweep': 'none' },
   ...{ 'gallery.remove-account-content': 'none', 'gallery.publish-scheduled': 'publishes' },
   'gallery.finish-deletion': 'none',
-  'moderation.execute-takedown': 'lists',
+  ...{ 'moderation.execute-takedown': 'lists', 'moderation.end-upload-lock': 'none' },
   ...{ 'compute.generate': 'standing', 'compute.train-segment': 'standing' },
   ...{ 'compute.forget-training': 'none', 'compute.import-dataset': 'none', 'compute.look-at-pictures': 'none' },
   ...{ 'compute.caption-pictures': 'none', 'compute.finish-dataset-deletion': 'none' },
