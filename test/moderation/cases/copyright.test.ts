@@ -94,7 +94,7 @@ test('after 72 hours without a decision access is disabled by the timer', async 
   const kase = await desk.load(caseId);
   assert.deepEqual(
     [kase.state, kase.outcome, kase.deciderId, kase.parameters],
-    ['decided', 'limit', null, { bits: NO_USE }],
+    ['executed', 'limit', null, { bits: NO_USE }],
   );
 });
 

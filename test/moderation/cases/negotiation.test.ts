@@ -46,7 +46,7 @@ test('an offer that both accept is carried out as it stands when nobody stops it
   const decided = await desk.load(caseId);
   assert.deepEqual(
     [decided.state, decided.outcome, decided.parameters],
-    ['decided', 'credit', { text: 'After the art of Mia.' }],
+    ['executed', 'credit', { text: 'After the art of Mia.' }],
   );
   await desk.carryOut(caseId);
   assert.equal(await desk.em.fork().count(Strike, { caseId }), 0, 'an agreement is no offence');
