@@ -44,6 +44,7 @@ import { restrictionDecided } from './moderation/queue/events.ts';
 import { executeDecisionJobOf } from './moderation/queue/execute.ts';
 import { watchAuditJobOf } from './moderation/staff/audit-watch.ts';
 import { tellOwnerJobOf } from './moderation/statements/tell.ts';
+import { endLockJob } from './moderation/takedown/end-lock.ts';
 import { takedownDone, takedownRequested } from './moderation/takedown/start.ts';
 import type { TakedownStepDefinition } from './moderation/takedown/step.ts';
 import { attributesStep } from './moderation/takedown/steps/attributes.ts';
@@ -108,6 +109,7 @@ export function jobsOf(parts: Parts): JobDefinition[] {
     refreshModelsJob,
     applyPolicyJob,
     executeTakedownJob(takedownStepsOf(parts), parts.log),
+    endLockJob,
     sweepGalleryJob,
     removeAccountContentJob,
     publishScheduledPostJob,

@@ -8,6 +8,7 @@ import { type Apex, openApex } from './apex.ts';
 import { apexStore } from './apex-store.ts';
 import type { Federation, FederationSettings } from './deps.ts';
 import { restoreMarks } from './heeding/marks-file.ts';
+import { purgeBytesJob } from './heeding/purge.ts';
 import { Intake } from './inbox/intake.ts';
 import { scheduleEviction } from './ingest/evict-media.ts';
 import { localJobs } from './jobs/local-jobs.ts';
@@ -42,7 +43,11 @@ export function openFederation(settings: FederationSettings): OpenFederation {
     intake: new Intake(settings.openWork, jobs.process),
   };
   const local = localJobs(federation);
-  const jobList = [...Object.values(federation.jobs), ...Object.values(local)] as readonly JobDefinition[];
+  const jobList = [
+    ...Object.values(federation.jobs),
+    ...Object.values(local),
+    purgeBytesJob,
+  ] as readonly JobDefinition[];
   return {
     ...federation,
     jobList,

@@ -45,7 +45,7 @@ test('scenario 41: the secret of a case is in no address that a server sees, no 
   await page.getByLabel('What I say is accurate.').check();
   await page.getByLabel(/I believe in good faith/).check();
   // with scripts a small sum stands in for the twenty seconds
-  await until(page, "document.querySelector('[name=proof]').value !== ''");
+  await until(page, "document.querySelector('[name=sum]').value !== ''");
   await page.getByRole('button', { name: 'Send the claim' }).click();
   const link = (await page.locator('.claim-link-whole .mono').textContent()) ?? '';
   const secret = link.split('#')[1] ?? '';

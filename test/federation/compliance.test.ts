@@ -108,10 +108,10 @@ test('an instance that says it is done and still shows the thing has refused', a
   assert.deepEqual([row.state, row.note], ['refused', 'it said that it was done, and still shows it']);
 });
 
-test('a severe interim hides on the other node and purges nothing; the dismissal brings it back', async (t) => {
+test('a severe interim hides on the other node and purges nothing; taking it back brings it back', async (t) => {
   const { a, b, postId, copyAt, at, statusOf } = await given(t, 2);
   const copy = await copyAt(b);
-  await takeDown(a, { kind: 'post', id: postId }, 'quarantine', 'ncii');
+  const undoes = await takeDown(a, { kind: 'post', id: postId }, 'quarantine', 'ncii');
   await settleAll(a, b);
   assert.equal(await statusOf(b, `/posts/${copy.id}`), 451);
   assert.equal(await at(b).count(Image, { post: copy.id }), 1, 'nothing is purged');
@@ -124,7 +124,7 @@ test('a severe interim hides on the other node and purges nothing; the dismissal
     assert.equal(wire.includes(secret), secret === copy.uri, `a severe notice names ids alone: ${secret}`);
   }
   assert.doesNotMatch(wire, /"hashes"/, 'files are told to listed hosts only');
-  await takeDown(a, { kind: 'post', id: postId }, 'dismiss', 'ncii');
+  await takeDown(a, { kind: 'post', id: postId }, 'undo', 'ncii', { undoes });
   await settleAll(a, b);
   assert.equal(await statusOf(b, `/posts/${copy.id}`), 200);
 });

@@ -8,6 +8,7 @@ import { editImage } from '../../src/gallery/images/edit.ts';
 import { Image } from '../../src/gallery/model.ts';
 import { newId } from '../../src/kit/ids.ts';
 import { QueueRow } from '../../src/moderation/queue/model.ts';
+import { LOCK_DAYS } from '../../src/moderation/takedown/start.ts';
 import { PolicyState, RESTRICTION } from '../../src/safety/policy.ts';
 import { restrict } from '../../src/safety/restrict.ts';
 import { textOf } from '../accounts/browser.ts';
@@ -111,6 +112,22 @@ test('an account loses its uploads, is suspended, and gets both back', async (t)
   assert.deepEqual([back.state, can(back, 'publish')], ['active', true]);
   await carryOut(site, { target, outcome: 'account_action', parameters: { action: 'terminate' } });
   assert.equal((await em.fork().findOneOrFail(Account, account.id)).state, 'deleted');
+});
+
+test('a lock of uploads ends by itself when its days are over', async (t) => {
+  const site = await painter(t);
+  const { em, other, clock, settle } = site;
+  const { account } = await other();
+  const target = { kind: 'account', id: account.id } as const;
+  const parameters = { action: 'lock_uploads', days: LOCK_DAYS } as const;
+  await carryOut(site, { target, outcome: 'account_action', parameters });
+  const mayPublish = async () => can(await em.fork().findOneOrFail(Account, account.id), 'publish');
+  clock.pass(LOCK_DAYS * 24 * 3_600_000 - 60_000);
+  await settle();
+  assert.equal(await mayPublish(), false);
+  clock.pass(2 * 60_000);
+  await settle();
+  assert.equal(await mayPublish(), true);
 });
 
 test('a dismissal lifts what its case had forbidden, and what others forbid stays', async (t) => {

@@ -26,7 +26,6 @@ const JOBS: Readonly<Record<string, keyof typeof ASKS>> = {
   ...{ 'gallery.refresh-models': 'lists', 'gallery.apply-policy': 'lists', 'gallery.sweep': 'none' },
   ...{ 'gallery.remove-account-content': 'none', 'gallery.publish-scheduled': 'publishes' },
   'gallery.finish-deletion': 'none',
-  'moderation.execute-takedown': 'lists',
   // a decision about a training goes on through the training's own start
   ...{ 'compute.training-decided': 'standing', 'safety.clear-records': 'none', 'safety.erase-texts': 'none' },
   ...{ 'safety.forget-records': 'none', 'moderation.rescan': 'lists', 'moderation.watch-audit': 'none' },
@@ -37,6 +36,7 @@ const JOBS: Readonly<Record<string, keyof typeof ASKS>> = {
   'moderation.tell-owner': 'none',
   // rows of the queue, which only staff see
   ...{ 'moderation.open-hold-row': 'none', 'moderation.close-hold-row': 'none', 'moderation.open-hash-row': 'none' },
+  ...{ 'moderation.execute-takedown': 'lists', 'moderation.end-upload-lock': 'none' },
   ...{ 'compute.generate': 'standing', 'compute.train-segment': 'standing' },
   ...{ 'compute.forget-training': 'none', 'compute.import-dataset': 'none', 'compute.look-at-pictures': 'none' },
   ...{ 'compute.caption-pictures': 'none', 'compute.finish-dataset-deletion': 'none' },
@@ -50,7 +50,12 @@ const JOBS: Readonly<Record<string, keyof typeof ASKS>> = {
   ...{ 'federation.carry-followers': 'none', 'federation.fetch-faces': 'none', 'federation.ask-holder': 'lists' },
   ...{ 'federation.refetch-picture': 'fetches', 'federation.fetch-pictures': 'fetches' },
   ...{ 'federation.copy-file': 'copies', 'federation.plan-copies': 'copies', 'federation.plan-copies-of': 'copies' },
-  ...{ 'federation.review-copies': 'copies', 'federation.evict-media': 'none', 'federation.ask-backfill': 'none' },
+  ...{
+    'federation.review-copies': 'copies',
+    'federation.evict-media': 'none',
+    'federation.purge-bytes': 'none',
+    'federation.ask-backfill': 'none',
+  },
   ...{ 'federation.announce-model': 'says', 'federation.announce-post': 'says', 'federation.announce-image': 'says' },
   ...{ 'federation.announce-comment': 'says', 'federation.announce-review': 'says' },
   ...{ 'federation.announce-like': 'says', 'federation.announce-unlike': 'none' },

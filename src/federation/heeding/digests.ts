@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs';
 import type { EntityManager } from '@mikro-orm/core';
 import { inList, rows } from '../../kit/database/sql.ts';
 import { openRow } from '../../moderation/queue/open.ts';
+import { addBlock, blockCategoryOf } from '../../safety/hashes/blocks.ts';
 import { DigestTombstone } from '../notices/model.ts';
 import { SEVERE } from '../notices/wire.ts';
 import { DomainPolicy } from '../peers/model.ts';
@@ -73,6 +74,7 @@ export async function blockDigests(
       { digest, noticeUri, category, at: now },
       { onConflictFields: ['digest'], onConflictAction: 'ignore' },
     );
+    await refuseAtDoors(em, digest, category, noticeSource(by.id), now);
   }
   if (others.size > 0) {
     await openRow(
@@ -86,6 +88,24 @@ export async function blockDigests(
   }
   return { blocked, refused: others.size };
 }
+
+/** A file without content is everybody's. */
+const OF_NOTHING = createHash('sha256').digest('hex');
+
+/** What a notice took down does not come in by an upload either; `liftBlocksOf` its source ends it. */
+export async function refuseAtDoors(
+  em: EntityManager,
+  hash: string,
+  category: string,
+  sourceCaseId: string | null,
+  now: Date,
+): Promise<void> {
+  if (hash === OF_NOTHING) return;
+  const reason = { category: blockCategoryOf(category), sourceCaseId };
+  await addBlock({ em, viewer: null, now: () => now }, { kind: 'file', hash, ...reason });
+}
+
+export const noticeSource = (noticeId: string): string => `notice:${noticeId}`;
 
 async function heldByOthers(em: EntityManager, digests: readonly string[], owned: OwnTarget | null) {
   const own = (kind: OwnTarget['kind']) => (owned?.kind === kind ? owned.id : 0);

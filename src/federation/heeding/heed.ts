@@ -2,20 +2,19 @@ import type { EntityManager } from '@mikro-orm/core';
 import { audited } from '../../kit/audit/append.ts';
 import { newId } from '../../kit/ids.ts';
 import { closeRow } from '../../moderation/queue/open.ts';
+import { liftBlocksOf } from '../../safety/hashes/blocks.ts';
 import { RESTRICTION } from '../../safety/policy.ts';
 import { restrict } from '../../safety/restrict.ts';
 import type { Federation } from '../deps.ts';
 import type { InboxWork, IncomingAct } from '../inbox/act.ts';
 import { findTarget } from '../ingest/target.ts';
 import { Tombstone } from '../model.ts';
-import { ReceivedNotice } from '../notices/model.ts';
+import { DigestTombstone, ReceivedNotice } from '../notices/model.ts';
 import { bitsOfEffects, type TakedownTerm } from '../notices/wire.ts';
 import { markDerived } from './derived.ts';
-import { blockDigests, listOwnDigests } from './digests.ts';
+import { blockDigests, listOwnDigests, noticeSource } from './digests.ts';
 import { keepMark } from './marks-file.ts';
 import { sendReceipt } from './receipt.ts';
-
-const SOURCE = (id: string): string => `notice:${id}`;
 
 /** What a notice forbids of a thing that is taken down or hidden by it, whatever words it has for that. */
 const TAKEN = RESTRICTION.view | RESTRICTION.list | RESTRICTION.download | RESTRICTION.generate | RESTRICTION.train;
@@ -55,19 +54,21 @@ export async function heed(
         { onConflictAction: 'merge', onConflictFields: ['uri'] },
       );
     }
+    // before the new marks: those that stand already are not set again
+    if (notice.supersedes) await liftSuperseded(inner, notice.supersedes, actorId, now());
     const own = isPurge && policyTarget ? await listOwnDigests(inner, policyTarget) : [];
-    const digests = isPurge || notice.hashes.length > 0 ? [...new Set([...own, ...notice.hashes])] : [];
+    const isBlocking = isPurge || notice.provisional || notice.effects.includes('block_hash');
+    const digests = isBlocking ? [...new Set([...own, ...notice.hashes])] : [];
     const { blocked, refused } = await blockDigests(inner, digests, {
       ...{ noticeUri: uri, category: notice.code, now: now(), host: new URL(actorId).host, id },
       owned: policyTarget,
     });
     marked = blocked;
-    if (policyTarget && bits !== 0) await restrict(inner, policyTarget, SOURCE(id), bits, now());
+    if (policyTarget && bits !== 0) await restrict(inner, policyTarget, noticeSource(id), bits, now());
     const derived =
       policyTarget?.kind === 'model' && (isPurge || notice.effects.includes('flag_derived'))
-        ? await markDerived(inner, policyTarget.id, notice.code, SOURCE(id), now())
+        ? await markDerived(inner, policyTarget.id, notice.code, noticeSource(id), now())
         : [];
-    if (notice.supersedes) await liftSuperseded(inner, notice.supersedes, actorId, now());
     const row = inner.create(
       ReceivedNotice,
       {
@@ -100,18 +101,20 @@ export const answer = (work: InboxWork, federation: Federation, row: ReceivedNot
     derived: Math.max(0, row.restricted.length - 1),
   });
 
-/** A later notice takes the place of a provisional one: its restriction ends where the new one's begins. */
+/** A later notice takes the place of a provisional one: what that forbade ends where the new one's begins. */
 async function liftSuperseded(em: EntityManager, uri: string, actorId: string, now: Date): Promise<void> {
   const before = await em.findOne(ReceivedNotice, { uri, host: new URL(actorId).host, undoneAt: null });
-  if (before) await liftRestrictions(em, before, now);
+  if (before) await liftNotice(em, before, now);
 }
 
-/** Takes back what one notice forbade here, and nothing else. */
-export async function liftRestrictions(em: EntityManager, row: ReceivedNotice, now: Date): Promise<void> {
+/** Takes back what one notice forbade and blocked here, and nothing else. */
+export async function liftNotice(em: EntityManager, row: ReceivedNotice, now: Date): Promise<void> {
   for (const one of row.restricted) {
     const [kind, id] = one.split(':') as ['model' | 'post' | 'image' | 'version', string];
-    await restrict(em, { kind, id: Number(id) }, SOURCE(row.id), 0, now);
+    await restrict(em, { kind, id: Number(id) }, noticeSource(row.id), 0, now);
     await closeRow(em, 'peer', `derived:${one}`, 'undone', now);
   }
+  await em.nativeDelete(DigestTombstone, { noticeUri: row.uri });
+  await liftBlocksOf({ em, now: () => now }, noticeSource(row.id));
   row.undoneAt = now;
 }

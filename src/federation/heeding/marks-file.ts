@@ -6,6 +6,7 @@ import type { InboxWork } from '../inbox/act.ts';
 import { removeObject } from '../inbox/remove-object.ts';
 import { ApObject as StoredObject, Tombstone } from '../model.ts';
 import { DigestTombstone } from '../notices/model.ts';
+import { refuseAtDoors } from './digests.ts';
 
 /*
  * What notices took down is also written to a file beside the database, a line each and never changed: a database that
@@ -40,6 +41,7 @@ export async function restoreMarks(work: InboxWork, federation: Federation): Pro
     for (const digest of digests) {
       const row = { digest, noticeUri: notice, category, at: new Date(at) };
       await em.upsert(DigestTombstone, row, { onConflictFields: ['digest'], onConflictAction: 'ignore' });
+      await refuseAtDoors(em, digest, category, null, work.now());
     }
     await em.nativeDelete(StoredObject, { uri });
     await removeObject(work, federation, uri);

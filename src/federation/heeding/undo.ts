@@ -5,8 +5,8 @@ import type { Federation } from '../deps.ts';
 import type { InboxWork } from '../inbox/act.ts';
 import { fetchNote } from '../ingest/ingest-note.ts';
 import { Tombstone } from '../model.ts';
-import { DigestTombstone, ReceivedNotice } from '../notices/model.ts';
-import { liftRestrictions } from './heed.ts';
+import { ReceivedNotice } from '../notices/model.ts';
+import { liftNotice } from './heed.ts';
 import { keepMark } from './marks-file.ts';
 
 const MOST_FETCHES = 10;
@@ -28,9 +28,8 @@ export async function undoNotice(
   if (known.undoneAt != null) return 'known';
   await audited({ ...work, viewer: null }, async (inner) => {
     const row = await inner.findOneOrFail(ReceivedNotice, known.id);
-    await liftRestrictions(inner, row, now());
+    await liftNotice(inner, row, now());
     await inner.nativeDelete(Tombstone, { noticeUri: uri });
-    await inner.nativeDelete(DigestTombstone, { noticeUri: uri });
     const entry = { action: 'notice.undo', subject: { kind: 'notice', id: row.id }, role: 'peer' };
     return { result: undefined, entries: [entry] };
   });

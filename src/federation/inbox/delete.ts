@@ -8,6 +8,7 @@ import { Share } from '../../gallery/shares.ts';
 import { TopicFollow } from '../../gallery/topics/model.ts';
 import { takeAdvice } from '../heeding/advice.ts';
 import { answer, heed } from '../heeding/heed.ts';
+import { listBlobs, purgeBytesJob } from '../heeding/purge.ts';
 import { removeComment } from '../ingest/ingest-comment.ts';
 import { removeModel } from '../ingest/ingest-model.ts';
 import { RemoteActor, ApObject as StoredObject, Tombstone } from '../model.ts';
@@ -33,8 +34,12 @@ export const deleteObject: Handler = async (work, federation, act) => {
   }
   // before anything goes: marks by id and digest stand first, so that nothing late brings it back
   const notice = asked && (await heed(work, federation, act, uri, asked, 'removal'));
+  const digests = notice ? await listBlobs(em, federation.origin, uri) : [];
   const done = async (outcome: string) => {
-    if (notice) await answer(work, federation, notice);
+    if (!notice) return outcome;
+    if (digests.length > 0) work.jobs.enqueue(em, purgeBytesJob, { digests: [...digests] });
+    await answer(work, federation, notice);
+    await em.flush();
     return outcome;
   };
   const at = (typeof object === 'object' ? timeOf(object, 'deleted', now()) : null) ?? now();

@@ -22,8 +22,10 @@ export const update: Handler = async (work, federation, act) => {
   if (!mayDelete({ id: uri, ownerId: act.actorId }, act.actorId, federation.origin)) {
     return takeAdvice(work, federation, act, uri, asked);
   }
+  // what replaces a file comes before the block of the one that it replaces: the thing itself is not to be found by it
+  const early = asked.hashes.length > 0 && !asked.provisional ? await change(work, federation, act) : null;
   const notice = await heed(work, federation, act, uri, asked, 'change');
-  const outcome = await change(work, federation, act);
+  const outcome = early ?? (await change(work, federation, act));
   await answer(work, federation, notice);
   return outcome;
 };

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { newId } from '../../kit/ids.ts';
 import type { Work } from '../../kit/work.ts';
-import type { Outcome } from '../../moderation/takedown/model.ts';
+import { type Outcome, Takedown, TakedownStep } from '../../moderation/takedown/model.ts';
 import {
   defineTakedownStep,
   type StepResult,
@@ -14,6 +14,7 @@ import { NoticePeer, SentNotice } from './model.ts';
 import { findNoticeSubject, listExposedHosts, type NoticeSubject } from './target.ts';
 import { effectsOfBits, SEVERE } from './wire.ts';
 
+const TELL_PEERS = 'tell-peers';
 const HOUR_MS = 3_600_000;
 const CHUNK = 500;
 const SEVERE_WITHIN_MS = 24 * HOUR_MS;
@@ -28,7 +29,7 @@ export const TellHost = z.object({ peerId: z.string() });
  */
 export const tellPeersStep = (federation: Federation): TakedownStepDefinition =>
   defineTakedownStep({
-    name: 'tell-peers',
+    name: TELL_PEERS,
     outcomes: [
       ...(['remove', 'de_attribute', 'limit', 'credit', 'licence', 're_rate', 'age_lock'] as const),
       ...(['account_action', 'quarantine', 'dismiss', 'undo'] as const),
@@ -73,19 +74,21 @@ async function write(
   { em, jobs, now }: Pick<Work, 'em' | 'jobs' | 'now'>,
   federation: Federation,
   order: TakedownOrder,
-  { objectUri, digests }: Pick<NoticeSubject, 'objectUri' | 'digests'>,
+  subject: Pick<NoticeSubject, 'objectUri' | 'digests' | 'replaced'>,
   { kind, hosts, supersedes }: { kind: SentNotice['kind']; hosts: readonly string[]; supersedes: SentNotice | null },
 ): Promise<void> {
   const at = now();
   const isSevere = SEVERE.has(order.category);
+  const digests = digestsOf(order, kind, subject);
   await em.transactional(async (inner) => {
     const id = newId(at.getTime());
     inner.create(
       SentNotice,
       {
         ...{ id, takedownId: order.takedownId, caseId: order.caseId, kind, category: order.category, isSevere },
-        ...{ targetKind: order.target.kind, targetId: order.target.id, objectUri, digests, createdAt: at },
-        effects: effectsOf(order, kind),
+        ...{ targetKind: order.target.kind, targetId: order.target.id, createdAt: at },
+        ...{ objectUri: subject.objectUri, digests },
+        effects: effectsOf(order, kind, digests.length > 0),
         respondBy: new Date(at.getTime() + (isSevere ? SEVERE_WITHIN_MS : WITHIN_MS)),
         ...{ supersedesId: supersedes?.id ?? null, endedAt: null },
       },
@@ -111,15 +114,31 @@ async function write(
 }
 
 const BY_OUTCOME: Partial<Record<Outcome, readonly string[]>> = {
-  de_attribute: ['de_attribute', 'stop_generate'],
+  de_attribute: ['de_attribute'],
   re_rate: ['re_rate'],
   age_lock: ['force_pg'],
 };
 
-function effectsOf({ outcome, category, parameters }: TakedownOrder, kind: SentNotice['kind']): string[] {
+/** The files of what goes or hides; of what stays only those that were made anew, and a limit is about none. */
+function digestsOf(
+  { outcome }: TakedownOrder,
+  kind: SentNotice['kind'],
+  { digests, replaced }: Pick<NoticeSubject, 'digests' | 'replaced'>,
+): readonly string[] {
+  if (kind !== 'change' || outcome === 'remove') return digests;
+  return outcome === 'de_attribute' ? replaced : [];
+}
+
+function effectsOf(
+  { outcome, category, parameters }: TakedownOrder,
+  kind: SentNotice['kind'],
+  hasDigests: boolean,
+): string[] {
   if (kind === 'provisional') return ['hide', 'delist', 'stop_download', 'stop_generate', 'stop_train', 'stop_mirror'];
-  if (outcome === 'limit') return effectsOfBits(parameters.bits ?? 0);
-  if (outcome !== 'remove') return [...(BY_OUTCOME[outcome] ?? [])];
+  if (outcome !== 'remove') {
+    const blocks = hasDigests ? ['block_hash'] : [];
+    return [...(BY_OUTCOME[outcome] ?? []), ...effectsOfBits(parameters.bits ?? 0), ...blocks];
+  }
   return [
     ...['purge', 'stop_generate', 'stop_train'],
     ...(parameters.block || SEVERE.has(category) ? ['block_hash'] : []),
@@ -127,16 +146,25 @@ function effectsOf({ outcome, category, parameters }: TakedownOrder, kind: SentN
   ];
 }
 
+/** An Undo of what goes out only afterwards would take nothing back. */
+async function isTelling(em: Work['em'], takedownId: string): Promise<boolean> {
+  if ((await em.count(Takedown, { id: takedownId, state: 'running' })) === 0) return false;
+  return (await em.count(TakedownStep, { takedownId, name: TELL_PEERS, state: 'done' })) === 0;
+}
+
 /** `Undo` of what was said: of the takedown that is undone, or of the provisional word that a dismissal ends. */
 async function takeBack(work: Work, federation: Federation, order: TakedownOrder): Promise<StepResult> {
   const { em } = work;
   const { undoes } = order.parameters;
+  if (undoes !== undefined && (await isTelling(em, undoes))) {
+    return { state: 'pending', note: 'what it takes back is not told yet' };
+  }
   const provisional = undoes === undefined ? await lastProvisional(em, order) : null;
   const said = undoes === undefined ? provisional : await em.findOne(SentNotice, { takedownId: undoes, endedAt: null });
   if (!said) return done('nothing was told');
   const told = await em.find(NoticePeer, { noticeId: said.id, itemId: { $ne: null } }, { fields: ['host'] });
-  const { objectUri, digests } = said;
   const hosts = told.map(({ host }) => host);
-  await write(work, federation, order, { objectUri, digests }, { kind: 'undo', hosts, supersedes: said });
+  const subject = { objectUri: said.objectUri, digests: said.digests, replaced: [] };
+  await write(work, federation, order, subject, { kind: 'undo', hosts, supersedes: said });
   return done(`taken back at ${hosts.length} instances`);
 }

@@ -15,6 +15,8 @@ export interface NoticeSubject {
   readonly subjects: readonly string[];
   /** SHA-256 of its files, hex. */
   readonly digests: readonly string[];
+  /** Of the files in whose place these are. */
+  readonly replaced: readonly string[];
 }
 
 /** Null for what is of elsewhere, where only a report can be sent, and for what is not there. */
@@ -33,7 +35,7 @@ export async function findNoticeSubject(
         objectUri: objectUri(origin, 'model', model),
         owner: await ownerOf(model.owner.id),
         subjects: [`model:${id}`, ...versions.map((one) => `version:${one}`)],
-        digests: await filesOf(em, versions),
+        ...(await filesOf(em, versions)),
       };
     }
     case 'version': {
@@ -45,7 +47,7 @@ export async function findNoticeSubject(
         objectUri: objectUri(origin, 'model', model),
         owner: await ownerOf(model.owner.id),
         subjects: [`model:${model.id}`, `version:${id}`],
-        digests: await filesOf(em, [id]),
+        ...(await filesOf(em, [id])),
       };
     }
     case 'post': {
@@ -57,6 +59,7 @@ export async function findNoticeSubject(
         owner: await ownerOf(post.owner.id),
         subjects: [`post:${id}`, ...images.map((image) => `image:${image.id}`)],
         digests: images.flatMap(({ sha256 }) => sha256 ?? []),
+        replaced: [],
       };
     }
     case 'image': {
@@ -68,6 +71,7 @@ export async function findNoticeSubject(
         // it went out as part of its post
         subjects: [`image:${id}`, `post:${image.post.id}`],
         digests: image.sha256 ? [image.sha256] : [],
+        replaced: [],
       };
     }
     case 'collection': {
@@ -76,19 +80,27 @@ export async function findNoticeSubject(
       return {
         objectUri: `${origin}/collections/${id}`,
         owner: await ownerOf(collection.owner.id),
-        ...{ subjects: [`collection:${id}`], digests: [] },
+        ...{ subjects: [`collection:${id}`], digests: [], replaced: [] },
       };
     }
     case 'account': {
       const account = await em.findOne(Account, { id, host: '' });
-      return account && { objectUri: actorUri(origin, account), owner: account, subjects: [], digests: [] };
+      return (
+        account && { objectUri: actorUri(origin, account), owner: account, subjects: [], digests: [], replaced: [] }
+      );
     }
   }
 }
 
-async function filesOf(em: EntityManager, versionIds: readonly number[]): Promise<string[]> {
-  const files = await em.find(ModelFile, { version: { $in: [...versionIds] } }, { fields: ['sha256'] });
-  return [...new Set(files.map(({ sha256 }) => sha256))];
+async function filesOf(
+  em: EntityManager,
+  versionIds: readonly number[],
+): Promise<Pick<NoticeSubject, 'digests' | 'replaced'>> {
+  const files = await em.find(ModelFile, { version: { $in: [...versionIds] } }, { fields: ['sha256', 'replaces'] });
+  return {
+    digests: [...new Set(files.map(({ sha256 }) => sha256))],
+    replaced: [...new Set(files.flatMap(({ replaces }) => replaces ?? []))],
+  };
 }
 
 /** Who had it by the ledger, and where its owner's followers are: copies from before the ledger lie there. */

@@ -11,6 +11,7 @@ import { type Circle, circleOfModel, circleOfPost } from '../documents/circle.ts
 import { isRendered, modelDocument, postDocument } from '../documents/objects.ts';
 import { OutboxItem } from '../model.ts';
 import { normalise } from '../normalise.ts';
+import { isHeldByNotice } from '../notices/provisional.ts';
 import { buildCreate, buildDelete, buildUpdate } from '../vocabulary/activity.ts';
 import { readVisibility } from '../vocabulary/audience.ts';
 import type { Document } from '../vocabulary/context.ts';
@@ -32,7 +33,7 @@ export async function announceModel(work: Task, federation: Federation, modelId:
   const topic = { kind: 'model', id: modelId, apartFrom: [owner.id] } as const;
   const isWithheld = ((await loadRestrictions(em, owner.id, model.id)) & FORBIDDEN) !== 0;
   if (model.state !== 'published' || isWithheld) {
-    await announceEnd(work, federation, owner, uri, 'Note', topic);
+    await announceEnd(work, federation, owner, uri, await isHeldByNotice(em, 'model', modelId), topic);
     return;
   }
   const document = await modelDocument(federation, em, model);
@@ -48,7 +49,7 @@ export async function announcePost(work: Task, federation: Federation, postId: n
   if (!post || !owner) return;
   const uri = objectUri(federation.origin, 'post', post);
   if (post.state !== 'published' || post.shownAt == null) {
-    await announceEnd(work, federation, owner, uri, 'Note');
+    await announceEnd(work, federation, owner, uri, await isHeldByNotice(em, 'post', postId));
     return;
   }
   if (!(await isRendered(em, postId))) return;
@@ -158,13 +159,16 @@ async function announceNarrowing(
   });
 }
 
-/** Only what was said can be taken back, and from whom it was said to. */
+/**
+ * Only what was said can be taken back, and from whom it was said to. What is only held for a decision is kept by those of
+ * our kind, who have a notice for that; other software knows no word but Delete.
+ */
 async function announceEnd(
   work: Task,
   federation: Federation,
   owner: Account,
   uri: string,
-  formerType: string,
+  isHeld: boolean,
   topic?: Recipients['topic'],
 ): Promise<void> {
   const { em, now } = work;
@@ -176,9 +180,13 @@ async function announceEnd(
   const newest = await lastSaid(em, uri);
   if (!last || !newest) return;
   const { followersOf, accountIds } = await toldBy(em, federation.origin, owner, newest);
-  const act = { uri: `${uri}#delete-${last.createdAt.getTime()}`, actorUri: actorUri(federation.origin, owner) };
-  const tombstone = { uri, formerType, deletedAt: now(), takedown: null };
+  const act = {
+    uri: `${uri}#delete-${last.createdAt.getTime()}${isHeld ? '-held' : ''}`,
+    actorUri: actorUri(federation.origin, owner),
+  };
+  const tombstone = { uri, formerType: 'Note', deletedAt: now(), takedown: null };
   await send(work, federation, owner.id, buildDelete(act, tombstone), {
     ...{ followersOf, accountIds, ...(topic ? { topic } : {}) },
+    ...(isHeld ? { except: { followersOf, accountIds, ...(topic ? { topic } : {}), ofOurKind: true } } : {}),
   });
 }

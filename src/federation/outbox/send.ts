@@ -21,6 +21,7 @@ export interface Recipients {
   readonly except?: {
     readonly followersOf: readonly number[];
     readonly accountIds: readonly number[];
+    readonly topic?: NonNullable<Recipients['topic']>;
     /** Only those that speak our vocabulary are left out. */
     readonly ofOurKind: boolean;
   };
@@ -153,10 +154,7 @@ async function listInboxes(
   federation: Federation,
   { followersOf = [], accountIds = [], topic, except }: Recipients,
 ): Promise<string[]> {
-  const find = (
-    one: { followersOf: readonly number[]; accountIds: readonly number[] } & Pick<Recipients, 'topic'>,
-    condition = '',
-  ) =>
+  const find = (one: Omit<NonNullable<Recipients['except']>, 'ofOurKind'>, condition = '') =>
     rows<{ inbox: string }>(
       em,
       `select distinct coalesce(r.shared_inbox_uri, r.inbox_uri) as inbox from remote_actor r join account a on a.id = r.account_id

@@ -1,9 +1,9 @@
 import { buffer } from 'node:stream/consumers';
 import { AppError } from '../../kit/errors.ts';
 import type { Work } from '../../kit/work.ts';
-import { addBlock, type BlockReason, blockPicture, liftBlock } from '../../safety/hashes/blocks.ts';
+import { addBlock, type BlockReason, blockCategoryOf, blockPicture, liftBlocksOf } from '../../safety/hashes/blocks.ts';
 import type { HashGate } from '../../safety/hashes/gate.ts';
-import { BLOCK_CATEGORIES, type BlockCategory, HashBlock } from '../../safety/hashes/model.ts';
+import type { HashBlock } from '../../safety/hashes/model.ts';
 import type { TakedownOrder } from '../takedown/step.ts';
 import type { Blocks } from '../takedown/steps/block-hashes.ts';
 
@@ -23,14 +23,11 @@ export const makeBlocks = (gate: HashGate): Blocks => ({
     for (const sha256 of pictures) await blockByLook(work, gate, sha256, reason);
   },
 
-  async unblock(work, takedownId) {
-    const own = await work.em.fork().find(HashBlock, { sourceCaseId: sourceOf(takedownId), liftedAt: null });
-    for (const { id } of own) await liftBlock(work, id);
-  },
+  unblock: (work, takedownId) => liftBlocksOf({ ...work, em: work.em.fork() }, sourceOf(takedownId)),
 });
 
 const reasonOf = ({ takedownId, category, caseId }: TakedownOrder): BlockReason => ({
-  category: BLOCK_CATEGORIES.find((one): one is BlockCategory => one === category) ?? 'other',
+  category: blockCategoryOf(category),
   sourceCaseId: sourceOf(takedownId),
   note: caseId === null ? '' : `case ${caseId}`,
 });

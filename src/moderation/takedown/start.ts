@@ -14,6 +14,9 @@ export const takedownDone = defineEvent(
   z.object({ takedownId: z.string(), caseId: z.string().nullable() }),
 );
 
+/** How long a lock of uploads lasts (spec/takedowns.md 2.7). */
+export const LOCK_DAYS = 7;
+
 /** What an outcome needs to know beyond its target; each field is read by the outcomes that it names. */
 export interface TakedownParameters {
   /** `limit`, and `de_attribute` beside the names: bits of RESTRICTION. */
@@ -26,7 +29,7 @@ export interface TakedownParameters {
   readonly level?: number;
   /** `account_action`. */
   readonly action?: 'strike' | 'lock_uploads' | 'suspend' | 'terminate';
-  /** `lock_uploads`: for how long. */
+  /** `lock_uploads`: for how long; without it until somebody takes it back. */
   readonly days?: number;
   /** `undo`: the takedown that is taken back. */
   readonly undoes?: string;

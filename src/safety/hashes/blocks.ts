@@ -8,9 +8,11 @@ import { record } from '../../kit/events/events.ts';
 import { newId } from '../../kit/ids.ts';
 import type { ImageInput } from '../../kit/storage/images.ts';
 import type { Work } from '../../kit/work.ts';
+import type { PolicyTarget } from '../policy.ts';
+import { restrict } from '../restrict.ts';
 import { blockAdded } from './events.ts';
 import type { HashGate } from './gate.ts';
-import { type BlockCategory, type BlockKind, HashBlock, SEVERE_CATEGORIES } from './model.ts';
+import { BLOCK_CATEGORIES, type BlockCategory, type BlockKind, HashBlock, SEVERE_CATEGORIES } from './model.ts';
 import { isPdq, LEAST_QUALITY } from './pdq.ts';
 
 /** Why something is blocked, and by whom. */
@@ -30,6 +32,10 @@ export interface NewBlock extends BlockReason {
   /** Of a picture; the hash alone where they are not known. */
   readonly variants?: readonly string[];
 }
+
+/** For a category of a case, which there are more of. */
+export const blockCategoryOf = (category: string): BlockCategory =>
+  BLOCK_CATEGORIES.find((one): one is BlockCategory => one === category) ?? 'other';
 
 type Adding = Pick<Work, 'em' | 'viewer' | 'now'>;
 
@@ -122,6 +128,27 @@ export async function liftBlock({ em, now }: Pick<Work, 'em' | 'now'>, blockId: 
     if (block.liftedAt != null) return;
     block.liftedAt = now();
     await bumpBank(tx);
+    await tx.flush();
+  });
+}
+
+/**
+ * Lifts what was blocked from one source, and what that withheld of things that were here already: the decision that it
+ * came from does not hold any more, and another one has taken its place.
+ */
+export async function liftBlocksOf({ em, now }: Pick<Work, 'em' | 'now'>, sourceCaseId: string): Promise<void> {
+  await em.transactional(async (tx) => {
+    for (const { id } of await tx.find(HashBlock, { sourceCaseId, liftedAt: null })) {
+      await liftBlock({ em: tx, now }, id);
+      const source = `hash:${id}`;
+      const held = await rows<{ target_kind: PolicyTarget['kind']; target_id: number }>(
+        tx,
+        'select target_kind, target_id from policy_restriction where source = ?',
+        [source],
+      );
+      for (const { target_kind, target_id } of held)
+        await restrict(tx, { kind: target_kind, id: target_id }, source, 0, now());
+    }
     await tx.flush();
   });
 }

@@ -127,8 +127,8 @@ test('without a script the form is twenty seconds old; with one a small sum stan
   const { isEarned } = await import('../../../src/moderation/cases/intake/ticket.ts');
   let proof = 0;
   while (!isEarned(node.claims.secretKey, fresh, String(proof), clock.now())) proof += 1;
-  assert.equal((await send(browser(), 'other', { ticket: fresh, proof: String(proof) })).status, 200);
-  assert.equal((await send(browser(), 'other', { ticket: fresh, proof: String(proof) })).status, 422);
+  assert.equal((await send(browser(), 'other', { ticket: fresh, sum: String(proof) })).status, 200);
+  assert.equal((await send(browser(), 'other', { ticket: fresh, sum: String(proof) })).status, 422);
   assert.equal((await send(browser(), 'other', { ticket: ticket(), website: 'https://spam.example' })).status, 422);
 });
 

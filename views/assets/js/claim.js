@@ -3,14 +3,14 @@ class Claim extends HTMLElement {
   async connectedCallback() {
     const form = this.querySelector('form');
     // only where the page came by https, or from this machine
-    if (!crypto.subtle || form.elements.proof.value) return;
+    if (!crypto.subtle || form.elements.sum.value) return;
     const bits = Number(this.dataset.bits);
     const encoder = new TextEncoder();
     for (let n = 0; this.isConnected; n += 1) {
       const bytes = encoder.encode(`${form.elements.ticket.value}:${n}`);
       const head = new DataView(await crypto.subtle.digest('SHA-256', bytes)).getUint32(0);
       if (head >>> (32 - bits) !== 0) continue;
-      form.elements.proof.value = String(n);
+      form.elements.sum.value = String(n);
       this.querySelector('.claim-wait').hidden = true;
       return;
     }

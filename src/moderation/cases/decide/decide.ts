@@ -14,14 +14,12 @@ import { setInterim } from '../interim.ts';
 import { type ClaimCase, targetOf } from '../model/case.ts';
 import { moveCase } from '../transitions/move.ts';
 import type { Trigger } from '../transitions/table.ts';
-import { DAY, isSevere } from '../types/types.ts';
+import { APPEAL_MS, DAY, isSevere } from '../types/types.ts';
 import { tellClaimant, tellUploader } from '../verify/letters.ts';
 import { requireDecider } from './bars.ts';
 import { OutcomeFields, parametersOf, refuseUnfit } from './outcomes.ts';
 
 type Decider = Pick<Work, 'em' | 'viewer' | 'jobs' | 'now'>;
-
-const APPEAL_MS = 180 * DAY;
 
 /** A rule of the node, by its label, and facts stand in every decision (spec/takedowns.md 2.3, row 11). */
 export const ReasonFields = z.object({

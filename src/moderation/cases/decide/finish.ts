@@ -1,7 +1,7 @@
 import type { Work } from '../../../kit/work.ts';
 import { setClock } from '../clocks/set.ts';
 import type { Desk } from '../desk.ts';
-import { setInterim } from '../interim.ts';
+import { handOver } from '../interim.ts';
 import { ClaimCase } from '../model/case.ts';
 import { giveStrike, voidStrike } from '../strikes/strikes.ts';
 import { moveCase } from '../transitions/move.ts';
@@ -23,7 +23,7 @@ export async function finishCase(
       const now = work.now();
       kase.executedAt = now;
       // what stays forbidden is forbidden by the outcome from here on
-      await setInterim(em, kase, 0, now);
+      await handOver(em, kase, now);
       await setClock(em, caseId, 'settle', new Date(now.getTime() + 30 * DAY));
       const within = { ...work, em };
       if (kase.outcome === 'undo') await voidStrike(em, kase, 'appeal', now);

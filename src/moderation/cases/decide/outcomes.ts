@@ -3,7 +3,7 @@ import { AppError } from '../../../kit/errors.ts';
 import { t } from '../../../kit/web/messages.ts';
 import { RESTRICTION } from '../../../safety/policy.ts';
 import type { Outcome } from '../../takedown/model.ts';
-import type { TakedownParameters } from '../../takedown/start.ts';
+import { LOCK_DAYS, type TakedownParameters } from '../../takedown/start.ts';
 import type { ClaimCase } from '../model/case.ts';
 
 /** What a person may decide or propose; the rest of the outcomes follow from other acts. */
@@ -44,7 +44,8 @@ export function parametersOf({
   if (outcome === 'de_attribute') return { names: namesIn(text), ...(bits ? { bits } : {}) };
   if (outcome === 'credit' || outcome === 'licence') return { text };
   if (outcome === 're_rate' && level) return { level: Number(level) };
-  if (outcome === 'account_action' && action) return { action };
+  if (outcome === 'account_action' && action)
+    return { action, ...(action === 'lock_uploads' ? { days: LOCK_DAYS } : {}) };
   return {};
 }
 

@@ -15,7 +15,8 @@ export interface ClaimAnswers {
 const Rest = z.object({
   website: z.string().max(500).default(''),
   ticket: z.string().max(300).default(''),
-  proof: z.string().max(20).default(''),
+  /** Not called a proof: that is what claimants show. */
+  sum: z.string().max(20).default(''),
 });
 
 /** The form of one claim type, made of its definition. */
@@ -29,7 +30,7 @@ export function claimFormOf(type: ClaimType) {
       url: z.string().trim().min(1, t('claim.error-url')).max(2_000),
       email: mayBeAnonymous ? z.union([z.literal('').transform(() => ''), email]).default('') : email,
     })
-    .transform(({ website, ticket, proof, url, email: address, ...given }) => {
+    .transform(({ website, ticket, sum, url, email: address, ...given }) => {
       const pick = (isPersonal: boolean) =>
         Object.fromEntries(
           fields
@@ -38,7 +39,7 @@ export function claimFormOf(type: ClaimType) {
             .filter(([, value]) => value !== ''),
         );
       const claim: ClaimAnswers = { type, url, email: address, answers: pick(false), personal: pick(true) };
-      return { claim, website, ticket, proof };
+      return { claim, website, ticket, proof: sum };
     });
 }
 

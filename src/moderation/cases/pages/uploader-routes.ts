@@ -15,6 +15,7 @@ import { MessageForm, say, wishJoint } from '../threads/threads.ts';
 import type { PartyPage } from './claimant-page.ts';
 import { saidOf } from './claimant-routes.ts';
 import { type CaseDeps, sealPage } from './deps.ts';
+import { findOwnOpened, uploaderOnly } from './own-key.ts';
 import { listOwnCases, loadOwnCase, loadUploaderPage, type OwnCases } from './uploader-page.ts';
 
 const partyPage = view<PartyPage>('moderation/cases/party');
@@ -24,7 +25,7 @@ const ACT: Limit = { name: 'case-act', max: 60, perMs: 3_600_000 };
 const OfferId = z.object({ offer: z.uuid() });
 const nothing = z.object({});
 
-/** `/cases` and `/cases/:number`: whoever published what a case is about, signed in, in a browser. */
+/** `/cases` and `/cases/:number`: whoever published what a case is about, signed in, in a browser; see own-key.ts. */
 export function uploaderRoutes(deps: CaseDeps): Router<State> {
   const { claims, limits } = deps;
   const routes = new Router<State>();
@@ -33,21 +34,24 @@ export function uploaderRoutes(deps: CaseDeps): Router<State> {
     sealPage(ctx);
     partyPage(ctx, await loadUploaderPage(ctx.state.work, claims, kase, form, saidOf(ctx)));
   };
-  const own = (ctx: Ctx) => loadOwnCase(ctx.state.work, String(ctx.params.number ?? ''));
+  const own = async (ctx: Ctx) =>
+    (ctx.state.work.viewer ? null : await findOwnOpened(ctx, deps)) ??
+    loadOwnCase(ctx.state.work, String(ctx.params.number ?? ''));
+  const uploader = uploaderOnly(deps);
 
   routes.get('/cases', browserOnly, async (ctx) => {
     sealPage(ctx);
     listPage(ctx, { ...(await listOwnCases(ctx.state.work)), page: { title: t('case.own-title'), noindex: true } });
   });
 
-  routes.get('/cases/:number', browserOnly, async (ctx) => show(ctx, await own(ctx), EMPTY_FORM));
+  routes.get('/cases/:number', uploader, async (ctx) => show(ctx, await own(ctx), EMPTY_FORM));
 
   const act = <Schema extends z.ZodType>(
     path: string,
     schema: Schema,
     run: (ctx: Ctx, kase: ClaimCase, form: z.output<Schema>) => Promise<string>,
   ) =>
-    routes.post(`/cases/:number/${path}`, browserOnly, async (ctx) => {
+    routes.post(`/cases/:number/${path}`, uploader, async (ctx) => {
       sealPage(ctx);
       limits.take(ctx, ACT);
       const kase = await own(ctx);

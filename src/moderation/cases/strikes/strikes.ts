@@ -4,7 +4,7 @@ import { rows, toNumber } from '../../../kit/database/sql.ts';
 import type { Work } from '../../../kit/work.ts';
 import { openRow } from '../../queue/open.ts';
 import type { Outcome } from '../../takedown/model.ts';
-import { startTakedown, type TakedownParameters } from '../../takedown/start.ts';
+import { LOCK_DAYS, startTakedown, type TakedownParameters } from '../../takedown/start.ts';
 import type { ClaimCase } from '../model/case.ts';
 import { Strike } from '../model/strike.ts';
 import { CLAIMS, type ClaimType, DAY } from '../types/types.ts';
@@ -73,7 +73,7 @@ async function follow(em: EntityManager, kase: ClaimCase, before: number, after:
   const passes = (limit: number) => before < limit && after >= limit;
   const act = (action: NonNullable<TakedownParameters['action']>) => {
     const target = { kind: 'account', id: accountId } as const;
-    const parameters = { action, ...(action === 'lock_uploads' ? { days: 7 } : {}) };
+    const parameters = { action, ...(action === 'lock_uploads' ? { days: LOCK_DAYS } : {}) };
     startTakedown(em, { caseId: null, target, outcome: 'account_action', category: kase.type, parameters }, now);
   };
   if (passes(SUSPEND_AT)) act('suspend');

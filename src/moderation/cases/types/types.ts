@@ -48,6 +48,8 @@ export interface ClaimTypeDefinition {
 
 const HOUR = 3_600_000;
 export const DAY = 24 * HOUR;
+/** For how long a decision can be appealed (spec/takedowns.md 2.3, row 16). */
+export const APPEAL_MS = 180 * DAY;
 
 const line = (name: string, rest: Partial<ClaimField> = {}): ClaimField => ({
   ...{ name, kind: 'line', required: true, maxLength: 200 },

@@ -1,3 +1,4 @@
+import { sign } from '../../../accounts/access/secrets.ts';
 import { Login } from '../../../accounts/login.ts';
 import { letter, withToken } from '../../../accounts/mail/letters.ts';
 import { nodeSettings } from '../../../accounts/node-settings.ts';
@@ -9,7 +10,7 @@ import type { Work } from '../../../kit/work.ts';
 import { type Claimant, type Desk, unsealPerson } from '../desk.ts';
 import type { ClaimCase } from '../model/case.ts';
 import { CaseClaimant, CaseMail } from '../model/claimant.ts';
-import { DAY } from '../types/types.ts';
+import { APPEAL_MS, DAY } from '../types/types.ts';
 
 /*
  * Letters carry the number of the case and a link, in our own words: whatever a submitter typed stays here, for else
@@ -42,6 +43,10 @@ export async function tellClaimant(
   desk.mailer.post(work, email, letter(node, `claim-${key}`, null, { number }, url, token !== null));
 }
 
+/** What the link in a letter to the uploader is signed for. */
+export const OWN_KEY = 'own case link';
+const HAVE_KEY: ReadonlySet<string> = new Set(['decided', 'appeal-decided']);
+
 /** `mail.case-<key>`: to the uploader, while they have an account here. From here on they see the case. */
 export async function tellUploader(work: Sender, desk: Desk, kase: ClaimCase, key: string): Promise<void> {
   const { em, now } = work;
@@ -49,7 +54,11 @@ export async function tellUploader(work: Sender, desk: Desk, kase: ClaimCase, ke
   const login = kase.uploaderId == null ? null : await em.findOne(Login, kase.uploaderId, { populate: ['account'] });
   if (!login) return;
   const node = await desk.settings.read(em, nodeSettings);
-  const url = new URL(`/cases/${kase.number}`, desk.publicUrl);
+  const path = `/cases/${kase.number}`;
+  // who is suspended by it cannot sign in to read why
+  const url = HAVE_KEY.has(key)
+    ? withToken(path, desk.publicUrl, sign(desk.secretKey, OWN_KEY, `${kase.id}_${now().getTime() + APPEAL_MS}`))
+    : new URL(path, desk.publicUrl);
   desk.mailer.post(
     work,
     login.email,

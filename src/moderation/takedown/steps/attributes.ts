@@ -12,11 +12,13 @@ import { Image } from '../../../gallery/model.ts';
 import { inList, rows } from '../../../kit/database/sql.ts';
 import type { Work } from '../../../kit/work.ts';
 import { RATINGS } from '../../../safety/ratings.ts';
+import { endLockJob } from '../end-lock.ts';
 import { defineTakedownStep, done, type TakedownOrder } from '../step.ts';
 import { thingsOf } from '../things.ts';
 import { keepTrace, TakedownTrace } from '../trace.ts';
 
 type ModelFacts = Partial<Pick<Model, 'level' | 'licenseId' | 'creditLine' | 'allowNoCredit' | 'isSfwOnly'>>;
+const DAY_MS = 24 * 3_600_000;
 interface AccountFacts {
   readonly takenBits?: number;
   readonly wasActive?: boolean;
@@ -78,8 +80,8 @@ async function rateImages({ em, now }: Work, order: TakedownOrder): Promise<numb
 }
 
 /** Strikes are counted where cases are decided. */
-async function actOnAccount(work: Work, { takedownId, target, parameters: { action } }: TakedownOrder) {
-  const { em, now } = work;
+async function actOnAccount(work: Work, { takedownId, target, parameters: { action, days } }: TakedownOrder) {
+  const { em, jobs, now } = work;
   const keep = (facts: AccountFacts) =>
     em.fork().transactional((tx) => keepTrace(tx, takedownId, { kind: 'account', subjectId: target.id, facts }, now()));
   if (target.kind !== 'account') return 'not an account';
@@ -88,6 +90,13 @@ async function actOnAccount(work: Work, { takedownId, target, parameters: { acti
   if (action === 'lock_uploads') {
     await keep({ takenBits: account.permissions });
     await lockUploads({ em: em.fork() }, target.id);
+    if (days) {
+      const until = { delayMs: days * DAY_MS, dedupeKey: `end lock ${takedownId}` };
+      await em.fork().transactional(async (tx) => {
+        jobs.enqueue(tx, endLockJob, { takedownId }, until);
+        await tx.flush();
+      });
+    }
   }
   if (action === 'suspend') {
     await keep({ wasActive: account.state === 'active' });

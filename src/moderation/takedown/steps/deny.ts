@@ -38,6 +38,8 @@ export const denyStep = defineTakedownStep({
     ...(['dismiss', 'hash_only', 'quarantine'] as const),
   ],
   async run(work, order) {
+    // what a case hides before anybody decided, the case itself forbids and allows
+    if (order.outcome === 'quarantine' && order.caseId !== null) return done('held by its case');
     await forbid(work, order, [order.target], sourceOf(order.takedownId), bitsOf(order));
     // what was forbidden while the case was open is lifted by the decision that nothing is wrong
     if (order.outcome === 'dismiss' && order.caseId !== null)
