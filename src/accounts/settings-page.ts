@@ -18,6 +18,12 @@ const TABS = [
 ] as const;
 type Tab = (typeof TABS)[number][0];
 
+/** Pages of moderation that are about the person: what they reported, and what was decided about their own. */
+const ELSEWHERE = [
+  { label: 'settings.reports', href: '/reports', icon: 'flag', current: false },
+  { label: 'settings.decisions', href: '/decisions', icon: 'shield', current: false },
+] as const;
+
 interface SettingsPage<Props> {
   readonly sideNav: {
     readonly label: string;
@@ -42,7 +48,10 @@ export function settingsPage<Props extends object>(tab: Tab, template: string = 
       current: name === tab,
     }));
     show(ctx, {
-      sideNav: { label: t('nav.settings'), items },
+      sideNav: {
+        label: t('nav.settings'),
+        items: [...items, ...ELSEWHERE.map((link) => ({ ...link, label: t(link.label) }))],
+      },
       form,
       refused,
       said: hasMessage(key) ? t(key) : null,

@@ -48,6 +48,7 @@ test('who is restricted by a decision reads what was done, the rule, the facts a
   const { decided, mails, open } = await site(t);
   const id = await decided('withhold', { strike: '1' });
   const ada = await open('ada');
+  assert.match((await ada.get('/settings/profile')).text, /href="\/decisions"/);
   assert.match(textOf((await ada.get('/decisions')).text), /A red kite/);
   const page = await ada.get(`/decisions/${id}`);
   assert.equal(page.headers.get('cache-control'), 'private, no-store');
