@@ -2,10 +2,12 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Account } from '../../src/accounts/model.ts';
+import { Account, Follow } from '../../src/accounts/model.ts';
 import { readStanding, StandingWatch } from '../../src/compute/standing.ts';
+import { NoticePeer } from '../../src/federation/notices/model.ts';
 import { Image, ImageSize, Post } from '../../src/gallery/model.ts';
 import { readConfig } from '../../src/kit/config.ts';
+import { newId } from '../../src/kit/ids.ts';
 import { makeLog } from '../../src/kit/log.ts';
 import { Takedown } from '../../src/moderation/takedown/model.ts';
 import { startTakedown } from '../../src/moderation/takedown/start.ts';
@@ -62,11 +64,19 @@ export async function policyCheckBench(): Promise<void> {
   });
 }
 
-/** Every picture of an account with its sizes, from the decision to the end of the last step. No peer has any of it. */
+/**
+ * Every picture of an account with its sizes, from the decision to the end of the last step, when a notice waits for each
+ * of the hosts that have them; delivering those is `fanout`'s to measure.
+ */
 export async function takedownBench(): Promise<void> {
-  const imageCount = process.env.BENCH_SIZE === 'ci' ? 100 : 1_000;
+  const [imageCount, hostCount] = process.env.BENCH_SIZE === 'ci' ? [100, 1_000] : [1_000, 10_000];
   await withNode(async (node) => {
     const accountId = await fill(node, imageCount);
+    await expose(node, accountId, hostCount);
+    globalThis.gc?.();
+    const before = process.memoryUsage().rss;
+    let most = before;
+    const looking = setInterval(() => (most = Math.max(most, process.memoryUsage().rss)), 50);
     const request = { caseId: null, target: { kind: 'account', id: accountId }, outcome: 'remove' } as const;
     const id = await node.orm.em
       .fork()
@@ -74,13 +84,17 @@ export async function takedownBench(): Promise<void> {
     const startedAt = performance.now();
     const waiting = await executeTakedown(node.openWork(null), takedownStepsOf(node), { error: console.error }, id);
     const seconds = (performance.now() - startedAt) / 1000;
+    clearInterval(looking);
     const { state } = await node.orm.em.fork().findOneOrFail(Takedown, id);
+    const told = await node.orm.em.fork().count(NoticePeer, {});
     let left = 0;
     for await (const _blob of node.files.list()) left += 1;
-    if (waiting > 0 || state !== 'done' || left > 0) throw new Error(`${state}, ${left} blobs are left`);
+    if (waiting > 0 || state !== 'done' || left > 0 || told !== hostCount)
+      throw new Error(`${state}, ${left} blobs are left, ${told} hosts are to be told`);
     const name = imageCount === 1_000 ? 'takedown-1000-images' : `takedown-${imageCount}-images`;
     report(`${name}-s`, seconds, 's');
     report(`${name}-ratio`, TAKEDOWN_GOAL_S / seconds);
+    report(`${name}-rss-mb`, (most - before) / 1e6, 'MB');
   });
 }
 
@@ -118,4 +132,30 @@ async function fill(node: Node, imageCount: number): Promise<number> {
     await em.flush();
   }
   return account.id;
+}
+
+/** A follower on each of so many hosts. */
+async function expose(node: Node, accountId: number, hostCount: number): Promise<void> {
+  const at = new Date();
+  for (let made = 0; made < hostCount; ) {
+    const em = node.orm.em.fork();
+    for (let one = 0; one < 500 && made < hostCount; one += 1, made += 1) {
+      const host = `h${made}.example`;
+      const uri = `https://${host}/users/fan`;
+      const facts = { name: 'fan', host, uri, createdAt: at };
+      const follower = em.create(Account, facts as never, { persist: true });
+      em.create(
+        Follow,
+        {
+          id: newId(),
+          follower,
+          target: em.getReference(Account, accountId),
+          state: 'accepted',
+          createdAt: at,
+        } as never,
+        { persist: true },
+      );
+    }
+    await em.flush();
+  }
 }
