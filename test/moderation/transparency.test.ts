@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { fileAppeal, upholdDecision } from '../../src/moderation/cases/appeals/appeal.ts';
 import { DecideForm, decideCase, rejectCase } from '../../src/moderation/cases/decide/decide.ts';
+import { ClaimCase } from '../../src/moderation/cases/model/case.ts';
 import type { MonthExport } from '../../src/moderation/transparency/export.ts';
 import { Browser } from '../accounts/browser.ts';
 import { givenMember } from '../factories/accounts.ts';
@@ -94,7 +95,9 @@ test('what a clock decides is counted as automated', async (t) => {
 test('a case is public without anybody in it, and its thing is linked only where it stays in view', async (t) => {
   const desk = await withDesk(t);
   const named = await desk.decided(0, 1, form('de_attribute', { text: 'Ada Artist' }));
-  const gone = await desk.decided(1, 2, form('remove', { rule: '=HYPERLINK("https://evil.example")' }));
+  const gone = await desk.decided(1, 2, form('remove'));
+  // a rule that the node has no more
+  await desk.em.fork().nativeUpdate(ClaimCase, gone.caseId, { rule: '=HYPERLINK("https://evil.example")' });
   const turnedDown = await desk.fileConfirmed('other', `/models/${desk.models[2]}`, { ip: '203.0.113.9' });
   const reason = { reason: 'unfounded', facts: 'Told by Eve.' } as const;
   await rejectCase(desk.workAs(desk.mod), desk.node.claims, turnedDown.caseId, reason).catch(() => null);
