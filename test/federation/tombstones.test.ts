@@ -115,22 +115,26 @@ test('scenario 14: nor does it come back after the node was stopped and started 
   await n.settle();
   await n.node.close();
   const again = await openNode(n.node.config, { now: n.clock.now, log: n.node.log, queueTimes: { lookEveryMs: 50 } });
-  t.after(() => again.close());
-  await again.start(['web', 'worker']);
-  n.clock.pass(7 * HOUR);
-  const later = { ...told, updated: n.clock.now().toISOString() };
-  v.documents.set('/p/1', later);
-  for (const act of ['Create', 'Update', 'Announce']) {
-    const object = act === 'Announce' ? uri : later;
-    assert.equal(await post(n, vic, { type: act, to: [PUBLIC], object }), 202, act);
+  // before the database is given back
+  try {
+    await again.start(['web', 'worker']);
+    n.clock.pass(7 * HOUR);
+    const later = { ...told, updated: n.clock.now().toISOString() };
+    v.documents.set('/p/1', later);
+    for (const act of ['Create', 'Update', 'Announce']) {
+      const object = act === 'Announce' ? uri : later;
+      assert.equal(await post(n, vic, { type: act, to: [PUBLIC], object }), 202, act);
+    }
+    const open = () => again.orm.em.fork().count(Job, { lane: 'inbox', state: { $in: ['queued', 'running'] } });
+    for (let tries = 0; tries < 200 && (await open()) > 0; tries += 1) {
+      await again.queue.look();
+      await new Promise((done) => setTimeout(done, 50));
+    }
+    assert.equal(await open(), 0);
+    assert.equal((await again.orm.em.fork().findOneOrFail(Post, { uri })).state, 'deleted');
+  } finally {
+    await again.close();
   }
-  const open = () => again.orm.em.fork().count(Job, { lane: 'inbox', state: { $in: ['queued', 'running'] } });
-  for (let tries = 0; tries < 200 && (await open()) > 0; tries += 1) {
-    await again.queue.look();
-    await new Promise((done) => setTimeout(done, 50));
-  }
-  assert.equal(await open(), 0);
-  assert.equal((await again.orm.em.fork().findOneOrFail(Post, { uri })).state, 'deleted');
 });
 
 test('the Undo of a notice by its own host brings the thing back, by another host it does not', async (t) => {
