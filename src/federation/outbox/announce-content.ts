@@ -2,11 +2,10 @@ import { Account, isLocal } from '../../accounts/model.ts';
 import { Model } from '../../catalogue/model.ts';
 import { loadRestrictions } from '../../catalogue/publish.ts';
 import { Image, Post } from '../../gallery/model.ts';
-import { rows } from '../../kit/database/sql.ts';
+import { wouldShow } from '../../gallery/posts/relist.ts';
 import type { Work } from '../../kit/work.ts';
 import { isOpen, type Visibility } from '../../safety/audience.ts';
 import { RESTRICTION } from '../../safety/policy.ts';
-import { RATING } from '../../safety/ratings.ts';
 import { actorUri, followersUri, objectUri } from '../addresses.ts';
 import type { Federation } from '../deps.ts';
 import { type Circle, circleOfModel, circleOfPost } from '../documents/circle.ts';
@@ -51,29 +50,14 @@ export async function announcePost(work: Task, federation: Federation, postId: n
   if (!post || !owner) return;
   const uri = objectUri(federation.origin, 'post', post);
   if (post.state !== 'published' || post.shownAt == null) {
-    if (await isAboutToShow(em, post)) return;
+    // the columns are not written yet: the word about that brings another call
+    if (await wouldShow(em, post)) return;
     await announceEnd(work, federation, owner, uri, await isHeldByNotice(em, 'post', postId));
     return;
   }
   if (!(await isRendered(em, postId))) return;
   const document = await postDocument(federation, em, post);
   await announceObject(work, federation, owner, document, await circleOfPost(federation, em, post), post.updatedAt);
-}
-
-/** Nothing forbids it any more, and what lists read of it is not written yet: the word about that brings another call. */
-async function isAboutToShow(em: Task['em'], post: Post): Promise<boolean> {
-  if (post.state !== 'published') return false;
-  const free = (kind: string, id: string) =>
-    `not exists (select 1 from policy_state s where s.target_kind = '${kind}' and s.target_id = ${id}
-       and s.restrictions & ${FORBIDDEN} <> 0)`;
-  const [found] = await rows(
-    em,
-    `select 1 from image i join post p on p.id = i.post_id where p.id = ? and i.deleted_at is null and i.level > 0
-       and i.level < ${RATING.blocked} and ${free('image', 'i.id')} and ${free('post', 'p.id')}
-       and ${free('account', 'p.owner_id')} limit 1`,
-    [post.id],
-  );
-  return found !== undefined;
 }
 
 export async function announceImage(work: Task, federation: Federation, imageId: number): Promise<void> {

@@ -17,7 +17,7 @@ export async function relistPost({ em, jobs }: { em: EntityManager; jobs: Jobs }
   const isShownAtAll = post.state === 'published' && !isShut(withheld.post);
   const isListed = post.visibility === 'public' && !isForbidden(withheld.post, 'list');
   const forbids = (image: Image) => withheld.post | (withheld.images.get(image.id) ?? 0);
-  const shown = images.filter((image) => isShown(image) && !isKeptBack(forbids(image), image.level));
+  const shown = shownOf(images, withheld);
   for (const image of images) {
     const isOpen = isShownAtAll && shown.includes(image);
     image.shownAt = isOpen ? (post.publishedAt ?? null) : null;
@@ -35,6 +35,19 @@ export async function relistPost({ em, jobs }: { em: EntityManager; jobs: Jobs }
 /** Nobody sees it; or it may be shown at PG alone, and is rated above. */
 export const isKeptBack = (restrictions: number, level: number): boolean =>
   isShut(restrictions) || ((restrictions & RESTRICTION.explicit) !== 0 && level > RATING.pg);
+
+type Withheld = Awaited<ReturnType<typeof withheldOf>>;
+
+/** Those that moderation does not keep back, of those that their author rated. */
+const shownOf = (images: readonly Image[], { post, images: bits }: Withheld): Image[] =>
+  images.filter((image) => isShown(image) && !isKeptBack(post | (bits.get(image.id) ?? 0), image.level));
+
+/** Whether `relistPost` would show it, wherever its columns are. */
+export async function wouldShow(em: EntityManager, post: Post): Promise<boolean> {
+  const images = await em.find(Image, { post });
+  const withheld = await withheldOf(em, post, images);
+  return post.state === 'published' && !isShut(withheld.post) && shownOf(images, withheld).length > 0;
+}
 
 /** A picture that its author rated and did not remove. */
 export const isShown = (image: Pick<Image, 'level' | 'deletedAt'>): boolean =>
