@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { z } from 'zod';
 import { defineJob } from '../../src/kit/queue/define.ts';
 import { noRedisServer, privateRedis } from './private-redis.ts';
@@ -73,16 +73,7 @@ test('Redis that is killed while a job runs costs no result', { skip: noRedisSer
 test('Redis that is killed and comes back carries jobs as before, without anybody looking for them', {
   skip: noRedisServer,
 }, async (t) => {
-  const { url, kill, restart } = await privateRedis(t);
-  const place = await openPlace(t, { name: 'own', skip: false, redisUrl: url, isPostgresql: false });
-  const runs: number[] = [];
-  const job = defineJob({
-    name: 'test.short',
-    lane: 'gpu',
-    payload: z.object({ n: z.int() }),
-    attempts: 1,
-    run: (_work, { n }) => void runs.push(n),
-  });
+  const { place, job, runs, kill, restart } = await givenShortJob(t);
   const times = { lookEveryMs: 600_000, relayEveryMs: 1_000 };
   const { enqueue } = await place.openProcess([job], { lanes: ['gpu'], times });
   await enqueue(job, { n: 1 });
@@ -100,6 +91,19 @@ test('Redis that is killed and comes back carries jobs as before, without anybod
 test('what is enqueued while a Redis comes back empty and nobody has noticed is found by looking at the latest', {
   skip: noRedisServer,
 }, async (t) => {
+  const { place, job, runs, kill, restart } = await givenShortJob(t);
+  const { enqueue } = await place.openProcess([job], { lanes: ['gpu'], times: { lookEveryMs: 10_000 } });
+  await enqueue(job, { n: 1 });
+  await until('it ran', () => runs.length === 1);
+  await kill();
+  await restart();
+  await enqueue(job, { n: 2 }); // its message may have gone into the connection that was
+  await until('the one from meanwhile ran', () => runs.length === 2, 60_000);
+  assert.deepEqual(runs, [1, 2]);
+});
+
+/** A job that notes that it ran, on a Redis of its own. */
+async function givenShortJob(t: TestContext) {
   const { url, kill, restart } = await privateRedis(t);
   const place = await openPlace(t, { name: 'own', skip: false, redisUrl: url, isPostgresql: false });
   const runs: number[] = [];
@@ -110,12 +114,5 @@ test('what is enqueued while a Redis comes back empty and nobody has noticed is 
     attempts: 1,
     run: (_work, { n }) => void runs.push(n),
   });
-  const { enqueue } = await place.openProcess([job], { lanes: ['gpu'], times: { lookEveryMs: 10_000 } });
-  await enqueue(job, { n: 1 });
-  await until('it ran', () => runs.length === 1);
-  await kill();
-  await restart();
-  await enqueue(job, { n: 2 }); // its message may have gone into the connection that was
-  await until('the one from meanwhile ran', () => runs.length === 2, 60_000);
-  assert.deepEqual(runs, [1, 2]);
-});
+  return { place, job, runs, kill, restart };
+}
