@@ -18,18 +18,16 @@ export type ToScreen =
     };
 
 export type FromScreen =
+  | { readonly isReady: true }
   | { readonly id: number; readonly verdict: Verdict }
   | { readonly id: number; readonly failure: string };
 
 const judges = new Map<string, Judge>();
-let standard: Judge | null = null;
+const standard = new Judge(DEFAULT_RULES);
 let people: PeopleIndex | null = null;
 
 function judgeOf(version: string | null): Judge {
-  if (version === null) {
-    standard ??= new Judge(DEFAULT_RULES);
-    return standard;
-  }
+  if (version === null) return standard;
   const judge = judges.get(version);
   if (!judge) throw new Error(`The rules ${version} were not given.`);
   return judge;
@@ -49,3 +47,4 @@ parentPort?.on('message', (message: ToScreen) => {
     parentPort?.postMessage(answer);
   }
 });
+parentPort?.postMessage({ isReady: true } satisfies FromScreen);

@@ -12,8 +12,10 @@ const MOST_CHARACTERS = 8_000;
 const MOST_WORDS = 3_000;
 /** In one call; a set of captions is many calls. */
 const MOST_TEXTS = 120;
-/** Longer than the longest text takes by a factor of a hundred; the first call also compiles the rules. */
+/** Longer than the longest text takes by a factor of a hundred. */
 const BUDGET_MS = 5_000;
+/** For a thread to load and to compile the rules, on a machine that has much else to do. */
+const START_MS = 60_000;
 const MOST_WAITING = 500;
 
 interface Waiting {
@@ -37,6 +39,7 @@ export class PromptScreen {
   readonly #sets = new Map<string, RuleSet>();
   #names: readonly NameHashes[] = [];
   #worker: Worker | null = null;
+  #isReady = false;
   #watch: NodeJS.Timeout | null = null;
   #lastId = 0;
 
@@ -84,6 +87,7 @@ export class PromptScreen {
     worker.on('error', (cause) => this.#lose(worker, cause));
     worker.on('exit', () => this.#lose(worker, undefined));
     this.#worker = worker;
+    this.#isReady = false;
     for (const set of this.#sets.values()) this.#send(worker, { act: 'rules', set });
     if (this.#names.length > 0) this.#send(worker, { act: 'people', key: this.#options.key, names: this.#names });
     return worker;
@@ -94,23 +98,33 @@ export class PromptScreen {
   }
 
   #receive(message: FromScreen): void {
+    if ('isReady' in message) {
+      this.#isReady = true;
+      this.#watchAnew();
+      return;
+    }
     const waiting = this.#waiting.get(message.id);
     this.#waiting.delete(message.id);
-    if (this.#watch) clearTimeout(this.#watch);
-    this.#watch = this.#waiting.size > 0 ? this.#watching() : null;
+    this.#watchAnew();
     if (this.#waiting.size === 0) this.#worker?.unref();
     if ('verdict' in message) waiting?.resolve(message.verdict);
     else waiting?.reject(new AppError('unavailable', t('safety.late'), { cause: new Error(message.failure) }));
   }
 
-  /** Begins anew with each answer: what is waited for is the text that is read now. */
+  /** With each answer: what is waited for is the text that is read now. */
+  #watchAnew(): void {
+    if (this.#watch) clearTimeout(this.#watch);
+    this.#watch = this.#waiting.size > 0 ? this.#watching() : null;
+  }
+
   #watching(): NodeJS.Timeout {
-    return setTimeout(() => {
+    const end = () => {
       const worker = this.#worker;
       if (!worker) return;
       this.#lose(worker, new Error('A text took too long.'));
       void worker.terminate();
-    }, this.#options.budgetMs ?? BUDGET_MS).unref();
+    };
+    return setTimeout(end, this.#isReady ? (this.#options.budgetMs ?? BUDGET_MS) : START_MS).unref();
   }
 
   #lose(worker: Worker, cause: unknown): void {

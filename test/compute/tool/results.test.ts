@@ -13,6 +13,7 @@ const fakeStudio = async (t: TestContext): Promise<Studio> =>
 /** A generation of several pictures, and their ids in order. */
 async function givenResults({ browser, checkpoint, em }: Studio, count: number) {
   const sent = await browser.post('/generate', formOf(checkpoint, { prompt: 'many', count: String(count) }));
+  assert.equal(sent.status, 302, sent.text);
   await readEvents(browser, `${sent.location}/events`);
   const generation = sent.location.split('/').at(-1) ?? '';
   const images = await em.fork().find(GenerationImage, { generation }, { orderBy: { position: 1 } });

@@ -42,6 +42,8 @@ export class PeopleIndex {
   readonly #firsts: ReadonlySet<string>;
   readonly #wholes: ReadonlySet<string>;
   readonly #words = new Map<string, boolean>();
+  /** Of words of one code unit: 0 was not asked yet, 1 is no first word, 2 is one. */
+  readonly #units = new Uint8Array(65_536);
 
   constructor(key: string, names: readonly NameHashes[]) {
     this.#key = key;
@@ -51,7 +53,7 @@ export class PeopleIndex {
 
   /** Is one of them named in this view of a text? The one without ornaments and look-alikes is as names are kept. */
   names(view: string): boolean {
-    if (this.#wholes.size === 0) return false;
+    if (this.#wholes.size === 0 || !this.#hasFirst(view)) return false;
     const words = wordsIn(view);
     return words.some((word, at) => {
       if (!this.#isFirst(word)) return false;
@@ -60,6 +62,29 @@ export class PeopleIndex {
       }
       return false;
     });
+  }
+
+  /** Nearly no text has the first word of a name, and to see that takes no list of its words. */
+  #hasFirst(view: string): boolean {
+    for (let from = 0; from < view.length; ) {
+      let end = view.indexOf(' ', from);
+      if (end < 0) end = view.length;
+      if (isUnspaced(view.charCodeAt(from))) {
+        for (let n = from; n < end; n += 1) {
+          const code = view.codePointAt(n) ?? 0;
+          if (this.#isFirstUnit(code)) return true;
+          if (code > 0xffff) n += 1;
+        }
+      } else if (end > from && this.#isFirst(view.slice(from, end))) return true;
+      from = end + 1;
+    }
+    return false;
+  }
+
+  #isFirstUnit(code: number): boolean {
+    if (code > 0xffff) return this.#isFirst(String.fromCodePoint(code));
+    if (this.#units[code] === 0) this.#units[code] = this.#isFirst(String.fromCharCode(code)) ? 2 : 1;
+    return this.#units[code] === 2;
   }
 
   #isFirst(word: string): boolean {

@@ -161,13 +161,13 @@ const aligned = (variants: readonly (readonly Node[])[], choices: readonly (read
 const JOINING = /(?<![\p{L}\p{N}])(?:BREAK|AND)(?![\p{L}\p{N}])/gu;
 
 function flat({ text, at }: Mapped, nodes: readonly Node[], seam: string): Mapped {
-  const out = new MappedText();
+  const out = new MappedText(text.length);
   let last = 0;
   for (const node of nodes) {
     if (node === 'seam') out.push(seam, last);
     else if ('start' in node) {
       const piece = text.slice(node.start, node.end).replace(JOINING, (word) => ' '.repeat(word.length));
-      for (let n = 0; n < piece.length; n += 1) out.push(piece[n] ?? '', at[node.start + n] ?? 0);
+      for (let n = 0; n < piece.length; n += 1) out.unit(piece.charCodeAt(n), at[node.start + n] ?? 0);
       last = at[node.end - 1] ?? last;
     }
   }

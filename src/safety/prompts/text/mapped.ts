@@ -1,25 +1,50 @@
 /** A text made from another, and for each of its code units where in the first text it came from. */
 export interface Mapped {
   readonly text: string;
-  readonly at: readonly number[];
+  readonly at: ArrayLike<number>;
 }
 
-/** Collects a text piece by piece. */
-export class MappedText {
-  readonly #pieces: string[] = [];
-  readonly #at: number[] = [];
-  /** Looked at after each piece, so it is no end of a string that is still put together. */
-  last = '';
+const SPACE = 32;
 
+/** Collects a text piece by piece, in arrays of numbers: a prompt is read in some twenty forms, all within milliseconds. */
+export class MappedText {
+  #codes: Uint16Array;
+  #at: Int32Array;
+  #length = 0;
+
+  constructor(expected = 256) {
+    this.#codes = new Uint16Array(expected);
+    this.#at = new Int32Array(expected);
+  }
+
+  get endsInSpace(): boolean {
+    return this.#length > 0 && this.#codes[this.#length - 1] === SPACE;
+  }
+
+  /** One code unit. */
+  unit(code: number, at: number): void {
+    if (this.#length === this.#codes.length) this.#grow(this.#length + 1);
+    this.#codes[this.#length] = code;
+    this.#at[this.#length] = at;
+    this.#length += 1;
+  }
+
+  /** All of a piece comes from one place. */
   push(piece: string, at: number): void {
-    if (piece === '') return;
-    this.#pieces.push(piece);
-    this.last = piece;
-    for (let n = 0; n < piece.length; n += 1) this.#at.push(at);
+    for (let n = 0; n < piece.length; n += 1) this.unit(piece.charCodeAt(n), at);
   }
 
   done(): Mapped {
-    return { text: this.#pieces.join(''), at: this.#at };
+    const bytes = Buffer.from(this.#codes.buffer, 0, this.#length * 2);
+    return { text: bytes.toString('utf16le'), at: this.#at.slice(0, this.#length) };
+  }
+
+  #grow(least: number): void {
+    const size = Math.max(least, this.#codes.length * 2);
+    const [codes, at] = [new Uint16Array(size), new Int32Array(size)];
+    codes.set(this.#codes);
+    at.set(this.#at);
+    [this.#codes, this.#at] = [codes, at];
   }
 }
 
@@ -32,7 +57,7 @@ const ENCODED = /&(?:#(\d{1,7})|#[xX]([\da-fA-F]{1,6})|([a-zA-Z]{2,8}));|((?:%[\
 /** HTML and percent entities, decoded once: what is encoded twice stays half encoded. */
 export function decoded(text: string): Mapped {
   if (!text.includes('&') && !text.includes('%')) return identity(text);
-  const out = new MappedText();
+  const out = new MappedText(text.length);
   let from = 0;
   for (const match of text.matchAll(ENCODED)) {
     const value = characterOf(match);
@@ -46,13 +71,13 @@ export function decoded(text: string): Mapped {
 }
 
 function identity(text: string): Mapped {
-  const at = new Array<number>(text.length);
+  const at = new Int32Array(text.length);
   for (let n = 0; n < text.length; n += 1) at[n] = n;
   return { text, at };
 }
 
 function copy(out: MappedText, text: string, from: number, to: number): void {
-  for (let n = from; n < to; n += 1) out.push(text[n] ?? '', n);
+  for (let n = from; n < to; n += 1) out.unit(text.charCodeAt(n), n);
 }
 
 function characterOf([, decimal, hex, name, percent]: RegExpExecArray): string | null {

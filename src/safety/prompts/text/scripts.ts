@@ -6,9 +6,15 @@ const READ =
 export function unscannableShare(text: string): number {
   let letters = 0;
   let unread = 0;
-  for (const [letter] of text.normalize('NFKC').matchAll(/\p{L}/gu)) {
-    letters += 1;
-    if (!READ.test(letter)) unread += 1;
+  for (const char of text.normalize('NFKC')) {
+    const code = char.charCodeAt(0);
+    if (code < 0x80) {
+      if ((code | 32) >= 97 && (code | 32) <= 122) letters += 1;
+    } else if (code >= 0x4e00 && code <= 0x9fff) letters += 1;
+    else if (/\p{L}/u.test(char)) {
+      letters += 1;
+      if (!READ.test(char)) unread += 1;
+    }
   }
   return letters === 0 ? 0 : unread / letters;
 }

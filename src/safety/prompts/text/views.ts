@@ -12,6 +12,8 @@ const PICTOGRAPH = /\p{Extended_Pictographic}/u;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the whole of ASCII is meant
 const ASCII = /^[\u0000-\u007f]*$/;
 
+const SPACE = 32;
+
 /** Han, kana and Hangul stand without spaces between words. */
 export const isUnspaced = (code: number): boolean =>
   (code >= 0x3040 && code <= 0x30ff) ||
@@ -25,49 +27,70 @@ const foldKana = (char: string): string => {
   return code >= 0x30a1 && code <= 0x30f6 ? String.fromCharCode(code - 0x60) : char;
 };
 
-/** Characters with the marks on them, and the letters of one Hangul syllable. */
-function* clusters({ text, at }: Mapped): Generator<[string, number]> {
-  let cluster = '';
-  let from = 0;
-  let n = 0;
-  for (const char of text) {
-    const code = char.codePointAt(0) ?? 0;
-    const isJoined = code >= 0x300 && (MARK.test(char) || (code >= 0x1160 && code <= 0x11ff));
-    if (isJoined && cluster !== '' && cluster.length < 12) cluster += char;
-    else {
-      if (cluster !== '') yield [cluster, at[from] ?? 0];
-      cluster = char;
-      from = n;
-    }
-    n += char.length;
+/** What is joined to the character before it: a mark, or a later letter of one Hangul syllable. */
+const isJoined = (code: number, char: string): boolean =>
+  code >= 0x300 && (MARK.test(char) || (code >= 0x1160 && code <= 0x11ff));
+/** Han, kana and whole Hangul syllables without marks among them; most of what is not ASCII in a prompt. */
+const isAlone = (code: number): boolean =>
+  (code >= 0x3041 && code <= 0x3096) ||
+  (code >= 0x30a1 && code <= 0x30ff) ||
+  (code >= 0x3400 && code <= 0x9fff) ||
+  (code >= 0xac00 && code <= 0xd7a3);
+const MOST_JOINED = 12;
+
+/** Where the character that begins at `from` ends, with the marks on it. */
+function clusterEnd(text: string, from: number): number {
+  let end = from + ((text.codePointAt(from) ?? 0) > 0xffff ? 2 : 1);
+  while (end < text.length && end - from < MOST_JOINED) {
+    const code = text.codePointAt(end) ?? 0;
+    if (code < 0x300 || isAlone(code)) break;
+    const char = String.fromCodePoint(code);
+    if (!isJoined(code, char)) break;
+    end += char.length;
   }
-  if (cluster !== '') yield [cluster, at[from] ?? 0];
+  return end;
 }
 
 /** Letters and digits in lower case; a space where anything else stands. */
-function plain(source: Mapped, fold: (cluster: string) => string): Mapped {
-  if (ASCII.test(source.text)) return plainAscii(source);
-  const out = new MappedText();
-  for (const [cluster, at] of clusters(source)) {
-    const folded = fold(cluster);
-    if (folded !== ' ') out.push(folded, at);
-    else if (out.last !== ' ') out.push(' ', at);
+function plain(source: Mapped, fold: Fold): Mapped {
+  const { text, at } = source;
+  if (ASCII.test(text)) return plainAscii(source);
+  const out = new MappedText(text.length);
+  for (let from = 0; from < text.length; ) {
+    const end = clusterEnd(text, from);
+    const folded = fold(text, from, end);
+    if (folded !== ' ') out.push(folded, at[from] ?? 0);
+    else if (!out.endsInSpace) out.unit(SPACE, at[from] ?? 0);
+    from = end;
   }
   return out.done();
 }
 
 const CACHED = 20_000;
 
-/** What a cluster becomes: letters, digits and pictographs, nothing for what is not seen, or a space. Remembered. */
-function folding(fold: (cluster: string) => string): (cluster: string) => string {
+/** What the cluster at these places becomes: letters, digits and pictographs, nothing for what is not seen, or a space. */
+type Fold = (text: string, from: number, end: number) => string;
+
+/** Remembers what it made: of single code units in an array, which is read a hundred thousand times for a prompt. */
+function folding(fold: (cluster: string) => string): Fold {
   const known = new Map<string, string>();
-  return (cluster) => {
+  const knownUnits: (string | undefined)[] = new Array(65_536);
+  const make = (cluster: string): string => {
+    const chars = [...fold(cluster)].filter((char) => !DROPPED.test(char));
+    const kept = chars.map((char) => (WORD.test(char) || PICTOGRAPH.test(char) ? foldKana(char) : ' ')).join('');
+    return kept.trim() === '' && kept !== '' ? ' ' : kept.replaceAll(' ', '');
+  };
+  return (text, from, end) => {
+    if (end - from === 1) {
+      const code = text.charCodeAt(from);
+      knownUnits[code] ??= make(text.slice(from, end));
+      return knownUnits[code] ?? '';
+    }
+    const cluster = text.slice(from, end);
     const before = known.get(cluster);
     if (before !== undefined) return before;
     if (known.size >= CACHED) known.clear();
-    const chars = [...fold(cluster)].filter((char) => !DROPPED.test(char));
-    const kept = chars.map((char) => (WORD.test(char) || PICTOGRAPH.test(char) ? foldKana(char) : ' ')).join('');
-    const folded = kept.trim() === '' && kept !== '' ? ' ' : kept.replaceAll(' ', '');
+    const folded = make(cluster);
     known.set(cluster, folded);
     return folded;
   };
@@ -75,12 +98,13 @@ function folding(fold: (cluster: string) => string): (cluster: string) => string
 
 /** The same for what has nothing to fold: most prompts are this. */
 function plainAscii({ text, at }: Mapped): Mapped {
-  const out = new MappedText();
-  const low = text.toLowerCase();
-  for (let n = 0; n < low.length; n += 1) {
-    const code = low.charCodeAt(n);
-    if ((code >= 97 && code <= 122) || (code >= 48 && code <= 57)) out.push(low[n] ?? '', at[n] ?? 0);
-    else if (out.last !== ' ') out.push(' ', at[n] ?? 0);
+  const out = new MappedText(text.length);
+  for (let n = 0; n < text.length; n += 1) {
+    const code = text.charCodeAt(n);
+    const isSmall = (code >= 97 && code <= 122) || (code >= 48 && code <= 57);
+    if (isSmall) out.unit(code, at[n] ?? 0);
+    else if (code >= 65 && code <= 90) out.unit(code + 32, at[n] ?? 0);
+    else if (!out.endsInSpace) out.unit(SPACE, at[n] ?? 0);
   }
   return out.done();
 }
@@ -167,14 +191,9 @@ function unspaced(view: Mapped): Mapped {
 
 function without({ text, at }: Mapped, drop: ReadonlySet<number>): Mapped {
   if (drop.size === 0) return { text, at };
-  let kept = '';
-  const places: number[] = [];
-  for (let n = 0; n < text.length; n += 1) {
-    if (drop.has(n)) continue;
-    kept += text[n];
-    places.push(at[n] ?? 0);
-  }
-  return { text: kept, at: places };
+  const out = new MappedText(text.length);
+  for (let n = 0; n < text.length; n += 1) if (!drop.has(n)) out.unit(text.charCodeAt(n), at[n] ?? 0);
+  return out.done();
 }
 
 const LEET: Readonly<Record<string, string>> = {
@@ -189,6 +208,26 @@ export const foldWord = (word: string): string =>
     .join('')
     .replace(/(.)\1+/gu, '$1');
 
+/** Whether a token of ASCII has a letter beside a digit or sign, or a letter twice in a row: a look before the true one. */
+function mayFold(token: string): boolean {
+  let hasLetter = false;
+  let hasSign = false;
+  let before = 0;
+  for (let n = 0; n < token.length; n += 1) {
+    const code = token.charCodeAt(n);
+    if (code > 0x7f) return true;
+    const low = code | 32;
+    const isLetter = low >= 97 && low <= 122;
+    if (isLetter && low === before) return true;
+    before = low;
+    if (isLetter) hasLetter = true;
+    else
+      hasSign ||=
+        (code >= 48 && code <= 57) || code === 64 || code === 36 || code === 33 || code === 124 || code === 43;
+  }
+  return hasLetter && hasSign;
+}
+
 /**
  * V4 and V5: of tokens that mix letters with digits or signs, or repeat letters, what they spell. The rest is left out,
  * for it stands in the other views; `|` keeps what is not side by side apart.
@@ -196,6 +235,7 @@ export const foldWord = (word: string): string =>
 export function foldedTokens({ text, at }: Mapped, isSpelledRight: (word: string) => boolean): Mapped {
   const out = new MappedText();
   for (const { index, 0: token } of text.matchAll(/[^\s,;:()[\]{}<>]{3,60}/gu)) {
+    if (!mayFold(token)) continue;
     const low = token
       .toLowerCase()
       .normalize('NFKC')
