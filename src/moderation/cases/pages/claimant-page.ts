@@ -21,6 +21,7 @@ import {
   offerViews,
   type Reasons,
   reasonsOf,
+  shownState,
   type ThreadView,
   threadViews,
   typeLabel,
@@ -56,6 +57,8 @@ export interface PartyPage extends FormState {
   }[];
   /** What the claimant may ask of the training data; null where they may not. */
   readonly proof: ProofView | null;
+  /** What the counter-notice that the uploader began still lacks, in words; for them alone. */
+  readonly counterLacks: readonly string[];
   readonly counter: null | { readonly lines: readonly Line[]; readonly text: string };
   readonly may: Readonly<
     Record<'say' | 'answer' | 'withdraw' | 'appeal' | 'court' | 'counter' | 'offer' | 'refuse' | 'joint', boolean>
@@ -76,19 +79,21 @@ export async function loadPartyPage(
 ): Promise<PartyPage> {
   const { timeZone } = await desk.settings.read(em, claimSettings);
   const { type, state, number } = kase;
+  const shown = shownState(kase, party);
   const isNegotiable = state === 'notified';
   return {
     ...form,
-    ...{ number, party, type, state, said, typeLabel: typeLabel(kase, party), stateLabel: t(`case.state-${state}`) },
+    ...{ number, party, type, state: shown, said, typeLabel: typeLabel(kase, party) },
+    stateLabel: t(`case.state-${shown}`),
     base: party === 'claimant' ? `/claims/${number}` : `/cases/${number}`,
-    stateText: t(`case.${party}-${state}`),
+    stateText: t(`case.${party}-${shown}`),
     isEnded: ENDED.includes(state),
     facts: [
       { label: t('case.number'), value: number },
       { label: t('case.filed'), value: whenText(kase.submittedAt, timeZone) },
     ],
     claim: [],
-    deadlines: await deadlinesOf(em, kase, timeZone),
+    deadlines: await deadlinesOf(em, kase, timeZone, party),
     restricted: bitWords(kase.interim),
     reasons: reasonsOf(kase, timeZone),
     threads: await threadViews(em, kase, party),
@@ -96,6 +101,7 @@ export async function loadPartyPage(
     appeals: await appealViews(em, kase.id, party),
     missing: [],
     proof: null,
+    counterLacks: [],
     counter: null,
     may: {
       say: (!ENDED.includes(state) || state === 'closed') && state !== 'received',
@@ -131,8 +137,8 @@ export async function loadClaimantPage(
     claim: answerLines(own, 'all'),
     ...(main
       ? {
-          stateText: `${t('case.claimant-merged')} ${t(`case.claimant-${main.state}`)}`,
-          deadlines: await deadlinesOf(em, main, timeZone),
+          stateText: `${t('case.claimant-merged')} ${t(`case.claimant-${shownState(main, 'claimant')}`)}`,
+          deadlines: await deadlinesOf(em, main, timeZone, 'claimant'),
           reasons: reasonsOf(main, timeZone),
         }
       : {}),
@@ -149,7 +155,7 @@ export async function loadClaimantPage(
     },
     may: {
       ...page.may,
-      answer: own.state === 'needs_info',
+      answer: page.state === 'needs_info',
       withdraw: own.type !== 'minor' && !ENDED.includes(own.state),
       court: own.state === 'counter_wait',
     },

@@ -17,7 +17,7 @@ import type { Claimant, Desk } from '../desk.ts';
 import { pathOf } from '../intake/target.ts';
 import { targetOf } from '../model/case.ts';
 import { CaseClaimant } from '../model/claimant.ts';
-import { CounterNotice } from '../model/redress.ts';
+import { CounterDraft, CounterNotice } from '../model/redress.ts';
 import { pointsOf } from '../strikes/strikes.ts';
 import { stepOf, TRIGGERS, type Trigger } from '../transitions/table.ts';
 import type { ClaimType } from '../types/types.ts';
@@ -36,6 +36,7 @@ import {
   offerViews,
   type Reasons,
   reasonsOf,
+  shownState,
   type ThreadView,
   type Turn,
   threadViews,
@@ -64,6 +65,8 @@ export interface ModeratorPage extends FormState {
   readonly threads: readonly ThreadView[];
   readonly offers: readonly OfferView[];
   readonly appeals: readonly AppealView[];
+  /** What a counter-notice that nobody else reads yet still lacks. */
+  readonly counterLacks: readonly string[];
   readonly counter: null | { readonly text: string; readonly lines: readonly Line[] };
   /** What was decided before about the same thing, the newest first. */
   readonly earlier: readonly EarlierCase[];
@@ -121,7 +124,8 @@ export async function loadModeratorPage(
   const { title = '', ownerName = '', hashes = [] } = kase.snapshot ?? {};
   const facts = {
     ...{ state, type, hasTarget: target !== null, isComplete: kase.missing.length === 0 },
-    ...{ isBehindBreaker: kase.isBehindBreaker, appealUntil: kase.appealUntil ?? null },
+    ...{ isBehindBreaker: kase.isBehindBreaker, isExecuted: kase.executedAt != null },
+    appealUntil: kase.appealUntil ?? null,
     notBefore: counter?.notBefore ?? null,
   };
   const waits = ['dismiss', 'undo', 'reject'].map((act) => ({ act: `case.${act}`, subjectId: caseId }));
@@ -135,7 +139,7 @@ export async function loadModeratorPage(
       state,
       said,
       typeLabel: typeLabel(kase, 'moderator'),
-      stateLabel: t(`case.state-${state}`),
+      stateLabel: t(`case.state-${shownState(kase, 'moderator')}`),
     },
     isBehindBreaker: kase.isBehindBreaker,
     targetUrl: target ? pathOf(target) : null,
@@ -156,11 +160,14 @@ export async function loadModeratorPage(
     claim: answerLines(kase, 'all'),
     missing: kase.missing.map((name) => fieldLabel(type, name)),
     restricted: bitWords(kase.interim),
-    deadlines: await deadlinesOf(em, kase, timeZone),
+    deadlines: await deadlinesOf(em, kase, timeZone, 'moderator'),
     reasons: reasonsOf(kase, timeZone),
     threads: await threadViews(em, kase, 'moderator'),
     offers: await offerViews(em, kase, 'moderator'),
     appeals: await appealViews(em, caseId),
+    counterLacks: ((await em.findOne(CounterDraft, caseId))?.missing ?? []).map((name) =>
+      t(`case.counter-lack-${name}`),
+    ),
     counter: counter && {
       text: counter.text,
       lines: [

@@ -30,6 +30,10 @@ export interface Line {
 export const typeLabel = ({ type }: Pick<ClaimCase, 'type'>, party: Party): string =>
   t(party === 'claimant' ? `claim.type-${type}` : `case.type-${type}`);
 
+/** The state in which somebody sees a case: what lacks of a counter-notice is asked of the uploader, and the claimant's case stands. */
+export const shownState = ({ state, executedAt }: Pick<ClaimCase, 'state' | 'executedAt'>, party: Party): string =>
+  state !== 'needs_info' || executedAt == null ? state : party === 'claimant' ? 'executed' : 'counter_lacks';
+
 /** What the claimant answered, question by question; `only` picks. */
 export const answerLines = (kase: ClaimCase, only: 'all' | 'shared'): Line[] =>
   CLAIMS[kase.type].fields
@@ -102,14 +106,23 @@ const SHOWN_CLOCKS: readonly ClockKind[] = [
   ...(['expire', 'lapse', 'window', 'run_out', 'agree', 'counter_restore', 'settle'] as const),
 ];
 
+// what the uploader is asked after the decision is no deadline of the claimant
+const isShown = (kind: ClockKind, state: string): boolean => kind !== 'lapse' || state !== 'executed';
+const labelOf = (kind: ClockKind, state: string): string =>
+  kind === 'lapse' && state === 'counter_lacks' ? 'counter_lapse' : kind;
+
 /** Deadlines that still run, in the order in which they come. */
-export async function deadlinesOf(em: EntityManager, { id }: ClaimCase, timeZone: string): Promise<Line[]> {
+export async function deadlinesOf(em: EntityManager, kase: ClaimCase, timeZone: string, party: Party): Promise<Line[]> {
+  const state = shownState(kase, party);
   const clocks = await em.find(
     CaseClock,
-    { caseId: id, firedAt: null, kind: { $in: [...SHOWN_CLOCKS] } },
+    { caseId: kase.id, firedAt: null, kind: { $in: SHOWN_CLOCKS.filter((kind) => isShown(kind, state)) } },
     { orderBy: { dueAt: 'asc' } },
   );
-  return clocks.map(({ kind, dueAt }) => ({ label: t(`case.clock-${kind}`), value: whenText(dueAt, timeZone) }));
+  return clocks.map(({ kind, dueAt }) => ({
+    label: t(`case.clock-${labelOf(kind, state)}`),
+    value: whenText(dueAt, timeZone),
+  }));
 }
 
 export interface ThreadView {

@@ -7,7 +7,8 @@ import type { Limit } from '../../../kit/web/rate-limit.ts';
 import type { Ctx, State } from '../../../kit/web/state.ts';
 import { view } from '../../../kit/web/views.ts';
 import { AppealForm, fileAppeal } from '../appeals/appeal.ts';
-import { CounterForm, fileCounterNotice } from '../counter/counter.ts';
+import { fileCounterNotice } from '../counter/counter.ts';
+import { CounterForm } from '../counter/draft.ts';
 import type { ClaimCase } from '../model/case.ts';
 import { acceptOffer, declineOffer, makeOffer, OfferForm } from '../offers/offers.ts';
 import { refuseClaim } from '../threads/refuse.ts';
@@ -88,8 +89,8 @@ export function uploaderRoutes(deps: CaseDeps): Router<State> {
     return 'declined';
   });
   act('counter-notice', CounterForm, async (ctx, kase, form) => {
-    await fileCounterNotice(ctx.state.work, claims, kase.id, form);
-    return 'countered';
+    const said = await fileCounterNotice(ctx.state.work, claims, kase.id, form);
+    return said === 'counter-lacks' ? `${said}#counter-notice` : said;
   });
   act('appeal', AppealForm, async (ctx, kase, form) => {
     await fileAppeal(ctx.state.work, kase.id, 'uploader', form);

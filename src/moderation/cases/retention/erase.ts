@@ -2,7 +2,7 @@ import { audited } from '../../../kit/audit/append.ts';
 import type { Work } from '../../../kit/work.ts';
 import { ClaimCase } from '../model/case.ts';
 import { CaseClaimant, CaseMail } from '../model/claimant.ts';
-import { CaseAppeal, CounterNotice } from '../model/redress.ts';
+import { CaseAppeal, CounterDraft, CounterNotice } from '../model/redress.ts';
 import { CaseMessage } from '../model/talk.ts';
 import { DAY } from '../types/types.ts';
 
@@ -21,6 +21,7 @@ export async function eraseClaimant(work: Timer, caseId: string): Promise<void> 
   await audited(work, async (em) => {
     await em.nativeDelete(CaseClaimant, { caseId });
     await em.nativeUpdate(CounterNotice, { caseId }, { sealed: null });
+    await em.nativeDelete(CounterDraft, { caseId });
     await em.nativeUpdate(ClaimCase, { id: caseId }, { verifyHash: null });
     return { result: null, entries: [entryOf('case.erase-claimant', caseId)] };
   });

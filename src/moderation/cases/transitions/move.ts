@@ -76,6 +76,7 @@ async function factsOf(em: EntityManager, kase: ClaimCase) {
     hasTarget: targetOf(kase) !== null,
     isComplete: kase.missing.length === 0,
     isBehindBreaker: kase.isBehindBreaker,
+    isExecuted: kase.executedAt != null,
     appealUntil: kase.appealUntil ?? null,
     notBefore: counter?.notBefore ?? null,
   };
@@ -85,7 +86,9 @@ const WAITS: readonly CaseState[] = ['open', 'needs_info', 'notified', 'review']
 
 /** What is so in each state, however the case came into it: whether it waits for a person, and until when it is kept. */
 async function arrive(em: EntityManager, kase: ClaimCase, now: Date): Promise<void> {
-  if (WAITS.includes(kase.state)) await openCaseRow(em, kase, now);
+  // an unfinished counter-notice waits for the uploader alone
+  const waits = WAITS.includes(kase.state) && kase.executedAt == null;
+  if (waits) await openCaseRow(em, kase, now);
   else await closeRow(em, 'case', kase.id, kase.state, now);
   if (kase.state !== 'appealed') await closeRow(em, 'appeal', kase.id, kase.state, now);
   if (!ENDED.includes(kase.state)) return;
