@@ -19,7 +19,7 @@ import { CLAIMS, DAY } from '../types/types.ts';
 import { pageStaff, tellClaimant, tellUploader } from '../verify/letters.ts';
 import { setClock } from './set.ts';
 
-type Timer = Pick<Work, 'em' | 'viewer' | 'jobs' | 'now'>;
+type Timer = Pick<Work, 'em' | 'viewer' | 'jobs' | 'files' | 'now'>;
 type Ring = (work: Timer, desk: Desk, kase: ClaimCase) => Promise<void>;
 
 /** States in which a clock means something; in another it stopped without being taken away. */

@@ -35,8 +35,6 @@ export const CaseAttachment = defineEntity({
     thread: p.enum([...THREADS]),
     /** Of the WebP that is kept. */
     sha256: p.string().length(64),
-    /** So that a later block by look finds it. */
-    pdq: p.text(),
     totalBytes: p.integer(),
     width: p.integer(),
     height: p.integer(),

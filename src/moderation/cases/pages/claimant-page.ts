@@ -4,8 +4,11 @@ import { t } from '../../../kit/web/messages.ts';
 import type { PageHead } from '../../../kit/web/views.ts';
 import type { Work } from '../../../kit/work.ts';
 import { type Desk, unsealPerson } from '../desk.ts';
+import { takesPictures } from '../files/attachments.ts';
 import { ClaimCase, ENDED } from '../model/case.ts';
 import { CounterNotice } from '../model/redress.ts';
+import { type ArtistView, loadArtist } from '../proof/artist.ts';
+import { loadOwnIdentity, type OwnIdentity } from '../proof/identity.ts';
 import { loadProof, type ProofView } from '../proof/prove.ts';
 import { CLAIMS } from '../types/types.ts';
 import {
@@ -47,6 +50,11 @@ export interface PartyPage extends FormState {
   readonly restricted: readonly string[];
   readonly reasons: Reasons | null;
   readonly threads: readonly ThreadView[];
+  readonly takesPictures: boolean;
+  /** Their proof of who they are; null where none is taken. */
+  readonly identity: OwnIdentity | null;
+  /** How the claimant shows that a page is theirs; null where nobody asks. */
+  readonly artist: ArtistView | null;
   readonly offers: readonly OfferView[];
   readonly appeals: readonly AppealView[];
   readonly missing: readonly {
@@ -80,12 +88,13 @@ export async function loadPartyPage(
   const { timeZone } = await desk.settings.read(em, claimSettings);
   const { type, state, number } = kase;
   const shown = shownState(kase, party);
+  const base = party === 'claimant' ? `/claims/${number}` : `/cases/${number}`;
   const isNegotiable = state === 'notified';
   return {
     ...form,
     ...{ number, party, type, state: shown, said, typeLabel: typeLabel(kase, party) },
     stateLabel: t(`case.state-${shown}`),
-    base: party === 'claimant' ? `/claims/${number}` : `/cases/${number}`,
+    base,
     stateText: t(`case.${party}-${shown}`),
     isEnded: ENDED.includes(state),
     facts: [
@@ -96,7 +105,10 @@ export async function loadPartyPage(
     deadlines: await deadlinesOf(em, kase, timeZone, party),
     restricted: bitWords(kase.interim),
     reasons: reasonsOf(kase, timeZone),
-    threads: await threadViews(em, kase, party),
+    threads: await threadViews(em, kase, party, base),
+    takesPictures: takesPictures(kase),
+    identity: await loadOwnIdentity(em, kase, party),
+    artist: null,
     offers: await offerViews(em, kase, party),
     appeals: await appealViews(em, kase.id, party),
     missing: [],
@@ -146,6 +158,7 @@ export async function loadClaimantPage(
       .filter(({ name }) => own.state === 'needs_info' && own.missing.includes(name))
       .map(({ name, kind, maxLength }) => ({ name, kind, maxLength, label: fieldLabel(own.type, name) })),
     proof: await loadProof(em, own),
+    artist: await loadArtist(em, desk, own),
     counter: counter && {
       text: counter.text,
       // the law gives the claimant a copy (17 U.S.C. 512(g)(2)(B))

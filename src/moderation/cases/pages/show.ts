@@ -7,8 +7,8 @@ import type { TakedownParameters } from '../../takedown/start.ts';
 import { ClaimCase, targetOf } from '../model/case.ts';
 import { CaseClock, type ClockKind } from '../model/clock.ts';
 import { CaseAppeal } from '../model/redress.ts';
-import { CaseMessage, CaseOffer, type Party } from '../model/talk.ts';
-import { threadsOf } from '../threads/threads.ts';
+import { CaseAttachment, CaseMessage, CaseOffer, type Party } from '../model/talk.ts';
+import { threadsOf } from '../threads/lanes.ts';
 import { CLAIMS } from '../types/types.ts';
 
 // What the three pages of a case have in common, in words.
@@ -133,11 +133,25 @@ export interface ThreadView {
     readonly isMine: boolean;
     readonly at: string;
     readonly text: string;
+    readonly pictures: readonly PictureLine[];
   }[];
 }
 
-/** The threads that a party reads. In all of them people go by their role. */
-export async function threadViews(em: EntityManager, kase: ClaimCase, party: Party): Promise<ThreadView[]> {
+interface PictureLine {
+  readonly url: string;
+  readonly width: number;
+  readonly height: number;
+  readonly alt: string;
+}
+
+/** The threads that a party reads, at the address of their page. In all of them people go by their role. */
+export async function threadViews(
+  em: EntityManager,
+  kase: ClaimCase,
+  party: Party,
+  base: string,
+): Promise<ThreadView[]> {
+  const pictures = await em.find(CaseAttachment, { caseId: kase.id }, { orderBy: { id: 'asc' }, limit: 100 });
   const messages = await em.find(CaseMessage, { caseId: kase.id }, { orderBy: { id: 'asc' }, limit: 600 });
   return threadsOf(kase, party).map((thread) => ({
     thread,
@@ -146,7 +160,13 @@ export async function threadViews(em: EntityManager, kase: ClaimCase, party: Par
     ),
     messages: messages
       .filter((message) => message.thread === thread)
-      .map(({ author, createdAt, text }) => ({
+      .map(({ id, author, createdAt, text }) => ({
+        pictures: pictures
+          .filter(({ messageId }) => messageId === id)
+          .map((one, n) => ({
+            ...{ url: `${base}/attachments/${one.id}`, width: one.width, height: one.height },
+            alt: t('case.picture', { n: n + 1, who: t(`case.party-${author}`) }),
+          })),
         who: t(author === party ? 'case.you' : `case.party-${author}`),
         isMine: author === party,
         at: createdAt.toISOString(),

@@ -12,10 +12,12 @@ import { CounterForm } from '../counter/draft.ts';
 import type { ClaimCase } from '../model/case.ts';
 import { acceptOffer, declineOffer, makeOffer, OfferForm } from '../offers/offers.ts';
 import { refuseClaim } from '../threads/refuse.ts';
-import { MessageForm, say, wishJoint } from '../threads/threads.ts';
+import { wishJoint } from '../threads/threads.ts';
 import type { PartyPage } from './claimant-page.ts';
 import { saidOf } from './claimant-routes.ts';
 import { type CaseDeps, sealPage } from './deps.ts';
+import { threadRoutes } from './file-routes.ts';
+import { identityRoute, type PartyWay } from './identity-routes.ts';
 import { findOwnOpened, uploaderOnly } from './own-key.ts';
 import { listOwnCases, loadOwnCase, loadUploaderPage, type OwnCases } from './uploader-page.ts';
 
@@ -64,10 +66,12 @@ export function uploaderRoutes(deps: CaseDeps): Router<State> {
       );
     });
 
-  act('messages', MessageForm, async (ctx, kase, form) => {
-    await say(ctx.state.work, claims, kase, 'uploader', form);
-    return 'message';
-  });
+  const way: PartyWay = {
+    ...{ path: '/cases/:number', party: 'uploader', guard: uploader, limit: ACT, load: own, show },
+    urlOf: ({ number }) => `/cases/${number}`,
+  };
+  threadRoutes(routes, deps, way);
+  identityRoute(routes, deps, way);
   act('refusal', nothing, async (ctx, kase) => {
     await refuseClaim(ctx.state.work, kase.id);
     return 'refused';
