@@ -6,7 +6,7 @@ import {
   overturnDecision,
   upholdDecision,
 } from '../../src/moderation/cases/appeals/appeal.ts';
-import { DecideForm, decideCase, rejectCase } from '../../src/moderation/cases/decide/decide.ts';
+import { DecideForm, decideCase, leadOn, rejectCase } from '../../src/moderation/cases/decide/decide.ts';
 import { ClaimCase } from '../../src/moderation/cases/model/case.ts';
 import type { MonthExport } from '../../src/moderation/transparency/export.ts';
 import { Browser, textOf } from '../accounts/browser.ts';
@@ -162,6 +162,10 @@ test('what authorities order is filed by staff, is a case like any other, and is
   assert.equal(page.status, 200, 'who wrote it down is no party to it');
   assert.match(textOf(page.text), /Order of an authority\s*Court of/);
   assert.notEqual((await desk.load(caseId)).state, 'received', 'it waits for no letter');
+  const other = [...list.text.matchAll(/\/moderation\/cases\/([0-9a-f-]{36})/g)].at(-1)?.[1] ?? '';
+  await leadOn(desk.workAs(desk.mod), desk.node.claims, other, 'escalate');
+  await decideCase(desk.workAs(desk.mod), other, form('limit', { limits: ['download'] }));
+  assert.match(textOf((await staff.get(`/moderation/cases/${other}`)).text), /It began with an order of an authority/);
   assert.doesNotMatch((await desk.visitor.get('/transparency')).text, /Somewhere/);
   const visitor = await desk.visitor.post('/moderation/orders', order);
   assert.ok([302, 401, 403].includes(visitor.status) && !visitor.location.includes('said'));

@@ -41,7 +41,7 @@ export interface RuleAppeals {
 /**
  * What one month may say (spec/takedowns.md 2.12). Null is fewer than five, or nothing. All figures are about what the
  * table of decisions shows, so that no difference of two of them gives a hidden cell back. Cases of children and of
- * intimate pictures are in `severe` and nowhere else, and there once the month is over.
+ * intimate pictures are in `severe` and `doubleReviews` and nowhere else, and there once the month is over.
  */
 export interface MonthFigures {
   readonly month: Month;

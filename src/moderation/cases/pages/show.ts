@@ -86,7 +86,7 @@ export function reasonsOf(kase: ClaimCase, timeZone: string): Reasons | null {
     outcome: isRejected ? t('case.outcome-rejected') : outcomeText(kase.outcome ?? 'dismiss', kase.parameters),
     facts: kase.facts,
     rule: isRejected ? t(`case.reject-${kase.rule}`) : ruleText(kase.rule),
-    began: t(kase.origin === 'scanner' ? 'case.began-scanner' : 'case.began-notice'),
+    began: t(beganWith(kase)),
     decided: t(kase.deciderId == null && !isRejected ? 'case.by-timer' : 'case.by-person'),
     when: whenText(kase.decidedAt, timeZone),
     redress: [
@@ -98,6 +98,14 @@ export function reasonsOf(kase: ClaimCase, timeZone: string): Reasons | null {
     ],
   };
 }
+
+/** What staff only wrote down is an order: whatever they file of their own has them as its filer. */
+const beganWith = ({ origin, filerId }: ClaimCase): string =>
+  origin === 'scanner'
+    ? 'case.began-scanner'
+    : origin === 'staff' && filerId == null
+      ? 'case.began-order'
+      : 'case.began-notice';
 
 const ruleText = (rule: string): string =>
   rule === 'clock' ? t('case.rule-clock') : rule === 'agreement' ? t('case.rule-agreement') : t('case.rule', { rule });
