@@ -245,7 +245,10 @@ export async function openNode(
   const looker = new Looker(engines);
   const captioner = new Captioner({ engines, settings });
   const openWork = (viewer: Viewer | null): Work => ({ em: orm.em.fork(), viewer, jobs: queue.jobs, files, now });
-  const claims = new Claims({ settings, mailer, publicUrl: config.publicUrl, secretKey });
+  const claims = new Claims({
+    ...{ settings, mailer, publicUrl: config.publicUrl, secretKey, hashGate, net },
+    clamdSocket: config.clamdSocket,
+  });
   const federation = openFederation({
     ...{ net, settings, limits, log, secretKey, dataDir, uploadsDir, hashing, filePolicy, hashGate },
     maxCopyBytes: config.maxUploadBytes,

@@ -174,7 +174,7 @@ function trainingDeps(parts: Parts): TrainingDeps {
 }
 
 const caseDeps = (parts: Parts): CaseDeps => ({
-  ...{ claims: parts.claims, limits: parts.limits, cookies: parts.cookies },
+  ...{ claims: parts.claims, limits: parts.limits, cookies: parts.cookies, uploadsDir: parts.uploadsDir },
   adminLinks: adminLinksOf(parts),
 });
 

@@ -27,7 +27,14 @@ import { forgetTrainingJob } from './compute/training/keep.ts';
 import { indexAccountJob, indexModelJob, indexPostJob, unindexImageJob } from './discovery/index/keep.ts';
 import { reindexStep } from './discovery/takedown.ts';
 import { applyPolicyJob } from './gallery/after-policy.ts';
-import { imageDeleted, postDeleted, postPublished, postUnpublished, postUpdated } from './gallery/events.ts';
+import {
+  imageDeleted,
+  postDeleted,
+  postPublished,
+  postUnpublished,
+  postUpdated,
+  wordsWithheld,
+} from './gallery/events.ts';
 import { refreshModelsJob } from './gallery/figures.ts';
 import { renderImageJob } from './gallery/images/render.ts';
 import { resolveModelJob, resolveVersionJob } from './gallery/images/resolve.ts';
@@ -43,6 +50,7 @@ import { closeHoldRowJob, openHoldRowJob } from './moderation/holds/rows.ts';
 import { restrictionDecided } from './moderation/queue/events.ts';
 import { executeDecisionJobOf } from './moderation/queue/execute.ts';
 import { watchAuditJobOf } from './moderation/staff/audit-watch.ts';
+import { noteWithheldJob } from './moderation/statements/on-page.ts';
 import { tellOwnerJobOf } from './moderation/statements/tell.ts';
 import { endLockJob } from './moderation/takedown/end-lock.ts';
 import { takedownDone, takedownRequested } from './moderation/takedown/start.ts';
@@ -136,6 +144,7 @@ export function jobsOf(parts: Parts): JobDefinition[] {
     rescanner.job,
     executeDecisionJobOf(desks),
     tellOwnerJobOf({ mailer, settings, publicUrl: config.publicUrl }),
+    noteWithheldJob,
     openHoldRowJob,
     closeHoldRowJob,
     openHashRowJob,
@@ -189,6 +198,7 @@ export function wiringOf(parts: Parts): Wiring {
     on(takedownRequested, executeTakedownJob(takedownStepsOf(parts), parts.log), undefined, ({ takedownId }) =>
       inTurn(takedownId),
     ),
+    on(wordsWithheld, noteWithheldJob),
     on(restrictionDecided, tellOwnerJobOf({ mailer, settings, publicUrl: config.publicUrl })),
     on(safetyHeld, openHoldRowJob, ({ kind, id }) => ({ kind, id })),
     on(safetyDecided, closeHoldRowJob),

@@ -88,3 +88,12 @@ export const collectionRefused = defineEvent(
     isRefused: z.boolean(),
   }),
 );
+
+/** What a moderator withheld on its page; `decisionId` is of chance, so that what follows happens once. */
+export const WithheldWords = z.object({
+  kind: z.enum(['comment', 'review']),
+  id: z.string(),
+  moderatorId: z.int(),
+  decisionId: z.string(),
+});
+export const wordsWithheld = defineEvent('words.withheld', WithheldWords);

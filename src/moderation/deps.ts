@@ -26,6 +26,7 @@ export const MODERATION_LINKS: readonly AdminLink[] = [
     ...{ label: 'admin.queue', href: '/moderation', icon: 'inbox', permission: 'moderateContent' },
     count: countOpenRows,
   },
+  { label: 'admin.orders', href: '/moderation/orders', icon: 'scale', permission: 'moderateContent' },
   { label: 'admin.rules', href: '/moderation/rules', icon: 'list', permission: 'manageRules' },
   { label: 'admin.hashes', href: '/moderation/hashes', icon: 'shield', permission: 'manageRules' },
   { label: 'admin.audit', href: '/moderation/audit', icon: 'history', permission: 'readAudit' },

@@ -31,6 +31,7 @@ const JOBS: Readonly<Record<string, keyof typeof ASKS>> = {
   ...{ 'safety.forget-records': 'none', 'moderation.rescan': 'lists', 'moderation.watch-audit': 'none' },
   // these decide, through restrict() and startTakedown()
   ...{ 'moderation.execute-decision': 'decides', 'moderation.take-in-case': 'decides' },
+  ...{ 'moderation.check-artist': 'none', 'moderation.note-withheld': 'none' },
   ...{ 'moderation.finish-case': 'decides', 'moderation.ring-clock': 'decides', 'moderation.watch-clocks': 'none' },
   ...{ 'federation.tell-host': 'says', 'federation.check-notice': 'none', 'federation.read-list': 'none' },
   'moderation.tell-owner': 'none',

@@ -28,6 +28,8 @@ const RUNNER = apart('for runners of this node: a job that is cancelled answers 
 const FORM = apart('a form');
 const CASE = apart('of the claimant, who proves it by the secret: names the thing, shows nothing of it');
 
+const TALKED = apart('what a party sent with a message, for those of that conversation: nothing that was published');
+
 export const SIZES = (id: number): string[] => [
   ...['320', '640', '1280', 'full'].flatMap((size) => [`/media/${size}/${id}.webp`, `/media/${size}/${id}.avif`]),
   `/media/full/${id}.jpg`,
@@ -66,6 +68,8 @@ export const ROUTES: Readonly<Record<string, Rule>> = {
   ...{ '/moderation/cases/:id': STAFF, '/moderation/queue/:id': STAFF, '/moderation/takedowns/:id/peers': STAFF },
   ...{ '/claims/:number': CASE, '/claims/:number/confirmation': CASE },
   '/cases/:number': apart('of the uploader: what was decided about their own thing, without its bytes'),
+  ...{ '/claims/:number/attachments/:picture': TALKED, '/cases/:number/attachments/:picture': TALKED },
+  '/moderation/cases/:id/attachments/:picture': STAFF,
   '/notices/:id': apart('the notice of a takedown itself, for the hosts that it names'),
   '/nodeinfo/:version': apart('figures of the node'),
   '/models/:id/actor': document(({ modelId }) => [`/models/${modelId}/actor`]),

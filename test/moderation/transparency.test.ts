@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { fileAppeal, upholdDecision } from '../../src/moderation/cases/appeals/appeal.ts';
-import { DecideForm, decideCase, rejectCase } from '../../src/moderation/cases/decide/decide.ts';
+import {
+  fileAppeal,
+  OverturnForm,
+  overturnDecision,
+  upholdDecision,
+} from '../../src/moderation/cases/appeals/appeal.ts';
+import { DecideForm, decideCase, leadOn, rejectCase } from '../../src/moderation/cases/decide/decide.ts';
 import { ClaimCase } from '../../src/moderation/cases/model/case.ts';
 import type { MonthExport } from '../../src/moderation/transparency/export.ts';
-import { Browser } from '../accounts/browser.ts';
+import { Browser, textOf } from '../accounts/browser.ts';
 import { givenMember } from '../factories/accounts.ts';
 import { givenImage, givenModel, givenPost } from '../factories/content.ts';
 import { DAY, HOUR, openDesk } from './cases/desk.ts';
@@ -90,6 +95,80 @@ test('what a clock decides is counted as automated', async (t) => {
   const month = await desk.month('2026-01');
   assert.deepEqual([month.decided, month.automated, month.automatedShare], [5, 5, 1]);
   assert.equal(month.cases.filter(({ isAutomated, rule }) => isAutomated && rule === 'clock').length, 5);
+});
+
+test('what a clock decided and a person put right on appeal is counted as an error of automation', async (t) => {
+  const desk = await withDesk(t);
+  const cases = [];
+  for (let n = 0; n < 5; n += 1) {
+    cases.push(await desk.fileConfirmed('copyright', `/models/${desk.models[n]}`, { ip: `198.51.${n}.1` }));
+  }
+  await desk.later(3 * DAY + HOUR);
+  const undo = OverturnForm.parse({ outcome: 'dismiss', rule: '3', facts: 'It is their own.' });
+  for (const { caseId } of cases) {
+    await fileAppeal(desk.workAs(desk.owner), caseId, 'uploader', { text: 'It is mine.' });
+    await overturnDecision(desk.workAs(desk.mod), caseId, undo);
+  }
+  const month = await desk.month('2026-01');
+  assert.deepEqual([month.automated, month.corrected], [null, 5]);
+  assert.equal(month.automationErrorRate, null, 'no rate from which a hidden number follows');
+  const csv = (await desk.visitor.get('/transparency/2026-01.csv')).text;
+  assert.match(csv, /^2026-01,automation,all,corrected,5/m);
+  assert.match(textOf((await desk.visitor.get('/transparency')).text), /corrected on appeal 5/);
+});
+
+test('how often two people agreed is published once the month is over and they are five', async (t) => {
+  const desk = await withDesk(t);
+  const images = Array.from({ length: 6 }, () =>
+    givenImage(desk.em, { post: givenPost(desk.em, { owner: desk.owner }) }),
+  );
+  await desk.em.flush();
+  for (const [n, { id }] of images.entries()) {
+    const { caseId } = await desk.file('ncii', `/images/${id}`, { ip: `203.0.${n}.1` });
+    assert.equal(await decideCase(desk.workAs(desk.mod), caseId, form('dismiss')), 'waits');
+    // of the last one the second thinks otherwise
+    const second = n === 5 ? form('remove') : form('dismiss');
+    assert.equal(await decideCase(desk.workAs(desk.second), caseId, second), 'decided');
+  }
+  const none = { agreed: null, differed: null, agreementRate: null };
+  assert.deepEqual((await desk.month('2026-01')).doubleReviews, none, 'not while it runs');
+  await desk.later(40 * DAY);
+  assert.deepEqual((await desk.month('2026-01')).doubleReviews, { ...none, agreed: 5 });
+  assert.deepEqual((await desk.month('2026-02')).doubleReviews, none);
+});
+
+test('what authorities order is filed by staff, is a case like any other, and is counted', async (t) => {
+  const desk = await withDesk(t);
+  const staff = new Browser(desk.address);
+  await staff.signIn('mod');
+  assert.match(textOf((await staff.get('/moderation/orders')).text), /No orders/);
+  assert.match((await staff.get('/moderation')).text, /href="\/moderation\/orders"/);
+  const order = { authority: 'Court of <b>Somewhere', reference: 'X 1', type: 'other', details: 'Take it down.' };
+  const refused = await staff.post('/moderation/orders', { ...order, url: '' });
+  assert.equal(refused.status, 422);
+  assert.match(refused.text, /value="Court of &lt;b&gt;Somewhere"/);
+  for (let n = 0; n < 5; n += 1) {
+    const filed = await staff.post('/moderation/orders', { ...order, url: `/models/${desk.models[n]}` });
+    assert.equal(filed.status, 302);
+    if (n < 4) assert.equal((await desk.month('2026-01')).orders, null, 'fewer than five');
+  }
+  await staff.post('/moderation/orders', { ...order, type: 'ncii', url: `/images/${desk.image.id}` });
+  await desk.settle();
+  assert.equal((await desk.month('2026-01')).orders, 5, 'and the severe one nowhere');
+  const list = await staff.get('/moderation/orders');
+  assert.match(textOf(list.text), /Court of &lt;b&gt;Somewhere · X 1/);
+  const [, caseId = ''] = /\/moderation\/cases\/([0-9a-f-]{36})/.exec(list.text) ?? [];
+  const page = await staff.get(`/moderation/cases/${caseId}`);
+  assert.equal(page.status, 200, 'who wrote it down is no party to it');
+  assert.match(textOf(page.text), /Order of an authority\s*Court of/);
+  assert.notEqual((await desk.load(caseId)).state, 'received', 'it waits for no letter');
+  const other = [...list.text.matchAll(/\/moderation\/cases\/([0-9a-f-]{36})/g)].at(-1)?.[1] ?? '';
+  await leadOn(desk.workAs(desk.mod), desk.node.claims, other, 'escalate');
+  await decideCase(desk.workAs(desk.mod), other, form('limit', { limits: ['download'] }));
+  assert.match(textOf((await staff.get(`/moderation/cases/${other}`)).text), /It began with an order of an authority/);
+  assert.doesNotMatch((await desk.visitor.get('/transparency')).text, /Somewhere/);
+  const visitor = await desk.visitor.post('/moderation/orders', order);
+  assert.ok([302, 401, 403].includes(visitor.status) && !visitor.location.includes('said'));
 });
 
 test('a case is public without anybody in it, and its thing is linked only where it stays in view', async (t) => {

@@ -11,16 +11,20 @@ import { Generation, GenerationImage } from '../../src/compute/model.ts';
 import { TrainingSample } from '../../src/compute/training/model.ts';
 import { FileCopy } from '../../src/federation/copies/model.ts';
 import { Image } from '../../src/gallery/model.ts';
+import { IdentityProof } from '../../src/moderation/cases/model/proofs.ts';
+import { CaseAttachment, CaseMessage } from '../../src/moderation/cases/model/talk.ts';
 import { DOORS, type Door } from '../../src/safety/hashes/doors.ts';
 import { Browser } from '../accounts/browser.ts';
 import { fakePython, formOf, readEvents, SHORT, studio } from '../compute/studio.ts';
 import { givenTraining } from '../compute/trainings.ts';
 import { givenMember } from '../factories/accounts.ts';
+import { givenModel } from '../factories/content.ts';
 import { kohyaLoraSd1 } from '../factories/safetensors.ts';
 import { peerNode, settleAll } from '../federation/nodes.ts';
 import { post } from '../federation/strangers.ts';
 import { note, world } from '../federation/world.ts';
 import { painter, sendFiles } from '../gallery/painter.ts';
+import { openDesk } from '../moderation/cases/desk.ts';
 import type { TestNode } from '../node.ts';
 import { drawn } from './drawings.ts';
 import { ban, banHash, seenAt, sha256Of, zipWith } from './watch.ts';
@@ -78,6 +82,20 @@ async function generatedTwice(t: TestContext) {
   const second = await its.browser.post('/generate', form);
   await readEvents(its.browser, `${second.location}/events`);
   return { its, secondId: second.location.split('/').at(-1) ?? '' };
+}
+
+/** A claim that its claimant has opened, and a picture that must not come in by it. */
+async function withCase(t: TestContext) {
+  const its = await openDesk(t);
+  const bytes = await drawn(81);
+  await ban(its, bytes, 'ncii');
+  const ada = await givenMember(its.em, 'ada');
+  const model = givenModel(its.em, { owner: ada });
+  await its.em.flush();
+  const { number, secret } = await its.fileConfirmed('trademark', `/models/${model.id}`);
+  const browser = new Browser(its.address);
+  await browser.post(`/claims/${number}/key`, { secret });
+  return { its, browser, bytes, page: `/claims/${number}` };
 }
 
 const WAYS: Readonly<Record<Door, Way>> = {
@@ -196,6 +214,20 @@ const WAYS: Readonly<Record<Door, Way>> = {
     assert.equal(await its.node.orm.em.fork().count(TrainingSample, { run: second.id }), 0);
     return its;
   },
+  'case-attachment': async (t) => {
+    const { its, browser, bytes, page } = await withCase(t);
+    const form = formWith('pictures', bytes, 'a.png', { thread: 'claimant', text: 'Look.' });
+    assert.equal((await browser.postForm(`${page}/messages`, form)).status, 451);
+    assert.equal(await its.em.fork().count(CaseAttachment), 0);
+    assert.equal(await its.em.fork().count(CaseMessage), 0);
+    return its;
+  },
+  'identity-proof': async (t) => {
+    const { its, browser, bytes, page } = await withCase(t);
+    assert.equal((await browser.upload(`${page}/identity`, 'identity', bytes, 'a.png')).status, 451);
+    assert.equal(await its.em.fork().count(IdentityProof), 0);
+    return its;
+  },
   rescan: async (t) => {
     const its = await painter(t);
     const bytes = await drawn(81);
@@ -234,6 +266,7 @@ const KEEPERS: Readonly<Record<string, string>> = {
   'federation/ingest/refetch-picture.ts': 'remote-image',
   'gallery/images/add.ts': 'post-image, remote-image, generated-output',
   'gallery/images/render.ts': 'sizes of what is here',
+  'moderation/cases/files/attachments.ts': 'case-attachment',
   'moderation/vault/give-back.ts': 'what a decision gives back',
 };
 

@@ -8,7 +8,7 @@ import { record } from '../../kit/events/events.ts';
 import { newId } from '../../kit/ids.ts';
 import { registrableDomain } from '../../kit/net/budget.ts';
 import type { Work } from '../../kit/work.ts';
-import { reviewDeleted, reviewEdited, reviewWritten } from '../events.ts';
+import { reviewDeleted, reviewEdited, reviewWritten, wordsWithheld } from '../events.ts';
 import { assertNoBlock, loadSubject, type Speaker } from '../talk/target.ts';
 import { Review } from './model.ts';
 import { REVIEW_COUNT } from './review-count.ts';
@@ -142,20 +142,48 @@ export async function deleteReview(
     await loadSubject(em, speaker, { kind: 'review', id: reviewId });
     throw new AppError('forbidden', 'Only its author can delete a review.');
   }
-  return em.transactional(async (tx) => {
+  await em.transactional(async (tx) => {
     const gone = isOwn ? { deletedAt: now(), text: '' } : { withheldAt: now() };
-    if ((await tx.nativeUpdate(Review, { id: reviewId, deletedAt: null }, gone)) > 0) {
-      record(tx, reviewDeleted, { reviewId });
-      await tx.flush();
-      await countReviews(tx, review.version.id);
-    }
-    return review;
+    const wasWithheld = review.withheldAt != null;
+    if (!(await takeAway(tx, review, gone)) || isOwn || wasWithheld) return;
+    record(tx, wordsWithheld, { kind: 'review', id: reviewId, moderatorId: speaker.id, decisionId: newId() });
+    await tx.flush();
+  });
+  return review;
+}
+
+/** `text` goes with what its author deleted. */
+interface Gone {
+  readonly deletedAt?: Date;
+  readonly withheldAt?: Date;
+  readonly text?: string;
+}
+
+/** False when somebody else was first. */
+async function takeAway(tx: EntityManager, review: Review, gone: Gone): Promise<boolean> {
+  if ((await tx.nativeUpdate(Review, { id: review.id, deletedAt: null }, gone)) === 0) return false;
+  record(tx, reviewDeleted, { reviewId: review.id });
+  await tx.flush();
+  await countReviews(tx, review.version.id);
+  return true;
+}
+
+/** By a decision, of which its author is told elsewhere. */
+export async function withholdReview({ em, now }: Pick<Work, 'em' | 'now'>, reviewId: string): Promise<void> {
+  const review = await loadReview(em, reviewId);
+  await em.transactional(async (tx) => {
+    await takeAway(tx, review, { withheldAt: now() });
   });
 }
 
 /** What was withheld is shown and counted, by a moderator's word. */
 export async function restoreReview({ em, viewer }: Pick<Work, 'em' | 'viewer'>, reviewId: string): Promise<Review> {
   if (!can(viewer, 'moderateContent')) throw new AppError('not_found', 'There is no such review.');
+  return showReviewAgain({ em }, reviewId);
+}
+
+/** The same, by a decision on an appeal. */
+export async function showReviewAgain({ em }: Pick<Work, 'em'>, reviewId: string): Promise<Review> {
   const review = await loadReview(em, reviewId);
   return em.transactional(async (tx) => {
     await tx.nativeUpdate(Review, { id: reviewId }, { withheldAt: null });

@@ -8,7 +8,7 @@ import { AppError } from '../../kit/errors.ts';
 import { record } from '../../kit/events/events.ts';
 import { newId } from '../../kit/ids.ts';
 import type { Work } from '../../kit/work.ts';
-import { commentCreated, commentDeleted, commentEdited } from '../events.ts';
+import { commentCreated, commentDeleted, commentEdited, wordsWithheld } from '../events.ts';
 import { Comment, Image, Mention, Post } from '../model.ts';
 import { setMentions } from '../posts/mentions.ts';
 import { Review } from '../reviews/model.ts';
@@ -159,18 +159,38 @@ export async function deleteComment(
   const isOwn = isAuthor || (!isModerator && (await loadSubject(em, speaker, subject)).ownerId === speaker.id);
   if (!isOwn && !isModerator) throw new AppError('forbidden', 'Only its author can delete a comment.');
   await em.transactional(async (tx) => {
-    const isForGood = isOwn && !isAuthor && !comment.isLocal;
-    const gone = {
-      ...(isOwn ? { deletedAt: now(), text: '' } : {}),
-      ...(!isOwn || isForGood ? { withheldAt: now() } : {}),
-    };
-    const count = await tx.nativeUpdate(Comment, { id: commentId, deletedAt: null, withheldAt: null }, gone);
-    if (count === 0) return;
-    record(tx, commentDeleted, { commentId });
+    const isForGood = isAuthor || comment.isLocal ? {} : { withheldAt: now() };
+    const gone = isOwn ? { deletedAt: now(), text: '', ...isForGood } : { withheldAt: now() };
+    if (!(await takeAway(tx, comment, gone)) || isOwn) return;
+    record(tx, wordsWithheld, { kind: 'comment', id: commentId, moderatorId: speaker.id, decisionId: newId() });
     await tx.flush();
-    await countComments(tx, comment);
   });
   return subject;
+}
+
+/** `text` goes with what its author deleted. */
+interface Gone {
+  readonly deletedAt?: Date;
+  readonly withheldAt?: Date;
+  readonly text?: string;
+}
+
+/** False when somebody else was first. */
+async function takeAway(tx: EntityManager, comment: Comment, gone: Gone): Promise<boolean> {
+  const count = await tx.nativeUpdate(Comment, { id: comment.id, deletedAt: null, withheldAt: null }, gone);
+  if (count === 0) return false;
+  record(tx, commentDeleted, { commentId: comment.id });
+  await tx.flush();
+  await countComments(tx, comment);
+  return true;
+}
+
+/** By a decision, of which its author is told elsewhere. */
+export async function withholdComment({ em, now }: Pick<Work, 'em' | 'now'>, commentId: string): Promise<void> {
+  const comment = await loadComment(em, commentId);
+  await em.transactional(async (tx) => {
+    await takeAway(tx, comment, { withheldAt: now() });
+  });
 }
 
 /** What a moderator withheld is shown again. */

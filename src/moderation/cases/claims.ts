@@ -1,15 +1,18 @@
 import { z } from 'zod';
 import type { Mailer } from '../../accounts/mail/mailer.ts';
 import { rows } from '../../kit/database/sql.ts';
+import type { Net } from '../../kit/net/net.ts';
 import { defineJob, type JobDefinition } from '../../kit/queue/define.ts';
 import { Job } from '../../kit/queue/job.ts';
 import type { Settings } from '../../kit/settings.ts';
 import type { Work } from '../../kit/work.ts';
+import type { HashGate } from '../../safety/hashes/gate.ts';
 import { fireClock } from './clocks/fire.ts';
 import { finishCase } from './decide/finish.ts';
 import { CasePayload, type Desk } from './desk.ts';
 import { takeIn } from './intake/take-in.ts';
 import { CLOCKS } from './model/clock.ts';
+import { checkArtist } from './proof/artist.ts';
 
 const EVERY_MS = 60_000;
 const MOST_AT_ONCE = 200;
@@ -23,16 +26,28 @@ export class Claims implements Desk {
   readonly mailer: Mailer;
   readonly publicUrl: URL;
   readonly secretKey: string;
+  readonly hashGate: HashGate;
+  readonly clamdSocket: string | null;
+  readonly net: Net;
+  readonly artistJob: JobDefinition<typeof CasePayload>;
   readonly takeInJob: JobDefinition<typeof CasePayload>;
   readonly finishJob: JobDefinition<typeof FinishPayload>;
   readonly clockJob: JobDefinition<typeof ClockPayload>;
   readonly watchJob: JobDefinition<z.ZodObject>;
 
-  constructor({ settings, mailer, publicUrl, secretKey }: Omit<Desk, 'takeInJob'>) {
+  constructor(desk: Omit<Desk, 'takeInJob' | 'artistJob'>) {
+    const { settings, mailer, publicUrl, secretKey } = desk;
     this.settings = settings;
     this.mailer = mailer;
     this.publicUrl = publicUrl;
     this.secretKey = secretKey;
+    this.hashGate = desk.hashGate;
+    this.clamdSocket = desk.clamdSocket;
+    this.net = desk.net;
+    this.artistJob = defineJob({
+      ...{ name: 'moderation.check-artist', lane: 'delivery', payload: CasePayload, attempts: 3 },
+      run: (work, { caseId }) => checkArtist(work, this, caseId),
+    });
     this.takeInJob = defineJob({
       ...{ name: 'moderation.take-in-case', lane: 'clock', payload: CasePayload, attempts: 10 },
       run: (work, { caseId }) => takeIn(work, this, caseId),
@@ -55,7 +70,7 @@ export class Claims implements Desk {
   }
 
   get jobs(): readonly JobDefinition[] {
-    return [this.takeInJob, this.finishJob, this.clockJob, this.watchJob];
+    return [this.takeInJob, this.artistJob, this.finishJob, this.clockJob, this.watchJob];
   }
 
   /** Every minute from now on. Called at each start too, so it looks whether one waits already. */

@@ -1,9 +1,3 @@
-import type { EntityManager } from '@mikro-orm/core';
-import { PERMISSION } from '../../accounts/permissions.ts';
-import { Comment } from '../../gallery/model.ts';
-import { Review } from '../../gallery/reviews/model.ts';
-import { deleteReview } from '../../gallery/reviews/write.ts';
-import { deleteComment } from '../../gallery/talk/comments.ts';
 import type { Work } from '../../kit/work.ts';
 import { type PolicyTarget, RESTRICTION } from '../../safety/policy.ts';
 import type { QueueDecision } from '../queue/model.ts';
@@ -11,6 +5,7 @@ import type { RuleCategory } from '../rules/model.ts';
 import type { Outcome } from '../takedown/model.ts';
 import { startTakedown, strikeOwner, type TakedownParameters, takedownCategory } from '../takedown/start.ts';
 import type { Thing } from './thing.ts';
+import { withholdWords } from './words.ts';
 
 interface Order {
   readonly target: PolicyTarget;
@@ -32,7 +27,7 @@ export async function carryOut(
     strikeOwner(work.em, thing.ownerId, category, at);
   }
   if (decision.choice === 'withhold' && !thing.target) {
-    await withholdWords(work, thing, decision.decidedById);
+    await withholdWords(work, thing);
     return null;
   }
   const order = orderOf(thing, decision);
@@ -56,17 +51,3 @@ const onAccount = ({ ownerId }: Thing, action: 'strike' | 'suspend'): Order => (
   outcome: 'account_action',
   parameters: { action },
 });
-
-/** Comments and reviews are withheld as they always were: kept, shown to nobody, counted nowhere. */
-async function withholdWords(work: Pick<Work, 'em' | 'now'>, { kind, id }: Thing, moderatorId: number): Promise<void> {
-  const speaker = { id: moderatorId, permissions: PERMISSION.moderateContent };
-  if (await isThere(work.em, kind, id)) {
-    if (kind === 'comment') await deleteComment(work, speaker, id);
-    else await deleteReview(work, speaker, id);
-  }
-}
-
-async function isThere(em: EntityManager, kind: string, id: string): Promise<boolean> {
-  const where = { id, deletedAt: null, withheldAt: null };
-  return (kind === 'comment' ? await em.count(Comment, where) : await em.count(Review, where)) > 0;
-}

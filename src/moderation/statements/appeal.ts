@@ -1,3 +1,4 @@
+import type { EntityManager } from '@mikro-orm/core';
 import { z } from 'zod';
 import { PERMISSION } from '../../accounts/permissions.ts';
 import { audited } from '../../kit/audit/append.ts';
@@ -9,6 +10,7 @@ import type { Desk } from '../queue/desk.ts';
 import { QueueDecision, QueueRow } from '../queue/model.ts';
 import { openRow } from '../queue/open.ts';
 import { findThing, readThingName } from '../reports/thing.ts';
+import { areWithheld, isWords, showWordsAgain } from '../reports/words.ts';
 import { Takedown } from '../takedown/model.ts';
 import { startTakedown } from '../takedown/start.ts';
 import { APPEAL_DAYS, APPEAL_PREFIX, appealSubject, loadOwnDecision, statementOf } from './statement.ts';
@@ -55,6 +57,12 @@ export async function appealDecision(
   });
 }
 
+const wordsOf = ({ aboutKind: kind, aboutId: id }: Pick<QueueRow, 'aboutKind' | 'aboutId'>) => ({ kind, id });
+
+/** Comments and reviews are withheld without a takedown; what their author deleted since stays so. */
+const canTakeBack = async (em: EntityManager, row: QueueRow, { takedownId, choice }: QueueDecision): Promise<boolean> =>
+  takedownId != null || (choice === 'withhold' && (await areWithheld(em, wordsOf(row))));
+
 /** The desk of appeals against decisions of the queue: somebody else than who decided looks again. */
 export const appealDesk: Desk = {
   ...{ kinds: ['appeal'], prefix: APPEAL_PREFIX },
@@ -74,10 +82,11 @@ export const appealDesk: Desk = {
       facts: [
         ...[fact('about', about), fact('decided', `${what} · ${decidedOn}`)],
         ...[...(rule ? [fact('rule', rule)] : []), fact('found', facts)],
+        ...(isWords({ kind: row.aboutKind }) && thing?.text ? [fact('words', thing.text)] : []),
       ],
       deciderIds: [decision.decidedById],
       askerIds: [],
-      choices: [{ name: 'uphold' }, ...(decision.takedownId ? [{ name: 'overturn' }] : [])],
+      choices: [{ name: 'uphold' }, ...((await canTakeBack(em, row, decision)) ? [{ name: 'overturn' }] : [])],
       jointChoices: [],
     };
   },
@@ -86,6 +95,7 @@ export const appealDesk: Desk = {
     const decision = await em.findOne(QueueDecision, { id: row.subjectId.slice(APPEAL_PREFIX.length) });
     const undoes = choice === 'overturn' ? decision?.takedownId : null;
     const takedown = undoes ? await em.findOne(Takedown, undoes) : null;
+    if (choice === 'overturn' && decision?.choice === 'withhold') await showWordsAgain({ em }, wordsOf(row));
     if (!undoes || !takedown) return { takedownId: null, entries: [] };
     const { targetKind: kind, targetId: id, category } = takedown;
     const order = { caseId: null, target: { kind, id }, outcome: 'undo', category, parameters: { undoes } } as const;

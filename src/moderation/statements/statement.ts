@@ -6,6 +6,7 @@ import { ratingLabel } from '../../safety/ratings.ts';
 import { isRestriction } from '../queue/events.ts';
 import { QueueDecision, QueueRow } from '../queue/model.ts';
 import { findThing, readThingName } from '../reports/thing.ts';
+import { areWithheld, isWords } from '../reports/words.ts';
 import { Rule, ruleLabel } from '../rules/model.ts';
 
 /** As of a case (spec/takedowns.md 2.6). */
@@ -38,9 +39,12 @@ export async function statementOf(em: EntityManager, decision: QueueDecision, no
   const rule = decision.ruleId ? await em.findOne(Rule, decision.ruleId) : null;
   const until = new Date(decidedAt.getTime() + APPEAL_DAYS * DAY_MS);
   const kind = t(`statement.about-${row.aboutKind}`);
+  const isHidden = await areWithheld(em, { kind: row.aboutKind, id: row.aboutId });
+  const title = thing?.title || (isWords({ kind: row.aboutKind }) ? beginningOf(thing?.text ?? '') : '');
   const strike = hasStrike && choice !== 'strike' ? ` ${t('statement.strike')}` : '';
   return {
-    ...{ id, facts, url: thing?.url ?? '', about: thing?.title ? `${kind}: ${thing.title}` : kind },
+    // the page of withheld words says that there are none
+    ...{ id, facts, url: isHidden ? '' : (thing?.url ?? ''), about: title ? `${kind}: ${title}` : kind },
     what: `${t(`statement.${choice}`, level > 0 ? { level: ratingLabel(level) } : {})}${strike}`,
     rule: rule ? `${ruleLabel(rule)} · ${rule.title}` : '',
     ruleText: rule?.text ?? '',
@@ -49,6 +53,10 @@ export async function statementOf(em: EntityManager, decision: QueueDecision, no
     appealText: decision.appeal ?? '',
   };
 }
+
+const MOST_WORDS = 140;
+const beginningOf = (text: string): string =>
+  text.length > MOST_WORDS ? `${text.slice(0, MOST_WORDS).trimEnd()}…` : text;
 
 const dayOf = (at: Date): string => at.toISOString().slice(0, 10);
 

@@ -18,6 +18,8 @@ export function csvOf({ month, cases, ...figures }: MonthExport): string {
     line('decisions', 'all', 'shown', figures.decided),
     line('automation', 'all', 'automated', figures.automated),
     line('automation', 'all', 'share', figures.automatedShare),
+    line('automation', 'all', 'corrected', figures.corrected),
+    line('automation', 'all', 'errorRate', figures.automationErrorRate),
     ...figures.hours.flatMap(({ type, median, p90 }) => [
       line('hours', type, 'median', median),
       line('hours', type, 'p90', p90),
@@ -33,6 +35,10 @@ export function csvOf({ month, cases, ...figures }: MonthExport): string {
     ]),
     line('severe', 'all', 'decided', figures.severe.decided),
     line('severe', 'all', 'missed48Hours', figures.severe.missed48Hours),
+    line('double-review', 'all', 'agreed', figures.doubleReviews.agreed),
+    line('double-review', 'all', 'differed', figures.doubleReviews.differed),
+    line('double-review', 'all', 'agreementRate', figures.doubleReviews.agreementRate),
+    line('orders', 'all', 'received', figures.orders),
     ...cases.map((entry) =>
       line('case', entry.type, entry.outcome, entry.link ?? '', [
         ...[entry.id, entry.receivedOn, entry.decidedOn, entry.rule, entry.kind],

@@ -1,9 +1,18 @@
 import type { EntityManager } from '@mikro-orm/core';
 import { RULE_CATEGORIES, type RuleCategory } from '../rules/model.ts';
 import { OUTCOMES } from '../takedown/model.ts';
-import { countAppeals, countReports, countStrikes, type DecidedCase, findCases, missedAt } from './found.ts';
+import {
+  countAppeals,
+  countOrders,
+  countReports,
+  countStrikes,
+  type DecidedCase,
+  findCases,
+  missedAt,
+} from './found.ts';
 import { type Month, monthOf } from './months.ts';
 import { type PublicRules, publicRule, readRules } from './rules.ts';
+import { findSecondLooks, type SecondLook } from './second-looks.ts';
 import { type Count, type PublishedCell, type PublishedTable, publishable, spread, suppress } from './suppress.ts';
 
 const isSevereType = (type: string): boolean => type === 'minor' || type === 'ncii';
@@ -32,7 +41,7 @@ export interface RuleAppeals {
 /**
  * What one month may say (spec/takedowns.md 2.12). Null is fewer than five, or nothing. All figures are about what the
  * table of decisions shows, so that no difference of two of them gives a hidden cell back. Cases of children and of
- * intimate pictures are in `severe` and nowhere else, and there once the month is over.
+ * intimate pictures are in `severe` and `doubleReviews` and nowhere else, and there once the month is over.
  */
 export interface MonthFigures {
   readonly month: Month;
@@ -42,11 +51,22 @@ export interface MonthFigures {
   /** Decided by a timer or a scanner. */
   readonly automated: number | null;
   readonly automatedShare: number | null;
+  /** Of those that a timer had decided, how many a person decided anew on appeal; the rate where both are shown. */
+  readonly corrected: number | null;
+  readonly automationErrorRate: number | null;
   /** From the claim to the decision; `all`, and by type. */
   readonly hours: readonly Hours[];
   readonly appeals: readonly RuleAppeals[];
   readonly strikes: readonly { readonly type: string; readonly given: number | null; readonly voided: number | null }[];
   readonly severe: { readonly decided: number | null; readonly missed48Hours: number | null };
+  /** Of what two people had to want: the second did as the first, or something else. It is nearly all severe. */
+  readonly doubleReviews: {
+    readonly agreed: number | null;
+    readonly differed: number | null;
+    readonly agreementRate: number | null;
+  };
+  /** Of courts and authorities, by when they came. */
+  readonly orders: number | null;
 }
 
 export interface Figures {
@@ -56,7 +76,7 @@ export interface Figures {
   readonly rules: PublicRules;
 }
 
-/** The figures of months that follow each other, in five queries. */
+/** The figures of months that follow each other, in a handful of queries. */
 export async function loadFigures(em: EntityManager, months: readonly Month[], now: Date): Promise<Figures> {
   const found = await findCases(em, months);
   const cases = found.filter(({ type, decidedAt }) => decidedAt !== null && !isSevereType(type));
@@ -65,6 +85,7 @@ export async function loadFigures(em: EntityManager, months: readonly Month[], n
     await countAppeals(em, months),
     await countStrikes(em, months),
   ];
+  const [looks, orders] = [await findSecondLooks(em, months), await countOrders(em, months)];
   const rules = await readRules(em);
   const figures = months.map((month): MonthFigures => {
     const here = cases.filter(({ decidedAt }) => decidedAt !== null && monthOf(decidedAt) === month);
@@ -85,17 +106,34 @@ export async function loadFigures(em: EntityManager, months: readonly Month[], n
         decided: isOver ? publishable(severe) : null,
         missed48Hours: isOver ? publishable(missed) : null,
       },
+      doubleReviews: isOver ? agreementOf(inMonth(looks)) : NO_REVIEWS,
+      orders: publishable(inMonth(orders).reduce((sum, { count }) => sum + count, 0)),
     };
   });
   return { months: figures, cases, rules };
 }
+
+const NO_REVIEWS = { agreed: null, differed: null, agreementRate: null };
+
+function agreementOf(looks: readonly SecondLook[]): MonthFigures['doubleReviews'] {
+  const agreed = publishable(looks.filter(({ isAgreed }) => isAgreed).length);
+  const differed = publishable(looks.filter(({ isAgreed }) => !isAgreed).length);
+  return { agreed, differed, agreementRate: rateOf(agreed, differed) };
+}
+
+/** How much of both the first is; null unless both are shown, for else the rate would tell the hidden one. */
+const rateOf = (part: number | null, rest: number | null): number | null =>
+  part === null || rest === null ? null : rounded(part / (part + rest), 100);
 
 const outcomeOf = ({ outcome }: DecidedCase): string => outcome ?? 'rejected';
 
 function decisionsOf(
   cases: readonly DecidedCase[],
   reports: readonly { readonly type: string; readonly choice: string; readonly count: number }[],
-): Pick<MonthFigures, 'decisions' | 'decided' | 'automated' | 'automatedShare' | 'hours'> {
+): Pick<
+  MonthFigures,
+  'decisions' | 'decided' | 'automated' | 'automatedShare' | 'corrected' | 'automationErrorRate' | 'hours'
+> {
   const counts: Count[] = [
     ...cases.map((kase) => ({ type: kase.type, outcome: outcomeOf(kase), count: 1 })),
     ...reports
@@ -106,8 +144,10 @@ function decisionsOf(
   const shown = new Set(table.cells.filter(({ count }) => count !== null).map(keyOf));
   const counted = cases.filter((kase) => shown.has(keyOf({ type: kase.type, outcome: outcomeOf(kase) })));
   const automated = publishable(counted.filter(({ isAutomated }) => isAutomated).length);
+  const corrected = publishable(counted.filter(({ isCorrected }) => isCorrected).length);
   return {
-    ...{ decisions: table.cells, decided: table.shown, automated },
+    ...{ decisions: table.cells, decided: table.shown, automated, corrected },
+    automationErrorRate: rateOf(corrected, automated),
     automatedShare: automated === null ? null : rounded(automated / table.shown, 100),
     hours: hoursOf(counted),
   };
@@ -139,10 +179,7 @@ function appealsOf(
   return names.flatMap((rule) => {
     const [upheld, overturned] = [cellOf(table, rule, 'upheld'), cellOf(table, rule, 'overturned')];
     if (upheld === null && overturned === null) return [];
-    const isWhole = upheld !== null && overturned !== null;
-    return [
-      { rule, upheld, overturned, overturnRate: isWhole ? rounded(overturned / (upheld + overturned), 100) : null },
-    ];
+    return [{ rule, upheld, overturned, overturnRate: rateOf(overturned, upheld) }];
   });
 }
 

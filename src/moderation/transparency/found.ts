@@ -14,6 +14,8 @@ export interface DecidedCase {
   readonly outcome: Outcome | null;
   readonly state: CaseState;
   readonly isAutomated: boolean;
+  /** A timer had decided it, and a person found on appeal that it was wrong. */
+  readonly isCorrected: boolean;
   readonly rule: string;
   readonly targetKind: PolicyTargetKind | null;
   readonly targetId: number | null;
@@ -28,6 +30,7 @@ interface CaseRow {
   outcome: Outcome | null;
   state: CaseState;
   decider_id: number | null;
+  corrected: unknown;
   rule: string;
   target_kind: PolicyTargetKind | null;
   target_id: number | null;
@@ -38,13 +41,20 @@ interface CaseRow {
 
 const CLOCK_MS = 48 * 3_600_000;
 
+/** The decision that stands took the place of the first; who made that one is in the audit log. */
+const CORRECTED = `case when c.decider_id is not null
+  and exists (select 1 from case_appeal a where a.case_id = c.id and a.result = 'overturned')
+  and exists (select 1 from audit_entry e where e.subject_kind = 'case' and e.subject_id = cast(c.id as text)
+    and e.action = 'case.move' and cast(e.after as text) like '%"run-out"%') then 1 else 0 end`;
+
 /** Cases that were decided in these months, and those about intimate pictures whose 48 hours ended in them. */
 export async function findCases(em: EntityManager, months: readonly Month[]): Promise<DecidedCase[]> {
   const [from, until] = rangeOf(months);
   const found = await rows<CaseRow>(
     em,
-    `select id, type, outcome, state, decider_id, rule, target_kind, target_id, takedown_id, submitted_at, decided_at
-     from claim_case where (decided_at >= ? and decided_at < ?)
+    `select id, type, outcome, state, decider_id, rule, target_kind, target_id, takedown_id, submitted_at, decided_at,
+       ${CORRECTED} as corrected
+     from claim_case c where (decided_at >= ? and decided_at < ?)
        or (type = 'ncii' and submitted_at >= ? and submitted_at < ?
            and (decided_at is not null or state not in ('withdrawn', 'merged', 'rejected')))
      order by decided_at desc, id desc`,
@@ -52,7 +62,7 @@ export async function findCases(em: EntityManager, months: readonly Month[]): Pr
   );
   return found.map((row) => ({
     ...{ id: row.id, type: row.type, outcome: row.outcome, state: row.state, rule: row.rule },
-    isAutomated: row.decider_id === null,
+    ...{ isAutomated: row.decider_id === null, isCorrected: toNumber(row.corrected) === 1 },
     ...{ targetKind: row.target_kind, targetId: row.target_id, takedownId: row.takedown_id },
     ...{ submittedAt: toDate(row.submitted_at), decidedAt: toDateOrNull(row.decided_at) },
   }));
@@ -118,6 +128,17 @@ export const countStrikes = (em: EntityManager, months: readonly Month[]) =>
     ) => `select ${place} as month, s.type, case when s.voided_at is null then 'given' else 'voided' end as result,
        count(*) as n from strike s
      where s.created_at >= ? and s.created_at < ? and s.type not in ('minor', 'ncii') group by 1, 2, 3`,
+  );
+
+/** Orders of authorities, by when they came; those about severe things are in no figure but that of the severe. */
+export const countOrders = (em: EntityManager, months: readonly Month[]) =>
+  group<Record<never, never>>(
+    em,
+    months,
+    'o.received_at',
+    (place) => `select ${place} as month, count(*) as n
+     from authority_order o join claim_case c on c.id = o.case_id
+     where o.received_at >= ? and o.received_at < ? and c.type not in ('minor', 'ncii') group by 1`,
   );
 
 /** How the appeals of these cases ended. */

@@ -35,6 +35,10 @@ export interface TransparencyPage {
     readonly voided: number;
     readonly upheld: number;
     readonly overturned: number;
+    readonly corrected: number;
+    readonly agreed: number;
+    readonly differed: number;
+    readonly orders: number;
   };
   readonly types: readonly TypeRow[];
   readonly hours: readonly (Hours & { readonly month: string })[];
@@ -78,6 +82,10 @@ export async function loadTransparency(
       voided: sum(strikes.map(({ voided }) => voided)),
       upheld: sum(appeals.map(({ upheld }) => upheld)),
       overturned: sum(appeals.map(({ overturned }) => overturned)),
+      corrected: sum(months.map(({ corrected }) => corrected)),
+      agreed: sum(months.map(({ doubleReviews }) => doubleReviews.agreed)),
+      differed: sum(months.map(({ doubleReviews }) => doubleReviews.differed)),
+      orders: sum(months.map(({ orders }) => orders)),
     },
     types: typeRows(months),
     hours: months.flatMap(({ month, hours }) => hours.map((one) => ({ ...one, month }))).reverse(),

@@ -12,6 +12,8 @@ export const DOORS = [
   'generation-input',
   'generated-output',
   'training-output',
+  'case-attachment',
+  'identity-proof',
   /** What was here already when a block was added. */
   'rescan',
 ] as const;

@@ -3,22 +3,22 @@ import { test } from 'node:test';
 import { claimSettings } from '../../../src/accounts/claim-settings.ts';
 import { rows } from '../../../src/kit/database/sql.ts';
 import {
-  CounterForm,
   fileCounterNotice,
   holdDown,
   restoreByCounter,
   showCourtAction,
 } from '../../../src/moderation/cases/counter/counter.ts';
+import { CounterForm } from '../../../src/moderation/cases/counter/draft.ts';
 import { DecideForm, decideCase } from '../../../src/moderation/cases/decide/decide.ts';
 import { type Claimant, unsealPerson } from '../../../src/moderation/cases/desk.ts';
 import { CaseClaimant } from '../../../src/moderation/cases/model/claimant.ts';
-import { CounterNotice } from '../../../src/moderation/cases/model/redress.ts';
+import { CounterDraft, CounterNotice } from '../../../src/moderation/cases/model/redress.ts';
 import { MisuseMark, Strike } from '../../../src/moderation/cases/model/strike.ts';
 import { markMisuse } from '../../../src/moderation/cases/strikes/misuse.ts';
 import { answerQuestions } from '../../../src/moderation/cases/threads/answer.ts';
 import { Takedown } from '../../../src/moderation/takedown/model.ts';
 import { PolicyState, RESTRICTION } from '../../../src/safety/policy.ts';
-import { Browser } from '../../accounts/browser.ts';
+import { Browser, textOf } from '../../accounts/browser.ts';
 import { givenMember } from '../../factories/accounts.ts';
 import { givenFile, givenModel, givenVersion, NOW } from '../../factories/content.ts';
 import { DAY, type DeskTest, HOUR, openDesk } from './desk.ts';
@@ -181,9 +181,9 @@ test('scenario 52: a counter-notice runs by the calendar of the operator, over h
   assert.equal(await stateAt('2026-04-13T08:01:00Z'), 'reinstated');
 });
 
-test('scenario 53: a counter-notice without consent to a jurisdiction is asked for it, and is not passed on before', async (t) => {
+test('scenario 53: a counter-notice without consent to a jurisdiction is kept and asked for it, and is not passed on before', async (t) => {
   const desk = await withModel(t);
-  const { caseId, number } = await upheld(desk);
+  const { caseId, number, secret } = await upheld(desk);
   const { email } = unsealPerson<Claimant>(
     desk.node.claims,
     (await desk.em.fork().findOneOrFail(CaseClaimant, caseId)).sealed,
@@ -193,19 +193,62 @@ test('scenario 53: a counter-notice without consent to a jurisdiction is asked f
   const ada = new Browser(desk.address);
   await ada.signIn('ada');
   const { jurisdiction: _, ...lacking } = COUNTER;
-  const asked = await ada.post(`/cases/${number}/counter-notice`, lacking);
-  assert.equal(asked.status, 422);
-  assert.match(asked.text, /id="jurisdiction"[^>]*aria-invalid/, 'the missing element is named');
-  assert.match(asked.text, /I made it myself\./, 'and what was typed is there');
-  await desk.settle();
+  assert.equal(
+    (await ada.post(`/cases/${number}/counter-notice`, { perjury: '' })).status,
+    422,
+    'nothing stands in it',
+  );
   assert.equal((await desk.load(caseId)).state, 'executed');
+  const kept = await ada.post(`/cases/${number}/counter-notice`, lacking);
+  assert.equal(kept.status, 302);
+  await desk.settle();
+  assert.equal((await desk.load(caseId)).state, 'needs_info');
   assert.equal(await desk.em.fork().count(CounterNotice, { caseId }), 0);
   assert.equal((await desk.mailsTo(email)).length, before);
+  assert.doesNotMatch((await desk.em.fork().findOneOrFail(CounterDraft, caseId)).sealed, /Street/);
+
+  const asked = await ada.get(`/cases/${number}`);
+  assert.match(textOf(asked.text), /Counter-notice incomplete.*It still lacks: the consent to a jurisdiction\./s);
+  assert.match(asked.text, /id="jurisdiction"[^>]*aria-invalid/, 'the missing element is named');
+  assert.match(asked.text, /I made it myself\./, 'and what was typed is there');
+  assert.match(textOf(asked.text), /Complete the counter-notice by/);
+  const claimant = new Browser(desk.address);
+  await claimant.post(`/claims/${number}/key`, { secret });
+  const theirs = textOf((await claimant.get(`/claims/${number}`)).text);
+  assert.match(theirs, /Carried out/, 'for the claimant nothing happened');
+  assert.doesNotMatch(theirs, /Street 1|made it myself|Answer by|incomplete/);
+  const mod = new Browser(desk.address);
+  await mod.signIn('mod');
+  const staff = textOf((await mod.get(`/moderation/cases/${caseId}`)).text);
+  assert.match(staff, /still lacks: the consent to a jurisdiction/);
+  assert.doesNotMatch(staff, /made it myself/);
+  await assert.rejects(restoreByCounter(desk.workAs(desk.mod), desk.node.claims, caseId), { kind: 'conflict' });
 
   assert.equal((await ada.post(`/cases/${number}/counter-notice`, COUNTER)).status, 302);
   await desk.settle();
   assert.equal((await desk.load(caseId)).state, 'counter_wait');
   assert.equal((await desk.mailsTo(email)).length, before + 1);
+  assert.equal(await desk.em.fork().count(CounterDraft, { caseId }), 0);
+});
+
+test('a counter-notice that nobody completes in fourteen days changes nothing, and can be completed until the case is closed', async (t) => {
+  const desk = await withModel(t);
+  const { caseId, number } = await upheld(desk);
+  await desk.later(20 * DAY);
+  const lacking = { ...COUNTER, service: '' } as const;
+  const file = (form: typeof COUNTER) => fileCounterNotice(desk.workAs(desk.ada), desk.node.claims, caseId, form);
+  assert.equal(await file(lacking), 'counter-lacks');
+  assert.equal(await file({ ...lacking, phone: '' }), 'counter-lacks', 'a second try is kept in its place');
+  await desk.later(13 * DAY);
+  assert.equal((await desk.load(caseId)).state, 'needs_info', 'the thirty days do not end it meanwhile');
+  await desk.later(DAY + HOUR);
+  assert.equal((await desk.load(caseId)).state, 'executed');
+  assert.match((await desk.mailsTo('ada@example.org')).at(-1) ?? '', /did not come in time/);
+  const ada = new Browser(desk.address);
+  await ada.signIn('ada');
+  assert.match((await ada.get(`/cases/${number}`)).text, /I made it myself\./);
+  assert.equal(await file(COUNTER), 'countered');
+  assert.equal((await desk.load(caseId)).state, 'counter_wait');
 });
 
 test('the second unfounded notice warns its sender, and after the third their cases wait in the slow lane for 90 days', async (t) => {

@@ -8,7 +8,7 @@ import { NOW } from '../../factories/content.ts';
 const LATER = new Date(NOW.getTime() + 86_400_000);
 const facts = (given: Partial<CaseFacts> = {}): CaseFacts => ({
   ...{ state: 'open', type: 'copyright', hasTarget: true, isComplete: true, isBehindBreaker: false },
-  ...{ appealUntil: LATER, notBefore: NOW },
+  ...{ isExecuted: false, appealUntil: LATER, notBefore: NOW },
   ...given,
 });
 const leadsTo = (given: Omit<CaseFacts, 'state'> & { state: CaseState | null }, trigger: Trigger) => {
@@ -64,6 +64,7 @@ const EXPECTED: Record<string, readonly (readonly [Trigger, CaseState])[]> = {
   ],
   executed: [
     ['counter', 'counter_wait'],
+    ['counter-lack', 'needs_info'],
     ['appeal', 'appealed'],
     ['settle', 'closed'],
     ['withdraw', 'withdrawn'],
@@ -94,6 +95,22 @@ for (const state of [null, ...CASE_STATES]) {
   });
 }
 
+test('a copyright case that was carried out and waits for the rest of a counter-notice goes on from there alone', () => {
+  const found = TRIGGERS.flatMap((trigger) => {
+    const to = leadsTo(facts({ state: 'needs_info', isExecuted: true }), trigger);
+    return to ? [[trigger, to] as const] : [];
+  });
+  assert.deepEqual(
+    new Map(found),
+    new Map([
+      ['counter', 'counter_wait'],
+      ['counter-lack', 'needs_info'],
+      ['counter-lapse', 'executed'],
+      ['withdraw', 'withdrawn'],
+    ]),
+  );
+});
+
 const GUARDS: readonly (readonly [string, Partial<CaseFacts>, Trigger, CaseState | null])[] = [
   ['a severe case opens without a letter', { state: 'received', type: 'ncii' }, 'triage', 'open'],
   ['a usual case waits for its letter', { state: 'received', type: 'style' }, 'triage', null],
@@ -107,6 +124,7 @@ const GUARDS: readonly (readonly [string, Partial<CaseFacts>, Trigger, CaseState
   ['no timer decides about a trademark', { state: 'review', type: 'trademark' }, 'run-out', null],
   ['behind the breaker no timer decides', { type: 'ncii', isBehindBreaker: true }, 'run-out', null],
   ['a counter-notice answers copyright alone', { state: 'executed', type: 'style' }, 'counter', null],
+  ['an unfinished one answers copyright alone', { state: 'executed', type: 'style' }, 'counter-lack', null],
   ['nothing comes back before the tenth day', { state: 'counter_wait', notBefore: LATER }, 'restore', null],
   ['an appeal has its time', { state: 'closed', appealUntil: new Date(NOW.getTime() - 1) }, 'appeal', null],
   ['a report of a child is not taken back', { type: 'minor' }, 'withdraw', null],

@@ -5,6 +5,7 @@ import type { Work } from '../../../kit/work.ts';
 import { QUARANTINE } from '../../../safety/policy.ts';
 import type { TakedownParameters } from '../../takedown/start.ts';
 import { restoreByCounter } from '../counter/counter.ts';
+import { lapseDraft } from '../counter/draft.ts';
 import { writeDecision } from '../decide/decide.ts';
 import type { Desk } from '../desk.ts';
 import { setInterim } from '../interim.ts';
@@ -18,7 +19,7 @@ import { CLAIMS, DAY } from '../types/types.ts';
 import { pageStaff, tellClaimant, tellUploader } from '../verify/letters.ts';
 import { setClock } from './set.ts';
 
-type Timer = Pick<Work, 'em' | 'viewer' | 'jobs' | 'now'>;
+type Timer = Pick<Work, 'em' | 'viewer' | 'jobs' | 'files' | 'now'>;
 type Ring = (work: Timer, desk: Desk, kase: ClaimCase) => Promise<void>;
 
 /** States in which a clock means something; in another it stopped without being taken away. */
@@ -32,7 +33,7 @@ const UNDECIDED: readonly CaseState[] = ['open', 'needs_info', 'notified', 'revi
 /** What each clock does when its time has come (spec/takedowns.md 2.1 and 2.3). */
 const CLOCKS: Readonly<Record<ClockKind, Clock>> = {
   expire: { in: ['received'], ring: (work, desk, kase) => endQuietly(work, desk, kase, 'expire') },
-  lapse: { in: ['needs_info'], ring: (work, desk, kase) => endQuietly(work, desk, kase, 'lapse') },
+  lapse: { in: ['needs_info'], ring: (work, desk, kase) => lapse(work, desk, kase) },
   window: { in: ['notified'], ring: endWindow },
   page: { in: UNDECIDED, ring: (work, desk, kase) => page(work, desk, kase, 'soon') },
   run_out: { in: UNDECIDED, ring: runOut },
@@ -54,6 +55,10 @@ export async function fireClock(work: Timer, desk: Desk, caseId: string, kind: C
   if (kase && (states === null || states.includes(kase.state))) await ring(work, desk, kase);
   await work.em.nativeUpdate(CaseClock, { caseId, kind, dueAt: clock.dueAt }, { firedAt: work.now() });
 }
+
+/** Whoever was asked stayed silent: the claimant, or after the decision the uploader about their counter-notice. */
+const lapse: Ring = (work, desk, kase) =>
+  kase.executedAt == null ? endQuietly(work, desk, kase, 'lapse') : lapseDraft(work, desk, kase.id);
 
 async function endQuietly(work: Timer, desk: Desk, { id }: ClaimCase, trigger: 'expire' | 'lapse'): Promise<void> {
   await moveCase(work, id, {

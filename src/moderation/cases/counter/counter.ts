@@ -10,40 +10,34 @@ import { requireDecider } from '../decide/bars.ts';
 import { type Desk, sealPerson } from '../desk.ts';
 import { setInterim } from '../interim.ts';
 import { ClaimCase, targetOf } from '../model/case.ts';
-import { CounterNotice } from '../model/redress.ts';
+import { CounterDraft, CounterNotice } from '../model/redress.ts';
 import { voidStrike } from '../strikes/strikes.ts';
 import { moveCase, openCaseRow } from '../transitions/move.ts';
 import { tellClaimant, tellUploader } from '../verify/letters.ts';
 import { addBusinessDays } from './business-days.ts';
+import { type Counter, keepDraft, lacking } from './draft.ts';
 
 type Actor = Pick<Work, 'em' | 'viewer' | 'jobs' | 'now'>;
-
-const ticked = z.literal('1', t('claim.error-tick'));
-const line = (max: number) => z.string().trim().min(1, t('claim.error-missing')).max(max);
-
-/** What 17 U.S.C. 512(g)(3) asks for; the claimant gets a copy. */
-export const CounterForm = z.object({
-  name: line(200),
-  address: line(500),
-  phone: line(60),
-  text: z.string().trim().max(4_000).default(''),
-  perjury: ticked,
-  jurisdiction: ticked,
-  service: ticked,
-  signature: line(200),
-});
 
 const NOT_BEFORE = 10;
 const ALARM = 12;
 const NOT_AFTER = 14;
 
-/** The uploader answers a notice: the thing comes back after ten to fourteen business days, unless a court is asked. */
+/**
+ * The uploader answers a notice: the thing comes back after ten to fourteen business days, unless a court is asked. One
+ * that lacks an element is kept and waits for it.
+ */
 export async function fileCounterNotice(
   work: Actor,
   desk: Desk,
   caseId: string,
-  { name, address, phone, signature, text }: z.output<typeof CounterForm>,
-): Promise<void> {
+  counter: Counter,
+): Promise<'countered' | 'counter-lacks'> {
+  if (lacking(counter).length > 0) {
+    await keepDraft(work, desk, caseId, counter);
+    return 'counter-lacks';
+  }
+  const { name, address, phone, signature, text } = counter;
   const calendar = await desk.settings.read(work.em, claimSettings);
   await moveCase(work, caseId, {
     ...{ trigger: 'counter', role: 'uploader' },
@@ -53,17 +47,21 @@ export async function fileCounterNotice(
       const sealed = sealPerson(desk, { name, address, phone, signature });
       const dates = { filedAt: now, notBefore: after(NOT_BEFORE), notAfter: after(NOT_AFTER) };
       const known = await em.findOne(CounterNotice, caseId);
-      if (known) throw new AppError('conflict', 'A counter-notice was filed already.');
+      if (known) throw new AppError('conflict', t('case.counter-twice'));
       em.create(CounterNotice, { caseId, sealed, text, ...dates }, { persist: true });
-      await stopClocks(em, caseId, ['settle']);
+      await em.nativeDelete(CounterDraft, { caseId });
+      await stopClocks(em, caseId, ['settle', 'lapse']);
       await setClock(em, caseId, 'counter_alarm', after(ALARM));
       await setClock(em, caseId, 'counter_restore', dates.notAfter);
       await tellClaimant({ ...work, em }, desk, kase, 'countered');
     },
   });
+  return 'countered';
 }
 
-export const CourtForm = z.object({ action: line(1_000) });
+const words = z.string().trim().min(1, t('claim.error-missing')).max(1_000);
+
+export const CourtForm = z.object({ action: words });
 
 /** The claimant went to court: it stays down until that is over. */
 export async function showCourtAction(
@@ -104,7 +102,7 @@ export async function restoreByCounter(work: Actor, desk: Desk, caseId: string):
   });
 }
 
-export const HoldForm = z.object({ reason: line(1_000) });
+export const HoldForm = z.object({ reason: words });
 
 /** A person keeps it down after the fourteenth day, and says why. */
 export async function holdDown(work: Actor, caseId: string, { reason }: z.output<typeof HoldForm>): Promise<void> {

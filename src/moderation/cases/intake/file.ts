@@ -22,6 +22,8 @@ export interface NewCase {
   readonly secretHash?: string | null;
   readonly sourceHash?: string | null;
   readonly isBehindBreaker?: boolean;
+  /** Null for what staff only write down; who works is the filer else. */
+  readonly filerId?: null;
 }
 
 const TRIGGERS = { form: 'submit', staff: 'submit', scanner: 'scan', flag: 'flag' } as const;
@@ -33,17 +35,18 @@ const TRIGGERS = { form: 'submit', staff: 'submit', scanner: 'scan', flag: 'flag
 export async function fileCase(
   work: Pick<Work, 'em' | 'viewer' | 'jobs' | 'now'>,
   desk: Pick<Desk, 'takeInJob'>,
-  { type, origin, url, answers, missing = [], secretHash = null, sourceHash = null, isBehindBreaker = false }: NewCase,
+  { type, origin, url, answers, missing = [], secretHash = null, sourceHash = null, ...more }: NewCase,
   act: (em: EntityManager, kase: ClaimCase) => Promise<void> = async () => {},
 ): Promise<ClaimCase> {
   const now = work.now();
+  const { isBehindBreaker = false, filerId = work.viewer?.id ?? null } = more;
   const make = (em: EntityManager) =>
     em.create(
       ClaimCase,
       {
         ...{ id: newId(), number: makeNumber(), type, state: 'received', origin, url, answers, missing },
         ...{ secretHash, sourceHash, isBehindBreaker, priority: isSevere(type) ? 0 : 2 },
-        ...{ filerId: work.viewer?.id ?? null, submittedAt: now },
+        ...{ filerId, submittedAt: now },
       },
       { persist: true },
     );

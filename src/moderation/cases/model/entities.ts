@@ -1,11 +1,13 @@
 import { ClaimCase } from './case.ts';
 import { CaseClaimant, CaseMail } from './claimant.ts';
 import { CaseClock } from './clock.ts';
-import { CaseAppeal, CounterNotice } from './redress.ts';
+import { AuthorityOrder } from './order.ts';
+import { ArtistProof, IdentityProof } from './proofs.ts';
+import { CaseAppeal, CounterDraft, CounterNotice } from './redress.ts';
 import { MisuseMark, Strike } from './strike.ts';
-import { CaseMessage, CaseOffer } from './talk.ts';
+import { CaseAttachment, CaseMessage, CaseOffer } from './talk.ts';
 
 export const CASE_ENTITIES = [
-  ...[ClaimCase, CaseClaimant, CaseMail, CaseClock, CaseMessage, CaseOffer],
-  ...[CounterNotice, CaseAppeal, Strike, MisuseMark],
+  ...[ClaimCase, CaseClaimant, CaseMail, CaseClock, CaseMessage, CaseAttachment, CaseOffer],
+  ...[CounterNotice, CounterDraft, CaseAppeal, Strike, MisuseMark, IdentityProof, ArtistProof, AuthorityOrder],
 ];

@@ -21,6 +21,20 @@ export const CounterNotice = defineEntity({
 });
 export interface CounterNotice extends InferEntity<typeof CounterNotice> {}
 
+/** A counter-notice that lacks something: nobody but its author reads it, and no time runs from it. */
+export const CounterDraft = defineEntity({
+  name: 'CounterDraft',
+  properties: {
+    caseId: p.uuid().primary(),
+    /** AES-256-GCM of the JSON of all that was filled in but the text. */
+    sealed: p.text(),
+    text: p.text(),
+    missing: p.json<readonly string[]>(),
+    writtenAt: p.datetime(),
+  },
+});
+export interface CounterDraft extends InferEntity<typeof CounterDraft> {}
+
 /** Each side may appeal once; somebody else than who decided looks at it. */
 export const CaseAppeal = defineEntity({
   name: 'CaseAppeal',

@@ -24,6 +24,25 @@ export const CaseMessage = defineEntity({
 });
 export interface CaseMessage extends InferEntity<typeof CaseMessage> {}
 
+/** A picture that goes with a message, drawn anew by the node. Kept and shown as its message is. */
+export const CaseAttachment = defineEntity({
+  name: 'CaseAttachment',
+  indexes: [{ properties: ['caseId', 'id'] }],
+  properties: {
+    id: p.uuid().primary(),
+    caseId: p.uuid(),
+    messageId: p.uuid(),
+    thread: p.enum([...THREADS]),
+    /** Of the WebP that is kept. */
+    sha256: p.string().length(64),
+    totalBytes: p.integer(),
+    width: p.integer(),
+    height: p.integer(),
+    createdAt: p.datetime(),
+  },
+});
+export interface CaseAttachment extends InferEntity<typeof CaseAttachment> {}
+
 /** An outcome that somebody proposes: it is carried out as it stands when both parties accept it. */
 export const CaseOffer = defineEntity({
   name: 'CaseOffer',

@@ -4,8 +4,11 @@ import { t } from '../../../kit/web/messages.ts';
 import type { PageHead } from '../../../kit/web/views.ts';
 import type { Work } from '../../../kit/work.ts';
 import { type Desk, unsealPerson } from '../desk.ts';
+import { takesPictures } from '../files/attachments.ts';
 import { ClaimCase, ENDED } from '../model/case.ts';
 import { CounterNotice } from '../model/redress.ts';
+import { type ArtistView, loadArtist } from '../proof/artist.ts';
+import { loadOwnIdentity, type OwnIdentity } from '../proof/identity.ts';
 import { loadProof, type ProofView } from '../proof/prove.ts';
 import { CLAIMS } from '../types/types.ts';
 import {
@@ -21,6 +24,7 @@ import {
   offerViews,
   type Reasons,
   reasonsOf,
+  shownState,
   type ThreadView,
   threadViews,
   typeLabel,
@@ -46,6 +50,11 @@ export interface PartyPage extends FormState {
   readonly restricted: readonly string[];
   readonly reasons: Reasons | null;
   readonly threads: readonly ThreadView[];
+  readonly takesPictures: boolean;
+  /** Their proof of who they are; null where none is taken. */
+  readonly identity: OwnIdentity | null;
+  /** How the claimant shows that a page is theirs; null where nobody asks. */
+  readonly artist: ArtistView | null;
   readonly offers: readonly OfferView[];
   readonly appeals: readonly AppealView[];
   readonly missing: readonly {
@@ -56,6 +65,8 @@ export interface PartyPage extends FormState {
   }[];
   /** What the claimant may ask of the training data; null where they may not. */
   readonly proof: ProofView | null;
+  /** What the counter-notice that the uploader began still lacks, in words; for them alone. */
+  readonly counterLacks: readonly string[];
   readonly counter: null | { readonly lines: readonly Line[]; readonly text: string };
   readonly may: Readonly<
     Record<'say' | 'answer' | 'withdraw' | 'appeal' | 'court' | 'counter' | 'offer' | 'refuse' | 'joint', boolean>
@@ -76,26 +87,33 @@ export async function loadPartyPage(
 ): Promise<PartyPage> {
   const { timeZone } = await desk.settings.read(em, claimSettings);
   const { type, state, number } = kase;
+  const shown = shownState(kase, party);
+  const base = party === 'claimant' ? `/claims/${number}` : `/cases/${number}`;
   const isNegotiable = state === 'notified';
   return {
     ...form,
-    ...{ number, party, type, state, said, typeLabel: typeLabel(kase, party), stateLabel: t(`case.state-${state}`) },
-    base: party === 'claimant' ? `/claims/${number}` : `/cases/${number}`,
-    stateText: t(`case.${party}-${state}`),
+    ...{ number, party, type, state: shown, said, typeLabel: typeLabel(kase, party) },
+    stateLabel: t(`case.state-${shown}`),
+    base,
+    stateText: t(`case.${party}-${shown}`),
     isEnded: ENDED.includes(state),
     facts: [
       { label: t('case.number'), value: number },
       { label: t('case.filed'), value: whenText(kase.submittedAt, timeZone) },
     ],
     claim: [],
-    deadlines: await deadlinesOf(em, kase, timeZone),
+    deadlines: await deadlinesOf(em, kase, timeZone, party),
     restricted: bitWords(kase.interim),
     reasons: reasonsOf(kase, timeZone),
-    threads: await threadViews(em, kase, party),
+    threads: await threadViews(em, kase, party, base),
+    takesPictures: takesPictures(kase),
+    identity: await loadOwnIdentity(em, kase, party),
+    artist: null,
     offers: await offerViews(em, kase, party),
     appeals: await appealViews(em, kase.id, party),
     missing: [],
     proof: null,
+    counterLacks: [],
     counter: null,
     may: {
       say: (!ENDED.includes(state) || state === 'closed') && state !== 'received',
@@ -131,8 +149,8 @@ export async function loadClaimantPage(
     claim: answerLines(own, 'all'),
     ...(main
       ? {
-          stateText: `${t('case.claimant-merged')} ${t(`case.claimant-${main.state}`)}`,
-          deadlines: await deadlinesOf(em, main, timeZone),
+          stateText: `${t('case.claimant-merged')} ${t(`case.claimant-${shownState(main, 'claimant')}`)}`,
+          deadlines: await deadlinesOf(em, main, timeZone, 'claimant'),
           reasons: reasonsOf(main, timeZone),
         }
       : {}),
@@ -140,6 +158,7 @@ export async function loadClaimantPage(
       .filter(({ name }) => own.state === 'needs_info' && own.missing.includes(name))
       .map(({ name, kind, maxLength }) => ({ name, kind, maxLength, label: fieldLabel(own.type, name) })),
     proof: await loadProof(em, own),
+    artist: await loadArtist(em, desk, own),
     counter: counter && {
       text: counter.text,
       // the law gives the claimant a copy (17 U.S.C. 512(g)(2)(B))
@@ -149,7 +168,7 @@ export async function loadClaimantPage(
     },
     may: {
       ...page.may,
-      answer: own.state === 'needs_info',
+      answer: page.state === 'needs_info',
       withdraw: own.type !== 'minor' && !ENDED.includes(own.state),
       court: own.state === 'counter_wait',
     },

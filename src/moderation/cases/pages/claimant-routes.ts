@@ -11,13 +11,16 @@ import { CourtForm, showCourtAction } from '../counter/counter.ts';
 import { missingFormOf } from '../intake/form.ts';
 import type { ClaimCase } from '../model/case.ts';
 import { acceptOffer, declineOffer, makeOffer, OfferForm } from '../offers/offers.ts';
+import { ArtistForm, askArtist } from '../proof/artist.ts';
 import { ProofForm, prove } from '../proof/prove.ts';
 import { answerQuestions } from '../threads/answer.ts';
-import { MessageForm, say, wishJoint } from '../threads/threads.ts';
+import { wishJoint } from '../threads/threads.ts';
 import { withdrawCase } from '../threads/withdraw.ts';
 import { confirmAddress, unlockCase } from '../verify/verify.ts';
 import { loadClaimantPage, type PartyPage } from './claimant-page.ts';
 import { type CaseDeps, sealPage } from './deps.ts';
+import { threadRoutes } from './file-routes.ts';
+import { identityRoute, type PartyWay } from './identity-routes.ts';
 import { closeInBrowser, findOpened, loadOpened, openInBrowser } from './key.ts';
 
 interface NumberPage {
@@ -113,12 +116,19 @@ export function claimantRoutes(deps: CaseDeps): Router<State> {
     });
   const nothing = z.object({});
 
+  const way: PartyWay = {
+    ...{ path: '/claims/:number', party: 'claimant', guard: anyone, limit: ACT, show },
+    load: (ctx) => loadOpened(ctx, deps),
+    urlOf: ({ number }) => `/claims/${number}`,
+  };
+  threadRoutes(routes, deps, way);
+  identityRoute(routes, deps, way);
   act(
-    'messages',
-    () => MessageForm,
+    'artist',
+    () => ArtistForm,
     async (ctx, kase, form) => {
-      await say(ctx.state.work, claims, kase, 'claimant', form);
-      return 'message';
+      await askArtist(ctx.state.work, claims, kase.id, form);
+      return 'artist#artist';
     },
   );
   act(

@@ -9,6 +9,8 @@ export interface CaseDeps {
   readonly claims: Claims;
   readonly limits: RateLimits;
   readonly cookies: Cookies;
+  /** Where what is sent lies while it is looked at. */
+  readonly uploadsDir: string;
   readonly adminLinks: readonly AdminLink[];
 }
 

@@ -14,10 +14,14 @@ import { requireDecider } from '../decide/bars.ts';
 import { REJECTIONS } from '../decide/decide.ts';
 import { countSource } from '../decide/undo-source.ts';
 import type { Claimant, Desk } from '../desk.ts';
+import { takesPictures } from '../files/attachments.ts';
 import { pathOf } from '../intake/target.ts';
 import { targetOf } from '../model/case.ts';
 import { CaseClaimant } from '../model/claimant.ts';
-import { CounterNotice } from '../model/redress.ts';
+import { AuthorityOrder } from '../model/order.ts';
+import { CounterDraft, CounterNotice } from '../model/redress.ts';
+import { findArtist } from '../proof/artist.ts';
+import { type IdentityView, loadIdentities } from '../proof/identity.ts';
 import { pointsOf } from '../strikes/strikes.ts';
 import { stepOf, TRIGGERS, type Trigger } from '../transitions/table.ts';
 import type { ClaimType } from '../types/types.ts';
@@ -36,6 +40,7 @@ import {
   offerViews,
   type Reasons,
   reasonsOf,
+  shownState,
   type ThreadView,
   type Turn,
   threadViews,
@@ -62,8 +67,14 @@ export interface ModeratorPage extends FormState {
   readonly deadlines: readonly Line[];
   readonly reasons: Reasons | null;
   readonly threads: readonly ThreadView[];
+  readonly takesPictures: boolean;
+  readonly identities: readonly IdentityView[];
+  /** The picture, as a data URI: only in the answer to the act that opens it, once. */
+  readonly identity: string | null;
   readonly offers: readonly OfferView[];
   readonly appeals: readonly AppealView[];
+  /** What a counter-notice that nobody else reads yet still lacks. */
+  readonly counterLacks: readonly string[];
   readonly counter: null | { readonly text: string; readonly lines: readonly Line[] };
   /** What was decided before about the same thing, the newest first. */
   readonly earlier: readonly EarlierCase[];
@@ -92,9 +103,27 @@ async function rulesFor(em: EntityManager, type: ClaimType): Promise<ModeratorPa
   }));
 }
 
+async function artistLines(em: EntityManager, caseId: string, timeZone: string): Promise<Line[]> {
+  const found = await findArtist(em, caseId);
+  if (!found) return [];
+  const when = found.checkedAt ? ` (${whenText(found.checkedAt, timeZone)})` : '';
+  return [{ label: t('case.artist-page'), value: `${found.url} – ${found.text}${when}` }];
+}
+
+async function orderLines(em: EntityManager, caseId: string): Promise<Line[]> {
+  const order = await em.findOne(AuthorityOrder, caseId);
+  return order ? [{ label: t('case.order'), value: `${order.authority} · ${order.reference}` }] : [];
+}
+
 async function findPicture(em: EntityManager, id: number): Promise<ModeratorPage['evidence']> {
   const image = await em.findOne(Image, { id, renderedAt: { $ne: null } });
   return image && { id, blur: image.placeholder, width: image.width, height: image.height, alt: image.altText };
+}
+
+/** What somebody asked to see, each time on record. */
+export interface Opened {
+  readonly claimant?: Claimant | null;
+  readonly identity?: string;
 }
 
 /** The page of a case for who may decide it. Throws as `requireDecider`. */
@@ -104,7 +133,7 @@ export async function loadModeratorPage(
   caseId: string,
   form: FormState,
   said: string | null,
-  claimant: Claimant | null = null,
+  { claimant = null, identity }: Opened = {},
 ): Promise<ModeratorPage> {
   const { em, viewer, now } = work;
   const kase = await requireDecider(work, caseId, 'case.open');
@@ -121,7 +150,8 @@ export async function loadModeratorPage(
   const { title = '', ownerName = '', hashes = [] } = kase.snapshot ?? {};
   const facts = {
     ...{ state, type, hasTarget: target !== null, isComplete: kase.missing.length === 0 },
-    ...{ isBehindBreaker: kase.isBehindBreaker, appealUntil: kase.appealUntil ?? null },
+    ...{ isBehindBreaker: kase.isBehindBreaker, isExecuted: kase.executedAt != null },
+    appealUntil: kase.appealUntil ?? null,
     notBefore: counter?.notBefore ?? null,
   };
   const waits = ['dismiss', 'undo', 'reject'].map((act) => ({ act: `case.${act}`, subjectId: caseId }));
@@ -135,7 +165,7 @@ export async function loadModeratorPage(
       state,
       said,
       typeLabel: typeLabel(kase, 'moderator'),
-      stateLabel: t(`case.state-${state}`),
+      stateLabel: t(`case.state-${shownState(kase, 'moderator')}`),
     },
     isBehindBreaker: kase.isBehindBreaker,
     targetUrl: target ? pathOf(target) : null,
@@ -151,16 +181,24 @@ export async function loadModeratorPage(
       { label: t('case.filed'), value: whenText(kase.submittedAt, timeZone) },
       { label: t('case.verified'), value: t(`case.verified-${kase.verifiedBy ?? 'no'}`) },
       { label: t('case.hashes'), value: String(hashes.length) },
+      ...(await artistLines(em, caseId, timeZone)),
+      ...(await orderLines(em, caseId)),
       ...(kase.dueAt ? [{ label: t('case.due'), value: whenText(kase.dueAt, timeZone) }] : []),
     ],
     claim: answerLines(kase, 'all'),
     missing: kase.missing.map((name) => fieldLabel(type, name)),
     restricted: bitWords(kase.interim),
-    deadlines: await deadlinesOf(em, kase, timeZone),
+    deadlines: await deadlinesOf(em, kase, timeZone, 'moderator'),
     reasons: reasonsOf(kase, timeZone),
-    threads: await threadViews(em, kase, 'moderator'),
+    threads: await threadViews(em, kase, 'moderator', `/moderation/cases/${caseId}`),
+    takesPictures: takesPictures(kase),
+    identities: await loadIdentities(em, caseId, viewer?.id ?? 0),
+    identity: identity ?? null,
     offers: await offerViews(em, kase, 'moderator'),
     appeals: await appealViews(em, caseId),
+    counterLacks: ((await em.findOne(CounterDraft, caseId))?.missing ?? []).map((name) =>
+      t(`case.counter-lack-${name}`),
+    ),
     counter: counter && {
       text: counter.text,
       lines: [

@@ -1,6 +1,7 @@
 import Router from '@koa/router';
 import { z } from 'zod';
 import { staffOnly } from '../../../accounts/access/guard.ts';
+import { AppError } from '../../../kit/errors.ts';
 import { EMPTY_FORM, type FormState, submitForm, uuidParam } from '../../../kit/web/forms.ts';
 import { t } from '../../../kit/web/messages.ts';
 import type { Ctx, State } from '../../../kit/web/state.ts';
@@ -21,19 +22,29 @@ import {
 import { lookAtClaimant } from '../decide/look.ts';
 import { MergeForm, mergeByHand, PointForm, pointCase } from '../decide/point.ts';
 import { undoSource } from '../decide/undo-source.ts';
-import type { Claimant } from '../desk.ts';
 import { makeOffer, OfferForm, vetoOffer } from '../offers/offers.ts';
+import { noteIdentity, openIdentity } from '../proof/identity.ts';
 import { markMisuse } from '../strikes/misuse.ts';
-import { MessageForm, say } from '../threads/threads.ts';
+import { say } from '../threads/threads.ts';
 import { vouchForClaimant } from '../verify/verify.ts';
 import { saidOf } from './claimant-routes.ts';
 import { type CaseDeps, sealPage } from './deps.ts';
-import { loadModeratorPage, type ModeratorPage } from './moderator-page.ts';
+import { threadRoutes } from './file-routes.ts';
+import { loadModeratorPage, type ModeratorPage, type Opened } from './moderator-page.ts';
 
 const casePage = view<ModeratorPage>('moderation/cases/case');
 const nothing = z.object({});
 const WhyForm = z.object({ reason: z.string().trim().min(1, t('case.error-text')).max(1_000) });
 const VetoForm = WhyForm.extend({ offer: z.uuid() });
+
+const side = z.enum(['claimant', 'uploader']);
+const NoteForm = z.object({ party: side, outcome: z.enum(['shown', 'not-shown']) });
+
+function sideOf(party: string | undefined): z.output<typeof side> {
+  const known = side.safeParse(party);
+  if (!known.success) throw new AppError('not_found', 'There is nothing at this address.');
+  return known.data;
+}
 
 /** `/moderation/cases/:id`: staff who may decide the type of the case and are no party to it, which the services ask. */
 export function moderatorRoutes(deps: CaseDeps): Router<State> {
@@ -41,9 +52,9 @@ export function moderatorRoutes(deps: CaseDeps): Router<State> {
   const routes = new Router<State>();
   const staff = staffOnly('decideSevere', 'decideRights', 'moderateContent');
 
-  const show = async (ctx: Ctx, caseId: string, form: FormState, claimant: Claimant | null = null) => {
+  const show = async (ctx: Ctx, caseId: string, form: FormState, opened: Opened = {}) => {
     sealPage(ctx);
-    casePage(ctx, await loadModeratorPage(ctx.state.work, claims, caseId, form, saidOf(ctx), claimant));
+    casePage(ctx, await loadModeratorPage(ctx.state.work, claims, caseId, form, saidOf(ctx), opened));
   };
 
   routes.get('/moderation/cases/:id', staff, (ctx) => show(ctx, uuidParam(ctx), EMPTY_FORM));
@@ -51,7 +62,7 @@ export function moderatorRoutes(deps: CaseDeps): Router<State> {
   // shown in the answer alone, so that a page that is opened again does not look again
   routes.post('/moderation/cases/:id/claimant', staff, async (ctx) => {
     const caseId = uuidParam(ctx);
-    await show(ctx, caseId, EMPTY_FORM, await lookAtClaimant(ctx.state.work, claims, caseId));
+    await show(ctx, caseId, EMPTY_FORM, { claimant: await lookAtClaimant(ctx.state.work, claims, caseId) });
   });
 
   const act = <Schema extends z.ZodType>(
@@ -98,9 +109,20 @@ export function moderatorRoutes(deps: CaseDeps): Router<State> {
     await mergeByHand(ctx.state.work, id, form);
     return 'merged';
   });
-  act('messages', MessageForm, async (ctx, id, form) => {
-    await say(ctx.state.work, claims, await requireDecider(ctx.state.work, id, 'case.say'), 'moderator', form);
-    return 'message';
+  threadRoutes(routes, deps, {
+    ...{ path: '/moderation/cases/:id', party: 'moderator', guard: staff },
+    load: (ctx) => requireDecider(ctx.state.work, uuidParam(ctx), 'case.say'),
+    urlOf: ({ id }) => `/moderation/cases/${id}`,
+    show: (ctx, { id }, form) => show(ctx, id, form),
+  });
+  // as above: a page that is opened again shows it no more
+  routes.post('/moderation/cases/:id/identity/:party', staff, async (ctx) => {
+    const [caseId, party] = [uuidParam(ctx), sideOf(ctx.params.party)];
+    await show(ctx, caseId, EMPTY_FORM, { identity: await openIdentity(ctx.state.work, claims, caseId, party) });
+  });
+  act('identity-note', NoteForm, async (ctx, id, { party, outcome }) => {
+    await noteIdentity(ctx.state.work, id, party, outcome);
+    return 'identity-noted';
   });
   act('offers', OfferForm, async (ctx, id, form) => {
     const kase = await requireDecider(ctx.state.work, id, 'case.offer');

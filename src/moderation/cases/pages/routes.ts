@@ -5,6 +5,7 @@ import { claimRoutes } from './claim-routes.ts';
 import { claimantRoutes } from './claimant-routes.ts';
 import type { CaseDeps } from './deps.ts';
 import { moderatorRoutes } from './moderator-routes.ts';
+import { orderRoutes } from './order-routes.ts';
 import { claimSettingsRoutes } from './settings-routes.ts';
 import { uploaderRoutes } from './uploader-routes.ts';
 
@@ -14,6 +15,7 @@ export const caseRoutes = (deps: CaseDeps): readonly Router<State>[] => [
   claimantRoutes(deps),
   uploaderRoutes(deps),
   moderatorRoutes(deps),
+  orderRoutes(deps),
   claimSettingsRoutes(deps),
 ];
 

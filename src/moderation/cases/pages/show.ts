@@ -7,8 +7,8 @@ import type { TakedownParameters } from '../../takedown/start.ts';
 import { ClaimCase, targetOf } from '../model/case.ts';
 import { CaseClock, type ClockKind } from '../model/clock.ts';
 import { CaseAppeal } from '../model/redress.ts';
-import { CaseMessage, CaseOffer, type Party } from '../model/talk.ts';
-import { threadsOf } from '../threads/threads.ts';
+import { CaseAttachment, CaseMessage, CaseOffer, type Party } from '../model/talk.ts';
+import { threadsOf } from '../threads/lanes.ts';
 import { CLAIMS } from '../types/types.ts';
 
 // What the three pages of a case have in common, in words.
@@ -29,6 +29,10 @@ export interface Line {
 /** For claimants in their own words, for everybody else by its name. */
 export const typeLabel = ({ type }: Pick<ClaimCase, 'type'>, party: Party): string =>
   t(party === 'claimant' ? `claim.type-${type}` : `case.type-${type}`);
+
+/** The state in which somebody sees a case: what lacks of a counter-notice is asked of the uploader, and the claimant's case stands. */
+export const shownState = ({ state, executedAt }: Pick<ClaimCase, 'state' | 'executedAt'>, party: Party): string =>
+  state !== 'needs_info' || executedAt == null ? state : party === 'claimant' ? 'executed' : 'counter_lacks';
 
 /** What the claimant answered, question by question; `only` picks. */
 export const answerLines = (kase: ClaimCase, only: 'all' | 'shared'): Line[] =>
@@ -82,7 +86,7 @@ export function reasonsOf(kase: ClaimCase, timeZone: string): Reasons | null {
     outcome: isRejected ? t('case.outcome-rejected') : outcomeText(kase.outcome ?? 'dismiss', kase.parameters),
     facts: kase.facts,
     rule: isRejected ? t(`case.reject-${kase.rule}`) : ruleText(kase.rule),
-    began: t(kase.origin === 'scanner' ? 'case.began-scanner' : 'case.began-notice'),
+    began: t(beganWith(kase)),
     decided: t(kase.deciderId == null && !isRejected ? 'case.by-timer' : 'case.by-person'),
     when: whenText(kase.decidedAt, timeZone),
     redress: [
@@ -95,6 +99,14 @@ export function reasonsOf(kase: ClaimCase, timeZone: string): Reasons | null {
   };
 }
 
+/** What staff only wrote down is an order: whatever they file of their own has them as its filer. */
+const beganWith = ({ origin, filerId }: ClaimCase): string =>
+  origin === 'scanner'
+    ? 'case.began-scanner'
+    : origin === 'staff' && filerId == null
+      ? 'case.began-order'
+      : 'case.began-notice';
+
 const ruleText = (rule: string): string =>
   rule === 'clock' ? t('case.rule-clock') : rule === 'agreement' ? t('case.rule-agreement') : t('case.rule', { rule });
 
@@ -102,14 +114,23 @@ const SHOWN_CLOCKS: readonly ClockKind[] = [
   ...(['expire', 'lapse', 'window', 'run_out', 'agree', 'counter_restore', 'settle'] as const),
 ];
 
+// what the uploader is asked after the decision is no deadline of the claimant
+const isShown = (kind: ClockKind, state: string): boolean => kind !== 'lapse' || state !== 'executed';
+const labelOf = (kind: ClockKind, state: string): string =>
+  kind === 'lapse' && state === 'counter_lacks' ? 'counter_lapse' : kind;
+
 /** Deadlines that still run, in the order in which they come. */
-export async function deadlinesOf(em: EntityManager, { id }: ClaimCase, timeZone: string): Promise<Line[]> {
+export async function deadlinesOf(em: EntityManager, kase: ClaimCase, timeZone: string, party: Party): Promise<Line[]> {
+  const state = shownState(kase, party);
   const clocks = await em.find(
     CaseClock,
-    { caseId: id, firedAt: null, kind: { $in: [...SHOWN_CLOCKS] } },
+    { caseId: kase.id, firedAt: null, kind: { $in: SHOWN_CLOCKS.filter((kind) => isShown(kind, state)) } },
     { orderBy: { dueAt: 'asc' } },
   );
-  return clocks.map(({ kind, dueAt }) => ({ label: t(`case.clock-${kind}`), value: whenText(dueAt, timeZone) }));
+  return clocks.map(({ kind, dueAt }) => ({
+    label: t(`case.clock-${labelOf(kind, state)}`),
+    value: whenText(dueAt, timeZone),
+  }));
 }
 
 export interface ThreadView {
@@ -120,11 +141,25 @@ export interface ThreadView {
     readonly isMine: boolean;
     readonly at: string;
     readonly text: string;
+    readonly pictures: readonly PictureLine[];
   }[];
 }
 
-/** The threads that a party reads. In all of them people go by their role. */
-export async function threadViews(em: EntityManager, kase: ClaimCase, party: Party): Promise<ThreadView[]> {
+interface PictureLine {
+  readonly url: string;
+  readonly width: number;
+  readonly height: number;
+  readonly alt: string;
+}
+
+/** The threads that a party reads, at the address of their page. In all of them people go by their role. */
+export async function threadViews(
+  em: EntityManager,
+  kase: ClaimCase,
+  party: Party,
+  base: string,
+): Promise<ThreadView[]> {
+  const pictures = await em.find(CaseAttachment, { caseId: kase.id }, { orderBy: { id: 'asc' }, limit: 100 });
   const messages = await em.find(CaseMessage, { caseId: kase.id }, { orderBy: { id: 'asc' }, limit: 600 });
   return threadsOf(kase, party).map((thread) => ({
     thread,
@@ -133,7 +168,13 @@ export async function threadViews(em: EntityManager, kase: ClaimCase, party: Par
     ),
     messages: messages
       .filter((message) => message.thread === thread)
-      .map(({ author, createdAt, text }) => ({
+      .map(({ id, author, createdAt, text }) => ({
+        pictures: pictures
+          .filter(({ messageId }) => messageId === id)
+          .map((one, n) => ({
+            ...{ url: `${base}/attachments/${one.id}`, width: one.width, height: one.height },
+            alt: t('case.picture', { n: n + 1, who: t(`case.party-${author}`) }),
+          })),
         who: t(author === party ? 'case.you' : `case.party-${author}`),
         isMine: author === party,
         at: createdAt.toISOString(),

@@ -2,13 +2,14 @@ import { AppError } from '../../../kit/errors.ts';
 import type { FormState } from '../../../kit/web/forms.ts';
 import { t } from '../../../kit/web/messages.ts';
 import type { Work } from '../../../kit/work.ts';
+import { findDraft, lackText } from '../counter/draft.ts';
 import { type Claimant, type Desk, unsealPerson } from '../desk.ts';
 import { pathOf } from '../intake/target.ts';
 import { ClaimCase, targetOf } from '../model/case.ts';
 import { CaseClaimant } from '../model/claimant.ts';
 import { CounterNotice } from '../model/redress.ts';
 import { loadPartyPage, type PartyPage } from './claimant-page.ts';
-import { answerLines, typeLabel } from './show.ts';
+import { answerLines, shownState, typeLabel } from './show.ts';
 
 type Reader = Pick<Work, 'em' | 'viewer' | 'now'>;
 
@@ -21,6 +22,8 @@ export async function loadOwnCase({ em, viewer }: Reader, number: string): Promi
   return kase;
 }
 
+const MAY_COUNTER: readonly string[] = ['executed', 'counter_lacks'];
+
 /** What is claimed about something of theirs, without who claims it; of a copyright notice the name, as the law has it. */
 export async function loadUploaderPage(
   work: Reader,
@@ -31,11 +34,17 @@ export async function loadUploaderPage(
 ): Promise<PartyPage> {
   const { em } = work;
   const page = await loadPartyPage(work, desk, kase, 'uploader', form, said);
+  const draft = await findDraft(em, desk, kase.id);
   const target = targetOf(kase);
   const title = kase.snapshot?.title || (target ? t(`case.kind-${target.kind}`) : '');
-  const mayCounter = kase.type === 'copyright' && kase.state === 'executed' && kase.outcome !== 'dismiss';
+  const mayCounter = kase.type === 'copyright' && kase.outcome !== 'dismiss' && MAY_COUNTER.includes(page.state);
   return {
     ...page,
+    // what was written so far stands in the form again, with what it lacks
+    ...(draft && form.message === null
+      ? { values: draft.counter, errors: Object.fromEntries(draft.missing.map((name) => [name, lackText(name)])) }
+      : {}),
+    counterLacks: (draft?.missing ?? []).map((name) => t(`case.counter-lack-${name}`)),
     facts: [
       ...page.facts,
       { label: t('case.about'), value: target && target.kind !== 'account' ? `${title} (${pathOf(target)})` : title },
@@ -76,7 +85,10 @@ export async function listOwnCases({ em, viewer }: Reader): Promise<OwnCases> {
   return {
     cases: cases.map((kase) => ({
       ...{ number: kase.number, type: typeLabel(kase, 'uploader'), title: kase.snapshot?.title ?? '' },
-      ...{ state: t(`case.state-${kase.state}`), at: (kase.uploaderToldAt ?? kase.submittedAt).toISOString() },
+      ...{
+        state: t(`case.state-${shownState(kase, 'uploader')}`),
+        at: (kase.uploaderToldAt ?? kase.submittedAt).toISOString(),
+      },
     })),
   };
 }

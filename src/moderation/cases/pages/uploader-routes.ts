@@ -7,14 +7,17 @@ import type { Limit } from '../../../kit/web/rate-limit.ts';
 import type { Ctx, State } from '../../../kit/web/state.ts';
 import { view } from '../../../kit/web/views.ts';
 import { AppealForm, fileAppeal } from '../appeals/appeal.ts';
-import { CounterForm, fileCounterNotice } from '../counter/counter.ts';
+import { fileCounterNotice } from '../counter/counter.ts';
+import { CounterForm } from '../counter/draft.ts';
 import type { ClaimCase } from '../model/case.ts';
 import { acceptOffer, declineOffer, makeOffer, OfferForm } from '../offers/offers.ts';
 import { refuseClaim } from '../threads/refuse.ts';
-import { MessageForm, say, wishJoint } from '../threads/threads.ts';
+import { wishJoint } from '../threads/threads.ts';
 import type { PartyPage } from './claimant-page.ts';
 import { saidOf } from './claimant-routes.ts';
 import { type CaseDeps, sealPage } from './deps.ts';
+import { threadRoutes } from './file-routes.ts';
+import { identityRoute, type PartyWay } from './identity-routes.ts';
 import { findOwnOpened, uploaderOnly } from './own-key.ts';
 import { listOwnCases, loadOwnCase, loadUploaderPage, type OwnCases } from './uploader-page.ts';
 
@@ -63,10 +66,12 @@ export function uploaderRoutes(deps: CaseDeps): Router<State> {
       );
     });
 
-  act('messages', MessageForm, async (ctx, kase, form) => {
-    await say(ctx.state.work, claims, kase, 'uploader', form);
-    return 'message';
-  });
+  const way: PartyWay = {
+    ...{ path: '/cases/:number', party: 'uploader', guard: uploader, limit: ACT, load: own, show },
+    urlOf: ({ number }) => `/cases/${number}`,
+  };
+  threadRoutes(routes, deps, way);
+  identityRoute(routes, deps, way);
   act('refusal', nothing, async (ctx, kase) => {
     await refuseClaim(ctx.state.work, kase.id);
     return 'refused';
@@ -88,8 +93,8 @@ export function uploaderRoutes(deps: CaseDeps): Router<State> {
     return 'declined';
   });
   act('counter-notice', CounterForm, async (ctx, kase, form) => {
-    await fileCounterNotice(ctx.state.work, claims, kase.id, form);
-    return 'countered';
+    const said = await fileCounterNotice(ctx.state.work, claims, kase.id, form);
+    return said === 'counter-lacks' ? `${said}#counter-notice` : said;
   });
   act('appeal', AppealForm, async (ctx, kase, form) => {
     await fileAppeal(ctx.state.work, kase.id, 'uploader', form);

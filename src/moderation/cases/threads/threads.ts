@@ -4,10 +4,12 @@ import { newId } from '../../../kit/ids.ts';
 import { t } from '../../../kit/web/messages.ts';
 import type { Work } from '../../../kit/work.ts';
 import type { Desk } from '../desk.ts';
+import { attach, type KeptPicture, keepPictures } from '../files/attachments.ts';
 import { type ClaimCase, ENDED } from '../model/case.ts';
 import { CaseMessage, type Party, THREADS, type Thread } from '../model/talk.ts';
 import { CLAIMS } from '../types/types.ts';
 import { tellClaimant, tellUploader } from '../verify/letters.ts';
+import { threadsOf } from './lanes.ts';
 
 type Actor = Pick<Work, 'em' | 'viewer' | 'jobs' | 'now'>;
 
@@ -22,19 +24,14 @@ export const MessageForm = z.object({
 
 const MOST_MESSAGES = 500;
 
-/** Which of the three threads somebody reads and writes in this case; the joint one is there when both agreed to it. */
-export function threadsOf(kase: ClaimCase, party: Party): Thread[] {
-  const joint: Thread[] = kase.jointClaimantAt && kase.jointUploaderAt ? ['joint'] : [];
-  return party === 'moderator' ? ['claimant', 'uploader', ...joint] : [party, ...joint];
-}
-
-/** Writes what a party says. Throws `not_found` for a thread that is not theirs. */
+/** Writes what a party says, with pictures that lie at these paths. Throws `not_found` for a thread that is not theirs. */
 export async function say(
-  work: Actor,
+  work: Actor & Pick<Work, 'files'>,
   desk: Desk,
   kase: ClaimCase,
   party: Party,
   { thread, text }: z.output<typeof MessageForm>,
+  paths: readonly string[] = [],
 ): Promise<void> {
   const { em } = work;
   if (!threadsOf(kase, party).includes(thread)) throw new AppError('not_found', 'There is no such conversation.');
@@ -42,7 +39,8 @@ export async function say(
   if ((await em.count(CaseMessage, { caseId: kase.id })) >= MOST_MESSAGES) {
     throw new AppError('conflict', 'This case has as many messages as it can have.');
   }
-  await writeMessage(work, kase, thread, { author: party, authorId: work.viewer?.id ?? null }, text);
+  const pictures = await keepPictures(work, desk, kase, paths);
+  await writeMessage(work, kase, thread, { author: party, authorId: work.viewer?.id ?? null }, text, pictures);
   const isFor = (other: Party) => party !== other && (thread === other || thread === 'joint');
   if (isFor('claimant')) await tellClaimant(work, desk, kase, 'message');
   if (isFor('uploader') && kase.uploaderToldAt) await tellUploader(work, desk, kase, 'message');
@@ -56,8 +54,10 @@ export async function writeMessage(
   thread: Thread,
   { author, authorId }: Pick<CaseMessage, 'author'> & { authorId: number | null },
   text: string,
+  pictures: readonly KeptPicture[] = [],
 ): Promise<void> {
-  em.create(CaseMessage, { id: newId(), caseId, thread, author, authorId, text, createdAt: now() }, { persist: true });
+  const said = { id: newId(), caseId, thread, author, authorId, text, createdAt: now() };
+  attach(em, em.create(CaseMessage, said, { persist: true }), pictures);
   await em.flush();
 }
 

@@ -8,6 +8,7 @@ import { approveTogether, type JointAct } from '../../staff/two-people.ts';
 import { setClock, stopClocks } from '../clocks/set.ts';
 import { type CaseState, ClaimCase, ENDED, targetOf } from '../model/case.ts';
 import { CounterNotice } from '../model/redress.ts';
+import { forgetIdentities } from '../proof/forget.ts';
 import { CLAIMS, DAY } from '../types/types.ts';
 import { stepOf, type Trigger } from './table.ts';
 
@@ -57,7 +58,7 @@ export async function moveCase(
     }
     kase.state = to;
     await act?.(em, kase);
-    await arrive(em, kase, now);
+    const more = await arrive(em, kase, now);
     const entry: AuditWrite = {
       action: 'case.move',
       before: { state: from },
@@ -65,7 +66,7 @@ export async function moveCase(
       ...about,
       ...(role ? { role } : {}),
     };
-    return { result: kase, entries: [entry] };
+    return { result: kase, entries: [entry, ...more] };
   });
 }
 
@@ -76,6 +77,7 @@ async function factsOf(em: EntityManager, kase: ClaimCase) {
     hasTarget: targetOf(kase) !== null,
     isComplete: kase.missing.length === 0,
     isBehindBreaker: kase.isBehindBreaker,
+    isExecuted: kase.executedAt != null,
     appealUntil: kase.appealUntil ?? null,
     notBefore: counter?.notBefore ?? null,
   };
@@ -84,11 +86,15 @@ async function factsOf(em: EntityManager, kase: ClaimCase) {
 const WAITS: readonly CaseState[] = ['open', 'needs_info', 'notified', 'review'];
 
 /** What is so in each state, however the case came into it: whether it waits for a person, and until when it is kept. */
-async function arrive(em: EntityManager, kase: ClaimCase, now: Date): Promise<void> {
-  if (WAITS.includes(kase.state)) await openCaseRow(em, kase, now);
+async function arrive(em: EntityManager, kase: ClaimCase, now: Date): Promise<AuditWrite[]> {
+  // an unfinished counter-notice waits for the uploader alone
+  const waits = WAITS.includes(kase.state) && kase.executedAt == null;
+  if (waits) await openCaseRow(em, kase, now);
   else await closeRow(em, 'case', kase.id, kase.state, now);
   if (kase.state !== 'appealed') await closeRow(em, 'appeal', kase.id, kase.state, now);
-  if (!ENDED.includes(kase.state)) return;
+  const isOver = ENDED.includes(kase.state);
+  const entries = isOver || kase.state === 'decided' ? await forgetIdentities(em, kase.id, now) : [];
+  if (!isOver) return entries;
   kase.endedAt = now;
   await stopClocks(em, kase.id, ['expire', 'lapse', 'window', 'page', 'run_out', 'agree', 'settle']);
   await stopClocks(em, kase.id, ['counter_alarm', 'counter_restore']);
@@ -96,6 +102,7 @@ async function arrive(em: EntityManager, kase: ClaimCase, now: Date): Promise<vo
   const kept = kase.state === 'expired' ? 7 * DAY : kase.type === 'copyright' ? 3 * 365 * DAY : 365 * DAY;
   await setClock(em, kase.id, 'erase_claimant', new Date(now.getTime() + kept));
   await setClock(em, kase.id, 'redact', new Date(now.getTime() + 365 * DAY));
+  return entries;
 }
 
 /** Puts the case among what waits for a person. */

@@ -4,8 +4,8 @@ import { CLAIMS, type ClaimType } from '../types/types.ts';
 export const TRIGGERS = [
   ...(['submit', 'scan', 'flag', 'verify', 'triage', 'vouch', 'expire', 'merge', 'duplicate'] as const),
   ...(['ask', 'answer', 'lapse', 'reject', 'notify', 'decide', 'run-out', 'agree', 'end-window'] as const),
-  ...(['refuse', 'escalate', 'finish', 'counter', 'court', 'restore', 'appeal', 'uphold', 'overturn'] as const),
-  ...(['withdraw', 'settle'] as const),
+  ...(['refuse', 'escalate', 'finish', 'counter', 'counter-lack', 'counter-lapse', 'court', 'restore'] as const),
+  ...(['appeal', 'uphold', 'overturn', 'withdraw', 'settle'] as const),
 ] as const;
 export type Trigger = (typeof TRIGGERS)[number];
 
@@ -16,6 +16,8 @@ export interface CaseFacts {
   readonly hasTarget: boolean;
   readonly isComplete: boolean;
   readonly isBehindBreaker: boolean;
+  /** Its outcome was carried out: what is asked for now is the rest of a counter-notice. */
+  readonly isExecuted: boolean;
   readonly appealUntil: Date | null;
   /** The day from which a counter-notice puts the thing back. */
   readonly notBefore: Date | null;
@@ -33,10 +35,17 @@ interface Transition {
 
 const severe = ({ type }: CaseFacts): boolean => CLAIMS[type].isSevere;
 const unless = (forbidden: boolean, why: string): string | null => (forbidden ? why : null);
+/** What belongs to the time before the decision, in a state that a case also has after it. */
+const undecided = ({ isExecuted }: CaseFacts) =>
+  unless(isExecuted, 'This case is decided: what is missing is of the counter-notice.');
+const counters = ({ type }: CaseFacts) => unless(type !== 'copyright', 'A counter-notice answers a copyright notice.');
+const afterwards = (kase: CaseFacts) =>
+  counters(kase) ?? unless(kase.state === 'needs_info' && !kase.isExecuted, 'Nothing was decided yet.');
 const withTarget = ({ hasTarget }: CaseFacts) => unless(!hasTarget, 'Point the case to a thing of this node first.');
 
 /** Severe cases and complete copyright notices are decided without waiting for the uploader. */
 const skipsWindow = (kase: CaseFacts) =>
+  undecided(kase) ??
   withTarget(kase) ??
   unless(
     !severe(kase) && !(kase.type === 'copyright' && kase.isComplete),
@@ -45,7 +54,9 @@ const skipsWindow = (kase: CaseFacts) =>
 
 /** The timer decides where the claim type says what happens then; behind the breaker it does not. */
 const mayRunOut = (kase: CaseFacts) =>
-  withTarget(kase) ?? unless(CLAIMS[kase.type].runOut === null || kase.isBehindBreaker, 'No timer decides this case.');
+  undecided(kase) ??
+  withTarget(kase) ??
+  unless(CLAIMS[kase.type].runOut === null || kase.isBehindBreaker, 'No timer decides this case.');
 
 /** Everything that can happen to a case (spec/takedowns.md 2.3). Whatever is not in this list does not happen. */
 const TRANSITIONS: readonly Transition[] = [
@@ -61,10 +72,10 @@ const TRANSITIONS: readonly Transition[] = [
   },
   { row: 4, from: ['open'], to: 'merged', triggers: ['merge', 'duplicate'] },
   { row: 5, from: ['open'], to: 'needs_info', triggers: ['ask'] },
-  { row: 5, from: ['needs_info'], to: 'open', triggers: ['answer'] },
+  { row: 5, from: ['needs_info'], to: 'open', triggers: ['answer'], guard: undecided },
   {
     ...{ row: 5, from: ['needs_info'], to: 'lapsed', triggers: ['lapse'] },
-    guard: (kase) => unless(severe(kase), 'A severe case does not lapse.'),
+    guard: (kase) => undecided(kase) ?? unless(severe(kase), 'A severe case does not lapse.'),
   },
   { row: 6, from: ['open'], to: 'rejected', triggers: ['reject'] },
   {
@@ -77,9 +88,12 @@ const TRANSITIONS: readonly Transition[] = [
   { row: 10, from: ['notified'], to: 'review', triggers: ['end-window', 'refuse', 'escalate'] },
   { row: 11, from: ['review'], to: 'decided', triggers: ['decide'], guard: withTarget },
   { row: 12, from: ['decided'], to: 'executed', triggers: ['finish'] },
+  { row: 13, from: ['executed', 'needs_info'], to: 'counter_wait', triggers: ['counter'], guard: afterwards },
+  // one that lacks an element is kept and asked for it, as an incomplete notice is
+  { row: 13, from: ['executed', 'needs_info'], to: 'needs_info', triggers: ['counter-lack'], guard: afterwards },
   {
-    ...{ row: 13, from: ['executed'], to: 'counter_wait', triggers: ['counter'] },
-    guard: ({ type }) => unless(type !== 'copyright', 'A counter-notice answers a copyright notice.'),
+    ...{ row: 13, from: ['needs_info'], to: 'executed', triggers: ['counter-lapse'] },
+    guard: (kase) => unless(!kase.isExecuted, 'Nothing was decided yet.'),
   },
   { row: 14, from: ['counter_wait'], to: 'court_hold', triggers: ['court'] },
   {

@@ -1,0 +1,35 @@
+import type { EntityManager } from '@mikro-orm/core';
+import { Comment } from '../../gallery/model.ts';
+import { Review } from '../../gallery/reviews/model.ts';
+import { showReviewAgain, withholdReview } from '../../gallery/reviews/write.ts';
+import { restoreComment, withholdComment } from '../../gallery/talk/comments.ts';
+import type { Work } from '../../kit/work.ts';
+
+/** A comment or a review: withheld by a time of its own, without a takedown. */
+interface Words {
+  readonly kind: string;
+  readonly id: string;
+}
+
+export const isWords = ({ kind }: Pick<Words, 'kind'>): boolean => kind === 'comment' || kind === 'review';
+
+const countWhere = (em: EntityManager, kind: string, where: object): Promise<number> =>
+  kind === 'comment' ? em.count(Comment, where) : em.count(Review, where);
+
+/** Kept, shown to nobody, counted nowhere. Nothing to do for what is gone or withheld already. */
+export async function withholdWords(work: Pick<Work, 'em' | 'now'>, { kind, id }: Words): Promise<void> {
+  if ((await countWhere(work.em, kind, { id, deletedAt: null, withheldAt: null })) === 0) return;
+  if (kind === 'comment') await withholdComment(work, id);
+  else await withholdReview(work, id);
+}
+
+/** Withheld, and still there to be shown again. */
+export const areWithheld = async (em: EntityManager, words: Words): Promise<boolean> =>
+  isWords(words) &&
+  (await countWhere(em, words.kind, { id: words.id, deletedAt: null, withheldAt: { $ne: null } })) > 0;
+
+export async function showWordsAgain(work: Pick<Work, 'em'>, words: Words): Promise<void> {
+  if (!(await areWithheld(work.em, words))) return;
+  if (words.kind === 'comment') await restoreComment(work, words.id);
+  else await showReviewAgain(work, words.id);
+}
