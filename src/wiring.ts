@@ -44,6 +44,7 @@ import { restrictionDecided } from './moderation/queue/events.ts';
 import { executeDecisionJobOf } from './moderation/queue/execute.ts';
 import { watchAuditJobOf } from './moderation/staff/audit-watch.ts';
 import { tellOwnerJobOf } from './moderation/statements/tell.ts';
+import { markStep } from './moderation/takedown/again/step.ts';
 import { endLockJob } from './moderation/takedown/end-lock.ts';
 import { takedownDone, takedownRequested } from './moderation/takedown/start.ts';
 import type { TakedownStepDefinition } from './moderation/takedown/step.ts';
@@ -74,6 +75,7 @@ export function takedownStepsOf(parts: Parts): TakedownStepDefinition[] {
   return [
     denyStep,
     allowStep,
+    markStep(parts.marks),
     cancelJobsStep,
     attributesStep,
     deAttributeStep({ uploads, blocks, dropModels }),

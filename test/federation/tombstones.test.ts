@@ -3,7 +3,6 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { Model } from '../../src/catalogue/model.ts';
-import { restoreMarks } from '../../src/federation/heeding/marks-file.ts';
 import { OutboxItem, Tombstone } from '../../src/federation/model.ts';
 import { DigestTombstone, NoticePeer, ReceivedNotice } from '../../src/federation/notices/model.ts';
 import { DomainPolicy } from '../../src/federation/peers/model.ts';
@@ -102,11 +101,11 @@ test('scenario 14: a database from a backup takes down again what was taken down
   // as the backup of yesterday has it
   await em().nativeDelete(Tombstone, { uri });
   await em().nativeUpdate(Post, { uri }, { state: 'published', deletedAt: null });
-  assert.equal(await restoreMarks(n.workAs(null), n.node.federation), 1);
+  assert.equal(await n.node.takeDownAgain(), 1);
   assert.equal(await state(), 'deleted');
   await say({ type: 'Create', to: [PUBLIC], object: { ...told, updated: n.clock.now().toISOString() } });
   assert.equal(await state(), 'deleted');
-  assert.equal(await restoreMarks(n.workAs(null), n.node.federation), 0, 'once is enough');
+  assert.equal(await n.node.takeDownAgain(), 0, 'once is enough');
 });
 
 test('scenario 14: nor does it come back after the node was stopped and started again', async (t) => {
