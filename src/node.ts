@@ -67,6 +67,8 @@ import { scheduleAuditWatch } from './moderation/staff/audit-watch.ts';
 import { appealDesk } from './moderation/statements/appeal.ts';
 import { takeDownAgain } from './moderation/takedown/again/apply.ts';
 import { MARKS_FILE } from './moderation/takedown/again/marks.ts';
+import type { RestoreParts } from './operator/backup/restore.ts';
+import { restoredDatabase } from './operator/backup/restore-database.ts';
 import { scheduleCollection } from './operator/collect.ts';
 import { routersOf } from './routers.ts';
 import { Classifier, type ClassifierOptions } from './safety/classifier/classifier.ts';
@@ -433,16 +435,28 @@ interface Stores {
   readonly vaultShelf: Shelf;
   /** Where machines share a store, they share the marks too. */
   readonly marksShelf: Shelf | null;
+  close(): void;
 }
 
 async function openStores({ s3 }: Config, dataDir: string): Promise<Stores> {
   if (!s3) {
     const vaultShelf = await DiskShelf.at(join(dataDir, 'vault'));
-    return { files: await DiskFiles.at(join(dataDir, 'files')), vaultShelf, marksShelf: null };
+    return { files: await DiskFiles.at(join(dataDir, 'files')), vaultShelf, marksShelf: null, close: () => {} };
   }
   const { S3Files } = await import('./kit/storage/s3.ts');
   const files = await S3Files.at(s3);
-  return { files, vaultShelf: files.shelf('vault'), marksShelf: files.shelf('taken-down') };
+  return {
+    ...{ files, vaultShelf: files.shelf('vault'), marksShelf: files.shelf('taken-down') },
+    close: () => files.close(),
+  };
+}
+
+/** Where a restore puts things: the stores of a node that is not there yet, and its database. */
+export async function openRestore(config: Config): Promise<RestoreParts & { close(): void }> {
+  const dataDir = resolve(config.dataDir);
+  mkdirSync(dataDir, { recursive: true });
+  const { files, vaultShelf, close } = await openStores(config, dataDir);
+  return { config, database: restoredDatabase(config, ENTITIES), files, vaultShelf, close };
 }
 
 async function openTransport({ smtpUrl, mailFrom }: Config): Promise<MailTransport | null> {
