@@ -3,6 +3,7 @@ import { appendFile, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { type TestContext, test } from 'node:test';
+import { Account } from '../../src/accounts/model.ts';
 import { Image } from '../../src/gallery/model.ts';
 import { Job } from '../../src/kit/queue/job.ts';
 import { TakedownTrace } from '../../src/moderation/takedown/trace.ts';
@@ -52,7 +53,7 @@ test('a backup beside a running node, restored into an empty machine, is the sam
   assert.ok((await buffer(await again.vault.open(digest ?? ''))).length > 100);
   // and ids go on where they were
   const work = again.openWork(null);
-  const made = givenModel(work.em, { owner: (await work.em.findOneOrFail('Account', { name: 'ada' })) as never });
+  const made = givenModel(work.em, { owner: await work.em.findOneOrFail(Account, { name: 'ada' }) });
   await work.em.flush();
   assert.ok(made.id > 1);
 });
@@ -171,4 +172,23 @@ test('jobs that were waiting at the backup are done after the restore', async (t
   await machine.restore(folder);
   const again = await machine.open(clock.now);
   assert.equal(await again.orm.em.fork().count(Job, {}), await em.fork().count(Job, {}));
+});
+
+test('while people go on, a backup is of one moment: no row of it names a file that is not in it', async (t) => {
+  const { node, folder, base, clock, post, ada } = await given(t);
+  let isDone = false;
+  const busy = (async () => {
+    while (!isDone) await post(ada, [{}]);
+  })();
+  await takeBackup(node, folder).finally(() => {
+    isDone = true;
+  });
+  await busy;
+  const machine = await emptyMachine(t, base, 'second');
+  await machine.restore(folder);
+  const again = await machine.open(clock.now);
+  const images = await again.orm.em.fork().find(Image, { sha256: { $ne: null } });
+  assert.ok(images.length >= 2);
+  for (const { sha256 } of images) assert.ok(await again.files.has(sha256 ?? ''));
+  assert.ok((await node.orm.em.fork().count(Image)) >= images.length);
 });

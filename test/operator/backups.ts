@@ -17,6 +17,8 @@ export const takeBackup = (node: Node, folder: string, say?: (text: string) => v
 
 /** A machine without a node: a folder, and with TEST_DATABASE_URL a database of its own. */
 export async function emptyMachine(t: TestContext, base: string, name: string, env: Record<string, string> = {}) {
+  const nodes: Node[] = [];
+  t.after(() => Promise.all(nodes.map((node) => node.close())));
   const url = await emptyDatabase(t, name);
   const config = readConfig({
     ...{ PORT: '0', DATA_DIR: join(base, name), LOG_LEVEL: 'silent', MIN_FREE_MB: '0', ENGINE: 'none' },
@@ -29,7 +31,7 @@ export async function emptyMachine(t: TestContext, base: string, name: string, e
     /** The node that was restored; closed with the test. */
     open: async (now: () => Date): Promise<Node> => {
       const node = await openNode(config, { now, log: makeLog('silent'), queueTimes: { lookEveryMs: 50 } });
-      t.after(() => node.close());
+      nodes.push(node);
       return node;
     },
   };
