@@ -118,8 +118,11 @@ test('scenario 14: nor does what this node itself removed come from its home aga
   await carryOut(n, { target: { kind: 'post', id: post.id }, outcome: 'remove' });
   assert.match(await readFile(join(n.node.dataDir, 'taken-down.jsonl'), 'utf8'), new RegExp(uri));
   // as a backup has it from before the post came
-  for (const entity of [Takedown, TakedownStep, TakedownTrace, PolicyRestriction, PolicyState])
-    await em().nativeDelete(entity, {});
+  await em().nativeDelete(Takedown, {});
+  await em().nativeDelete(TakedownStep, {});
+  await em().nativeDelete(TakedownTrace, {});
+  await em().nativeDelete(PolicyRestriction, {});
+  await em().nativeDelete(PolicyState, {});
   await em().nativeDelete(ApObject, { uri });
   await em().nativeDelete(Post, { uri });
   assert.equal(await n.node.takeDownAgain(), 1);
