@@ -20,8 +20,8 @@ async function main(names: readonly string[]): Promise<void> {
     return;
   }
   const { runCommand } = await import('./cli/program.ts');
-  const { openNode } = await import('./node.ts');
-  process.exitCode = await runCommand(names, process.env, openNode);
+  const { openNode, openRestore } = await import('./node.ts');
+  process.exitCode = await runCommand(names, process.env, openNode, openRestore);
 }
 
 /** For developers: writes a migration for both dialects from the entities. */

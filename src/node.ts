@@ -34,7 +34,7 @@ import type { Config } from './kit/config.ts';
 import { migrate } from './kit/database/migrate.ts';
 import { openDatabase } from './kit/database/open.ts';
 import { rows } from './kit/database/sql.ts';
-import { randomToken } from './kit/ids.ts';
+import { newId, randomToken } from './kit/ids.ts';
 import { type Log, makeLog } from './kit/log.ts';
 import { makeNet, type Net, type NetOptions } from './kit/net/net.ts';
 import type { MailTransport } from './kit/net/smtp.ts';
@@ -45,7 +45,9 @@ import { openQueue, type Queue, type QueueTimes } from './kit/queue/open.ts';
 import { Settings } from './kit/settings.ts';
 import { DiskFiles } from './kit/storage/disk.ts';
 import type { Files } from './kit/storage/files.ts';
-import { Vault } from './kit/storage/vault.ts';
+import { LineLog } from './kit/storage/vault/line-log.ts';
+import { DiskShelf, type Shelf } from './kit/storage/vault/shelf.ts';
+import { Vault } from './kit/storage/vault/vault.ts';
 import { VERSION } from './kit/version.ts';
 import { makeApp } from './kit/web/app.ts';
 import { Cookies } from './kit/web/cookies.ts';
@@ -54,6 +56,7 @@ import type { State } from './kit/web/state.ts';
 import type { Viewer, Work } from './kit/work.ts';
 import { Claims } from './moderation/cases/claims.ts';
 import { CASE_PAGES } from './moderation/cases/pages/routes.ts';
+import { makeBlocks } from './moderation/hashes/blocks.ts';
 import { hashDesk } from './moderation/hashes/desk.ts';
 import { Rescanner } from './moderation/hashes/rescan.ts';
 import { holdDesk } from './moderation/holds/desk.ts';
@@ -62,6 +65,10 @@ import { reportDesk } from './moderation/reports/desk.ts';
 import { seedRules } from './moderation/rules/list.ts';
 import { scheduleAuditWatch } from './moderation/staff/audit-watch.ts';
 import { appealDesk } from './moderation/statements/appeal.ts';
+import { takeDownAgain } from './moderation/takedown/again/apply.ts';
+import { MARKS_FILE } from './moderation/takedown/again/marks.ts';
+import type { RestoreParts } from './operator/backup/restore.ts';
+import { restoredDatabase } from './operator/backup/restore-database.ts';
 import { scheduleCollection } from './operator/collect.ts';
 import { routersOf } from './routers.ts';
 import { Classifier, type ClassifierOptions } from './safety/classifier/classifier.ts';
@@ -99,6 +106,10 @@ export interface Parts {
   readonly desks: Desks;
   /** What was taken down and is not purged yet. */
   readonly vault: Vault;
+  /** The same, sealed. */
+  readonly vaultShelf: Shelf;
+  /** What was taken down, beside the database, so that no restore brings it back. */
+  readonly marks: LineLog;
   readonly claims: Claims;
   readonly federation: OpenFederation;
   /** Key of everything that is hashed or signed for ourselves. */
@@ -120,6 +131,8 @@ export interface Node extends Parts {
   readonly queue: Queue;
   /** What the operator reads on the terminal: the address, and the one-time link while there is no owner. */
   greeting(address: URL): Promise<string>;
+  /** What was taken down since the backup that the database comes from. Returns how many things there were. */
+  takeDownAgain(): Promise<number>;
   /** Starts what is named, and returns the address when `web` is among it. */
   start(processes: readonly Process[]): Promise<URL | null>;
   /** Finishes requests, hands jobs back, closes everything. */
@@ -170,8 +183,10 @@ export async function openNode(
   const orm = await openDatabase({ url: config.databaseUrl, dataDir, entities: ENTITIES, log });
   const migrated = await migrate(orm);
   if (migrated.length > 0) log.info({ migrated }, 'database');
-  const files = await openFiles(config, dataDir);
+  const { files, vaultShelf, marksShelf } = await openStores(config, dataDir);
   const secretKey = config.secretKey ?? (await keptSecret(join(dataDir, 'secret.key')));
+  const vault = new Vault(vaultShelf, secretKey);
+  const marks = new LineLog(dataDir, MARKS_FILE, marksShelf, () => newId(now().getTime()));
   const settings = new Settings();
   const reach = config.federationPrivateAddresses ? nearbyReach : publicReach;
   const net = makeNet({
@@ -250,7 +265,7 @@ export async function openNode(
     clamdSocket: config.clamdSocket,
   });
   const federation = openFederation({
-    ...{ net, settings, limits, log, secretKey, dataDir, uploadsDir, hashing, filePolicy, hashGate },
+    ...{ net, settings, limits, log, secretKey, marks, uploadsDir, hashing, filePolicy, hashGate },
     maxCopyBytes: config.maxUploadBytes,
     publicUrl: config.publicUrl,
     mode: config.federation,
@@ -288,7 +303,9 @@ export async function openNode(
     looker,
     captioner,
     desks,
-    vault: await Vault.at(join(dataDir, 'vault'), secretKey),
+    vault,
+    vaultShelf,
+    marks,
     secretKey,
     dataDir,
     uploadsDir,
@@ -322,6 +339,17 @@ export async function openNode(
       throw error;
     }
   };
+  const again = async () => {
+    const { lines, broken } = await marks.read();
+    if (broken > 0) log.warn({ broken, file: MARKS_FILE }, 'lines that cannot be read');
+    if (lines.length === 0) return 0;
+    const bury = federation.mode === 'off' ? null : federation.bury;
+    const parts = { vault, blocks: makeBlocks(hashGate), bury };
+    const count =
+      (await takeDownAgain(openWork(null), parts, lines)) + (await federation.takeDownAgain(openWork(null), lines));
+    if (count > 0) log.warn({ count }, 'taken down again after a restore');
+    return count;
+  };
   return {
     ...parts,
     openWork,
@@ -335,7 +363,9 @@ export async function openNode(
         : '';
       return `\n  Tessera is at ${publicUrl.href}\n${setUp}\n`;
     },
+    takeDownAgain: again,
     async start(processes) {
+      await again();
       if (processes.includes('web')) await uploads.resume(openWork(null));
       if (processes.includes('worker')) {
         await scheduleUploadSweep(openWork(null), uploads);
@@ -403,10 +433,33 @@ function lanesOf(processes: readonly Process[]): Lane[] {
 
 // The libraries of S3 and mail are large, and most nodes need neither: they are loaded where a setting asks for them.
 
-async function openFiles({ s3 }: Config, dataDir: string): Promise<Files> {
-  if (!s3) return DiskFiles.at(join(dataDir, 'files'));
+interface Stores {
+  readonly files: Files;
+  readonly vaultShelf: Shelf;
+  /** Where machines share a store, they share the marks too. */
+  readonly marksShelf: Shelf | null;
+  close(): void;
+}
+
+async function openStores({ s3 }: Config, dataDir: string): Promise<Stores> {
+  if (!s3) {
+    const vaultShelf = await DiskShelf.at(join(dataDir, 'vault'));
+    return { files: await DiskFiles.at(join(dataDir, 'files')), vaultShelf, marksShelf: null, close: () => {} };
+  }
   const { S3Files } = await import('./kit/storage/s3.ts');
-  return S3Files.at(s3);
+  const files = await S3Files.at(s3);
+  return {
+    ...{ files, vaultShelf: files.shelf('vault'), marksShelf: files.shelf('taken-down') },
+    close: () => files.close(),
+  };
+}
+
+/** Where a restore puts things: the stores of a node that is not there yet, and its database. */
+export async function openRestore(config: Config): Promise<RestoreParts & { close(): void }> {
+  const dataDir = resolve(config.dataDir);
+  mkdirSync(dataDir, { recursive: true });
+  const { files, vaultShelf, close } = await openStores(config, dataDir);
+  return { config, database: restoredDatabase(config, ENTITIES), files, vaultShelf, close };
 }
 
 async function openTransport({ smtpUrl, mailFrom }: Config): Promise<MailTransport | null> {

@@ -40,6 +40,7 @@ import type { CaseDeps } from './moderation/cases/pages/deps.ts';
 import { caseRoutes } from './moderation/cases/pages/routes.ts';
 import { CLAIM_LINKS } from './moderation/cases/pages/settings-routes.ts';
 import { MODERATION_LINKS } from './moderation/deps.ts';
+import { SignedPaths } from './moderation/queue/signed.ts';
 import { moderationRoutes } from './moderation/routes.ts';
 import type { Parts } from './node.ts';
 import { OPERATOR_LINKS, operatorRoutes } from './operator/routes.ts';
@@ -78,6 +79,7 @@ export function routersOf(parts: Parts): Router<State>[] {
       ...{ limits: parts.limits, settings: parts.settings, desks: parts.desks },
       ...{ hashGate: parts.hashGate, secretKey: parts.secretKey },
       ...{ uploadsDir: parts.uploadsDir, maxImageBytes: parts.config.maxImageBytes },
+      ...{ vault: parts.vault, marks: parts.marks, signed: new SignedPaths(parts.secretKey) },
       adminLinks: adminLinksOf(parts),
       compliance: federation.mode === 'off' ? null : { total: countPublicCompliance, of: findPublicCompliance },
     }),

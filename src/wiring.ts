@@ -52,6 +52,7 @@ import { executeDecisionJobOf } from './moderation/queue/execute.ts';
 import { watchAuditJobOf } from './moderation/staff/audit-watch.ts';
 import { noteWithheldJob } from './moderation/statements/on-page.ts';
 import { tellOwnerJobOf } from './moderation/statements/tell.ts';
+import { markStep } from './moderation/takedown/again/step.ts';
 import { endLockJob } from './moderation/takedown/end-lock.ts';
 import { takedownDone, takedownRequested } from './moderation/takedown/start.ts';
 import type { TakedownStepDefinition } from './moderation/takedown/step.ts';
@@ -82,6 +83,7 @@ export function takedownStepsOf(parts: Parts): TakedownStepDefinition[] {
   return [
     denyStep,
     allowStep,
+    markStep(parts.marks),
     cancelJobsStep,
     attributesStep,
     deAttributeStep({ uploads, blocks, dropModels }),

@@ -1,3 +1,4 @@
+import type { MikroORM } from '@mikro-orm/core';
 import { Command, CommanderError } from 'commander';
 import { ZodError } from 'zod';
 import type { Uploads } from '../catalogue/uploads/uploads.ts';
@@ -7,7 +8,11 @@ import { type Config, ConfigError, readConfig } from '../kit/config.ts';
 import { AppError } from '../kit/errors.ts';
 import { type Log, makeLog } from '../kit/log.ts';
 import type { Settings } from '../kit/settings.ts';
+import type { Files } from '../kit/storage/files.ts';
+import type { Shelf } from '../kit/storage/vault/shelf.ts';
+import type { Vault } from '../kit/storage/vault/vault.ts';
 import type { Viewer, Work } from '../kit/work.ts';
+import type { RestoreParts } from '../operator/backup/restore.ts';
 import type { HashGate } from '../safety/hashes/gate.ts';
 import { addAccountCommands } from './account.ts';
 import { addAuditCommands } from './audit.ts';
@@ -29,10 +34,19 @@ export interface CommandNode {
   readonly settings: Settings;
   readonly federation: Federation;
   readonly hashGate: HashGate;
+  readonly orm: MikroORM;
+  readonly files: Files;
+  readonly vault: Vault;
+  readonly vaultShelf: Shelf;
+  readonly secretKey: string;
+  readonly dataDir: string;
+  takeDownAgain(): Promise<number>;
   openWork(viewer: Viewer | null): Work;
   start(processes: readonly ('web' | 'worker' | 'gpu')[]): Promise<URL | null>;
   close(): Promise<void>;
 }
+/** What a restore fills, where there is no node yet. */
+export type OpenRestore = (config: Config) => Promise<RestoreParts & { close(): void }>;
 export type OpenNode = (config: Config, options: { readonly log: Log }) => Promise<CommandNode>;
 
 /** What a command may use: a node that is opened on demand, and a way to answer. */
@@ -42,6 +56,8 @@ export interface Shell {
   openNode(): Promise<CommandNode>;
   /** One more node, by other settings. */
   openAnother(config: Config): Promise<CommandNode>;
+  /** The empty places that a restore fills. */
+  openRestore: OpenRestore;
   /** One JSON document with `--json`, else the lines. */
   answer(value: unknown, lines: string | readonly string[]): void;
   /** What goes on meanwhile, for a person. */
@@ -51,7 +67,12 @@ export interface Shell {
 }
 
 /** The operator's commands; each lives in a file of its own. Returns the exit status. */
-export async function runCommand(args: readonly string[], env: Environment, openNode: OpenNode): Promise<number> {
+export async function runCommand(
+  args: readonly string[],
+  env: Environment,
+  openNode: OpenNode,
+  openRestore: OpenRestore,
+): Promise<number> {
   const program = new Command('tessera')
     .description('Runs and looks after a Tessera node. Without a command: web worker gpu.')
     .option('--json', 'answer in JSON')
@@ -68,6 +89,7 @@ export async function runCommand(args: readonly string[], env: Environment, open
       opened.push(node);
       return node;
     },
+    openRestore,
     note: (text) => {
       if (!isJson()) process.stderr.write(`${text}\n`);
     },

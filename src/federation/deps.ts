@@ -7,6 +7,7 @@ import type { Log } from '../kit/log.ts';
 import type { Net } from '../kit/net/net.ts';
 import type { JobDefinition } from '../kit/queue/define.ts';
 import type { Settings } from '../kit/settings.ts';
+import type { LineLog } from '../kit/storage/vault/line-log.ts';
 import type { RateLimits } from '../kit/web/rate-limit.ts';
 import type { Work } from '../kit/work.ts';
 import type { KeyBudget } from './actors/key-budget.ts';
@@ -24,8 +25,8 @@ export interface FederationSettings extends ImageLimits {
   readonly log: Log;
   /** Seals private keys. */
   readonly secretKey: string;
-  /** Marks of what notices took down lie here too, beside the database. */
-  readonly dataDir: string;
+  /** Of what notices took down, beside the database. */
+  readonly marks: LineLog;
   /** Where a picture lies while it is fetched. */
   readonly uploadsDir: string;
   readonly version: string;

@@ -1,5 +1,6 @@
 import type { Wiring } from '../kit/events/wiring.ts';
 import type { JobDefinition } from '../kit/queue/define.ts';
+import type { Line } from '../kit/storage/vault/line-log.ts';
 import type { Work } from '../kit/work.ts';
 import type { TakedownStepDefinition } from '../moderation/takedown/step.ts';
 import { KeyBudget } from './actors/key-budget.ts';
@@ -7,7 +8,7 @@ import { readDocument } from './actors/load.ts';
 import { type Apex, openApex } from './apex.ts';
 import { apexStore } from './apex-store.ts';
 import type { Federation, FederationSettings } from './deps.ts';
-import { restoreMarks } from './heeding/marks-file.ts';
+import { bury, restoreMarks, unburyStep } from './heeding/marks-file.ts';
 import { purgeBytesJob } from './heeding/purge.ts';
 import { Intake } from './inbox/intake.ts';
 import { scheduleEviction } from './ingest/evict-media.ts';
@@ -22,6 +23,10 @@ export interface OpenFederation extends Federation {
   readonly wiring: Wiring;
   /** Its lines of the checklist of a takedown, for the worker that carries takedowns out. */
   readonly takedownSteps: readonly TakedownStepDefinition[];
+  /** Keeps what this node removed of another server's from coming back by its name. */
+  readonly bury: typeof bury;
+  /** After a restore: what notices took down since the backup. Returns how many there were. */
+  readonly takeDownAgain: (work: Work, lines: readonly Line[]) => Promise<number>;
   /** What the clock of this room does from now on. */
   readonly schedule: (work: Pick<Work, 'em' | 'jobs' | 'now'>) => Promise<void>;
 }
@@ -51,10 +56,11 @@ export function openFederation(settings: FederationSettings): OpenFederation {
   return {
     ...federation,
     jobList,
-    takedownSteps: [tellPeersStep(federation)],
+    takedownSteps: [tellPeersStep(federation), unburyStep],
+    bury,
+    takeDownAgain: (work, lines) => restoreMarks({ ...work, viewer: null }, federation, lines),
     wiring: settings.mode === 'off' ? [] : wiringOf(local),
     async schedule(work) {
-      await restoreMarks({ ...work, viewer: null }, federation);
       await scheduleEviction(work, local.evict);
       await schedulePeerSweep(work, federation);
     },

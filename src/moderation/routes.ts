@@ -8,6 +8,7 @@ import { ruleRoutes } from './rules/routes.ts';
 import { auditRoutes } from './staff/audit-routes.ts';
 import { statementRoutes } from './statements/routes.ts';
 import { transparencyRoutes } from './transparency/routes.ts';
+import { vaultRoutes } from './vault/routes.ts';
 
 /** Every page of moderation. */
 export const moderationRoutes = (deps: ModerationDeps): readonly Router<State>[] => [
@@ -17,5 +18,6 @@ export const moderationRoutes = (deps: ModerationDeps): readonly Router<State>[]
   hashRoutes(deps),
   auditRoutes(deps),
   queueRoutes(deps),
+  vaultRoutes(deps),
   transparencyRoutes(deps),
 ];

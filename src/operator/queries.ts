@@ -1,6 +1,8 @@
 import { rows, toNumber } from '../kit/database/sql.ts';
 import { listFailed } from '../kit/queue/failed.ts';
+import type { Settings } from '../kit/settings.ts';
 import type { Work } from '../kit/work.ts';
+import { lastBackup } from './backup/back-up.ts';
 
 const SHOWN_FAILED = 50;
 
@@ -42,10 +44,19 @@ export interface StorageNow {
   readonly freeBytes: number | null;
   readonly floorBytes: number;
   readonly kinds: readonly { kind: 'files' | 'images' | 'sizes'; count: number; totalBytes: number }[];
+  /** Null where there was none yet. */
+  readonly backup: { readonly madeAt: string; readonly isOld: boolean; readonly damagedCount: number } | null;
 }
 
+/** After this the owner is reminded. */
+const OLD_BACKUP_MS = 7 * 86_400_000;
+
 /** What the rows say is stored; asking the store for each blob would take minutes on a large node. */
-export async function loadStorage({ em, files }: Pick<Work, 'em' | 'files'>, floorBytes: number): Promise<StorageNow> {
+export async function loadStorage(
+  { em, files, now }: Pick<Work, 'em' | 'files' | 'now'>,
+  settings: Settings,
+  floorBytes: number,
+): Promise<StorageNow> {
   const found = await rows<{ kind: 'files' | 'images' | 'sizes'; n: unknown; bytes: unknown }>(
     em,
     `select 'files' as kind, count(*) as n, coalesce(sum(total_bytes), 0) as bytes from model_file where is_stored = ?
@@ -54,7 +65,10 @@ export async function loadStorage({ em, files }: Pick<Work, 'em' | 'files'>, flo
     [true],
   );
   const free = await files.freeBytes();
+  const { madeAt, damagedCount } = await settings.read(em, lastBackup);
+  const isOld = madeAt !== null && now().getTime() - new Date(madeAt).getTime() > OLD_BACKUP_MS;
   return {
+    backup: madeAt === null ? null : { madeAt, isOld, damagedCount },
     freeBytes: Number.isFinite(free) ? free : null,
     floorBytes,
     kinds: found.map(({ kind, n, bytes }) => ({ kind, count: toNumber(n), totalBytes: toNumber(bytes) })),

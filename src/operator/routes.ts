@@ -93,7 +93,7 @@ export function operatorRoutes(deps: OperatorDeps): Router<State> {
   });
 
   routes.get('/admin/storage', staff, async (ctx) => {
-    const now = await loadStorage(ctx.state.work, deps.minFreeBytes);
+    const now = await loadStorage(ctx.state.work, deps.settings, deps.minFreeBytes);
     await storagePage(ctx, deps, t('admin.storage'), now);
   });
 

@@ -152,17 +152,32 @@ test('a backup beside a running node is restored whole, and a damaged one is ref
   const second = await command(node.dataDir, ['backup', backup, '--json']);
   assert.deepEqual([JSON.parse(second.stdout).newBlobCount, second.code], [0, 0]);
 
-  assert.equal((await command(restored, ['restore', backup])).code, 0);
+  const whole = await command(node.dataDir, ['backup', 'verify', backup]);
+  assert.deepEqual([whole.code, /is whole: \d+ files\./.test(whole.stdout)], [0, true]);
+
+  const there = await command(restored, ['restore', backup]);
+  assert.equal(there.code, 0, there.stderr);
+  assert.match(there.stdout, /Restored the database of .* and \d+ files\./);
   const same = await command(restored, ['account', 'role', '--name', 'ada', '--role', 'admin']);
   assert.deepEqual([same.code, same.stdout], [0, '@ada is admin now.\n']);
   const over = await command(restored, ['restore', backup]);
   assert.match(over.stderr, /There is a node in/);
+  assert.equal((await command(restored, ['restore', backup, '--force'])).code, 0);
+  assert.match(
+    (await command(restored, ['account', 'role', '--name', 'ada', '--role', 'member'])).stdout,
+    /member now/,
+  );
+  // the node that is running keeps its database
+  const running = await command(node.dataDir, ['restore', backup, '--force']);
+  assert.deepEqual([running.code, /A node is running on .*\. Stop it first\./.test(running.stderr)], [1, true]);
 
   const [group = ''] = await readdir(join(backup, 'files'));
   const [name = ''] = await readdir(join(backup, 'files', group));
   const bytes = await readFile(join(backup, 'files', group, name));
   bytes[0] = (bytes[0] ?? 0) ^ 1;
   await writeFile(join(backup, 'files', group, name), bytes);
+  const found = await command(node.dataDir, ['backup', 'verify', backup, '--json']);
+  assert.deepEqual([found.code, JSON.parse(found.stdout).damaged], [1, [join('files', group, name)]]);
   await mkdir(join(base, 'third'));
   const damaged = await command(join(base, 'third'), ['restore', backup]);
   assert.equal(damaged.code, 1);

@@ -3,15 +3,18 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { Model } from '../../src/catalogue/model.ts';
-import { restoreMarks } from '../../src/federation/heeding/marks-file.ts';
-import { OutboxItem, Tombstone } from '../../src/federation/model.ts';
+import { ApObject, OutboxItem, Tombstone } from '../../src/federation/model.ts';
 import { DigestTombstone, NoticePeer, ReceivedNotice } from '../../src/federation/notices/model.ts';
 import { DomainPolicy } from '../../src/federation/peers/model.ts';
 import { Post } from '../../src/gallery/model.ts';
 import { Job } from '../../src/kit/queue/job.ts';
 import { QueueRow } from '../../src/moderation/queue/model.ts';
+import { Takedown, TakedownStep } from '../../src/moderation/takedown/model.ts';
+import { TakedownTrace } from '../../src/moderation/takedown/trace.ts';
 import { openNode } from '../../src/node.ts';
+import { PolicyRestriction, PolicyState } from '../../src/safety/policy.ts';
 import { NOW } from '../factories/content.ts';
+import { carryOut } from '../moderation/takedowns.ts';
 import { post } from './strangers.ts';
 import { note, PUBLIC, world } from './world.ts';
 
@@ -102,11 +105,41 @@ test('scenario 14: a database from a backup takes down again what was taken down
   // as the backup of yesterday has it
   await em().nativeDelete(Tombstone, { uri });
   await em().nativeUpdate(Post, { uri }, { state: 'published', deletedAt: null });
-  assert.equal(await restoreMarks(n.workAs(null), n.node.federation), 1);
+  assert.equal(await n.node.takeDownAgain(), 1);
   assert.equal(await state(), 'deleted');
   await say({ type: 'Create', to: [PUBLIC], object: { ...told, updated: n.clock.now().toISOString() } });
   assert.equal(await state(), 'deleted');
-  assert.equal(await restoreMarks(n.workAs(null), n.node.federation), 0, 'once is enough');
+  assert.equal(await n.node.takeDownAgain(), 0, 'once is enough');
+});
+
+test('scenario 14: nor does what this node itself removed come from its home again into a database that never knew it', async (t) => {
+  const { n, v, vic, uri, state, em, told, say } = await given(t);
+  const post = await em().findOneOrFail(Post, { uri });
+  await carryOut(n, { target: { kind: 'post', id: post.id }, outcome: 'remove' });
+  assert.match(await readFile(join(n.node.dataDir, 'taken-down.jsonl'), 'utf8'), new RegExp(uri));
+  // as a backup has it from before the post came
+  await em().nativeDelete(Takedown, {});
+  await em().nativeDelete(TakedownStep, {});
+  await em().nativeDelete(TakedownTrace, {});
+  await em().nativeDelete(PolicyRestriction, {});
+  await em().nativeDelete(PolicyState, {});
+  await em().nativeDelete(ApObject, { uri });
+  await em().nativeDelete(Post, { uri });
+  assert.equal(await n.node.takeDownAgain(), 1);
+  n.clock.pass(7 * HOUR);
+  const later = { ...told, updated: n.clock.now().toISOString() };
+  v.documents.set('/p/1', later);
+  await say({ type: 'Create', to: [PUBLIC], object: later });
+  await say({ type: 'Update', to: [PUBLIC], object: later });
+  await say({ type: 'Announce', to: [PUBLIC], object: uri });
+  assert.equal(await state(), 'never');
+  const taken = await em().findOneOrFail(Takedown, { outcome: 'remove' });
+  assert.deepEqual([taken.state, (await em().findOneOrFail(Tombstone, { uri })).actorUri], ['done', vic.id]);
+  // and undone it may
+  const target = { kind: 'post', id: post.id } as const;
+  await carryOut(n, { target, outcome: 'undo', parameters: { undoes: taken.id } });
+  await say({ type: 'Create', to: [PUBLIC], object: later });
+  assert.equal(await state(), 'published');
 });
 
 test('scenario 14: nor does it come back after the node was stopped and started again', async (t) => {

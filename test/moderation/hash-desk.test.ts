@@ -150,7 +150,9 @@ test('a picture of a training set that is held is shown to staff alone, and trai
   await staff.signIn('mia');
   const shown = await staff.get(`/moderation/queue/${row.id}`);
   assert.match(textOf(shown.text), /bits differ/);
-  assert.equal((await staff.get(`/moderation/queue/${row.id}/pictures/0`)).status, 200);
+  const [, signed = ''] = /src="([^"]*\/pictures\/0\?[^"]+)"/.exec(shown.text) ?? [];
+  assert.equal((await staff.get(signed.replaceAll('&amp;', '&'))).status, 200);
+  assert.equal((await staff.get(`/moderation/queue/${row.id}/pictures/0`)).status, 404);
   const { decisionId } = await its.lockAndDecide(its.mia, row, 'release', { rule: '' });
   await its.executed(decisionId);
   assert.equal((await its.fork().findOneOrFail(DatasetItem, item.id)).heldAt ?? null, null);

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import type { EntityManager } from '@mikro-orm/core';
 import { Account } from '../../src/accounts/model.ts';
@@ -11,6 +12,8 @@ import { textOf } from '../accounts/browser.ts';
 import { givenModel, givenVersion } from '../factories/content.ts';
 import { kohyaLoraSd1 } from '../factories/safetensors.ts';
 import { painter } from '../gallery/painter.ts';
+import { temporaryFolder } from '../kit/temporary-folder.ts';
+import { takeBackup } from './backups.ts';
 
 async function makeOwner(em: EntityManager, accountId: number): Promise<void> {
   const fork = em.fork();
@@ -78,9 +81,21 @@ test('only bytes that no row names are removed, and not before a day', async (t)
 
   const page = await browser.get('/admin/storage');
   assert.match(textOf(page.text), /Files of models\s+1/);
+  assert.match(page.text, /There is no backup of this node yet/);
   await browser.post('/admin/storage/collection');
   await settle();
   assert.equal(await em.fork().count(Job, { name: 'operator.collect-blobs', state: 'done' }), 1);
+});
+
+test('the owner sees when the last backup was made, and is reminded after a week', async (t) => {
+  const { browser, node, em, ada, clock } = await painter(t);
+  await makeOwner(em, ada.id);
+  await takeBackup(node, join(await temporaryFolder(t), 'backup'));
+  const fresh = (await browser.get('/admin/storage')).text;
+  assert.match(fresh, new RegExp(`The last one was made <time datetime="${clock.now().toISOString()}"`));
+  assert.doesNotMatch(fresh, /more than a week ago/);
+  clock.pass(8 * 86_400_000);
+  assert.match((await browser.get('/admin/storage')).text, /That is more than a week ago/);
 });
 
 test('every column that names bytes is known to the collection', async (t) => {

@@ -1,6 +1,8 @@
-import { appendFile, open } from 'node:fs/promises';
-import { join } from 'node:path';
+import type { EntityManager } from '@mikro-orm/core';
 import { z } from 'zod';
+import type { Line } from '../../kit/storage/vault/line-log.ts';
+import type { OwnMark } from '../../moderation/takedown/again/marks.ts';
+import { defineTakedownStep, done } from '../../moderation/takedown/step.ts';
 import type { Federation } from '../deps.ts';
 import type { InboxWork } from '../inbox/act.ts';
 import { removeObject } from '../inbox/remove-object.ts';
@@ -9,13 +11,9 @@ import { DigestTombstone } from '../notices/model.ts';
 import { refuseAtDoors } from './digests.ts';
 
 /*
- * What notices took down is also written to a file beside the database, a line each and never changed: a database that
- * comes from a backup knows nothing of what was taken down since, and this is looked through before anything is served
- * (spec/takedowns.md 2.10, restore denylist). Whoever restores into an empty folder brings the file along.
+ * What notices of other nodes took down stands in the same file as what our own decisions did
+ * (moderation/takedown/again/marks.ts), and is taken down again after a restore in the same way.
  */
-const FILE = 'taken-down.jsonl';
-const MOST_LINES = 500_000;
-
 const Mark = z.object({
   notice: z.string(),
   uri: z.string(),
@@ -24,17 +22,18 @@ const Mark = z.object({
   digests: z.array(z.string()),
   at: z.string(),
 });
-const Line = z.union([Mark, z.object({ undone: z.string() })]);
+const Undone = z.object({ undone: z.string() });
 
-export const keepMark = ({ dataDir }: Pick<Federation, 'dataDir'>, line: z.output<typeof Line>): Promise<void> =>
-  appendFile(join(dataDir, FILE), `${JSON.stringify(line)}\n`);
+export const keepMark = (
+  { marks }: Pick<Federation, 'marks'>,
+  line: z.output<typeof Mark> | z.output<typeof Undone>,
+): Promise<void> => marks.append(line);
 
 /** Marks that the database does not have are set again, and what they took down goes again. Returns how many. */
-export async function restoreMarks(work: InboxWork, federation: Federation): Promise<number> {
+export async function restoreMarks(work: InboxWork, federation: Federation, lines: readonly Line[]): Promise<number> {
   const { em } = work;
-  const marks = await readMarks(federation);
   let count = 0;
-  for (const { notice, uri, actor, category, digests, at } of marks) {
+  for (const { notice, uri, actor, category, digests, at } of marksOf(lines)) {
     if ((await em.count(Tombstone, { noticeUri: notice })) > 0) continue;
     const facts = { uri, actorUri: actor, deletedAt: new Date(at), noticeUri: notice };
     await em.upsert(Tombstone, facts, { onConflictFields: ['uri'], onConflictAction: 'merge' });
@@ -48,31 +47,36 @@ export async function restoreMarks(work: InboxWork, federation: Federation): Pro
     em.clear();
     count += 1;
   }
-  if (count > 0) federation.log.warn({ count }, 'taken down again after a restore');
   return count;
 }
 
-async function readMarks({ dataDir, log }: Pick<Federation, 'dataDir' | 'log'>) {
+function marksOf(lines: readonly Line[]): readonly z.output<typeof Mark>[] {
   const marks = new Map<string, z.output<typeof Mark>>();
-  const file = await open(join(dataDir, FILE)).catch(() => null);
-  if (!file) return [];
-  let lines = 0;
-  for await (const text of file.readLines()) {
-    lines += 1;
-    if (lines > MOST_LINES) break;
-    const line = readLine(text);
-    // a line that a crash cut in two
-    if (!line) log.warn({ lines }, 'a line of the file of marks cannot be read');
-    else if ('undone' in line) marks.delete(line.undone);
-    else marks.set(line.notice, line);
+  for (const line of lines) {
+    const mark = 'notice' in line ? Mark.safeParse(line).data : undefined;
+    const undone = 'undone' in line ? Undone.safeParse(line).data : undefined;
+    if (mark) marks.set(mark.notice, mark);
+    if (undone) marks.delete(undone.undone);
   }
   return [...marks.values()];
 }
 
-function readLine(text: string): z.output<typeof Line> | null {
-  try {
-    return Line.parse(JSON.parse(text));
-  } catch {
-    return null;
-  }
+const noticeOf = (takedownId: string): string => `takedown:${takedownId}`;
+
+/** What this node removed of another server's, before the backup that is here now knew of it: no later word brings it in. */
+export async function bury(em: EntityManager, { takedown, remote, at }: OwnMark): Promise<void> {
+  if (!remote) return;
+  const { uri, actor: actorUri } = remote;
+  const facts = { uri, actorUri, deletedAt: new Date(at), noticeUri: noticeOf(takedown) };
+  await em.upsert(Tombstone, facts, { onConflictFields: ['uri'], onConflictAction: 'merge' });
+  await em.nativeDelete(StoredObject, { uri });
 }
+
+/** Undoing such a decision lets it in again. */
+export const unburyStep = defineTakedownStep({
+  name: 'let-in-again',
+  outcomes: ['undo'],
+  async run({ em }, { parameters }) {
+    return done(`${await em.nativeDelete(Tombstone, { noticeUri: noticeOf(parameters.undoes ?? '') })} tombstones`);
+  },
+});

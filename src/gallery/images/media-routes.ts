@@ -3,7 +3,15 @@ import { anyone } from '../../accounts/access/guard.ts';
 import { AppError } from '../../kit/errors.ts';
 import { sendBytes } from '../../kit/web/bytes.ts';
 import type { Ctx, State } from '../../kit/web/state.ts';
-import { loadOriginal, loadSize, type ServedImage, SIZE_NAMES, type SizeFormat, type SizeName } from './serve.ts';
+import {
+  loadOriginal,
+  loadReviewedSize,
+  loadSize,
+  type ServedImage,
+  SIZE_NAMES,
+  type SizeFormat,
+  type SizeName,
+} from './serve.ts';
 
 const FORMATS: ReadonlyMap<string, SizeFormat> = new Map([
   ['webp', 'webp'],
@@ -34,8 +42,17 @@ export function mediaRoutes(routes: Router<State>): void {
 }
 
 async function sendSize(ctx: Ctx, id: number, size: SizeName, format: SizeFormat): Promise<void> {
-  const found = await loadSize(ctx.state.work, id, size, format);
-  if ('sha256' in found) return send(ctx, found, `image-${id}.${format}`, 'inline');
+  await sendFound(ctx, await loadSize(ctx.state.work, id, size, format), `image-${id}.${format}`);
+}
+
+/** For the pages of moderation, which say who may ask: no cache on the way keeps it, whatever its state. */
+export async function sendReviewed(ctx: Ctx, id: number): Promise<void> {
+  const found = await loadReviewedSize(ctx.state.work, id);
+  await sendFound(ctx, 'sha256' in found ? { ...found, isPublic: false } : found, `evidence-${id}.webp`);
+}
+
+async function sendFound(ctx: Ctx, found: ServedImage | { readonly placeholder: string }, name: string): Promise<void> {
+  if ('sha256' in found) return send(ctx, found, name, 'inline');
   const [, base64] = /^data:image\/webp;base64,(.+)$/.exec(found.placeholder) ?? [];
   if (!base64) throw nothing();
   ctx.set({ 'Cache-Control': 'no-store', 'Content-Type': 'image/webp' });

@@ -1,6 +1,7 @@
 import { rows, toBoolean, toNumber } from '../../kit/database/sql.ts';
 import { AppError } from '../../kit/errors.ts';
 import type { Viewer, Work } from '../../kit/work.ts';
+import { RESTRICTION } from '../../safety/policy.ts';
 import {
   accessParameters,
   IMAGE_ACCESS,
@@ -33,16 +34,32 @@ interface SizeRow extends ImageAccessRow {
 
 const nothing = () => new AppError('not_found', 'There is no such picture.');
 
+type Asked = Pick<Work, 'em' | 'viewer'>;
+type Size = ServedImage | { readonly placeholder: string };
+
 /**
  * A rendered size, or the placeholder's bytes while there is none yet. An animation has no AVIF; its WebP is sent in its
- * place, under its own type. One query. Throws `not_found`, also for what this viewer may not see.
+ * place, under its own type. One query. Throws `not_found`, also for what this viewer may not see, and `withheld` for what
+ * is kept back, to those who moderate too: they look at it where each look is counted.
  */
-export async function loadSize(
-  { em, viewer }: Pick<Work, 'em' | 'viewer'>,
-  imageId: number,
-  size: SizeName,
-  format: SizeFormat,
-): Promise<ServedImage | { readonly placeholder: string }> {
+export async function loadSize(asked: Asked, imageId: number, size: SizeName, format: SizeFormat): Promise<Size> {
+  const row = await findSize(asked, imageId, size, format);
+  if (!row || isKeptBack(row) || !imageVerdict(row, asked.viewer).allowed)
+    return refuseImage(asked.em, asked.viewer, imageId);
+  return sizeOf(row);
+}
+
+/** What a reviewer is shown of a picture, also of one that is kept back. */
+export async function loadReviewedSize(asked: Asked, imageId: number): Promise<Size> {
+  const row = await findSize(asked, imageId, '640', 'webp');
+  if (!row || !imageVerdict(row, asked.viewer).allowed) return refuseImage(asked.em, asked.viewer, imageId);
+  return sizeOf(row);
+}
+
+const isKeptBack = (row: SizeRow): boolean =>
+  ((row.image_restrictions | row.post_restrictions | row.account_restrictions) & RESTRICTION.view) !== 0;
+
+async function findSize({ em, viewer }: Asked, imageId: number, size: SizeName, format: SizeFormat) {
   const [row] = await rows<SizeRow>(
     em,
     `select i.placeholder, z.sha256, z.total_bytes, z.format, ${IMAGE_ACCESS}
@@ -51,7 +68,10 @@ export async function loadSize(
      where i.id = ? order by case when z.format = ? then 0 else 1 end limit 1`,
     [...accessParameters(viewer), size === 'full' ? 0 : Number(size), imageId, format],
   );
-  if (!row || !imageVerdict(row, viewer).allowed) return refuseImage(em, viewer, imageId);
+  return row ?? null;
+}
+
+function sizeOf(row: SizeRow): Size {
   if (!row.sha256 || !row.format) return { placeholder: row.placeholder };
   return {
     sha256: row.sha256,

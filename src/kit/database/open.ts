@@ -43,7 +43,7 @@ export const settingsOfAll = (entities: Entities, logger: (message: string) => v
   logger,
 });
 
-function sqlitePath(url: URL | null, dataDir: string): string {
+export function sqlitePath(url: URL | null, dataDir: string): string {
   if (!url) return join(dataDir, 'tessera.sqlite');
   const path = decodeURIComponent(url.pathname);
   return path === '' || path === ':memory:' || path === '/:memory:' ? ':memory:' : path;

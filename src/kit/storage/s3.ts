@@ -5,7 +5,6 @@ import { Readable } from 'node:stream';
 import {
   CreateBucketCommand,
   DeleteObjectCommand,
-  GetObjectCommand,
   HeadBucketCommand,
   HeadObjectCommand,
   PutObjectCommand,
@@ -14,14 +13,14 @@ import {
 } from '@aws-sdk/client-s3';
 import type { S3Config } from '../config.ts';
 import { AppError } from '../errors.ts';
-import { isMissing, missingBlob, storageError } from './failures.ts';
+import { isMissing, storageError } from './failures.ts';
 import type { BlobStat, ByteSpan, Files, PutResult, StoredBlob, StoredFile } from './files.ts';
 import { blobKey, isSha256, isStoredFile } from './files.ts';
 import { hashFile, READ_BYTES } from './intake.ts';
-import { copyObject, sweepS3Leftovers, TEMPORARY_PREFIX, uploadParts } from './s3-parts.ts';
+import { copyObject, openObject, PART_BYTES, sweepS3Leftovers, TEMPORARY_PREFIX, uploadParts } from './s3-parts.ts';
+import { S3Shelf } from './vault/s3-shelf.ts';
+import type { Shelf } from './vault/shelf.ts';
 
-/** S3 takes 10,000 parts: with these, 80 GB from a stream. Four are in memory at a time. */
-const PART_BYTES = 8 * 1024 * 1024;
 /** A blob put again within this time is not written again, and a sweep must leave younger ones alone. */
 const TOUCH_AFTER_MS = 60 * 60 * 1000;
 /** A day: a slow upload of a large model may take hours, and S3 shows no life of it. */
@@ -78,11 +77,7 @@ export class S3Files implements Files {
   }
 
   open(sha256: string, range: ByteSpan = {}): Readable {
-    const Key = blobKey(sha256);
-    const abort = new AbortController();
-    const pieces = this.#read(Key, range, abort.signal);
-    const stream = Readable.from(pieces, { objectMode: false, highWaterMark: READ_BYTES });
-    return stream.once('close', () => abort.abort());
+    return openObject(this.#s3, this.#bucket, blobKey(sha256), range, READ_BYTES);
   }
 
   async stat(sha256: string): Promise<BlobStat | null> {
@@ -131,6 +126,11 @@ export class S3Files implements Files {
     } catch (cause) {
       throw storageError(cause);
     }
+  }
+
+  /** Objects of another kind in the same bucket, which `list` does not see. */
+  shelf(prefix: string): Shelf {
+    return new S3Shelf(this.#s3, this.#bucket, `${prefix}/`);
   }
 
   async freeBytes(): Promise<number> {
@@ -201,18 +201,6 @@ export class S3Files implements Files {
       await copyObject(this.#s3, this.#bucket, blobKey(sha256), blobKey(sha256), totalBytes);
     }
     return true;
-  }
-
-  async *#read(Key: string, { start, end }: ByteSpan, abortSignal: AbortSignal): AsyncGenerator<Uint8Array> {
-    const isWhole = start === undefined && end === undefined;
-    const Range = isWhole ? undefined : `bytes=${start ?? 0}-${end ?? ''}`;
-    try {
-      const object = new GetObjectCommand({ Bucket: this.#bucket, Key, ...(Range && { Range }) });
-      const { Body } = await this.#s3.send(object, { abortSignal });
-      if (Body instanceof Readable) yield* Body;
-    } catch (cause) {
-      throw isMissing(cause) ? missingBlob(cause) : storageError(cause);
-    }
   }
 }
 

@@ -2,7 +2,9 @@ import Router from '@koa/router';
 import { z } from 'zod';
 import { staffOnly, viewerIn } from '../../accounts/access/guard.ts';
 import { adminPage } from '../../accounts/staff/admin-page.ts';
+import { sendReviewed } from '../../gallery/images/media-routes.ts';
 import { AppError } from '../../kit/errors.ts';
+import { VEILS, type Veil } from '../../kit/storage/images-veil.ts';
 import { sendBytes } from '../../kit/web/bytes.ts';
 import { EMPTY_FORM, type FormState, readForm, readQuery, submitForm, uuidParam } from '../../kit/web/forms.ts';
 import { t } from '../../kit/web/messages.ts';
@@ -14,7 +16,7 @@ import { countQueue, findNext, listQueue, type QueueItem } from './list.ts';
 import { assignRow, loadRow, releaseLock, renewLock } from './lock.ts';
 import { QUEUE_KINDS, QueueDecision } from './model.ts';
 import { noteLook } from './private.ts';
-import { openRowPage, type RowPage, VEILS, type Veil } from './row-page.ts';
+import { openRowPage, type RowPage } from './row-page.ts';
 
 interface QueueNow {
   readonly items: readonly QueueItem[];
@@ -35,6 +37,8 @@ interface Undo {
 }
 
 interface RowNow extends RowPage {
+  /** Of its pictures, for a few minutes and this session. */
+  readonly pictureUrls: readonly string[];
   readonly nextUrl: string;
   readonly exposures: Exposures;
   readonly undo: Undo | null;
@@ -52,7 +56,7 @@ const AssignForm = z.object({ on: z.enum(['0', '1']) });
 
 /** `/moderation`: moderators; each row also asks for the permission that its kind needs. */
 export function queueRoutes(deps: ModerationDeps): Router<State> {
-  const { desks } = deps;
+  const { desks, signed } = deps;
   const routes = new Router<State>();
   const staff = staffOnly('moderateContent');
 
@@ -96,6 +100,7 @@ export function queueRoutes(deps: ModerationDeps): Router<State> {
       row.title,
       {
         ...row,
+        pictureUrls: pictureUrlsOf(row).map((path) => signed.sign(ctx, path)),
         nextUrl: (await findNext(work, desks, row.id)) || '/moderation',
         exposures: await loadExposures(work, viewerIn(ctx)),
         undo: await undoOf(ctx),
@@ -115,8 +120,20 @@ export function queueRoutes(deps: ModerationDeps): Router<State> {
     await showRow(ctx, veil);
   });
 
+  // what is kept back is served to nobody by its own address
+  routes.get('/moderation/queue/:id/images/:n', staff, async (ctx) => {
+    signed.assert(ctx);
+    const { work } = ctx.state;
+    const row = await loadRow(work.em, viewerIn(ctx), uuidParam(ctx));
+    const evidence = await desks.deskOf(row)?.load(work.em, row);
+    const imageId = /^\d{1,4}$/.test(ctx.params.n ?? '') ? evidence?.imageIds[Number(ctx.params.n)] : undefined;
+    if (imageId === undefined) throw new AppError('not_found', 'There is no such picture.');
+    await sendReviewed(ctx, imageId);
+  });
+
   // no address of a picture that nobody published leads anywhere else
   routes.get('/moderation/queue/:id/pictures/:n', staff, async (ctx) => {
+    signed.assert(ctx);
     const { work } = ctx.state;
     const row = await loadRow(work.em, viewerIn(ctx), uuidParam(ctx));
     const evidence = await desks.deskOf(row)?.load(work.em, row);
@@ -167,3 +184,8 @@ export function queueRoutes(deps: ModerationDeps): Router<State> {
 
   return routes;
 }
+
+const pictureUrlsOf = ({ id, evidence }: RowPage): string[] => [
+  ...(evidence?.pictures ?? []).map((_, n) => `/moderation/queue/${id}/pictures/${n}`),
+  ...(evidence?.imageIds ?? []).map((_, n) => `/moderation/queue/${id}/images/${n}`),
+];

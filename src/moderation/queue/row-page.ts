@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { EntityManager } from '@mikro-orm/core';
 import { Account, handle } from '../../accounts/model.ts';
+import type { Veil } from '../../kit/storage/images-veil.ts';
 import { t } from '../../kit/web/messages.ts';
 import type { Work } from '../../kit/work.ts';
 import { RATINGS, ratingLabel } from '../../safety/ratings.ts';
@@ -12,10 +13,6 @@ import type { Desks, Evidence } from './desk.ts';
 import { loadRow, requireModerator, takeLock } from './lock.ts';
 import { QueueDecision, type QueueKind, type QueueRow } from './model.ts';
 import { noteLook } from './private.ts';
-
-/** Bytes reach the page veiled: grey and blurred, grey alone, or as they are. */
-export const VEILS = ['full', 'grey', 'none'] as const;
-export type Veil = (typeof VEILS)[number];
 
 export interface RowPage {
   readonly id: string;

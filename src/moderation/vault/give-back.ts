@@ -1,7 +1,7 @@
 import { ModelFile } from '../../catalogue/model.ts';
 import { renderImageJob } from '../../gallery/images/render.ts';
 import { Image } from '../../gallery/model.ts';
-import type { Vault } from '../../kit/storage/vault.ts';
+import type { Vault } from '../../kit/storage/vault/vault.ts';
 import type { Work } from '../../kit/work.ts';
 import { listTraces, TakedownTrace } from '../takedown/trace.ts';
 import type { ImageFacts } from './take.ts';

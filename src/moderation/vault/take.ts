@@ -2,7 +2,7 @@ import { ModelFile } from '../../catalogue/model.ts';
 import { listPostedAs } from '../../compute/withhold.ts';
 import { Image, ImageSize } from '../../gallery/model.ts';
 import { rows } from '../../kit/database/sql.ts';
-import type { Vault } from '../../kit/storage/vault.ts';
+import type { Vault } from '../../kit/storage/vault/vault.ts';
 import type { Work } from '../../kit/work.ts';
 import type { TakedownOrder } from '../takedown/step.ts';
 import type { Things } from '../takedown/things.ts';

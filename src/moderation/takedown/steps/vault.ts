@@ -1,4 +1,4 @@
-import type { Vault } from '../../../kit/storage/vault.ts';
+import type { Vault } from '../../../kit/storage/vault/vault.ts';
 import { clearBytes, type DropModels } from '../../vault/clear.ts';
 import { giveBack } from '../../vault/give-back.ts';
 import { takeBytes } from '../../vault/take.ts';
