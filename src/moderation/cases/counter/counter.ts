@@ -33,9 +33,9 @@ export const CounterForm = z.object({
   signature: line(200),
 });
 
-const NOT_BEFORE = 10;
+export const NOT_BEFORE = 10;
 const ALARM = 12;
-const NOT_AFTER = 14;
+export const NOT_AFTER = 14;
 
 /** The uploader answers a notice: the thing comes back after ten to fourteen business days, unless a court is asked. */
 export async function fileCounterNotice(
