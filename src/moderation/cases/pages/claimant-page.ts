@@ -8,6 +8,7 @@ import { ClaimCase, ENDED } from '../model/case.ts';
 import { CounterNotice } from '../model/redress.ts';
 import { loadProof, type ProofView } from '../proof/prove.ts';
 import { CLAIMS } from '../types/types.ts';
+import { type Reasons, reasonsOf } from './reasons.ts';
 import {
   type AppealView,
   answerLines,
@@ -19,8 +20,6 @@ import {
   mayAppeal,
   type OfferView,
   offerViews,
-  type Reasons,
-  reasonsOf,
   type ThreadView,
   threadViews,
   typeLabel,
@@ -90,7 +89,7 @@ export async function loadPartyPage(
     claim: [],
     deadlines: await deadlinesOf(em, kase, timeZone),
     restricted: bitWords(kase.interim),
-    reasons: reasonsOf(kase, timeZone),
+    reasons: await reasonsOf(em, kase, timeZone),
     threads: await threadViews(em, kase, party),
     offers: await offerViews(em, kase, party),
     appeals: await appealViews(em, kase.id, party),
@@ -133,7 +132,7 @@ export async function loadClaimantPage(
       ? {
           stateText: `${t('case.claimant-merged')} ${t(`case.claimant-${main.state}`)}`,
           deadlines: await deadlinesOf(em, main, timeZone),
-          reasons: reasonsOf(main, timeZone),
+          reasons: await reasonsOf(em, main, timeZone),
         }
       : {}),
     missing: CLAIMS[own.type].fields

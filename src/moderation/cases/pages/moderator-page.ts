@@ -21,21 +21,18 @@ import { CounterNotice } from '../model/redress.ts';
 import { pointsOf } from '../strikes/strikes.ts';
 import { stepOf, TRIGGERS, type Trigger } from '../transitions/table.ts';
 import type { ClaimType } from '../types/types.ts';
+import { type EarlierCase, earlierOf, type Reasons, reasonsOf } from './reasons.ts';
 import {
   type AppealView,
   answerLines,
   appealViews,
   bitWords,
   deadlinesOf,
-  type EarlierCase,
-  earlierOf,
   fieldLabel,
   historyOf,
   type Line,
   type OfferView,
   offerViews,
-  type Reasons,
-  reasonsOf,
   type ThreadView,
   type Turn,
   threadViews,
@@ -157,7 +154,7 @@ export async function loadModeratorPage(
     missing: kase.missing.map((name) => fieldLabel(type, name)),
     restricted: bitWords(kase.interim),
     deadlines: await deadlinesOf(em, kase, timeZone),
-    reasons: reasonsOf(kase, timeZone),
+    reasons: await reasonsOf(em, kase, timeZone),
     threads: await threadViews(em, kase, 'moderator'),
     offers: await offerViews(em, kase, 'moderator'),
     appeals: await appealViews(em, caseId),
