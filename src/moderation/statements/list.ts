@@ -14,7 +14,7 @@ export const StatementQuery = z.object({
   cursor: z.string().max(60).catch(''),
 });
 
-export interface StatementItem extends Pick<Statement, 'id' | 'what' | 'about' | 'appeal'> {
+interface StatementItem extends Pick<Statement, 'id' | 'what' | 'about' | 'appeal'> {
   /** Number and title; '' where none was named. */
   readonly rule: string;
   readonly decidedAt: string;
