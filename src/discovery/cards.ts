@@ -1,5 +1,6 @@
 import type { EntityManager } from '@mikro-orm/core';
 import { MODEL_AUDIENCE, modelAudienceParameters } from '../catalogue/access.ts';
+import { hiddenCondition } from '../gallery/hidden.ts';
 import {
   type Eyes,
   OWNER_COLUMNS,
@@ -14,7 +15,6 @@ import {
 import { type Parameter, rows, toDate, toNumber } from '../kit/database/sql.ts';
 import type { Viewer } from '../kit/work.ts';
 import { notDelistedSql } from '../safety/standing.ts';
-import { hiddenCondition } from './hidden.ts';
 
 export interface ModelCardView {
   readonly id: number;

@@ -8,12 +8,12 @@ import {
   ITEM_IS_LISTED,
   ITEM_JOINS,
   ITEM_KIND,
-  ITEM_LEVEL,
   ITEM_OWNER,
   ITEM_THING,
+  isSeenItem,
 } from '../gallery/collections/thing.ts';
 import { loadTopicFollow, type TopicFollowView } from '../gallery/topics/follow.ts';
-import { type Eyes, eyesOf } from '../gallery/views.ts';
+import { type Eyes, eyesOf, hidingNothing } from '../gallery/views.ts';
 import { type Parameter, rows, toNumber } from '../kit/database/sql.ts';
 import type { PageHead } from '../kit/web/views.ts';
 import type { Work } from '../kit/work.ts';
@@ -56,7 +56,8 @@ export async function loadCollectionPage(
   const { collection, owner } = await assertSeesCollection(em, viewer, id);
   const { name, description, visibility } = collection;
   const mine = owner.id === viewer?.id;
-  const eyes = await eyesOf(em, viewer);
+  const theirs = await eyesOf(em, viewer);
+  const eyes = mine ? hidingNothing(theirs) : theirs;
   const { items, nextCursor } = await listCollected(em, eyes, id, cursor);
   const cover = await coverOf(em, eyes, id);
   const url = `/collections/${id}`;
@@ -81,11 +82,18 @@ export async function loadCollectionPage(
 }
 
 const PAGE_LENGTH = 32;
-const SEEN_ITEMS = `collection_item c ${ITEM_JOINS}
-  where c.collection_id = ? and ${ITEM_IS_LISTED} and (${ITEM_LEVEL} & ?) <> 0`;
+
+function seenItems(id: number, eyes: Eyes): { sql: string; values: Parameter[] } {
+  const seen = isSeenItem(eyes);
+  return {
+    sql: `collection_item c ${ITEM_JOINS} where c.collection_id = ? and ${seen.sql}`,
+    values: [id, ...seen.values],
+  };
+}
 
 async function countCollected(em: Work['em'], eyes: Eyes, id: number): Promise<number> {
-  const [found] = await rows<{ n: unknown }>(em, `select count(*) as n from ${SEEN_ITEMS}`, [id, eyes.levels]);
+  const seen = seenItems(id, eyes);
+  const [found] = await rows<{ n: unknown }>(em, `select count(*) as n from ${seen.sql}`, seen.values);
   return toNumber(found?.n);
 }
 
@@ -97,12 +105,13 @@ async function listCollected(
   cursor: string | undefined,
 ): Promise<Page<FeedItem>> {
   const place = readPlace(cursor);
-  const values: Parameter[] = [id, eyes.levels];
+  const seen = seenItems(id, eyes);
+  const values = [...seen.values];
   if (place) values.push(place.position, place.id);
   const found = await rows<FeedRow & { position: unknown; item_id: string }>(
     em,
     `with page as (select ${ITEM_KIND} as kind, ${ITEM_THING} as id, c.added_at as listed_at, c.position, c.id as item_id
-       from ${SEEN_ITEMS} ${place ? 'and (c.position, c.id) > (?, ?)' : ''}
+       from ${seen.sql} ${place ? 'and (c.position, c.id) > (?, ?)' : ''}
        order by c.position, c.id limit ${PAGE_LENGTH + 1})
      ${COLLECTED_OF_PAGE} order by page.position, page.item_id`,
     [...values, eyes.levels, eyes.levels, eyes.levels],
@@ -113,7 +122,7 @@ async function listCollected(
 }
 
 async function coverOf(em: Work['em'], eyes: Eyes, id: number): Promise<{ id: number; level: number } | null> {
-  const cover = coverPicture(eyes.levels);
+  const cover = coverPicture(eyes);
   const [found] = await rows<{ id: number; level: number }>(
     em,
     `select i.id, i.level from (select ${cover.sql} as cover_id from collection k where k.id = ?) h

@@ -1,4 +1,5 @@
 import type { EntityManager } from '@mikro-orm/core';
+import { hiddenCondition } from '../gallery/hidden.ts';
 import {
   type Eyes,
   OWNER_COLUMNS,
@@ -14,7 +15,6 @@ import { count, ratioStep } from '../kit/web/filters.ts';
 import { notDelistedSql } from '../safety/standing.ts';
 import { COVER_JOIN, modelUrl, type Page, readCursor, writeCursor } from './cards.ts';
 import { followingCondition, type Head, toldHead } from './following.ts';
-import { hiddenCondition } from './hidden.ts';
 
 /** `named` is what was sent to the viewer, and what they sent to people alone. */
 export const FEED_SCOPES = ['following', 'named', 'here', 'known'] as const;

@@ -1,7 +1,7 @@
 import { IS_NOT_WITHHELD } from '../gallery/collections/access.ts';
+import { hiddenCondition } from '../gallery/hidden.ts';
 import type { Eyes } from '../gallery/views.ts';
 import type { Parameter } from '../kit/database/sql.ts';
-import { hiddenCondition } from './hidden.ts';
 
 // What stands in the home feed: the things of people followed, whatever a followed topic of this node has, and what was
 // told of: passed on by somebody who is followed (an actor of elsewhere that tells of a model or a tag does nothing

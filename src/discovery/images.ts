@@ -1,5 +1,6 @@
 import type { EntityManager } from '@mikro-orm/core';
 import { accessParameters, POST_AUDIENCE } from '../gallery/access.ts';
+import { hiddenCondition } from '../gallery/hidden.ts';
 import {
   type Eyes,
   OWNER_COLUMNS,
@@ -13,7 +14,6 @@ import { type Parameter, rows } from '../kit/database/sql.ts';
 import type { Viewer } from '../kit/work.ts';
 import { notDelistedSql } from '../safety/standing.ts';
 import { type Page, readCursor, type TileView, writeCursor } from './cards.ts';
-import { hiddenCondition } from './hidden.ts';
 
 export type ImageSort = 'newest' | 'likes';
 const SORT_COLUMNS = { newest: 'listed_at', likes: 'like_count' } as const satisfies Record<ImageSort, keyof TileRow>;

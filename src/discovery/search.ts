@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { readFileHash } from '../catalogue/files/by-hash.ts';
+import { isShownPerson } from '../gallery/hidden.ts';
 import { eyesOf, OWNER_COLUMNS, type OwnerRow, type OwnerView, ownerView } from '../gallery/views.ts';
 import { rows } from '../kit/database/sql.ts';
 import { t } from '../kit/web/messages.ts';
@@ -129,12 +130,14 @@ const inOrder = <Item>(items: readonly Item[], ids: readonly number[], idOf: (it
 async function findPeople(work: Work, words: readonly string[], limit: number): Promise<OwnerView[]> {
   const ids = await searchIndexOf(work.em).find(work.em, 'account', words, limit);
   if (ids.length === 0) return [];
+  const viewerId = work.viewer?.id ?? 0;
   const people = await rows<OwnerRow>(
     work.em,
     `select ${OWNER_COLUMNS} from account a where a.id in (${ids.map(() => '?').join(', ')}) and a.state = 'active'
        and not exists (select 1 from policy_state s where s.target_kind = 'account' and s.target_id = a.id
-         and (s.restrictions & ${SHUT | RESTRICTION.list}) <> 0)`,
-    ids,
+         and (s.restrictions & ${SHUT | RESTRICTION.list}) <> 0)
+       and ${isShownPerson('a')}`,
+    [...ids, viewerId, viewerId],
   );
   return inOrder(people, ids, ({ owner_id }) => owner_id).map(ownerView);
 }

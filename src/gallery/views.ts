@@ -39,6 +39,9 @@ export interface Eyes {
   readonly hidesFor?: number;
 }
 
+/** The same for what is the viewer's own, which is never hidden from them. */
+export const hidingNothing = ({ levels, blurLevels }: Eyes): Eyes => ({ levels, blurLevels });
+
 const EYES_SQL = `select a.blur_levels, case when exists (select 1 from hidden h where h.account_id = a.id)
     or exists (select 1 from block b where b.account_id = a.id) then 1 else 0 end as hides
   from account a where a.id = ?`;

@@ -6,7 +6,10 @@ import { can } from '../accounts/permissions.ts';
 import { audited } from '../kit/audit/append.ts';
 import { AuditEntry } from '../kit/audit/model.ts';
 import { defineSettings, type Settings } from '../kit/settings.ts';
+import { tCount } from '../kit/web/messages.ts';
 import type { Work } from '../kit/work.ts';
+import { wereRulesSeen } from '../moderation/rules/edit.ts';
+import { Rule } from '../moderation/rules/model.ts';
 
 /** When the owner said that the node needs no more of the list, or null. */
 const startSettings = defineSettings('start', z.object({ dismissedAt: z.string().nullable().default(null) }));
@@ -16,6 +19,8 @@ interface StartStep {
   readonly name: string;
   readonly href: string;
   readonly isDone: boolean;
+  /** What is set, as its page has it; '' where nothing is. */
+  readonly value: string;
 }
 
 export interface StartNow {
@@ -35,14 +40,23 @@ export async function loadStart({ em }: Reader, settings: Settings): Promise<Sta
   const node = await settings.read(em, nodeSettings);
   const isReachable = await hasContact(em, settings);
   const steps: StartStep[] = [
-    { name: 'contact', href: '/admin/claims#contact', isDone: isReachable },
-    { name: 'agent', href: '/admin/claims#agent', isDone: claims.agent !== '' },
-    { name: 'ncii', href: '/admin/claims#ncii', isDone: claims.ncii !== '' },
-    { name: 'jurisdiction', href: '/admin/claims#jurisdiction', isDone: claims.jurisdiction !== '' },
+    { name: 'contact', href: '/admin/claims#contact', isDone: isReachable, value: claims.contact || node.contact },
+    { name: 'agent', href: '/admin/claims#agent', isDone: claims.agent !== '', value: claims.agent },
+    { name: 'ncii', href: '/admin/claims#ncii', isDone: claims.ncii !== '', value: claims.ncii },
+    {
+      ...{ name: 'jurisdiction', href: '/admin/claims#jurisdiction' },
+      ...{ isDone: claims.jurisdiction !== '', value: claims.jurisdiction },
+    },
     // UTC and no holidays are what a node begins with: only who saved the page has chosen them
-    { name: 'zone', href: '/admin/claims#timeZone', isDone: await wasSaved(em) },
-    { name: 'holidays', href: '/admin/claims#holidays', isDone: claims.holidays.length > 0 },
-    { name: 'rules', href: '/moderation/rules', isDone: node.rules !== '' || (await wereRulesSeen(em)) },
+    { name: 'zone', href: '/admin/claims#timeZone', isDone: await wasSaved(em), value: claims.timeZone },
+    {
+      ...{ name: 'holidays', href: '/admin/claims#holidays', isDone: claims.holidays.length > 0 },
+      value: claims.holidays.length > 0 ? tCount('start.holidays-n', claims.holidays.length) : '',
+    },
+    {
+      ...{ name: 'rules', href: '/moderation/rules', isDone: node.rules !== '' || (await wereRulesSeen(em)) },
+      value: tCount('start.rules-n', await em.count(Rule, { retiredAt: null })),
+    },
   ];
   const { dismissedAt } = await settings.read(em, startSettings);
   return {
@@ -56,9 +70,6 @@ export async function loadStart({ em }: Reader, settings: Settings): Promise<Sta
 
 const wasSaved = async (em: EntityManager): Promise<boolean> =>
   (await em.count(AuditEntry, { action: 'setting.change', subjectKind: 'setting', subjectId: claimSettings.name })) > 0;
-
-const wereRulesSeen = async (em: EntityManager): Promise<boolean> =>
-  (await em.count(AuditEntry, { action: { $like: 'rule.%' } })) > 0;
 
 /** How much is missing, for the front page of who may do something about it; 0 once they said that it is enough. */
 export async function countMissing({ em, viewer }: Pick<Work, 'em' | 'viewer'>, settings: Settings): Promise<number> {

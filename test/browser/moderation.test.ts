@@ -30,6 +30,19 @@ test('a moderator works through the queue by keys alone, and the page of a phone
   await page.keyboard.press('j');
   await page.keyboard.press('j');
   assert.equal(await page.evaluate(`document.activeElement === document.querySelectorAll('[data-row]')[1]`), true);
+  const ring = (selector: string) =>
+    page.evaluate<string>(`getComputedStyle(document.querySelector('${selector}')).boxShadow`);
+  const rowOfFocus = '.queue-item:has(:focus-visible)';
+  assert.match(await ring(rowOfFocus), /inset/, 'it shows where one is');
+  assert.notEqual(await ring(rowOfFocus), await ring('.queue-item:not(:has(:focus))'));
+  await page.keyboard.press('?');
+  const keys = page.locator('dialog#queue-keys[open]');
+  assert.match((await keys.textContent()) ?? '', /open the row/);
+  await page.keyboard.press('o');
+  assert.equal(new URL(page.url()).pathname, '/moderation', 'keys do nothing behind the list of keys');
+  await page.keyboard.press('Escape');
+  assert.equal(await keys.count(), 0);
+  assert.equal(await page.locator(rowOfFocus).count(), 1, 'and the focus is where it was');
   await page.keyboard.press('k');
   await page.keyboard.press('o');
   await page.waitForURL('**/moderation/queue/*');
@@ -40,7 +53,14 @@ test('a moderator works through the queue by keys alone, and the page of a phone
   await page.waitForSelector('.evidence.none');
   assert.match((await page.locator('.exposure').textContent()) ?? '', /looked at 2 harmful pictures/);
 
+  assert.equal(await page.getByLabel('And a strike for its author').isVisible(), false);
+  assert.match((await page.locator('.chosen-rule').textContent()) ?? '', /generated pictures of real people/);
+  await page.keyboard.press('?');
+  assert.match((await page.locator('dialog#queue-keys[open]').textContent()) ?? '', /choose what shall happen/);
+  await page.keyboard.press('Escape');
   await page.keyboard.press('2');
+  assert.equal(await page.getByLabel('And a strike for its author').isVisible(), true);
+  assert.equal(await page.getByLabel('The right rating').isVisible(), false);
   assert.equal(await page.locator('[name=choice][value=withhold]').isChecked(), true);
   await page.keyboard.type('1 neighbour is recognisable');
   assert.equal(
@@ -52,6 +72,9 @@ test('a moderator works through the queue by keys alone, and the page of a phone
   await page.waitForURL('**undo=*');
   const [decision] = await fork().find(QueueDecision, {});
   assert.equal(decision?.facts, '1 neighbour is recognisable');
+  const undo = page.locator('[data-undo]');
+  assert.match((await undo.textContent()) ?? '', /Withhold: can be undone for (?:10|[1-9]) seconds/);
+  assert.equal(await undo.getByRole('button', { name: 'Undo' }).isVisible(), true);
   await page.keyboard.press('Escape');
   await page.keyboard.press('u');
   await page.waitForURL('**said=queue-undone');

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { type TestContext, test } from 'node:test';
 import { OutboxMail } from '../../src/accounts/mail/model.ts';
 import { executeDecision } from '../../src/moderation/queue/execute.ts';
@@ -104,6 +105,54 @@ test('an appeal goes to somebody else than who decided, and takes the decision b
   const undo = await fork().findOneOrFail(Takedown, { outcome: 'undo' });
   assert.deepEqual(undo.parameters, { undoes: takedownId });
   assert.match(textOf((await ada.get(`/decisions/${id}`)).text), /the decision was taken back/);
+});
+
+test('many decisions are read page by page, and by whether they can be appealed, were, or gave a strike', async (t) => {
+  const its = await site(t);
+  const { ada, ben, clock, decided, em, fork, open, row, workAs } = its;
+  const first = await decided('withhold', { strike: '1' });
+  const { ruleId } = await fork().findOneOrFail(QueueDecision, first);
+  for (let n = 0; n < 64; n += 1) {
+    em.create(
+      QueueDecision,
+      {
+        ...{ id: randomUUID(), rowId: row.id, decidedById: 1, ownerId: n === 63 ? ben.id : ada.id, ruleId },
+        ...{ choice: n === 62 ? 'dismiss' : 'delist', facts: `No. ${n}`, state: 'done', jobId: randomUUID() },
+        // every second two are of the same moment
+        decidedAt: new Date(clock.now().getTime() - (1 + Math.floor(n / 2)) * 60_000),
+        executesAt: clock.now(),
+      },
+      { persist: true },
+    );
+  }
+  await em.flush();
+  const browser = await open('ada');
+  const idsOf = (text: string) => [...text.matchAll(/href="\/decisions\/([0-9a-f-]{36})"/g)].map(([, id = '']) => id);
+  const seen: string[] = [];
+  const lengths: number[] = [];
+  for (let url = '/decisions', turn = 0; url && turn < 5; turn += 1) {
+    const { text } = await browser.get(url);
+    seen.push(...idsOf(text));
+    lengths.push(idsOf(text).length);
+    url = (/rel="next" href="([^"]+)"/.exec(text)?.[1] ?? '').replaceAll('&amp;', '&');
+  }
+  assert.deepEqual(lengths, [30, 30, 3], 'nobody else’s, and nothing that took nothing');
+  assert.equal(new Set(seen).size, 63);
+  assert.equal(seen[0], first);
+
+  const shown = async (show: string) => idsOf((await browser.get(`/decisions?show=${show}`)).text);
+  assert.deepEqual(await shown('strike'), [first]);
+  assert.deepEqual(await shown('appealed'), []);
+  await appealDecision(workAs(ada), seen[1] ?? '', { text: 'It is not.' });
+  assert.deepEqual(await shown('appealed'), [seen[1]]);
+  assert.match(textOf((await browser.get('/decisions?show=appealed')).text), /appeal waits/);
+  assert.ok(!(await shown('open')).includes(seen[1] ?? ''));
+  clock.pass(181 * DAY_MS);
+  const later = await open('ada');
+  assert.match(textOf((await later.get('/decisions?show=open')).text), /None of them/);
+  for (const query of ['show=nothing', 'cursor=1_2', `cursor=999999999999999_${first}`, 'cursor=x&show=open']) {
+    assert.equal((await later.get(`/decisions?${query}`)).status, 200, query);
+  }
 });
 
 test('after 180 days a decision is not appealed any more', async (t) => {

@@ -36,9 +36,10 @@ export async function findSignUpMode(
   { signUpMode }: Pick<NodeSettings, 'signUpMode'>,
   hasContact: boolean,
 ): Promise<NodeSettings['signUpMode'] | 'not_set_up'> {
-  // before there is somebody to answer for the node, and a way to reach them, no stranger comes in
+  // before there is somebody to answer for the node no stranger comes in, and before there is a way to reach them none
+  // whom nobody of the node knows
   if (!(await isStaffed({ em }))) return 'not_set_up';
-  return hasContact || signUpMode === 'invite' ? signUpMode : 'closed';
+  return hasContact || signUpMode === 'closed' ? signUpMode : 'invite';
 }
 
 async function isStaffed({ em }: Pick<Work, 'em'>): Promise<boolean> {

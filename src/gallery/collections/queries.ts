@@ -1,9 +1,10 @@
 import { type Parameter, rows, toBoolean, toNumber } from '../../kit/database/sql.ts';
 import type { Work } from '../../kit/work.ts';
-import { type Eyes, PICTURE_COLUMNS, type PictureRow, type PictureView, pictureView } from '../views.ts';
+import { isShownPerson } from '../hidden.ts';
+import { type Eyes, hidingNothing, PICTURE_COLUMNS, type PictureRow, type PictureView, pictureView } from '../views.ts';
 import { IS_NOT_WITHHELD } from './access.ts';
 import type { Collection } from './model.ts';
-import { type Collected, coverPicture, ITEM_IS_LISTED, ITEM_JOINS, ITEM_LEVEL } from './thing.ts';
+import { type Collected, coverPicture, ITEM_JOINS, isSeenItem } from './thing.ts';
 
 export interface CollectionRow {
   readonly id: number;
@@ -16,10 +17,6 @@ export interface CollectionRow {
   readonly cover: PictureView | null;
 }
 
-/** What of the collection `k` these eyes see. Takes the mask once. */
-const COUNT_OF_SEEN = `(select count(*) from collection_item c ${ITEM_JOINS}
-  where c.collection_id = k.id and ${ITEM_IS_LISTED} and (${ITEM_LEVEL} & ?) <> 0)`;
-
 /** Of one person: what is public, and all of it for themselves. Takes the person's id. */
 const isOf = (viewer: Work['viewer'], ownerId: number): string =>
   viewer?.id === ownerId ? 'k.owner_id = ?' : `k.owner_id = ? and k.visibility = 'public' and ${IS_NOT_WITHHELD}`;
@@ -29,7 +26,8 @@ export const listCollectionsOf = (
   { em, viewer }: Pick<Work, 'em' | 'viewer'>,
   ownerId: number,
   eyes: Eyes,
-): Promise<CollectionRow[]> => read(em, eyes, null, isOf(viewer, ownerId), [ownerId]);
+): Promise<CollectionRow[]> =>
+  read(em, viewer?.id === ownerId ? hidingNothing(eyes) : eyes, null, isOf(viewer, ownerId), [ownerId]);
 
 /** Is there any of one person that the viewer may see? */
 export async function hasCollections({ em, viewer }: Pick<Work, 'em' | 'viewer'>, ownerId: number): Promise<boolean> {
@@ -43,7 +41,7 @@ export async function listOwnCollections(
   thing: Collected | null,
   eyes: Eyes,
 ): Promise<CollectionRow[]> {
-  return read(em, eyes, thing, 'k.owner_id = ? and k.uri is null', [viewer?.id ?? 0]);
+  return read(em, hidingNothing(eyes), thing, 'k.owner_id = ? and k.uri is null', [viewer?.id ?? 0]);
 }
 
 /** As many as anybody reads through. */
@@ -55,13 +53,15 @@ export async function listHolders(
   thing: Collected,
   eyes: Eyes,
 ): Promise<CollectionRow[]> {
+  const viewerId = viewer?.id ?? 0;
   const found = await read(
     em,
     eyes,
     thing,
     `k.owner_id <> ? and k.visibility = 'public' and ${IS_NOT_WITHHELD}
-       and k.id in (select c.collection_id from collection_item c where c.${thing.kind}_id = ?)`,
-    [viewer?.id ?? 0, thing.id],
+       and k.id in (select c.collection_id from collection_item c where c.${thing.kind}_id = ?)
+       and exists (select 1 from account ka where ka.id = k.owner_id and ${isShownPerson('ka')})`,
+    [viewerId, thing.id, viewerId, viewerId],
   );
   return found.slice(0, MOST_HOLDERS);
 }
@@ -83,16 +83,18 @@ async function read(
   condition: string,
   values: readonly Parameter[],
 ): Promise<CollectionRow[]> {
-  const cover = coverPicture(eyes.levels);
+  const cover = coverPicture(eyes);
+  const seen = isSeenItem(eyes);
+  const count = `(select count(*) from collection_item c ${ITEM_JOINS} where c.collection_id = k.id and ${seen.sql})`;
   const holds = `exists (select 1 from collection_item c where c.collection_id = k.id and c.${thing?.kind ?? 'model'}_id = ?)`;
   const found = await rows<Row>(
     em,
     `select h.*, ${PICTURE_COLUMNS} from (
-       select k.id, k.name, k.visibility, k.updated_at, ${COUNT_OF_SEEN} as n, case when ${holds} then 1 else 0 end as has_thing,
+       select k.id, k.name, k.visibility, k.updated_at, ${count} as n, case when ${holds} then 1 else 0 end as has_thing,
          case when ${IS_NOT_WITHHELD} then 0 else 1 end as is_withheld, ${cover.sql} as cover_id
        from collection k where k.deleted_at is null and ${condition}) h
      left join image i on i.id = h.cover_id order by h.updated_at desc, h.id desc`,
-    [eyes.levels, thing?.id ?? 0, ...cover.values, ...values],
+    [...seen.values, thing?.id ?? 0, ...cover.values, ...values],
   );
   return found.map((row) => ({
     id: toNumber(row.id),

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { type Parameter, toNumber } from '../../kit/database/sql.ts';
+import { hiddenCondition } from '../hidden.ts';
 import { urlOf } from '../talk/target.ts';
+import type { Eyes } from '../views.ts';
 import { COLLECTED_KINDS, type CollectedKind } from './model.ts';
 
 // What lies in a collection, for every query over `collection_item c`: pages, counts, covers and peers see the same.
@@ -20,6 +22,21 @@ export const ITEM_KIND = `case when c.model_id is not null then 'model' when c.p
 export const ITEM_THING = 'coalesce(c.model_id, c.post_id, c.image_id)';
 export const ITEM_OWNER = 'coalesce(cm.owner_id, cp.owner_id, ci.owner_id)';
 
+const ALIASES = { model: 'cm', post: 'cp', image: 'ci' } as const satisfies Record<CollectedKind, string>;
+
+/** What of it these eyes see: by its rating, and by what they hide. */
+export function isSeenItem(eyes: Eyes): { sql: string; values: Parameter[] } {
+  const parts = [`${ITEM_IS_LISTED} and (${ITEM_LEVEL} & ?) <> 0`];
+  const values: Parameter[] = [eyes.levels];
+  for (const kind of COLLECTED_KINDS) {
+    const hidden = hiddenCondition(kind, ALIASES[kind], eyes);
+    if (!hidden) continue;
+    parts.push(`(c.${kind}_id is null or (${hidden.sql}))`);
+    values.push(...hidden.values);
+  }
+  return { sql: parts.join(' and '), values };
+}
+
 /** The picture that stands for an item among these ratings; null for a model without one. */
 export const itemPicture = (levels: number): { sql: string; values: Parameter[] } => ({
   sql: `coalesce((case when (ci.level & ?) <> 0 then ci.id end),
@@ -30,14 +47,15 @@ export const itemPicture = (levels: number): { sql: string; values: Parameter[] 
 });
 
 /** The picture that stands for the collection `k`: of its owner's choice, or of the first item that has one. */
-export function coverPicture(levels: number): { sql: string; values: Parameter[] } {
-  const picture = itemPicture(levels);
+export function coverPicture(eyes: Eyes): { sql: string; values: Parameter[] } {
+  const picture = itemPicture(eyes.levels);
+  const seen = isSeenItem(eyes);
   const of = (condition: string) => `(select z.picture from (select ${picture.sql} as picture, c.position, c.id
-      from collection_item c ${ITEM_JOINS} where c.collection_id = k.id and ${ITEM_IS_LISTED} ${condition}) z
+      from collection_item c ${ITEM_JOINS} where c.collection_id = k.id and ${seen.sql} ${condition}) z
     where z.picture is not null order by z.position, z.id limit 1)`;
   return {
     sql: `coalesce(${of('and c.id = k.cover_item_id')}, ${of('')})`,
-    values: [...picture.values, ...picture.values],
+    values: [...picture.values, ...seen.values, ...picture.values, ...seen.values],
   };
 }
 

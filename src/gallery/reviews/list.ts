@@ -2,6 +2,7 @@ import { can } from '../../accounts/permissions.ts';
 import { type Parameter, rows, toBoolean, toDate, toNumber } from '../../kit/database/sql.ts';
 import { renderMarkdown, renderRemoteHtml } from '../../kit/web/markdown.ts';
 import type { Work } from '../../kit/work.ts';
+import { isShownPerson } from '../hidden.ts';
 import { type Conversation, loadConversation } from '../talk/conversation.ts';
 import { OWNER_COLUMNS, type OwnerRow, type OwnerView, ownerView } from '../views.ts';
 
@@ -90,10 +91,10 @@ export async function loadReviews(
           `select ${COLUMNS} from review r join account a on a.id = r.author_id
            where r.version_id = ? and r.author_id <> ? and r.deleted_at is null and a.state = 'active'
              and (r.withheld_at is null or ?) ${isAfter ?? ''}
-             and not exists (select 1 from block b where b.account_id = ? and b.target_id = r.author_id)
+             and ${isShownPerson('a')}
              and not exists (select 1 from block b where b.target_id = ? and b.account_id = r.author_id and b.kind = 'block')
            order by r.created_at desc, r.id desc limit ${PER_PAGE + 1}`,
-          [versionId, viewerId, seesAll, ...place, viewerId, viewerId],
+          [versionId, viewerId, seesAll, ...place, viewerId, viewerId, viewerId],
         ),
     viewer
       ? rows<ReviewRow>(

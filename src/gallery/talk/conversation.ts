@@ -4,6 +4,7 @@ import { renderMarkdown, renderRemoteHtml } from '../../kit/web/markdown.ts';
 import { t } from '../../kit/web/messages.ts';
 import type { Work } from '../../kit/work.ts';
 import { accessParameters, COMMENT_AUDIENCE } from '../access.ts';
+import { isShownPerson } from '../hidden.ts';
 import { OWNER_COLUMNS, type OwnerRow, type OwnerView, ownerView } from '../views.ts';
 import type { Subject } from './target.ts';
 
@@ -64,12 +65,12 @@ export async function loadConversation(
     `select c.id, c.parent_id, c.text, c.audience, c.is_local, c.like_count, c.created_at, c.edited_at, c.deleted_at, c.withheld_at,
        ${OWNER_COLUMNS}, (select count(*) from reaction r where r.account_id = ? and r.comment_id = c.id) as liked
      from comment c join account a on a.id = c.author_id
-     where c.${subject.kind}_id = ? and not exists (select 1 from block b where b.account_id = ? and b.target_id = c.author_id)
+     where c.${subject.kind}_id = ? and ${isShownPerson('a')}
        and not exists (select 1 from block b where b.target_id = ? and b.account_id = c.author_id and b.kind = 'block')
        and (c.audience = 'page' or ? or ${COMMENT_AUDIENCE})
      order by c.created_at, c.id limit ?`,
     [
-      ...[viewerId, subject.id, viewerId, viewerId, can(viewer, 'moderateContent')],
+      ...[viewerId, subject.id, viewerId, viewerId, viewerId, can(viewer, 'moderateContent')],
       ...[...accessParameters(viewer), MOST_COMMENTS],
     ],
   );

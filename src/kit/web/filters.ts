@@ -20,6 +20,13 @@ const dayFormat = new Intl.DateTimeFormat('en', {
   year: 'numeric',
   timeZone: 'UTC',
 });
+const weekdayFormat = new Intl.DateTimeFormat('en', {
+  weekday: 'short',
+  day: 'numeric',
+  month: 'short',
+  year: 'numeric',
+  timeZone: 'UTC',
+});
 const countFormat = new Intl.NumberFormat('en', {
   notation: 'compact',
   maximumFractionDigits: 1,
@@ -28,6 +35,9 @@ const numberFormat = new Intl.NumberFormat('en');
 
 /** A day for people: `2 Jan 2026` in the order of the language, in UTC. */
 export const day = (when: When): string => dayFormat.format(new Date(when));
+
+/** The same with the day of the week, for days that a calendar is about. */
+export const weekday = (when: When): string => weekdayFormat.format(new Date(when));
 
 const STEPS: readonly (readonly [seconds: number, key: string])[] = [
   [31_536_000, 'ago.year'],

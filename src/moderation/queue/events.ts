@@ -6,7 +6,8 @@ import type { QueueDecision } from './model.ts';
 export const restrictionDecided = defineEvent('moderation.restriction-decided', z.object({ decisionId: z.string() }));
 
 /** Choices that leave its owner as they were. */
-const MILD: ReadonlySet<string> = new Set(['dismiss', 'release', 'acknowledge', 'uphold', 'overturn']);
+export const MILD_CHOICES = ['dismiss', 'release', 'acknowledge', 'uphold', 'overturn'] as const;
+const MILD: ReadonlySet<string> = new Set(MILD_CHOICES);
 
 export const isRestriction = ({ choice, hasStrike }: Pick<QueueDecision, 'choice' | 'hasStrike'>): boolean =>
   !MILD.has(choice) || hasStrike;

@@ -34,6 +34,8 @@ interface Undo {
   readonly id: string;
   readonly choice: string;
   readonly seconds: number;
+  /** UTC, for one that stays open longer than a clock of seconds is for. */
+  readonly until: string;
 }
 
 interface RowNow extends RowPage {
@@ -68,7 +70,8 @@ export function queueRoutes(deps: ModerationDeps): Router<State> {
       : null;
     if (!decision) return null;
     const seconds = Math.max(0, Math.ceil((decision.executesAt.getTime() - now().getTime()) / 1_000));
-    return { id: decision.id, choice: t(`queue-choice.${decision.choice}`), seconds };
+    const until = decision.executesAt.toISOString().slice(0, 16).replace('T', ' ');
+    return { id: decision.id, choice: t(`queue-choice.${decision.choice}`), seconds, until };
   };
 
   routes.get('/moderation', staff, async (ctx) => {

@@ -2,6 +2,7 @@ import type { EntityManager } from '@mikro-orm/core';
 import { z } from 'zod';
 import { can } from '../../accounts/permissions.ts';
 import { audited } from '../../kit/audit/append.ts';
+import { AuditEntry } from '../../kit/audit/model.ts';
 import { AppError } from '../../kit/errors.ts';
 import { newId } from '../../kit/ids.ts';
 import type { Viewer, Work } from '../../kit/work.ts';
@@ -51,6 +52,22 @@ export async function changeRule(work: RuleWork, number: number, form: RuleWords
     return { result, entries: [{ ...entryOf('rule.change', result), before, after: wordsOf(result) }] };
   });
 }
+
+/** Says that the rules as they stand are the node's own: the step of the first steps that needs no change. */
+export async function confirmRules(work: RuleWork): Promise<void> {
+  requireRules(work.viewer);
+  await audited(work, async (em) => {
+    const after = { count: await em.count(Rule, { retiredAt: null }) };
+    return {
+      result: undefined,
+      entries: [{ action: 'rule.confirm', subject: { kind: 'setting', id: 'rules' }, after }],
+    };
+  });
+}
+
+/** Did somebody of this node say or change a rule? Until then they are those that every node begins with. */
+export const wereRulesSeen = async (em: EntityManager): Promise<boolean> =>
+  (await em.count(AuditEntry, { action: { $like: 'rule.%' } })) > 0;
 
 /** The rule counts no more; decisions go on naming it. */
 export async function retireRule(work: RuleWork, number: number): Promise<void> {

@@ -7,7 +7,7 @@ import { t } from '../../kit/web/messages.ts';
 import type { Ctx, State } from '../../kit/web/state.ts';
 import { view } from '../../kit/web/views.ts';
 import type { ModerationDeps } from '../deps.ts';
-import { addRule, changeRule, RuleForm, retireRule } from './edit.ts';
+import { addRule, changeRule, confirmRules, RuleForm, retireRule, wereRulesSeen } from './edit.ts';
 import { listRules, type RuleView, ruleView } from './list.ts';
 import { RULE_CATEGORIES } from './model.ts';
 
@@ -21,6 +21,8 @@ const rulesPage = view<RulesPage>('moderation/rules');
 interface EditorNow {
   readonly rules: readonly RuleView[];
   readonly categories: readonly { readonly value: string; readonly label: string }[];
+  /** Nobody of this node looked at them yet, as far as it knows. */
+  readonly isUnseen: boolean;
   /** The number of the rule whose form was refused; 0 for the new one. */
   readonly refused: number;
 }
@@ -41,7 +43,8 @@ export function ruleRoutes(deps: ModerationDeps): Router<State> {
   const showEditor = async (ctx: Ctx, refused = 0, form: FormState = EMPTY_FORM) => {
     const rules = (await listRules(ctx.state.work.em)).map(ruleView);
     const categories = RULE_CATEGORIES.map((value) => ({ value, label: t(`category.${value}`) }));
-    await editorPage(ctx, deps, t('admin.rules'), { rules, categories, refused }, form);
+    const isUnseen = !(await wereRulesSeen(ctx.state.work.em));
+    await editorPage(ctx, deps, t('admin.rules'), { rules, categories, isUnseen, refused }, form);
   };
 
   routes.get('/moderation/rules', staff, (ctx) => showEditor(ctx));
@@ -56,6 +59,11 @@ export function ruleRoutes(deps: ModerationDeps): Router<State> {
       },
       (form) => showEditor(ctx, 0, form),
     );
+  });
+
+  routes.post('/moderation/rules/confirmation', staff, async (ctx) => {
+    await confirmRules(ctx.state.work);
+    ctx.redirect('/moderation/rules?said=rules-confirmed');
   });
 
   routes.post('/moderation/rules/:id', staff, async (ctx) => {

@@ -13,7 +13,7 @@ import { findThing, readThingName } from '../reports/thing.ts';
 import { areWithheld, isWords, showWordsAgain } from '../reports/words.ts';
 import { Takedown } from '../takedown/model.ts';
 import { startTakedown } from '../takedown/start.ts';
-import { APPEAL_DAYS, APPEAL_PREFIX, appealSubject, loadOwnDecision, statementOf } from './statement.ts';
+import { APPEAL_MS, APPEAL_PREFIX, appealSubject, loadOwnDecision, statementOf } from './statement.ts';
 
 export const AppealForm = z.object({
   text: z.string().trim().min(1, 'Say why you think that it is wrong.').max(4_000, 'At most 4,000 characters.'),
@@ -32,7 +32,7 @@ export async function appealDecision(
   const { viewer, now } = work;
   if (!viewer) throw new AppError('unauthenticated', 'Please sign in.');
   const { rowId, decidedAt } = await loadOwnDecision(work.em, viewer, decisionId);
-  if (now().getTime() > decidedAt.getTime() + APPEAL_DAYS * DAY_MS) {
+  if (now().getTime() > decidedAt.getTime() + APPEAL_MS) {
     throw new AppError('conflict', 'It is too late to appeal this.');
   }
   await audited(work, async (em) => {

@@ -1,13 +1,14 @@
 import Router from '@koa/router';
 import { browserOnly, viewerIn } from '../../accounts/access/guard.ts';
-import { EMPTY_FORM, type FormState, submitForm, uuidParam } from '../../kit/web/forms.ts';
+import { EMPTY_FORM, type FormState, readQuery, submitForm, uuidParam } from '../../kit/web/forms.ts';
 import { t } from '../../kit/web/messages.ts';
 import type { Ctx, State } from '../../kit/web/state.ts';
 import { view } from '../../kit/web/views.ts';
 import { AppealForm, appealDecision } from './appeal.ts';
-import { listStatements, loadOwnDecision, type Statement, statementOf } from './statement.ts';
+import { listStatements, type StatementList, StatementQuery } from './list.ts';
+import { loadOwnDecision, type Statement, statementOf } from './statement.ts';
 
-const listPage = view<{ readonly statements: readonly Statement[] }>('moderation/decisions');
+const listPage = view<StatementList>('moderation/decisions');
 const onePage = view<FormState & { readonly statement: Statement }>('moderation/decision');
 
 /** `/decisions`: what moderators decided about something of the viewer's, for them alone. */
@@ -16,8 +17,8 @@ export function statementRoutes(): Router<State> {
 
   routes.get('/decisions', browserOnly, async (ctx) => {
     ctx.set('Cache-Control', 'private, no-store');
-    const statements = await listStatements(ctx.state.work, viewerIn(ctx));
-    listPage(ctx, { statements, page: { title: t('statement.title'), noindex: true } });
+    const list = await listStatements(ctx.state.work, viewerIn(ctx), readQuery(ctx, StatementQuery));
+    listPage(ctx, { ...list, page: { title: t('statement.title'), noindex: true } });
   });
 
   const show = async (ctx: Ctx & { params: Record<string, string | undefined> }, form: FormState = EMPTY_FORM) => {

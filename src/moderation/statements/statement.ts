@@ -1,7 +1,8 @@
 import type { EntityManager } from '@mikro-orm/core';
 import { AppError } from '../../kit/errors.ts';
+import { day } from '../../kit/web/filters.ts';
 import { t } from '../../kit/web/messages.ts';
-import type { Viewer, Work } from '../../kit/work.ts';
+import type { Viewer } from '../../kit/work.ts';
 import { ratingLabel } from '../../safety/ratings.ts';
 import { isRestriction } from '../queue/events.ts';
 import { QueueDecision, QueueRow } from '../queue/model.ts';
@@ -10,8 +11,8 @@ import { areWithheld, isWords } from '../reports/words.ts';
 import { Rule, ruleLabel } from '../rules/model.ts';
 
 /** As of a case (spec/takedowns.md 2.6). */
-export const APPEAL_DAYS = 180;
-const DAY_MS = 86_400_000;
+const APPEAL_DAYS = 180;
+export const APPEAL_MS = APPEAL_DAYS * 86_400_000;
 
 /** Why something was taken from somebody, for them (spec/takedowns.md 2.6). */
 export interface Statement {
@@ -37,18 +38,16 @@ export async function statementOf(em: EntityManager, decision: QueueDecision, no
   const name = readThingName(`${row.aboutKind}:${row.aboutId}`);
   const thing = name && (await findThing(em, name));
   const rule = decision.ruleId ? await em.findOne(Rule, decision.ruleId) : null;
-  const until = new Date(decidedAt.getTime() + APPEAL_DAYS * DAY_MS);
-  const kind = t(`statement.about-${row.aboutKind}`);
+  const until = new Date(decidedAt.getTime() + APPEAL_MS);
   const isHidden = await areWithheld(em, { kind: row.aboutKind, id: row.aboutId });
-  const title = thing?.title || (isWords({ kind: row.aboutKind }) ? beginningOf(thing?.text ?? '') : '');
-  const strike = hasStrike && choice !== 'strike' ? ` ${t('statement.strike')}` : '';
+  const title = thing?.title || row.title || (isWords({ kind: row.aboutKind }) ? beginningOf(thing?.text ?? '') : '');
   return {
     // the page of withheld words says that there are none
-    ...{ id, facts, url: isHidden ? '' : (thing?.url ?? ''), about: title ? `${kind}: ${title}` : kind },
-    what: `${t(`statement.${choice}`, level > 0 ? { level: ratingLabel(level) } : {})}${strike}`,
+    ...{ id, facts, url: isHidden ? '' : (thing?.url ?? ''), about: aboutOf(row.aboutKind, title) },
+    what: whatOf({ choice, level, hasStrike }),
     rule: rule ? `${ruleLabel(rule)} · ${rule.title}` : '',
     ruleText: rule?.text ?? '',
-    ...{ decidedOn: dayOf(decidedAt), appealUntil: dayOf(until) },
+    ...{ decidedOn: day(decidedAt), appealUntil: day(until) },
     appeal: await appealState(em, decision, until < now),
     appealText: decision.appeal ?? '',
   };
@@ -58,16 +57,30 @@ const MOST_WORDS = 140;
 const beginningOf = (text: string): string =>
   text.length > MOST_WORDS ? `${text.slice(0, MOST_WORDS).trimEnd()}…` : text;
 
-const dayOf = (at: Date): string => at.toISOString().slice(0, 10);
+export const aboutOf = (kind: string, title: string): string => {
+  const name = t(`statement.about-${kind}`);
+  return title === '' ? name : `${name}: ${title}`;
+};
+
+/** What was done, in words. */
+export function whatOf({ choice, level, hasStrike }: Pick<QueueDecision, 'choice' | 'level' | 'hasStrike'>): string {
+  const strike = hasStrike && choice !== 'strike' ? ` ${t('statement.strike')}` : '';
+  return `${t(`statement.${choice}`, level > 0 ? { level: ratingLabel(level) } : {})}${strike}`;
+}
 
 async function appealState(
   em: EntityManager,
   { id, appealedAt }: QueueDecision,
   isOver: boolean,
 ): Promise<Statement['appeal']> {
-  if (appealedAt == null) return isOver ? 'over' : 'open';
-  const row = await em.findOne(QueueRow, { kind: 'appeal', subjectId: appealSubject(id) });
-  return row?.outcome === 'uphold' ? 'uphold' : row?.outcome === 'overturn' ? 'overturn' : 'filed';
+  const row = appealedAt == null ? null : await em.findOne(QueueRow, { kind: 'appeal', subjectId: appealSubject(id) });
+  return appealOf(appealedAt != null, row?.outcome ?? '', isOver);
+}
+
+/** `outcome` is that of the appeal's row. */
+export function appealOf(isFiled: boolean, outcome: string, isOver: boolean): Statement['appeal'] {
+  if (!isFiled) return isOver ? 'over' : 'open';
+  return outcome === 'uphold' || outcome === 'overturn' ? outcome : 'filed';
 }
 
 /** In the queue; cases have other ids. */
@@ -79,18 +92,4 @@ export async function loadOwnDecision(em: EntityManager, viewer: Viewer, id: str
   const decision = await em.findOne(QueueDecision, { id, ownerId: viewer.id, state: 'done' });
   if (!decision || !isRestriction(decision)) throw new AppError('not_found', 'There is no such decision.');
   return decision;
-}
-
-const PAGE = 30;
-
-/** The newest first. */
-export async function listStatements(
-  { em, now }: Pick<Work, 'em' | 'now'>,
-  viewer: Viewer,
-): Promise<readonly Statement[]> {
-  const own = { ownerId: viewer.id, state: 'done' as const };
-  const found = await em.find(QueueDecision, own, { orderBy: { decidedAt: 'desc' }, limit: PAGE });
-  const list: Statement[] = [];
-  for (const decision of found) if (isRestriction(decision)) list.push(await statementOf(em, decision, now()));
-  return list;
 }

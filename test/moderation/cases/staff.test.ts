@@ -16,7 +16,7 @@ import { mergeByHand, pointCase } from '../../../src/moderation/cases/decide/poi
 import { Strike } from '../../../src/moderation/cases/model/strike.ts';
 import { changeRule } from '../../../src/moderation/rules/edit.ts';
 import { Takedown } from '../../../src/moderation/takedown/model.ts';
-import { Browser } from '../../accounts/browser.ts';
+import { Browser, textOf } from '../../accounts/browser.ts';
 import { givenMember } from '../../factories/accounts.ts';
 import { givenImage, givenModel, givenPost, NOW } from '../../factories/content.ts';
 import { DAY, HOUR, openDesk } from './desk.ts';
@@ -217,4 +217,13 @@ test('a decision names one of the rules of the node, chosen from a list, and no 
   const now = form('limit', { limits: ['download'], rule: '4.2' });
   assert.equal(await decideCase(desk.workAs(desk.mod), caseId, now), 'decided');
   assert.equal((await desk.load(caseId)).rule, '4.2');
+
+  // who is claimed against reads the wording that was meant, whatever the rule says later
+  await changeRule(desk.workAs(desk.owner), 4, { title: 'Ask first', text: 'Always.', category: 'copyright' });
+  const ada = new Browser(desk.address);
+  await ada.signIn('ada');
+  const { number } = await desk.load(caseId);
+  const told = textOf((await ada.get(`/cases/${number}`)).text);
+  assert.match(told, /Rule 4\.2: No copies/);
+  assert.doesNotMatch(told, /Ask first|Always/);
 });

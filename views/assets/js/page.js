@@ -1,4 +1,4 @@
-/* Small manners of every page: menus close, forms with data-confirm ask, buttons with data-dialog open their dialog. */
+/* Small manners of every page: menus close, navigations show where one is, forms with data-confirm ask, buttons with data-dialog open their dialog. */
 document.addEventListener('click', (event) => {
   for (const menu of document.querySelectorAll('details.menu[open]')) {
     if (!menu.contains(event.target)) menu.open = false;
@@ -27,6 +27,13 @@ document.addEventListener(
   },
   true,
 );
+
+/* A navigation that scrolls sideways begins with the page that is open. */
+for (const current of document.querySelectorAll(':is(.side, .tabs) [aria-current]')) {
+  const nav = current.closest('nav');
+  const [own, around] = [current.getBoundingClientRect(), nav.getBoundingClientRect()];
+  nav.scrollLeft += own.left - around.left - (around.width - own.width) / 2;
+}
 
 /** Its dialog stands open in the page for those without scripts; here it waits for its button. */
 class Dialog extends HTMLElement {

@@ -4,12 +4,35 @@ class Queue extends HTMLElement {
     this.onKey = (event) => this.press(event);
     document.addEventListener('keydown', this.onKey);
     const { lock } = this.dataset;
+    this.showRule();
+    this.endUndo();
     if (lock) this.renewing = setInterval(() => fetch(lock, { method: 'POST' }).catch(() => {}), 60_000);
   }
 
   disconnectedCallback() {
     document.removeEventListener('keydown', this.onKey);
     clearInterval(this.renewing);
+    clearTimeout(this.undoing);
+  }
+
+  /** The words of the rule that is chosen, beside the choice. */
+  showRule() {
+    const [select, words] = [this.querySelector('[name=rule]'), this.querySelector('.chosen-rule')];
+    if (!select || !words) return;
+    const show = () => {
+      words.textContent = this.querySelector(`[data-rule="${CSS.escape(select.value)}"] span`)?.textContent ?? '';
+      words.hidden = words.textContent === '';
+    };
+    select.addEventListener('change', show);
+    show();
+  }
+
+  /** What can be undone no more is not offered. */
+  endUndo() {
+    const bar = document.querySelector('[data-undo]');
+    const milliseconds = Number(bar?.dataset.seconds) * 1_000;
+    // a timer holds no more than 31 bits
+    if (milliseconds < 2 ** 31) this.undoing = setTimeout(() => bar.remove(), milliseconds);
   }
 
   press(event) {
@@ -34,6 +57,7 @@ class Queue extends HTMLElement {
       j: () => this.move(1),
       k: () => this.move(-1),
       o: () => (this.rows().find((row) => row === document.activeElement) ?? this.rows()[0])?.click(),
+      '?': () => document.getElementById('queue-keys')?.showModal(),
       n: () => go(this.dataset.next),
       q: () => go(this.dataset.back),
       u: () => document.querySelector('[data-undo]')?.requestSubmit(),

@@ -46,7 +46,7 @@ const rowOf = (kase: ClaimCase, dueAt: Date) => ({
   kind: 'appeal' as const,
   subjectId: kase.id,
   about: targetOf(kase) ?? { kind: 'case', id: kase.number },
-  title: `${kase.number} · ${kase.type}`,
+  title: `${kase.number} · ${t(`case.type-${kase.type}`)}`,
   priority: kase.priority,
   dueAt,
   permission: PERMISSION[CLAIMS[kase.type].permission],

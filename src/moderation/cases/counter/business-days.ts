@@ -27,7 +27,11 @@ function instantOf(wall: number, timeZone: string): number {
 
 const DAY_MS = 86_400_000;
 
-const isBusinessDay = (wall: number, holidays: readonly string[]): boolean => {
+/** The ISO day that it is in a zone. */
+export const dayIn = (instant: Date, timeZone: string): string =>
+  new Date(wallAt(instant.getTime(), timeZone)).toISOString().slice(0, 10);
+
+export const isBusinessDay = (wall: number, holidays: readonly string[]): boolean => {
   const weekday = new Date(wall).getUTCDay();
   return weekday !== 0 && weekday !== 6 && !holidays.includes(new Date(wall).toISOString().slice(0, 10));
 };

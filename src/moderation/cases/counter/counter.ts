@@ -19,9 +19,9 @@ import { type Counter, keepDraft, lacking } from './draft.ts';
 
 type Actor = Pick<Work, 'em' | 'viewer' | 'jobs' | 'now'>;
 
-const NOT_BEFORE = 10;
+export const NOT_BEFORE = 10;
 const ALARM = 12;
-const NOT_AFTER = 14;
+export const NOT_AFTER = 14;
 
 /**
  * The uploader answers a notice: the thing comes back after ten to fourteen business days, unless a court is asked. One

@@ -11,6 +11,7 @@ import { type ArtistView, loadArtist } from '../proof/artist.ts';
 import { loadOwnIdentity, type OwnIdentity } from '../proof/identity.ts';
 import { loadProof, type ProofView } from '../proof/prove.ts';
 import { CLAIMS } from '../types/types.ts';
+import { type Reasons, reasonsOf } from './reasons.ts';
 import {
   type AppealView,
   answerLines,
@@ -22,8 +23,6 @@ import {
   mayAppeal,
   type OfferView,
   offerViews,
-  type Reasons,
-  reasonsOf,
   shownState,
   type ThreadView,
   threadViews,
@@ -104,7 +103,7 @@ export async function loadPartyPage(
     claim: [],
     deadlines: await deadlinesOf(em, kase, timeZone, party),
     restricted: bitWords(kase.interim),
-    reasons: reasonsOf(kase, timeZone),
+    reasons: await reasonsOf(em, kase, timeZone),
     threads: await threadViews(em, kase, party, base),
     takesPictures: takesPictures(kase),
     identity: await loadOwnIdentity(em, kase, party),
@@ -151,7 +150,7 @@ export async function loadClaimantPage(
       ? {
           stateText: `${t('case.claimant-merged')} ${t(`case.claimant-${shownState(main, 'claimant')}`)}`,
           deadlines: await deadlinesOf(em, main, timeZone, 'claimant'),
-          reasons: reasonsOf(main, timeZone),
+          reasons: await reasonsOf(em, main, timeZone),
         }
       : {}),
     missing: CLAIMS[own.type].fields

@@ -25,21 +25,18 @@ import { type IdentityView, loadIdentities } from '../proof/identity.ts';
 import { pointsOf } from '../strikes/strikes.ts';
 import { stepOf, TRIGGERS, type Trigger } from '../transitions/table.ts';
 import type { ClaimType } from '../types/types.ts';
+import { type EarlierCase, earlierOf, type Reasons, reasonsOf } from './reasons.ts';
 import {
   type AppealView,
   answerLines,
   appealViews,
   bitWords,
   deadlinesOf,
-  type EarlierCase,
-  earlierOf,
   fieldLabel,
   historyOf,
   type Line,
   type OfferView,
   offerViews,
-  type Reasons,
-  reasonsOf,
   shownState,
   type ThreadView,
   type Turn,
@@ -189,7 +186,7 @@ export async function loadModeratorPage(
     missing: kase.missing.map((name) => fieldLabel(type, name)),
     restricted: bitWords(kase.interim),
     deadlines: await deadlinesOf(em, kase, timeZone, 'moderator'),
-    reasons: reasonsOf(kase, timeZone),
+    reasons: await reasonsOf(em, kase, timeZone),
     threads: await threadViews(em, kase, 'moderator', `/moderation/cases/${caseId}`),
     takesPictures: takesPictures(kase),
     identities: await loadIdentities(em, caseId, viewer?.id ?? 0),

@@ -1,14 +1,15 @@
 import Router from '@koa/router';
 import { z } from 'zod';
 import { staffOnly } from '../../../accounts/access/guard.ts';
-import { claimSettings } from '../../../accounts/claim-settings.ts';
+import { claimSettings, hasContact } from '../../../accounts/claim-settings.ts';
 import type { AdminLink } from '../../../accounts/deps.ts';
 import { adminPage } from '../../../accounts/staff/admin-page.ts';
 import { audited } from '../../../kit/audit/append.ts';
 import { type FormState, submitForm } from '../../../kit/web/forms.ts';
 import { t } from '../../../kit/web/messages.ts';
 import type { Ctx, State } from '../../../kit/web/state.ts';
-import { isTimeZone } from '../counter/business-days.ts';
+import { addBusinessDays, type Calendar, dayIn, isBusinessDay, isTimeZone } from '../counter/business-days.ts';
+import { NOT_AFTER, NOT_BEFORE } from '../counter/counter.ts';
 import type { CaseDeps } from './deps.ts';
 
 export const CLAIM_LINKS: readonly AdminLink[] = [
@@ -23,8 +24,12 @@ const isDay = (text: string): boolean => {
   return /^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(date.getTime()) && date.toISOString().startsWith(text);
 };
 
+/** An e-mail address or a link: what a claimant can use. */
+const isReachable = (text: string): boolean =>
+  text === '' || /^[^\s@<>]+@[^\s@<>]+\.[^\s@<>]+$/.test(text) || /^https?:\/\/[^\s/]+\.[^\s]+$/i.test(text);
+
 const ClaimSettingsForm = z.object({
-  contact: line(300),
+  contact: line(300).refine(isReachable, t('claims-admin.error-contact')),
   agent: line(1_000),
   ncii: line(300),
   jurisdiction: line(200),
@@ -46,8 +51,27 @@ interface SettingsNow {
   /** One a line. */
   readonly holidays: string;
   readonly zones: readonly string[];
+  /** There or on the page of the node. */
+  readonly hasContact: boolean;
+  /** When what a counter-notice of now is about would come back, by the calendar as it is kept: ISO days. */
+  readonly back: { readonly from: string; readonly until: string };
+  /** The next days of the list, and whether they are business days without it. */
+  readonly ahead: readonly { readonly day: string; readonly isFreeAnyway: boolean }[];
 }
 const settingsPage = adminPage<SettingsNow>('moderation/cases/settings');
+
+const MOST_AHEAD = 6;
+
+/** What the calendar comes to, so that a mistake in it shows before somebody waits for it. */
+function previewOf(calendar: Calendar, now: Date): Pick<SettingsNow, 'back' | 'ahead'> {
+  const dayAfter = (count: number) => dayIn(addBusinessDays(now, count, calendar), calendar.timeZone);
+  const today = dayIn(now, calendar.timeZone);
+  const ahead = calendar.holidays.filter((day) => day >= today).slice(0, MOST_AHEAD);
+  return {
+    back: { from: dayAfter(NOT_BEFORE), until: dayAfter(NOT_AFTER) },
+    ahead: ahead.map((day) => ({ day, isFreeAnyway: !isBusinessDay(Date.parse(day), []) })),
+  };
+}
 
 /** `/admin/claims`: who may manage settings. */
 export function claimSettingsRoutes(deps: CaseDeps): Router<State> {
@@ -56,9 +80,14 @@ export function claimSettingsRoutes(deps: CaseDeps): Router<State> {
   const staff = staffOnly('manageSettings');
 
   const show = async (ctx: Ctx, form?: FormState) => {
-    const now = await settings.read(ctx.state.work.em, claimSettings);
-    const zones = ['UTC', ...Intl.supportedValuesOf('timeZone')];
-    await settingsPage(ctx, deps, t('admin.claims'), { ...now, holidays: now.holidays.join('\n'), zones }, form);
+    const { em, now } = ctx.state.work;
+    const kept = await settings.read(em, claimSettings);
+    const page = {
+      ...{ ...kept, holidays: kept.holidays.join('\n'), zones: ['UTC', ...Intl.supportedValuesOf('timeZone')] },
+      hasContact: await hasContact(em, settings),
+      ...previewOf(kept, now()),
+    };
+    await settingsPage(ctx, deps, t('admin.claims'), page, form);
   };
 
   routes.get('/admin/claims', staff, (ctx) => show(ctx));

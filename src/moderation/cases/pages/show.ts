@@ -4,7 +4,7 @@ import { t } from '../../../kit/web/messages.ts';
 import { RESTRICTION } from '../../../safety/policy.ts';
 import type { Outcome } from '../../takedown/model.ts';
 import type { TakedownParameters } from '../../takedown/start.ts';
-import { ClaimCase, targetOf } from '../model/case.ts';
+import type { ClaimCase } from '../model/case.ts';
 import { CaseClock, type ClockKind } from '../model/clock.ts';
 import { CaseAppeal } from '../model/redress.ts';
 import { CaseAttachment, CaseMessage, CaseOffer, type Party } from '../model/talk.ts';
@@ -54,7 +54,8 @@ export const bitWords = (bits: number): string[] =>
     .filter(([, bit]) => (bits & bit) !== 0)
     .map(([name]) => t(`case.bit-${name}`));
 
-function outcomeText(outcome: Outcome, parameters: TakedownParameters | null | undefined): string {
+/** What was or may be decided, in words. */
+export function outcomeText(outcome: Outcome, parameters: TakedownParameters | null | undefined): string {
   const { bits = 0, names = [], text = '', level, action } = parameters ?? {};
   const more = [
     ...names,
@@ -66,49 +67,6 @@ function outcomeText(outcome: Outcome, parameters: TakedownParameters | null | u
   const what = more.filter((one) => one !== '').join(', ');
   return what ? `${t(`case.outcome-${outcome}`)}: ${what}` : t(`case.outcome-${outcome}`);
 }
-
-/** Why something was decided, for whoever it is about (spec/takedowns.md 2.6). */
-export interface Reasons {
-  readonly outcome: string;
-  readonly facts: string;
-  readonly rule: string;
-  readonly began: string;
-  readonly decided: string;
-  readonly when: string;
-  readonly redress: readonly string[];
-}
-
-export function reasonsOf(kase: ClaimCase, timeZone: string): Reasons | null {
-  if (!kase.decidedAt) return null;
-  const isRejected = kase.outcome == null;
-  const mayAppeal = kase.appealUntil && ['executed', 'rejected', 'closed'].includes(kase.state);
-  return {
-    outcome: isRejected ? t('case.outcome-rejected') : outcomeText(kase.outcome ?? 'dismiss', kase.parameters),
-    facts: kase.facts,
-    rule: isRejected ? t(`case.reject-${kase.rule}`) : ruleText(kase.rule),
-    began: t(beganWith(kase)),
-    decided: t(kase.deciderId == null && !isRejected ? 'case.by-timer' : 'case.by-person'),
-    when: whenText(kase.decidedAt, timeZone),
-    redress: [
-      ...(mayAppeal && kase.appealUntil
-        ? [t('case.redress-appeal', { when: whenText(kase.appealUntil, timeZone) })]
-        : []),
-      ...(kase.type === 'copyright' && kase.state === 'executed' ? [t('case.redress-counter')] : []),
-      t('case.redress-court'),
-    ],
-  };
-}
-
-/** What staff only wrote down is an order: whatever they file of their own has them as its filer. */
-const beganWith = ({ origin, filerId }: ClaimCase): string =>
-  origin === 'scanner'
-    ? 'case.began-scanner'
-    : origin === 'staff' && filerId == null
-      ? 'case.began-order'
-      : 'case.began-notice';
-
-const ruleText = (rule: string): string =>
-  rule === 'clock' ? t('case.rule-clock') : rule === 'agreement' ? t('case.rule-agreement') : t('case.rule', { rule });
 
 const SHOWN_CLOCKS: readonly ClockKind[] = [
   ...(['expire', 'lapse', 'window', 'run_out', 'agree', 'counter_restore', 'settle'] as const),
@@ -232,29 +190,6 @@ export async function mayAppeal(
 ): Promise<boolean> {
   const isOpen = ['executed', 'rejected', 'closed'].includes(kase.state) && kase.appealUntil && kase.appealUntil > now;
   return Boolean(isOpen) && (await em.count(CaseAppeal, { caseId: kase.id, side })) === 0;
-}
-
-export interface EarlierCase {
-  readonly id: string;
-  readonly number: string;
-  readonly type: string;
-  readonly reasons: Reasons | null;
-}
-
-const MOST_EARLIER = 10;
-
-/** Cases about the same thing that were decided before: whoever decides sees what was found then. */
-export async function earlierOf(em: EntityManager, kase: ClaimCase, timeZone: string): Promise<EarlierCase[]> {
-  const target = targetOf(kase);
-  if (!target) return [];
-  const found = await em.find(
-    ClaimCase,
-    { id: { $ne: kase.id }, targetKind: target.kind, targetId: target.id, decidedAt: { $ne: null } },
-    { orderBy: { decidedAt: 'desc' }, limit: MOST_EARLIER },
-  );
-  return found.map((one) => ({
-    ...{ id: one.id, number: one.number, type: typeLabel(one, 'moderator'), reasons: reasonsOf(one, timeZone) },
-  }));
 }
 
 export interface Turn {

@@ -2,6 +2,7 @@ import type { EntityManager } from '@mikro-orm/core';
 import { PERMISSION } from '../../../accounts/permissions.ts';
 import { type AuditWrite, audited } from '../../../kit/audit/append.ts';
 import { AppError } from '../../../kit/errors.ts';
+import { t } from '../../../kit/web/messages.ts';
 import type { Work } from '../../../kit/work.ts';
 import { closeRow, openRow } from '../../queue/open.ts';
 import { approveTogether, type JointAct } from '../../staff/two-people.ts';
@@ -112,7 +113,7 @@ export async function openCaseRow(em: EntityManager, kase: ClaimCase, now: Date)
     kind: 'case' as const,
     subjectId: kase.id,
     about: target ?? { kind: 'case', id: kase.number },
-    title: `${kase.number} · ${kase.type}`,
+    title: `${kase.number} · ${t(`case.type-${kase.type}`)}`,
     priority: kase.isBehindBreaker ? Math.max(kase.priority, 1) : kase.priority,
     dueAt: kase.dueAt ?? null,
     permission: PERMISSION[CLAIMS[kase.type].permission],
