@@ -33,7 +33,7 @@ import { t } from '../kit/web/messages.ts';
 import type { PageHead } from '../kit/web/views.ts';
 import type { Work } from '../kit/work.ts';
 import { isOpen, type Visibility } from '../safety/audience.ts';
-import type { Subject } from '../safety/policy.ts';
+import { RESTRICTION, type Subject } from '../safety/policy.ts';
 import { highestLevel, ratingLabel } from '../safety/ratings.ts';
 import { isForbidden, isShut } from '../safety/standing.ts';
 import { modelUrl, type TileView } from './cards.ts';
@@ -98,6 +98,8 @@ export interface ModelPage {
   /** Whom a decision names as its origin; '' for none. */
   readonly creditLine: string;
   readonly isNameRemoved: boolean;
+  /** Made with something that was taken down after a claim. */
+  readonly isLabelled: boolean;
   readonly lineage: LineageView;
   readonly covers: readonly PictureView[];
   readonly gallery: readonly TileView[];
@@ -321,6 +323,7 @@ export async function loadModelPage(
     license: model.license_id ? { label: t('model.licence'), ...licenseView(model.license_id) } : null,
     creditLine: model.credit_line,
     isNameRemoved: toBoolean(model.is_name_removed),
+    isLabelled: (ofVersion & RESTRICTION.label) !== 0,
     lineage,
     covers,
     gallery: gallery.items,
