@@ -119,8 +119,10 @@ async function writePolicy(
   });
 }
 
+export const policyKey = (host: string): string => `policy ${host}`.slice(0, 255);
+
 const follow = ({ em, jobs }: Pick<Task, 'em' | 'jobs'>, federation: Federation, host: string) =>
-  jobs.enqueue(em, federation.jobs.applyPolicy, { host }, { dedupeKey: `policy ${host}`.slice(0, 255) });
+  jobs.enqueue(em, federation.jobs.applyPolicy, { host }, { dedupeKey: policyKey(host) });
 
 const entryOf = (host: string, before: object | null, after: object | null, reason = ''): AuditWrite => ({
   ...{ action: 'peer.decide', subject: { kind: 'host', id: host.slice(0, 120) }, reason },
