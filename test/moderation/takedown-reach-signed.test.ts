@@ -2,12 +2,9 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { Follow } from '../../src/accounts/model.ts';
 import { type AUTHORISED_FETCH, readingSettings } from '../../src/federation/pages/asker.ts';
-import { DomainPolicy } from '../../src/federation/peers/model.ts';
-import { freePort } from '../federation/nodes.ts';
-import { SignedReader } from '../federation/signed-reader.ts';
-import { type Stranger, post as send, stranger } from '../federation/strangers.ts';
-import { generated, painter } from '../gallery/painter.ts';
-import { assertBare, givenThings, hasPlace, listGetPaths, MARK, } from './reach.ts';
+import { generated } from '../gallery/painter.ts';
+import { assertBare, hasPlace, listGetPaths, MARK } from './reach.ts';
+import { reachSite } from './reach-site.ts';
 import { ROUTES, SIZES } from './reach-table.ts';
 import { carryOut } from './takedowns.ts';
 
@@ -18,31 +15,14 @@ type Mode = (typeof AUTHORISED_FETCH)[number];
  * any other, one that is limited here, one that is blocked.
  */
 async function begin(t: TestContext) {
-  const port = await freePort();
-  const origin = `http://127.0.0.1:${port}`;
-  const place = { HOST: '127.0.0.1', PORT: String(port), PUBLIC_URL: origin, FEDERATION_PRIVATE_ADDRESSES: 'true' };
-  const site = await painter(t, { env: place });
-  const { em, clock, settle, address, ada } = site;
-  const things = await givenThings(site);
+  const { site, things, follower } = await reachSite(t);
+  const { em, clock, ada } = site;
   const bytes = await generated(`a ${MARK} at night\nSteps: 4, Seed: 2, Size: 64x48`);
   const hushed = await site.post(ada, [{ bytes, altText: `A ${MARK}` }], { visibility: 'followers' });
-  const reader = async (at: string, rule: Partial<DomainPolicy> | null) => {
-    const server: Stranger = await stranger(t, at);
-    const fan = await server.actor('fan');
-    assert.equal(await send({ origin, clock }, fan, { type: 'Follow', object: `${origin}/users/ada` }), 202);
-    await settle();
-    const work = em.fork();
-    if (rule)
-      work.create(DomainPolicy, { host: new URL(server.origin).host, since: clock.now(), ...rule } as never, {
-        persist: true,
-      });
-    await work.flush();
-    return new SignedReader(address, fan, clock.now);
-  };
   const peers = {
-    peer: await reader('127.0.0.2', null),
-    limited: await reader('127.0.0.3', { isLimited: true }),
-    blocked: await reader('127.0.0.4', { stance: 'blocked' }),
+    peer: await follower('127.0.0.2'),
+    limited: await follower('127.0.0.3', { isLimited: true }),
+    blocked: await follower('127.0.0.4', { stance: 'blocked' }),
   };
   assert.equal(await em.fork().count(Follow, { target: ada }), 3);
   const setMode = async (authorisedFetch: Mode) => {
