@@ -41,9 +41,9 @@ import { caseRoutes } from './moderation/cases/pages/routes.ts';
 import { CLAIM_LINKS } from './moderation/cases/pages/settings-routes.ts';
 import { MODERATION_LINKS } from './moderation/deps.ts';
 import { moderationRoutes } from './moderation/routes.ts';
-import type { Parts } from './node.ts';
 import { OPERATOR_LINKS, operatorRoutes } from './operator/routes.ts';
 import { countMissing } from './operator/start.ts';
+import type { Parts } from './parts.ts';
 import { PROTECT_LINKS, peopleRoutes } from './safety/people/routes.ts';
 
 /** Every address of the node: one line for each room. */
