@@ -42,9 +42,9 @@ import { CLAIM_LINKS } from './moderation/cases/pages/settings-routes.ts';
 import { MODERATION_LINKS } from './moderation/deps.ts';
 import { SignedPaths } from './moderation/queue/signed.ts';
 import { moderationRoutes } from './moderation/routes.ts';
-import type { Parts } from './node.ts';
 import { OPERATOR_LINKS, operatorRoutes } from './operator/routes.ts';
 import { countMissing } from './operator/start.ts';
+import type { Parts } from './parts.ts';
 import { PROTECT_LINKS, peopleRoutes } from './safety/people/routes.ts';
 
 /** Every address of the node: one line for each room. */

@@ -12,7 +12,7 @@ const ROOMS =
     ' ',
   );
 /** The roots above all rooms. */
-const ROOTS = new Set(['main.ts', 'node.ts', 'wiring.ts', 'routers.ts', 'entities.ts']);
+const ROOTS = new Set(['main.ts', 'node.ts', 'parts.ts', 'open-parts.ts', 'wiring.ts', 'routers.ts', 'entities.ts']);
 
 function sources(folder: string): string[] {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {

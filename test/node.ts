@@ -18,7 +18,8 @@ import { openDatabase } from '../src/kit/database/open.ts';
 import { rows, toNumber } from '../src/kit/database/sql.ts';
 import { type Log, makeLog } from '../src/kit/log.ts';
 import type { Work } from '../src/kit/work.ts';
-import { type Node, type NodeOptions, openNode, type Process } from '../src/node.ts';
+import { type Node, openNode, type Process } from '../src/node.ts';
+import type { NodeOptions } from '../src/parts.ts';
 import { NOW } from './factories/content.ts';
 
 interface TestClock {

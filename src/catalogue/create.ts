@@ -3,6 +3,7 @@ import { rows } from '../kit/database/sql.ts';
 import { AppError } from '../kit/errors.ts';
 import { isId } from '../kit/ids.ts';
 import type { Work } from '../kit/work.ts';
+import { assertNotShut } from '../safety/standing.ts';
 import { isOwner, Model, ModelVersion } from './model.ts';
 import { listLockedNames } from './names/lock.ts';
 import { scrubberOf } from './names/scrub.ts';
@@ -45,7 +46,9 @@ async function lastVisibility(em: Task['em'], ownerId: number): Promise<Model['v
   return last?.visibility ?? 'public';
 }
 
-/** A further version, newest first, with the words of the one before. Throws `not_found` for somebody else's model. */
+/**
+ * A further version, newest first, with the words of the one before. Throws `not_found` for somebody else's model, and
+ * as `assertNotShut`. */
 export async function createVersion(work: Task, modelId: number, name = ''): Promise<ModelVersion> {
   const { em, now } = work;
   const viewer = publisher(work.viewer);
@@ -54,6 +57,7 @@ export async function createVersion(work: Task, modelId: number, name = ''): Pro
     if (!model || !isOwner(model, viewer) || model.state === 'deleted') {
       throw new AppError('not_found', 'There is no such model.');
     }
+    await assertNotShut(inner, [{ kind: 'model', id: modelId }]);
     const others = await inner.find(ModelVersion, { model }, { orderBy: { position: 1, id: -1 } });
     const scrubber = scrubberOf(await listLockedNames(inner, modelId));
     others.forEach((other, n) => {

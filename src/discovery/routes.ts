@@ -7,8 +7,10 @@ import { view } from '../kit/web/views.ts';
 import type { Work } from '../kit/work.ts';
 import type { ModelCardView, TileView } from './cards.ts';
 import { type CollectionPage, CollectionQuery, loadCollectionPage } from './collection.ts';
-import type { ListCopies } from './model-files.ts';
-import { loadModelPage, loadVersionUrl, type ModelPage, ModelQuery } from './model-page.ts';
+import type { ListCopies } from './model/files.ts';
+import { loadModelPage, ModelQuery } from './model/page.ts';
+import type { ModelPage } from './model/props.ts';
+import { loadVersionUrl } from './model/version-url.ts';
 import {
   FeedQuery,
   type HomePage,

@@ -18,8 +18,10 @@ export const RESTRICTION = {
   edit: 512,
   commercial: 1024,
   derive: 2048,
+  /** Forbids nothing: its page says that what it was made with was taken down. */
+  label: 4096,
 } as const;
-export type Act = Exclude<keyof typeof RESTRICTION, 'removed'>;
+export type Act = Exclude<keyof typeof RESTRICTION, 'removed' | 'label'>;
 
 /** The interim sets and the outcome `limit` (spec/takedowns.md 2.3 and 2.4) are sums of these. */
 export const QUARANTINE = RESTRICTION.view | RESTRICTION.list;

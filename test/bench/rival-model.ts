@@ -3,7 +3,8 @@
 import { join } from 'node:path';
 import Koa from 'koa';
 import sqlite3 from 'sqlite3';
-import { loadModelPage, type ModelPage } from '../../src/discovery/model-page.ts';
+import { loadModelPage } from '../../src/discovery/model/page.ts';
+import type { ModelPage } from '../../src/discovery/model/props.ts';
 import { readConfig } from '../../src/kit/config.ts';
 import { renderPage } from '../../src/kit/web/views.ts';
 import { openNode } from '../../src/node.ts';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { after, before, describe, type TestContext, test } from 'node:test';
 import { GpuUse } from '../../src/compute/gpu/model.ts';
 import { Generation, GenerationImage } from '../../src/compute/model.ts';
 import { TrainingEpoch, TrainingRun, TrainingSample } from '../../src/compute/training/model.ts';
@@ -62,117 +62,136 @@ async function assertTrained(its: Studio, id: string, phase: string): Promise<vo
   assert.equal(await fork(its).count(GpuUse, { jobId: jobId ?? '', isRefunded: false }), 1, phase);
 }
 
-describe('PostgreSQL that is killed and comes back', { skip: noPostgresqlServer }, () => {
-  let server: PrivatePostgresql;
-  before(async () => {
-    server = await startPostgresql();
-  });
-  after(() => server.end());
-  const away = async () => {
-    await server.kill();
-    await pause(AWAY_MS);
-    await server.restart();
-  };
+const GENERATING = ['load', 'denoise', 'save'];
 
-  test('costs no generation, in whatever phase it is, and makes none twice', async (t) => {
-    const database = await server.newDatabase();
-    const env = { DATABASE_URL: database.href };
-    const its = await studio(t, { python: await fakePython(t, '--cuda'), limits: LIMITS, env });
+/** A server that a node leans on, for one test. */
+interface Away {
+  readonly env: Readonly<Record<string, string>>;
+  /** Kills it, and starts it again after a while. */
+  away(): Promise<void>;
+  /** Holds whoever writes into a table until the server is away. Resolves with the question whether somebody is held. */
+  lock?(table: string): Promise<() => Promise<boolean>>;
+}
 
-    await pauseLane(fork(its), 'gpu', new Date());
-    const waiting = await requested(its, 'fine');
-    await away();
-    await pauseLane(fork(its), 'gpu', null);
-    await assertMade(its, waiting, 'queued');
+let postgresql: PrivatePostgresql;
 
-    for (const phase of ['load', 'denoise', 'save']) {
-      const id = await requested(its, `slow in ${phase}`);
-      const { jobId } = await fork(its).findOneOrFail(Generation, id);
-      await until(phase, async () => (await noteOf(its, jobId)).startsWith(phase));
-      await away();
-      await assertMade(its, id, phase);
+/** What is killed, where it may write something twice, and in which phases of a training. */
+const SERVERS: readonly {
+  readonly name: string;
+  readonly skip: string | false;
+  readonly open: (t: TestContext) => Promise<Away>;
+  readonly training: readonly string[];
+  readonly tables: { readonly generation: readonly string[]; readonly training: readonly string[] };
+}[] = [
+  {
+    name: 'PostgreSQL that is killed and comes back',
+    skip: noPostgresqlServer,
+    async open() {
+      const database = await postgresql.newDatabase();
+      return {
+        env: { DATABASE_URL: database.href },
+        lock: (table) => postgresql.lock(database, table),
+        async away() {
+          await postgresql.kill();
+          await pause(AWAY_MS);
+          await postgresql.restart();
+        },
+      };
+    },
+    training: ['load', 'cache_latents', 'train'],
+    tables: {
+      generation: ['gpu_use', 'generation_image'],
+      training: ['training_epoch', 'training_sample', 'gpu_use'],
+    },
+  },
+  {
+    name: 'Redis that is killed and comes back empty',
+    skip: noRedisServer,
+    async open(t) {
+      const { url, kill, restart } = await privateRedis(t);
+      return {
+        env: { REDIS_URL: url.href },
+        async away() {
+          await kill();
+          await pause(AWAY_MS);
+          await restart();
+        },
+      };
+    },
+    training: ['load', 'cache_latents', 'train', 'sample', 'save'],
+    // it holds no rows
+    tables: { generation: [], training: [] },
+  },
+];
+
+const openStudio = async (t: TestContext, env: Away['env'], more: object = {}) =>
+  studio(t, { python: await fakePython(t, '--cuda'), limits: LIMITS, env, ...more });
+
+for (const { name, skip, open, training, tables } of SERVERS) {
+  describe(name, { skip }, () => {
+    if (tables.generation.length > 0) {
+      before(async () => {
+        postgresql = await startPostgresql();
+      });
+      after(() => postgresql.end());
     }
 
-    for (const table of ['gpu_use', 'generation_image']) {
-      const isWaitedFor = await server.lock(database, table);
-      const id = await requested(its, 'fine');
-      await until(`it writes into ${table}`, isWaitedFor);
-      await away();
-      await assertMade(its, id, table);
-    }
-  });
+    test('costs no generation, in whatever phase it is, and makes none twice', async (t) => {
+      const { env, away, lock } = await open(t);
+      const its = await openStudio(t, env);
 
-  test('costs a training nothing that was stored, in whatever phase it is', async (t) => {
-    const database = await server.newDatabase();
-    const env = { DATABASE_URL: database.href };
-    const its = await studio(t, { python: await fakePython(t, '--cuda'), limits: LIMITS, env });
-    for (const phase of ['load', 'cache_latents', 'train']) {
-      const { id, jobId } = await train(its, `slow in ${phase}`);
-      await until(phase, async () => (await noteOf(its, jobId)).startsWith(phase));
+      await pauseLane(fork(its), 'gpu', new Date());
+      const waiting = await requested(its, 'fine');
       await away();
-      await assertTrained(its, id, phase);
-    }
-    for (const table of ['training_epoch', 'training_sample', 'gpu_use']) {
-      const isWaitedFor = await server.lock(database, table);
-      const { id } = await train(its, 'fine');
-      await until(`it writes into ${table}`, isWaitedFor);
-      await away();
-      await assertTrained(its, id, table);
-    }
-  });
+      await pauseLane(fork(its), 'gpu', null);
+      await assertMade(its, waiting, 'queued');
 
-  test('for longer than anybody waits, costs a training the steps since its last state', async (t) => {
-    const database = await server.newDatabase();
-    const its = await studio(t, {
-      ...{ python: await fakePython(t, '--cuda'), limits: LIMITS, env: { DATABASE_URL: database.href } },
-      queueTimes: { leaseMs: 1_500, renewEveryMs: 300 },
+      for (const phase of GENERATING) {
+        const id = await requested(its, `slow in ${phase}`);
+        const { jobId } = await fork(its).findOneOrFail(Generation, id);
+        await until(phase, async () => (await noteOf(its, jobId)).startsWith(phase));
+        await away();
+        await assertMade(its, id, phase);
+      }
+      for (const table of tables.generation) {
+        const isWaitedFor = await lock?.(table);
+        assert.ok(isWaitedFor);
+        const id = await requested(its, 'fine');
+        await until(`it writes into ${table}`, isWaitedFor);
+        await away();
+        await assertMade(its, id, table);
+      }
     });
-    const { id } = await train(its, 'fine | step_s=0.3');
-    await until('a state is stored', async () => (await fork(its).findOneOrFail(TrainingRun, id)).stateStep === 4);
-    await server.kill();
-    await pause(3_000);
-    await server.restart();
-    await assertTrained(its, id, 'away');
+
+    test('costs a training nothing that was stored, in whatever phase it is', async (t) => {
+      const { env, away, lock } = await open(t);
+      const its = await openStudio(t, env);
+      for (const phase of training) {
+        const { id, jobId } = await train(its, `slow in ${phase}`);
+        await until(phase, async () => (await noteOf(its, jobId)).startsWith(phase));
+        await away();
+        await assertTrained(its, id, phase);
+      }
+      for (const table of tables.training) {
+        const isWaitedFor = await lock?.(table);
+        assert.ok(isWaitedFor);
+        const { id } = await train(its, 'fine');
+        await until(`it writes into ${table}`, isWaitedFor);
+        await away();
+        await assertTrained(its, id, table);
+      }
+    });
+
+    if (tables.training.length === 0) return;
+    test('for longer than anybody waits, costs a training the steps since its last state', async (t) => {
+      const { env } = await open(t);
+      const its = await openStudio(t, env, { queueTimes: { leaseMs: 1_500, renewEveryMs: 300 } });
+      const { id } = await train(its, 'fine | step_s=0.3');
+      await until('a state is stored', async () => (await fork(its).findOneOrFail(TrainingRun, id)).stateStep === 4);
+      await postgresql.kill();
+      await pause(3_000);
+      await postgresql.restart();
+      await assertTrained(its, id, 'away');
+    });
   });
-});
-
-describe('Redis that is killed and comes back empty', { skip: noRedisServer }, () => {
-  test('costs no generation, in whatever phase it is, and makes none twice', async (t) => {
-    const { url, kill, restart } = await privateRedis(t);
-    const away = async () => {
-      await kill();
-      await pause(AWAY_MS);
-      await restart();
-    };
-    const env = { REDIS_URL: url.href };
-    const its = await studio(t, { python: await fakePython(t, '--cuda'), limits: LIMITS, env });
-
-    await pauseLane(fork(its), 'gpu', new Date());
-    const waiting = await requested(its, 'fine');
-    await away();
-    await pauseLane(fork(its), 'gpu', null);
-    await assertMade(its, waiting, 'queued');
-
-    for (const phase of ['load', 'denoise', 'save']) {
-      const id = await requested(its, `slow in ${phase}`);
-      const { jobId } = await fork(its).findOneOrFail(Generation, id);
-      await until(phase, async () => (await noteOf(its, jobId)).startsWith(phase));
-      await away();
-      await assertMade(its, id, phase);
-    }
-  });
-
-  test('costs a training nothing, in whatever phase it is', async (t) => {
-    const { url, kill, restart } = await privateRedis(t);
-    const env = { REDIS_URL: url.href };
-    const its = await studio(t, { python: await fakePython(t, '--cuda'), limits: LIMITS, env });
-    for (const phase of ['load', 'cache_latents', 'train', 'sample', 'save']) {
-      const { id, jobId } = await train(its, `slow in ${phase}`);
-      await until(phase, async () => (await noteOf(its, jobId)).startsWith(phase));
-      await kill();
-      await pause(AWAY_MS);
-      await restart();
-      await assertTrained(its, id, phase);
-    }
-  });
-});
+}

@@ -49,12 +49,19 @@ test('scenario 58: an import with our own domain, a star, a whole ending and a p
     '*.evil.example,suspend,,,,',
     'odd.example,burn,,,,',
     'loud.example,noop,true,,,',
+    'github.io,suspend,,,,',
+    'https://gov.uk/,suspend,,,,',
+    'net.au.,suspend,,,,',
+    'com.au:443,suspend,,,,',
+    'one.github.io,suspend,,,,',
   ].join('\n');
   const answer = await bring(file);
   assert.equal(answer.status, 302, answer.text.slice(0, 500));
   const page = textOf((await browser.get(answer.location)).text);
-  for (const line of [3, 4, 5, 6, 8, 9, 10, 11, 12]) assert.match(page, new RegExp(`Line ${line} `), `line ${line}`);
+  for (const line of [3, 4, 5, 6, 8, 9, 10, 11, 12, 14, 15, 16, 17])
+    assert.match(page, new RegExp(`Line ${line} `), `line ${line}`);
   assert.match(page, /Line 8 .*is the host of line 7 again/);
+  assert.match(page, /Line 14 .*github\.io.* is an ending that many share/);
   assert.equal((await policies()).length, 0, 'nothing holds before a person accepts');
   await browser.post(`${answer.location}/acceptance`, {});
   const held = await policies();
@@ -63,6 +70,7 @@ test('scenario 58: an import with our own domain, a star, a whole ending and a p
     [
       ['bad.example', 'blocked', false, true],
       ['loud.example', null, false, true],
+      ['one.github.io', 'blocked', false, false],
       ['xn--mnchen-3ya.example', null, true, false],
     ],
   );

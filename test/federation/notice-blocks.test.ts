@@ -101,7 +101,7 @@ test('a change tells the file that was replaced, and the one in its place is sho
   });
   await settleAll(home, away);
   const notice = await fork(home).findOneOrFail(SentNotice, { targetId: model.id });
-  assert.deepEqual([notice.digests, notice.effects], [[old.sha256], ['de_attribute', 'block_hash']]);
+  assert.deepEqual([notice.digests, notice.effects], [[old.sha256], ['de_attribute', 'block_hash', 'flag_derived']]);
   const blocked = (await fork(away).find(HashBlock, { liftedAt: null })).map(({ hash }) => hash);
   assert.deepEqual(blocked, [old.sha256]);
   assert.equal(await statusOf(`${away.origin}/models/${copy.id}`), 200);

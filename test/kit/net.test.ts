@@ -11,7 +11,8 @@ import { type TestContext, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { AppError, type ErrorKind } from '../../src/kit/errors.ts';
 import { isNearbyAddress, isPublicAddress } from '../../src/kit/net/addresses.ts';
-import { registrableDomain, TimedSet } from '../../src/kit/net/budget.ts';
+import { TimedSet } from '../../src/kit/net/budget.ts';
+import { isSharedEnding, registrableDomain } from '../../src/kit/net/domain.ts';
 import { hasMediaType, readMediaType } from '../../src/kit/net/media-type.ts';
 import { makeNet, type NetOptions } from '../../src/kit/net/net.ts';
 import { nearbyReach, publicReach, type Reach } from '../../src/kit/net/target.ts';
@@ -322,8 +323,23 @@ test('F08 F16 one domain with a thousand names shares a budget, and other peers 
   await Promise.all(swarm);
   assert.ok(most <= 3, `${most} at once`);
   for (const one of hanging) await refuses(one, 'unavailable');
-  assert.equal(registrableDomain('a.b.co.uk'), 'b.co.uk');
-  assert.equal(registrableDomain('a.b.example.com'), 'example.com');
+});
+
+test('a budget belongs to the name that somebody registered, and an ending that many share is told from a name', () => {
+  const owners = {
+    'a.b.co.uk': 'b.co.uk',
+    'a.b.example.com': 'example.com',
+    'n7.abc.de': 'abc.de',
+    '10.0.0.1': '10.0.0.1',
+  };
+  // names that a free host gives out share its budget
+  for (const [host, owner] of Object.entries({ ...owners, 'x.github.io': 'github.io', localhost: 'localhost' })) {
+    assert.equal(registrableDomain(host), owner);
+  }
+  const endings = ['com', 'co.uk', 'github.io', 'masto.host', 'k12.ca.us', 'xn--55qx5d.cn', 'foo.ck', 'co.uk:8443'];
+  for (const host of endings) assert.equal(isSharedEnding(host), true, host);
+  const names = ['b.co.uk', 'x.github.io', 'abc.de', 'www.ck', 'peer.example', '127.0.0.1:3000', 'xn--mnchen-3ya.de'];
+  for (const host of names) assert.equal(isSharedEnding(host), false, host);
 });
 
 test('a host that failed is left alone until the memory fades, when the caller asks for that', async (t) => {

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { Account } from '../../src/accounts/model.ts';
 import { can } from '../../src/accounts/permissions.ts';
 import { saveVersion, VersionForm } from '../../src/catalogue/edit.ts';
-import { Lineage, Model } from '../../src/catalogue/model.ts';
+import { Lineage, Model, ModelVersion } from '../../src/catalogue/model.ts';
 import { editImage } from '../../src/gallery/images/edit.ts';
 import { Image } from '../../src/gallery/model.ts';
 import { newId } from '../../src/kit/ids.ts';
@@ -158,9 +158,8 @@ test('of what a peer owns the local copy goes and nothing is vaulted', async (t)
 });
 
 test('what was made from a removed model is withheld, kept from generation or left, as the category says', async (t) => {
-  const site = await testNode(t);
+  const site = await painter(t);
   const { em } = site;
-  await site.start('worker');
   const make = async () => {
     const parent = givenVersion(em, { model: givenModel(em) });
     const file = givenFile(em, { version: parent });
@@ -181,6 +180,14 @@ test('what was made from a removed model is withheld, kept from generation or le
     const found = await em.fork().find(PolicyState, { targetKind: 'version', targetId: { $in: [...ids] } });
     return ids.map((id) => found.find(({ targetId }) => targetId === id)?.restrictions ?? 0);
   };
+  const modelPages = async (ids: readonly number[]) => {
+    const versions = await em.fork().find(ModelVersion, { id: { $in: [...ids] } });
+    const pages = versions.map(({ model }) => site.visitor.get(`/models/${model.id}`));
+    return (await Promise.all(pages)).map(({ status, text }) => {
+      assert.equal(status, 200);
+      return text;
+    });
+  };
 
   const severe = await make();
   const takedown = await carryOut(site, {
@@ -197,8 +204,20 @@ test('what was made from a removed model is withheld, kept from generation or le
   assert.deepEqual(await bitsOf(rights.children), [4, 4, 4]);
 
   const style = await make();
-  await carryOut(site, { target: { kind: 'model', id: style.model }, outcome: 'remove', category: 'style' });
+  const asked = await em.fork().count(QueueRow, { state: 'open' });
+  const styled = { target: { kind: 'model', id: style.model }, category: 'style' } as const;
+  const parameters = { names: ['Jane Doe'] };
+  const scrubbed = await carryOut(site, { ...styled, outcome: 'de_attribute', parameters });
+  const label = RESTRICTION.label;
+  assert.deepEqual(await bitsOf(style.children), [label, label, label], 'a label and nothing that forbids');
+  assert.equal(await em.fork().count(QueueRow, { state: 'open' }), asked, 'nobody has to look');
+  const shown = await modelPages(style.children);
+  for (const page of shown) assert.match(page, /id="label"[\s\S]*made with a model that was changed or taken down/);
+  await carryOut(site, { ...styled, outcome: 'undo', parameters: { undoes: scrubbed } });
   assert.deepEqual(await bitsOf(style.children), [0, 0, 0]);
+  for (const page of await modelPages(style.children)) assert.doesNotMatch(page, /id="label"/);
+  await carryOut(site, { ...styled, outcome: 'remove' });
+  assert.deepEqual(await bitsOf(style.children), [label, label, label]);
 
   await carryOut(site, {
     target: { kind: 'model', id: severe.model },

@@ -1,7 +1,20 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
+import { ModelFile } from '../../src/catalogue/model.ts';
+import { OutboxItem } from '../../src/federation/model.ts';
+import { Reaction } from '../../src/gallery/model.ts';
+import { Pin } from '../../src/gallery/pins.ts';
+import { Share } from '../../src/gallery/shares.ts';
+import { rows } from '../../src/kit/database/sql.ts';
+import type { JobDefinition } from '../../src/kit/queue/define.ts';
+import { Job } from '../../src/kit/queue/job.ts';
 import { jobsOf } from '../../src/wiring.ts';
+import { Browser } from '../accounts/browser.ts';
+import type { Painter } from '../gallery/painter.ts';
 import { testNode } from '../node.ts';
+import { MARK, type Things } from './reach.ts';
+import { reachSite } from './reach-site.ts';
+import { blobsOf, carryOut } from './takedowns.ts';
 
 /** How a job stands to moderation, and where that is shown. A job that is not here makes the test fail. */
 const ASKS = {
@@ -82,3 +95,149 @@ test('every job is in the table that says how it asks moderation', async (t) => 
     'a line of the table without a job',
   );
 });
+
+/** End the owner's things by themselves, so that nothing would be left to look at. */
+const ENDS: ReadonlySet<string> = new Set([
+  ...['accounts.delete-account', 'gallery.remove-account-content', 'federation.announce-leaving'],
+  'discovery.unindex-image',
+]);
+
+/** Names of these things by the keys of payloads, once for each kind: whatever a job is about, it is about one of them. */
+async function givenNames({ em, address }: Painter, things: Things): Promise<readonly object[]> {
+  const browser = new Browser(address);
+  await browser.signIn('eve');
+  await browser.post(`/models/${things.modelId}/shares`, { on: '1' });
+  await browser.post(`/posts/${things.postId}/shares`, { on: '1' });
+  for (const kind of ['models', 'posts', 'images'] as const) {
+    const id = { models: things.modelId, posts: things.postId, images: things.imageId }[kind];
+    await browser.post(`/${kind}/${id}/likes`, { on: '1' });
+  }
+  const fork = em.fork();
+  const file = await fork.findOneOrFail(ModelFile, { version: things.versionId });
+  const [reactions, shares, pins] = [
+    await fork.find(Reaction, {}),
+    await fork.find(Share, {}),
+    await fork.find(Pin, {}),
+  ];
+  const { owner, modelId, versionId, postId, imageId, collectionId, reviewId } = things;
+  const all = {
+    ...{ modelId, modelIds: [modelId], versionId, postId, imageId, collectionId, reviewId, fileId: file.id },
+    ...{ accountId: owner.id, ownerId: owner.id, itemUri: null, isPinned: true, isIn: true, at: 1 },
+  };
+  const kinds = [
+    { kind: 'model', id: modelId, targetId: modelId, commentId: things.comments.model },
+    { kind: 'version', id: versionId, targetId: versionId, commentId: things.comments.model },
+    { kind: 'post', id: postId, targetId: postId, commentId: things.comments.post },
+    { kind: 'image', id: imageId, targetId: imageId, commentId: things.comments.image },
+  ];
+  return Array.from({ length: Math.max(kinds.length, reactions.length) }, (_, n) => ({
+    ...{ ...all, ...kinds[n % kinds.length] },
+    ...{ reactionId: reactions[n % reactions.length]?.id, shareId: shares[n % shares.length]?.id },
+    ...{ pinId: pins[n % pins.length]?.id },
+  }));
+}
+
+/** Each job once for each payload that can name one of the things; those that can name none are left out. */
+function listRuns(jobs: readonly JobDefinition[], names: readonly object[]) {
+  return jobs.flatMap((job) => {
+    if (ENDS.has(job.name)) return [];
+    const payloads = names.flatMap((name) => {
+      const parsed = job.payload.safeParse(name);
+      return parsed.success ? [JSON.stringify(parsed.data)] : [];
+    });
+    const own = [...new Set(payloads)].filter((payload) => payload !== '{}');
+    return own.map((payload) => ({ job, payload: JSON.parse(payload) as never }));
+  });
+}
+
+async function begin(t: TestContext) {
+  const { site, things, follower } = await reachSite(t);
+  await follower('127.0.0.2');
+  const names = await givenNames(site, things);
+  await site.settle();
+  const runs = listRuns(jobsOf(site.node), names);
+  const own = [`/models/${things.modelId}"`, `/posts/${things.postId}"`, `/images/${things.imageId}"`, MARK];
+  /** Runs it as if nothing had been said before. Returns what it says of the things, but that they are gone. */
+  const run = async ({ job, payload }: (typeof runs)[number]): Promise<string[]> => {
+    await site.em.fork().nativeDelete(OutboxItem, {});
+    const { em, jobs } = site.workAs(null);
+    jobs.enqueue(em, job, payload);
+    await em.flush();
+    await site.settle();
+    const items = await site.em.fork().find(OutboxItem, {});
+    return items
+      .map(({ document }) => document as Record<string, unknown>)
+      .filter(({ type }) => !['Delete', 'Undo', 'Remove'].includes(String(type)))
+      .filter((document) => own.some((name) => JSON.stringify(document).includes(name)))
+      .map(({ type, id }) => `${type} ${id}`);
+  };
+  return { site, things, runs, run };
+}
+
+/** Shown by their own tests: their payloads name hosts, activities and notices, and no thing. */
+const ELSEWHERE: Readonly<Record<string, string>> = {
+  'moderation.execute-takedown': 'takedown.test.ts',
+  'federation.tell-host': 'takedown-peers.test.ts',
+  'federation.apply-policy': 'domain-policy.test.ts',
+  'federation.end-policy': 'domain-policy.test.ts',
+  'federation.ask-holder': 'holders.test.ts',
+  'federation.process-activity': 'tombstones.test.ts',
+  'federation.fetch-shared': 'tombstones.test.ts',
+};
+
+test('before any decision the jobs say and list these things, so that the silence below means something', async (t) => {
+  const { site, things, runs, run } = await begin(t);
+  const names = new Set(runs.map(({ job }) => job.name));
+  const wanted = Object.keys(JOBS).filter((name) => ['lists', 'says', 'publishes'].includes(JOBS[name] ?? ''));
+  assert.deepEqual(
+    wanted.filter((name) => !names.has(name) && !(name in ELSEWHERE)),
+    [],
+    'a job that no payload here can start',
+  );
+  const speakers = new Set<string>();
+  for (const one of runs) {
+    if ((await run(one)).length > 0) speakers.add(one.job.name);
+  }
+  const silent = wanted.filter((name) => JOBS[name] === 'says' && !speakers.has(name) && !(name in ELSEWHERE));
+  // a like is for its owner, who is here; topics-hidden.test.ts has those who follow a tag
+  assert.deepEqual(silent, ['federation.announce-like', 'federation.tell-of-thing', 'federation.tell-of-image']);
+  assert.deepEqual(await listed(site, things), ['model', 'post', 'image', 'search for models', 'search for images']);
+});
+
+/** What of them lists, search or the store still have. */
+async function listed({ em, visitor }: Painter, { modelId, postId, imageId }: Things): Promise<string[]> {
+  const found = await rows<{ what: string }>(
+    em.fork(),
+    `select 'model' as what from model where id = ? and (listed_at is not null or shown_at is not null)
+     union all select 'post' from post where id = ? and (listed_at is not null or shown_at is not null)
+     union all select 'image' from image where id = ? and (listed_at is not null or shown_at is not null)`,
+    [modelId, postId, imageId],
+  );
+  const searched = ['models', 'images'].map(async (kind) => {
+    const { text } = await visitor.get(`/search?q=${MARK}&kind=${kind}`);
+    return new RegExp(`/models/${modelId}/|/media/\\d+/${imageId}\\.`).test(text) ? [`search for ${kind}`] : [];
+  });
+  return [...found.map(({ what }) => what), ...(await Promise.all(searched)).flat()];
+}
+
+for (const outcome of ['quarantine', 'remove'] as const) {
+  test(`after “${outcome}” no job that is started for one of the things lists it, says it to peers or brings bytes back`, async (t) => {
+    const { site, things, runs, run } = await begin(t);
+    for (const target of [
+      { kind: 'model', id: things.modelId },
+      { kind: 'post', id: things.postId },
+    ] as const)
+      await carryOut(site, { target, outcome, category: 'ncii' });
+    const before = await blobsOf(site);
+    for (const one of runs) {
+      const label = `${one.job.name} ${JSON.stringify(one.payload)}`;
+      assert.deepEqual(await run(one), [], `${label} says it`);
+      assert.deepEqual(await listed(site, things), [], `${label} lists it`);
+    }
+    assert.deepEqual(
+      [...(await blobsOf(site))].filter((sha256) => !before.has(sha256)),
+      [],
+    );
+    assert.equal(await site.em.fork().count(Job, { state: 'failed' }), 0);
+  });
+}

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import type { Account } from '../../src/accounts/model.ts';
 import { createModel } from '../../src/catalogue/create.ts';
 import { saveVersion, VersionForm } from '../../src/catalogue/edit.ts';
@@ -85,4 +86,20 @@ export function listGetPaths(node: Node): string[] {
   for (const router of routersOf(node))
     for (const { path, methods } of router.stack) if (methods.includes('GET')) found.add(String(path));
   return [...found].sort();
+}
+
+/** A page of one thing, and not of all. */
+export const hasPlace = (path: string): boolean => /:|\(/.test(path);
+
+/** No word of it, no address of its bytes. What was asked for may be said again. */
+export function assertBare(text: string, label: string, { imageId }: Pick<Things, 'imageId'>): void {
+  const said = text
+    .replaceAll(/(?:value|href|content|action)="[^"]*q=[^"]*"/g, '')
+    .replaceAll(/<title>[^<]*<\/title>/g, '')
+    .replaceAll(/\/models\/\d+\/zebrafisch-lora/g, '')
+    .replaceAll(/(?:%2F|\/)zebrafisch-lora/g, '');
+  assert.ok(!said.includes(`of a ${MARK}`) && !said.includes(`${MARK} lora`), `${label} tells of the model`);
+  assert.ok(!said.includes(`${MARK} post`) && !said.includes(`A ${MARK}`), `${label} tells of the picture`);
+  assert.ok(!said.includes(`Nice ${MARK}`) && !said.includes(`Good ${MARK}`), `${label} shows what was said of it`);
+  assert.doesNotMatch(said, new RegExp(`/media/\\w+/${imageId}\\.`), `${label} shows its picture`);
 }

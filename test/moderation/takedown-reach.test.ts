@@ -3,12 +3,11 @@ import { type TestContext, test } from 'node:test';
 import { Image, ImageSize } from '../../src/gallery/model.ts';
 import type { Answer, Browser } from '../accounts/browser.ts';
 import { bytesAt, painter } from '../gallery/painter.ts';
-import { givenThings, listGetPaths, MARK, type Things } from './reach.ts';
+import { assertBare, givenThings, hasPlace, listGetPaths, MARK, type Things } from './reach.ts';
 import { ROUTES, SIZES } from './reach-table.ts';
 import { blobsOf, carryOut } from './takedowns.ts';
 
 const PEER = { accept: 'application/activity+json' };
-const hasPlace = (path: string): boolean => /:|\(/.test(path);
 
 test('every address with a place in it is in the table that says how it asks moderation', async (t) => {
   const { node } = await painter(t);
@@ -86,19 +85,6 @@ async function askAll(
       );
     }
   }
-}
-
-/** No word of it, no address of its bytes. What was asked for may be said again. */
-function assertBare(text: string, label: string, { imageId }: Things): void {
-  const said = text
-    .replaceAll(/(?:value|href|content|action)="[^"]*q=[^"]*"/g, '')
-    .replaceAll(/<title>[^<]*<\/title>/g, '')
-    .replaceAll(/\/models\/\d+\/zebrafisch-lora/g, '')
-    .replaceAll(/(?:%2F|\/)zebrafisch-lora/g, '');
-  assert.ok(!said.includes(`of a ${MARK}`) && !said.includes(`${MARK} lora`), `${label} tells of the model`);
-  assert.ok(!said.includes(`${MARK} post`) && !said.includes(`A ${MARK}`), `${label} tells of the picture`);
-  assert.ok(!said.includes(`Nice ${MARK}`) && !said.includes(`Good ${MARK}`), `${label} shows what was said of it`);
-  assert.doesNotMatch(said, new RegExp(`/media/\\w+/${imageId}\\.`), `${label} shows its picture`);
 }
 
 async function begin(t: TestContext) {

@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { GenerationImage } from '../../src/compute/model.ts';
-import type { NodeOptions } from '../../src/node.ts';
+import type { NodeOptions } from '../../src/parts.ts';
 import { Classifier } from '../../src/safety/classifier/classifier.ts';
 import type { ClassifierQuestion } from '../../src/safety/classifier/contract.ts';
 import { SafetyHold } from '../../src/safety/holds/model.ts';

@@ -7,13 +7,15 @@ import { AppError } from '../../kit/errors.ts';
 import { record } from '../../kit/events/events.ts';
 import { newId } from '../../kit/ids.ts';
 import type { Work } from '../../kit/work.ts';
+import { isShut } from '../../safety/standing.ts';
 import { renameFiles } from '../attach.ts';
 import { fileStored } from '../events.ts';
 import type { Detection } from '../files/detect.ts';
 import { storedHashes } from '../files/hash.ts';
 import { stripMetadata } from '../files/strip-metadata.ts';
-import { ModelFile } from '../model.ts';
+import { ModelFile, ModelVersion } from '../model.ts';
 import { loadOwnVersion } from '../own.ts';
+import { loadRestrictions } from '../publish.ts';
 import { FILE_KINDS } from '../types.ts';
 import type { Uploads } from '../uploads/uploads.ts';
 
@@ -96,6 +98,10 @@ export async function stripFile(
   const file = await em.findOne(ModelFile, { id: fileId, format: 'SafeTensor', isStored: true });
   const keys = ((file?.facts ?? {}) as Partial<Detection>).privateKeys ?? [];
   if (!file || keys.length === 0) return;
+  // asked again here: what a decision took since stays as it is, for whoever looks at it
+  const version = await em.findOneOrFail(ModelVersion, file.version.id, { populate: ['model'] });
+  const { owner, id: modelId } = version.model.$;
+  if (isShut(await loadRestrictions(em, owner.id, modelId, version.id))) return;
   await remakeFile({ em, files, now }, uploads, file, stripMetadata(file.totalBytes), signal);
 }
 

@@ -1,4 +1,5 @@
-import { registrableDomain, TimedSet } from '../../kit/net/budget.ts';
+import { TimedSet } from '../../kit/net/budget.ts';
+import { registrableDomain } from '../../kit/net/domain.ts';
 import { addressPrefix, type RateLimits } from '../../kit/web/rate-limit.ts';
 
 const WHILE_MS = 600_000;

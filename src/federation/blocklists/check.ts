@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { EntityManager } from '@mikro-orm/core';
 import { rows } from '../../kit/database/sql.ts';
+import { isSharedEnding } from '../../kit/net/domain.ts';
 import type { Federation } from '../deps.ts';
 import { isOwnName } from '../peers/decide.ts';
 import { readHost } from '../peers/host-name.ts';
 import type { ListFault } from '../peers/model.ts';
-import { isSuffix } from '../peers/suffixes.ts';
 import { namesOf } from '../policy.ts';
 import type { ListRow, Unread } from './read.ts';
 
@@ -47,7 +47,7 @@ export async function checkRows(
     if (/^\.?[a-z0-9-]+\.?$/i.test(row.domain)) return `${shown} is an ending that many share.`;
     if (host === '') return `${shown} is no name of a host.`;
     if (row.digest !== null && row.digest !== digestOf(host)) return `${shown} does not fit its digest.`;
-    if (isSuffix(host)) return `${shown} is an ending that many share.`;
+    if (isSharedEnding(host)) return `${shown} is an ending that many share.`;
     if (isOwnName(federation, host)) return `${shown} is this node.`;
     if (row.rule.stance !== 'allowed' && excluded.has(host)) return `${shown} is expressly allowed here.`;
     return before === undefined ? null : `${shown} is the host of line ${before} again.`;

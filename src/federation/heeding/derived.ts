@@ -1,6 +1,7 @@
 import type { EntityManager } from '@mikro-orm/core';
-import { inList, rows } from '../../kit/database/sql.ts';
+import { rows } from '../../kit/database/sql.ts';
 import { openRow } from '../../moderation/queue/open.ts';
+import { listDescendants } from '../../moderation/takedown/descendants.ts';
 import { QUARANTINE, RESTRICTION } from '../../safety/policy.ts';
 import { restrict } from '../../safety/restrict.ts';
 
@@ -10,9 +11,9 @@ const BITS: ReadonlyMap<string, number> = new Map([
     (code) => [code, QUARANTINE | RESTRICTION.generate | RESTRICTION.train] as const,
   ),
   ['copyright', RESTRICTION.generate],
-  ['style', 0],
+  ['style', RESTRICTION.label],
 ]);
-const MOST_STEPS = 10;
+/** Restricted one by one, in the transaction of the notice. */
 const MOST_FOUND = 500;
 
 /**
@@ -28,9 +29,16 @@ export async function markDerived(
 ): Promise<string[]> {
   const bits = BITS.get(code);
   if (bits === undefined) return [];
-  const found = await descendantsOf(em, modelId);
+  const own = await rows<{ id: number }>(em, 'select id from model_version where model_id = ?', [modelId]);
+  const below = await listDescendants(
+    em,
+    own.map(({ id }) => id),
+  );
+  const found = below.slice(0, MOST_FOUND);
   for (const id of found) {
-    if (bits !== 0) await restrict(em, { kind: 'version', id }, source, bits, now);
+    await restrict(em, { kind: 'version', id }, source, bits, now);
+    // a label is the whole of it
+    if (bits === RESTRICTION.label) continue;
     await openRow(
       em,
       {
@@ -40,24 +48,5 @@ export async function markDerived(
       now,
     );
   }
-  return bits === 0 ? [] : found.map((id) => `version:${id}`);
-}
-
-/** Level by level, at most ten deep and five hundred wide, each once. */
-async function descendantsOf(em: EntityManager, modelId: number): Promise<number[]> {
-  const first = await rows<{ id: number }>(em, 'select id from model_version where model_id = ?', [modelId]);
-  const seen = new Set(first.map(({ id }) => id));
-  const found: number[] = [];
-  let level = [...seen];
-  for (let step = 0; step < MOST_STEPS && level.length > 0 && found.length < MOST_FOUND; step += 1) {
-    const below = await rows<{ id: number }>(
-      em,
-      `select distinct child_id as id from lineage where parent_id in (${inList(level)}) limit ${MOST_FOUND}`,
-      level,
-    );
-    level = below.flatMap(({ id }) => (seen.has(id) ? [] : [id]));
-    for (const id of level) seen.add(id);
-    found.push(...level);
-  }
-  return found.slice(0, MOST_FOUND);
+  return found.map((id) => `version:${id}`);
 }

@@ -1,7 +1,7 @@
 import { rows } from '../../kit/database/sql.ts';
 import { AppError } from '../../kit/errors.ts';
 import { newId } from '../../kit/ids.ts';
-import { registrableDomain } from '../../kit/net/budget.ts';
+import { registrableDomain } from '../../kit/net/domain.ts';
 import type { Work } from '../../kit/work.ts';
 import { ALL_LEVELS, RATING } from '../../safety/ratings.ts';
 import { readDocument } from '../actors/load.ts';

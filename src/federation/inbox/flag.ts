@@ -1,6 +1,6 @@
 import { Account } from '../../accounts/model.ts';
 import { newId } from '../../kit/ids.ts';
-import { registrableDomain } from '../../kit/net/budget.ts';
+import { registrableDomain } from '../../kit/net/domain.ts';
 import { readOwnUri } from '../addresses.ts';
 import { openReport } from '../flags/queue.ts';
 import { findTarget } from '../ingest/target.ts';

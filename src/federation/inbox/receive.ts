@@ -1,6 +1,6 @@
 import { Account } from '../../accounts/model.ts';
 import { AppError } from '../../kit/errors.ts';
-import { registrableDomain } from '../../kit/net/budget.ts';
+import { registrableDomain } from '../../kit/net/domain.ts';
 import { readBody } from '../../kit/web/forms.ts';
 import type { Ctx } from '../../kit/web/state.ts';
 import { actorKeys, isActorGone } from '../actors/load.ts';

@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ModelVersion } from '../../catalogue/model.ts';
+import { indexPostJob } from '../../discovery/index/keep.ts';
 import { addImage } from '../../gallery/images/add.ts';
 import { addVersionUse, kindOfModel } from '../../gallery/images/made-with.ts';
 import { Image, ImageRaw, Mention, Post, RESOURCE_KINDS, ResourceUse } from '../../gallery/model.ts';
@@ -174,6 +175,8 @@ async function settlePicture(
     if (post.version) await addVersionUse(inner, post.version.id, [image]);
     await inner.flush();
     await relistPost({ em: inner, jobs }, post);
+    // the post was told before it had this picture
+    jobs.enqueue(inner, indexPostJob, { postId }, { dedupeKey: `index:${postId}` });
     await inner.flush();
   });
 }

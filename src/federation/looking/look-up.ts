@@ -5,7 +5,7 @@ import { lookAt } from '../../gallery/access.ts';
 import { Collection } from '../../gallery/collections/model.ts';
 import { Post } from '../../gallery/model.ts';
 import { AppError } from '../../kit/errors.ts';
-import { registrableDomain } from '../../kit/net/budget.ts';
+import { registrableDomain } from '../../kit/net/domain.ts';
 import type { Work } from '../../kit/work.ts';
 import { loadSigningKey } from '../actors/keys.ts';
 import { findActor, readDocument } from '../actors/load.ts';

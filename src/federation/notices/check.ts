@@ -7,6 +7,7 @@ import { OVERDUE } from '../blocklists/queries.ts';
 import type { Federation } from '../deps.ts';
 import { Delivery, OutboxItem } from '../model.ts';
 import { sendToInbox } from '../outbox/send.ts';
+import { policyKey } from '../peers/decide.ts';
 import { PolicyDraft } from '../peers/model.ts';
 import { HostRule } from '../peers/rule.ts';
 import type { Document } from '../vocabulary/context.ts';
@@ -82,13 +83,13 @@ export async function checkNotice(work: Task, federation: Federation, peerId: st
     Object.assign(peer, { state, note, overdueAt: peer.overdueAt ?? now() });
     peer.nextCheckAt = weeks >= MOST_WEEKLY_LOOKS ? null : new Date(at + WEEK_MS);
     await em.flush();
-    if (isFresh) await raise(work, notice, peer);
+    if (isFresh) await raise(work, federation, notice, peer);
     return state;
   }
 }
 
 /** Staff hear of it; nothing blocks a host without a person. */
-async function raise(work: Task, notice: SentNotice, peer: NoticePeer): Promise<void> {
+async function raise(work: Task, federation: Federation, notice: SentNotice, peer: NoticePeer): Promise<void> {
   const { now } = work;
   await audited({ ...work, viewer: null }, async (em) => {
     await openRow(
@@ -101,7 +102,11 @@ async function raise(work: Task, notice: SentNotice, peer: NoticePeer): Promise<
       },
       now(),
     );
-    if (notice.isSevere) await draftLimit(em, peer.host, now());
+    if (notice.isSevere) {
+      await draftLimit(em, peer.host, now());
+      // its files are not kept here any more, nor are those that are here already
+      work.jobs.enqueue(em, federation.jobs.applyPolicy, { host: peer.host }, { dedupeKey: policyKey(peer.host) });
+    }
     const after = { host: peer.host, state: peer.state, note: peer.note };
     return {
       result: undefined,

@@ -137,7 +137,9 @@ function effectsOf(
   if (kind === 'provisional') return ['hide', 'delist', 'stop_download', 'stop_generate', 'stop_train', 'stop_mirror'];
   if (outcome !== 'remove') {
     const blocks = hasDigests ? ['block_hash'] : [];
-    return [...(BY_OUTCOME[outcome] ?? []), ...effectsOfBits(parameters.bits ?? 0), ...blocks];
+    // what was made with it bears a label there too
+    const derived = outcome === 'de_attribute' && category === 'style' ? ['flag_derived'] : [];
+    return [...(BY_OUTCOME[outcome] ?? []), ...effectsOfBits(parameters.bits ?? 0), ...blocks, ...derived];
   }
   return [
     ...['purge', 'stop_generate', 'stop_train'],

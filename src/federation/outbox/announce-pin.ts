@@ -3,6 +3,7 @@ import type { Work } from '../../kit/work.ts';
 import { actorUri, featuredUri, followersUri, objectUri } from '../addresses.ts';
 import type { Federation } from '../deps.ts';
 import { buildAdd, buildRemove } from '../vocabulary/activity.ts';
+import { mayTell } from './may-tell.ts';
 import { send } from './send.ts';
 
 export interface PinChange {
@@ -21,7 +22,7 @@ export async function announcePin(
 ): Promise<void> {
   const { origin } = federation;
   const account = await work.em.findOne(Account, { id: accountId, host: '', state: 'active' });
-  if (!account) return;
+  if (!account || (isPinned && !(await mayTell(work.em, account, { kind, id: targetId })))) return;
   const actor = actorUri(origin, account);
   const build = isPinned ? buildAdd : buildRemove;
   const activity = build(

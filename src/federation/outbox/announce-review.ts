@@ -8,6 +8,7 @@ import { circleOfReview, reviewDocument } from '../documents/review.ts';
 import { OutboxItem } from '../model.ts';
 import { buildAnew, buildCreate, buildDelete, buildUpdate } from '../vocabulary/activity.ts';
 import { takenBackAt } from './last-word.ts';
+import { mayTell } from './may-tell.ts';
 import { passOnAnswer } from './pass-on.ts';
 import { send } from './send.ts';
 
@@ -34,6 +35,7 @@ export async function announceReview(work: Task, federation: Federation, reviewI
     await send(work, federation, author.id, activity, recipients);
     return;
   }
+  if (!(await mayTell(em, author, { kind: 'review', id: review.id }))) return;
   const document = await reviewDocument(federation, em, review);
   const takenBack = await takenBackAt(em, uri);
   if (takenBack) {

@@ -7,6 +7,7 @@ import { actorUri, followersUri, objectUri } from '../addresses.ts';
 import type { Federation } from '../deps.ts';
 import { OutboxItem } from '../model.ts';
 import { buildAnnounce, buildUndo } from '../vocabulary/activity.ts';
+import { mayTell } from './may-tell.ts';
 import { send } from './send.ts';
 
 type Task = Pick<Work, 'em' | 'jobs' | 'now'>;
@@ -23,10 +24,11 @@ export async function announceShare(work: Task, federation: Federation, shareId:
   if (!share || !account || !isLocal(account)) return;
   const target = share.post ? await em.findOne(Post, share.post.id) : await em.findOne(Model, share.model?.id ?? 0);
   const owner = target && (await em.findOne(Account, target.owner.id));
-  if (!target || !owner) return;
+  const kind = share.post ? 'post' : 'model';
+  if (!target || !owner || !(await mayTell(em, account, { kind, id: target.id }))) return;
   const announce = buildAnnounce(
     { uri: shareUri(origin, account, shareId), actorUri: actorUri(origin, account) },
-    objectUri(origin, share.post ? 'post' : 'model', target),
+    objectUri(origin, kind, target),
     followersUri(origin, account.name),
     actorUri(origin, owner),
     share.createdAt,

@@ -9,6 +9,7 @@ import { findTarget } from '../ingest/target.ts';
 import { OutboxItem } from '../model.ts';
 import { buildAnew, buildCreate, buildDelete, buildLike, buildUndo, buildUpdate } from '../vocabulary/activity.ts';
 import { takenBackAt } from './last-word.ts';
+import { mayTell } from './may-tell.ts';
 import { passOnComment } from './pass-on.ts';
 import { send } from './send.ts';
 
@@ -36,6 +37,7 @@ export async function announceComment(work: Task, federation: Federation, commen
     await send(work, federation, author.id, gone, recipients);
     return;
   }
+  if (!(await mayTell(em, author, { kind: 'comment', id: comment.id }))) return;
   const document = await commentDocument(federation, em, comment);
   const takenBack = await takenBackAt(em, uri);
   if (takenBack) {

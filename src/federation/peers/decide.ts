@@ -3,13 +3,13 @@ import { can } from '../../accounts/permissions.ts';
 import { type AuditWrite, audited } from '../../kit/audit/append.ts';
 import { AppError } from '../../kit/errors.ts';
 import { newId } from '../../kit/ids.ts';
+import { isSharedEnding } from '../../kit/net/domain.ts';
 import type { Work } from '../../kit/work.ts';
 import type { Federation } from '../deps.ts';
 import { DAY_MS, loadPeer, revive } from './health.ts';
 import { readHost } from './host-name.ts';
 import { DomainPolicy, PeerDecision } from './model.ts';
 import { HostRule, isEmpty } from './rule.ts';
-import { isSuffix } from './suffixes.ts';
 
 type Task = Pick<Work, 'em' | 'jobs' | 'now'>;
 
@@ -25,7 +25,7 @@ export const PolicyForm = z.object({
     .max(500, 'That name is too long.')
     .transform(readHost)
     .refine((host) => host !== '', 'Write the name of a host, such as peer.example.')
-    .refine((host) => !isSuffix(host), 'That is no host but an ending that many share.'),
+    .refine((host) => !isSharedEnding(host), 'That is no host but an ending that many share.'),
   note: z.string().trim().max(2000, 'At most 2000 characters.').default(''),
   publicComment: z.string().trim().max(2000, 'At most 2000 characters.').default(''),
   reasonCode: z.string().trim().max(40, 'At most 40 characters.').default(''),
@@ -119,8 +119,10 @@ async function writePolicy(
   });
 }
 
+export const policyKey = (host: string): string => `policy ${host}`.slice(0, 255);
+
 const follow = ({ em, jobs }: Pick<Task, 'em' | 'jobs'>, federation: Federation, host: string) =>
-  jobs.enqueue(em, federation.jobs.applyPolicy, { host }, { dedupeKey: `policy ${host}`.slice(0, 255) });
+  jobs.enqueue(em, federation.jobs.applyPolicy, { host }, { dedupeKey: policyKey(host) });
 
 const entryOf = (host: string, before: object | null, after: object | null, reason = ''): AuditWrite => ({
   ...{ action: 'peer.decide', subject: { kind: 'host', id: host.slice(0, 120) }, reason },

@@ -61,6 +61,10 @@ export async function restoreImage({ em, viewer, jobs }: Deleting, imageId: numb
   return em.transactional(async (tx) => {
     const image = viewer && (await tx.findOne(Image, { id: imageId, owner: viewer.id }, { populate: ['post'] }));
     if (!image) throw new AppError('gone', 'This picture is gone; it was removed too long ago.');
+    await assertNotShut(tx, [
+      { kind: 'image', id: imageId },
+      { kind: 'post', id: image.post.id },
+    ]);
     image.deletedAt = null;
     await relistPost({ em: tx, jobs }, image.post.$);
     await tx.flush();

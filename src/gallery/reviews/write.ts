@@ -6,7 +6,7 @@ import { rows, toNumber } from '../../kit/database/sql.ts';
 import { AppError } from '../../kit/errors.ts';
 import { record } from '../../kit/events/events.ts';
 import { newId } from '../../kit/ids.ts';
-import { registrableDomain } from '../../kit/net/budget.ts';
+import { registrableDomain } from '../../kit/net/domain.ts';
 import type { Work } from '../../kit/work.ts';
 import { reviewDeleted, reviewEdited, reviewWritten, wordsWithheld } from '../events.ts';
 import { assertNoBlock, loadSubject, type Speaker } from '../talk/target.ts';

@@ -127,7 +127,7 @@ export async function loadComment(em: EntityManager, commentId: string): Promise
   return comment;
 }
 
-/** By its author only. */
+/** By its author only, while what it stands under is there for them. */
 export async function editComment(
   { em, now }: Pick<Work, 'em' | 'now'>,
   speaker: Speaker,
@@ -136,6 +136,7 @@ export async function editComment(
 ): Promise<void> {
   const comment = await loadComment(em, commentId);
   if (comment.author.id !== speaker.id) throw new AppError('forbidden', 'Only its author can change a comment.');
+  await loadSubject(em, speaker, subjectOf(comment));
   if (comment.text === text) return;
   Object.assign(comment, { text: text.slice(0, MOST_REMOTE_CHARACTERS), editedAt: now() });
   record(em, commentEdited, { commentId });

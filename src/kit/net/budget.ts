@@ -1,4 +1,5 @@
 import { AppError } from '../errors.ts';
+import { registrableDomain } from './domain.ts';
 
 /** At most `perDomain` requests at once to one registrable domain; the rest wait in order, up to a bound. */
 export class DomainBudget {
@@ -51,18 +52,6 @@ function waitInLine(waiting: (() => void)[], signal: AbortSignal): Promise<void>
     waiting.push(proceed);
     signal.addEventListener('abort', giveUp, { once: true });
   });
-}
-
-/**
- * Near enough to the public suffix list for a budget: two labels, three under endings such as co.uk. A wildcard DNS
- * zone of a thousand names shares one budget (CVE-2022-46405).
- */
-export function registrableDomain(hostname: string): string {
-  const labels = hostname.split('.');
-  if (labels.length <= 2 || /^[\d.]+$|:/.test(hostname)) return hostname;
-  const [second = '', top = ''] = labels.slice(-2);
-  const underSuffix = top.length === 2 && (second.length <= 3 || second === 'gouv');
-  return labels.slice(underSuffix ? -3 : -2).join('.');
 }
 
 /** Remembers each thing for a while, such as what did not answer: a dead or hostile host costs one attempt, not thousands. */

@@ -4,26 +4,26 @@ import { inList, rows } from '../../../kit/database/sql.ts';
 import type { Work } from '../../../kit/work.ts';
 import { type PolicyTarget, QUARANTINE, RESTRICTION } from '../../../safety/policy.ts';
 import { openRow } from '../../queue/open.ts';
+import { listDescendants } from '../descendants.ts';
 import { defineTakedownStep, done, type TakedownOrder } from '../step.ts';
 import { batches, thingsOf } from '../things.ts';
 import { derivedSourceOf, forbid } from './deny.ts';
 
-/** A chain of mixtures is seldom longer, and a circle ends here too. */
-const MOST_GENERATIONS = 12;
-const MOST_DESCENDANTS = 5_000;
 const MOST_OUTPUTS = 20_000;
 
 const SEVERE: ReadonlySet<string> = new Set(['minor', 'ncii', 'likeness']);
 
 /**
  * What was made from it (spec/takedowns.md 2.9, derived models). Of children, intimate pictures and likeness: descendants
- * and pictures are withheld until somebody looked; of copyright: nobody generates with descendants; of style: a label.
+ * and pictures are withheld until somebody looked; of copyright: nobody generates with descendants; of style: a label, also
+ * where the model stays without the artist's name, which is how most of those cases end.
  */
 export const derivedStep = defineTakedownStep({
   name: 'derived',
-  outcomes: ['remove', 'undo'],
+  outcomes: ['remove', 'de_attribute', 'undo'],
   async run(work, order) {
     const { versionIds } = await thingsOf(work.em, order.target);
+    if (order.outcome === 'de_attribute' && order.category !== 'style') return done('nothing of it was taken down');
     if (versionIds.length === 0) return done('nothing is made from it');
     if (order.outcome === 'undo') {
       // the restrictions went with `allow`
@@ -33,8 +33,11 @@ export const derivedStep = defineTakedownStep({
     const source = derivedSourceOf(order.takedownId);
     const targets = descendants.map((id): PolicyTarget => ({ kind: 'version', id }));
     if (order.category === 'copyright') {
-      await forbid(work, order, targets, source, RESTRICTION.generate);
+      for (const some of batches(targets, 200)) await forbid(work, order, some, source, RESTRICTION.generate);
       await askToLook(work, order, targets);
+    }
+    if (order.category === 'style') {
+      for (const some of batches(targets, 200)) await forbid(work, order, some, source, RESTRICTION.label);
     }
     if (!SEVERE.has(order.category)) return done(`${descendants.length} descendants`);
     const outputs = await listOutputs(work.em, versionIds);
@@ -45,28 +48,6 @@ export const derivedStep = defineTakedownStep({
     return done(`${descendants.length} descendants, ${outputs.length} pictures, ${kept} generations`);
   },
 });
-
-/** Versions that were trained, mixed or converted from these, by their rows and by the hashes that they name. */
-async function listDescendants(em: EntityManager, versionIds: readonly number[]): Promise<number[]> {
-  const seen = new Set(versionIds);
-  let parents = [...versionIds];
-  for (let step = 0; parents.length > 0 && step < MOST_GENERATIONS && seen.size < MOST_DESCENDANTS; step += 1) {
-    const next: number[] = [];
-    for (const ids of batches(parents)) {
-      const found = await rows<{ id: number }>(
-        em,
-        `select distinct l.child_id as id from lineage l where l.parent_id in (${inList(ids)})
-           or l.parent_hash in (select f.sha256 from model_file f where f.version_id in (${inList(ids)}))
-           or l.parent_hash in (select f.tensor_sha256 from model_file f where f.version_id in (${inList(ids)}))`,
-        [...ids, ...ids, ...ids],
-      );
-      for (const { id } of found) if (!seen.has(id)) next.push(id);
-    }
-    for (const id of next) seen.add(id);
-    parents = next;
-  }
-  return [...seen].filter((id) => !versionIds.includes(id));
-}
 
 async function listOutputs(em: EntityManager, versionIds: readonly number[]): Promise<number[]> {
   const found = await rows<{ id: number }>(

@@ -1,6 +1,6 @@
-import { toBoolean, toNumber } from '../kit/database/sql.ts';
-import { t } from '../kit/web/messages.ts';
-import type { Work } from '../kit/work.ts';
+import { toBoolean, toNumber } from '../../kit/database/sql.ts';
+import { t } from '../../kit/web/messages.ts';
+import type { Work } from '../../kit/work.ts';
 
 /** A copy of a peer's file; federation tells, because it keeps them. */
 interface CopyView {

@@ -1,7 +1,7 @@
 import type { EntityManager } from '@mikro-orm/core';
-import { isFileHash } from '../catalogue/files/by-hash.ts';
-import { rows } from '../kit/database/sql.ts';
-import { t } from '../kit/web/messages.ts';
+import { isFileHash } from '../../catalogue/files/by-hash.ts';
+import { rows } from '../../kit/database/sql.ts';
+import { t } from '../../kit/web/messages.ts';
 
 interface LineageLink {
   readonly how: string;

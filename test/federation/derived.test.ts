@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { Lineage, Model, ModelFile, ModelVersion } from '../../src/catalogue/model.ts';
+import { newId } from '../../src/kit/ids.ts';
+import { QueueRow } from '../../src/moderation/queue/model.ts';
+import { PolicyState, RESTRICTION } from '../../src/safety/policy.ts';
+import { givenModel, givenVersion } from '../factories/content.ts';
+import { kohyaLoraSd1 } from '../factories/safetensors.ts';
+import { carryOut } from '../moderation/takedowns.ts';
+import { peerNode, settleAll } from './nodes.ts';
+import { followAccount } from './people.ts';
+
+/** Alice's model has a copy on another node, where two were made with it and a third names the hash that the copy claims. */
+async function given(t: TestContext) {
+  const [home, away] = [await peerNode(t, '127.0.0.1'), await peerNode(t, '127.0.0.2')];
+  const [alice, bob] = [await home.member('alice'), await away.member('bob')];
+  await followAccount(away, bob.browser, home, 'alice', [home, away]);
+  const form = new FormData();
+  form.append('files', new Blob([new Uint8Array(kohyaLoraSd1({ name: 'inkwash' }))]), 'inkwash.safetensors');
+  const [, versionId] = /\/versions\/(\d+)\/edit/.exec((await alice.browser.postForm('/upload', form)).location) ?? [];
+  await settleAll(home);
+  await alice.browser.post(`/versions/${versionId}/edit`, {
+    ...{ act: 'publish', name: 'Jane Doe ink', type: 'LORA', versionName: 'v1.0', baseModel: 'SD 1.5' },
+  });
+  await settleAll(home, away);
+  const { model } = await home.em.fork().findOneOrFail(ModelVersion, Number(versionId));
+  const work = away.em.fork();
+  const copy = await work.findOneOrFail(Model, { uri: `${home.origin}/models/${model.id}` });
+  const parent = await work.findOneOrFail(ModelVersion, { model: copy });
+  const file = await work.findOneOrFail(ModelFile, { version: parent });
+  const made = [0, 1, 2].map(() => givenVersion(work, { model: givenModel(work) }));
+  await work.flush();
+  const [child, grandchild, other] = made.map(({ id }) => id) as [number, number, number];
+  const edge = (of: number, more: object) =>
+    work.insert(Lineage, { id: newId(), child: of, kind: 'merged_from', parentName: '', ...more } as never);
+  await edge(child, { parent: parent.id });
+  await edge(grandchild, { parent: child });
+  await edge(other, { parentHash: file.sha256 });
+  const bitsOf = async () => {
+    const found = await away.em.fork().find(PolicyState, { targetKind: 'version' });
+    return [child, grandchild, other].map((id) => found.find(({ targetId }) => targetId === id)?.restrictions ?? 0);
+  };
+  const pageOf = async (version: number) => {
+    const { model: its } = await away.em.fork().findOneOrFail(ModelVersion, version);
+    return (await fetch(`${away.origin}/models/${its.id}`)).text();
+  };
+  const later = () => {
+    for (const peer of [home, away]) peer.clock.pass(60_000);
+  };
+  return { home, away, target: { kind: 'model', id: model.id } as const, child, bitsOf, pageOf, later };
+}
+
+test('what was made with a model whose artist was heard elsewhere bears a label here, until that is taken back', async (t) => {
+  const { home, away, target, child, bitsOf, pageOf, later } = await given(t);
+  later();
+  const parameters = { names: ['Jane Doe'] };
+  const takedown = await carryOut(home, { target, outcome: 'de_attribute', category: 'style', parameters });
+  await settleAll(home, away);
+  const { label } = RESTRICTION;
+  assert.deepEqual(await bitsOf(), [label, label, 0], 'a hash that a peer claims reaches nothing');
+  assert.match(await pageOf(child), /id="label"[\s\S]*made with a model that was changed or taken down/);
+  assert.equal(await away.em.fork().count(QueueRow, { subjectId: { $like: 'derived:%' } }), 0, 'nobody has to look');
+  later();
+  await carryOut(home, { target, outcome: 'undo', category: 'style', parameters: { undoes: takedown } });
+  await settleAll(home, away);
+  assert.deepEqual(await bitsOf(), [0, 0, 0]);
+  assert.doesNotMatch(await pageOf(child), /id="label"/);
+});
+
+test('what was made with a model that its home took down for a likeness is hidden here until a person looked', async (t) => {
+  const { home, away, target, child, bitsOf, pageOf } = await given(t);
+  await carryOut(home, { target, outcome: 'remove', category: 'likeness' });
+  await settleAll(home, away);
+  const bits = RESTRICTION.view | RESTRICTION.list | RESTRICTION.generate | RESTRICTION.train;
+  assert.deepEqual(await bitsOf(), [bits, bits, 0]);
+  assert.doesNotMatch(await pageOf(child), /id="files"/);
+  assert.equal(await away.em.fork().count(QueueRow, { subjectId: { $like: 'derived:%' }, state: 'open' }), 2);
+});
