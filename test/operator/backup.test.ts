@@ -7,6 +7,8 @@ import { Account } from '../../src/accounts/model.ts';
 import { Image } from '../../src/gallery/model.ts';
 import { Job } from '../../src/kit/queue/job.ts';
 import { TakedownTrace } from '../../src/moderation/takedown/trace.ts';
+import { openRestore } from '../../src/node.ts';
+import { restore } from '../../src/operator/backup/restore.ts';
 import { verifyBackup } from '../../src/operator/backup/verify.ts';
 import { givenModel, givenVersion } from '../factories/content.ts';
 import { kohyaLoraSd1 } from '../factories/safetensors.ts';
@@ -152,6 +154,20 @@ test('a restore is refused over a node, with another secret, or of damaged membe
   await assert.rejects(fourth.restore(folder), /The manifest in .* is damaged, or of another version/);
   await rm(join(folder, 'manifest.json'));
   await assert.rejects(fourth.restore(folder), /There is no whole backup/);
+});
+
+test('a restore over a node that runs is refused, and where there is no room it says how much is missing', async (t) => {
+  const { node, folder, base, clock } = await given(t);
+  await takeBackup(node, folder);
+  const machine = await emptyMachine(t, base, 'second');
+  const full = await openRestore(machine.config);
+  full.files.freeBytes = async () => 1_000;
+  await assert.rejects(restore(full, folder), /There is no room: \d+ bytes are to come, 1000 are free/);
+  await machine.restore(folder);
+  const again = await machine.open(clock.now);
+  await again.start(['web', 'worker']);
+  await assert.rejects(machine.restore(folder, { force: true }), /A node is running on .*\. Stop it first\./);
+  assert.ok((await again.orm.em.fork().count(Account)) > 0);
 });
 
 test('a file that is not what its hash says is told and not taken for good', async (t) => {

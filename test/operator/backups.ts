@@ -10,8 +10,6 @@ import { type Node, openNode, openRestore } from '../../src/node.ts';
 import { type BackupReport, backUp } from '../../src/operator/backup/back-up.ts';
 import { type RestoreOptions, restore } from '../../src/operator/backup/restore.ts';
 
-export const SECRET = 'a-secret-for-tests-of-at-least-32-characters';
-
 export const takeBackup = (node: Node, folder: string, say?: (text: string) => void): Promise<BackupReport> =>
   backUp(node.openWork(null), node, folder, say);
 

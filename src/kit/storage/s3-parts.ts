@@ -85,7 +85,7 @@ export async function sweepS3Leftovers(s3: S3Client, Bucket: string, olderThan: 
 }
 
 /** Throws `not_found` or `unavailable`. */
-export async function* readObject(
+async function* readObject(
   s3: S3Client,
   Bucket: string,
   Key: string,

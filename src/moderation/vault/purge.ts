@@ -19,7 +19,7 @@ export const PurgeForm = z.object({
 
 const ACT = 'vault.purge';
 /** On a node with one person a second look of the same takes the place of the second person. */
-export const ALONE_MS = 72 * 3_600_000;
+const ALONE_MS = 72 * 3_600_000;
 
 /**
  * Lets bytes go for good: by a person, and never by a clock (DESIGN.md, ruling 3). `waits`: the first of two was noted.

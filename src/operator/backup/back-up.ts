@@ -1,34 +1,21 @@
-import { mkdir, open, readFile, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import type { MikroORM } from '@mikro-orm/core';
 import { z } from 'zod';
 import { AppError } from '../../kit/errors.ts';
 import { defineSettings, type Settings } from '../../kit/settings.ts';
 import { type Files, freeBytesAt } from '../../kit/storage/files.ts';
-import { hashFile } from '../../kit/storage/intake.ts';
 import type { Shelf } from '../../kit/storage/vault/shelf.ts';
 import type { Vault } from '../../kit/storage/vault/vault.ts';
 import { VERSION } from '../../kit/version.ts';
 import type { Work } from '../../kit/work.ts';
+import { copyBlobs, copySealed, plan } from './copy.ts';
 import { databaseBytes, dumpDatabase } from './database.ts';
-import {
-  blobPath,
-  FORMAT,
-  findManifest,
-  type Listed,
-  listedLine,
-  type Manifest,
-  type Member,
-  NAMES,
-  readListed,
-  sizeOf,
-  writeHashed,
-  writeManifest,
-} from './folder.ts';
+import { FORMAT, findManifest, type Manifest, type Member, NAMES, writeHashed, writeManifest } from './folder.ts';
 import { prune } from './prune.ts';
 import { Steps } from './steps.ts';
-import { listKeptOut, listVaulted, sealedAlike } from './vaulted.ts';
+import { listKeptOut, listVaulted } from './vaulted.ts';
 
 export interface BackupParts {
   readonly orm: MikroORM;
@@ -67,7 +54,6 @@ export const lastBackup = defineSettings(
 
 /** Room for the lists and what the file system itself needs. */
 const MARGIN_BYTES = 16_000_000;
-const AT_ONCE = 8;
 
 /**
  * Takes a backup beside the running node. The database comes first: a row never names a file that is not there, while a
@@ -137,107 +123,6 @@ async function writeSecrets(own: string, { secretKey, dataDir }: BackupParts): P
   if (marks && marks.length > 0) members.push(await written(NAMES.marks, marks));
   return members;
 }
-
-/** What there is, as a list on the disk: a node has more files than memory likes. */
-async function plan(files: Files, folder: string, path: string, keptOut: ReadonlySet<string>) {
-  const sum = { count: 0, newCount: 0, newBytes: 0 };
-  const list = await open(path, 'w', 0o600);
-  try {
-    for await (const { sha256, totalBytes } of files.list()) {
-      if (keptOut.has(sha256)) continue;
-      await list.write(listedLine({ name: sha256, totalBytes, sha256 }));
-      sum.count += 1;
-      if ((await sizeOf(blobPath(folder, sha256))) === totalBytes) continue;
-      sum.newCount += 1;
-      sum.newBytes += totalBytes;
-    }
-  } finally {
-    await list.close();
-  }
-  return sum;
-}
-
-async function copyBlobs(files: Files, folder: string, own: string, steps: Steps) {
-  const sum = { count: 0, totalBytes: 0, damaged: [] as string[] };
-  const planned = join(own, 'planned');
-  const list = await open(join(own, NAMES.files), 'w', 0o600);
-  const flushBatch = async (batch: readonly Listed[]) => {
-    const outcomes = await Promise.all(batch.map((one) => copyBlob(files, folder, one, steps)));
-    for (const [n, one] of batch.entries()) {
-      if (outcomes[n] === 'damaged') sum.damaged.push(one.name);
-      if (outcomes[n] !== 'there') continue;
-      await list.write(listedLine(one));
-      sum.count += 1;
-      sum.totalBytes += one.totalBytes;
-    }
-  };
-  try {
-    let batch: Listed[] = [];
-    for await (const one of readListed(planned)) {
-      batch.push(one);
-      if (batch.length < AT_ONCE) continue;
-      await flushBatch(batch);
-      batch = [];
-    }
-    await flushBatch(batch);
-    await list.sync();
-  } finally {
-    await list.close();
-  }
-  await rm(planned);
-  return { ...sum, member: await memberOf(own, NAMES.files) };
-}
-
-/** `gone`: it was deleted, or taken down, since the list was made. */
-async function copyBlob(
-  files: Files,
-  folder: string,
-  one: Listed,
-  steps: Steps,
-): Promise<'there' | 'gone' | 'damaged'> {
-  const target = blobPath(folder, one.name);
-  if ((await sizeOf(target)) === one.totalBytes) return 'there';
-  await mkdir(dirname(target), { recursive: true, mode: 0o700 });
-  try {
-    const { sha256, totalBytes } = await writeHashed(files.open(one.name), target);
-    if (sha256 === one.name) {
-      steps.done(totalBytes);
-      return 'there';
-    }
-    await rm(target);
-    return 'damaged';
-  } catch (error) {
-    if (error instanceof AppError && error.kind === 'not_found') return 'gone';
-    throw error;
-  }
-}
-
-/** What is sealed is copied as it is; a new seal of the same bytes is another one. */
-async function copySealed(shelf: Shelf, names: readonly string[], folder: string, own: string) {
-  let count = 0;
-  const list = await open(join(own, NAMES.vault), 'w', 0o600);
-  try {
-    for (const name of names) {
-      const target = join(folder, 'vault', name);
-      const totalBytes = await shelf.size(name);
-      if (totalBytes === null) continue;
-      const sha256 = (await sealedAlike(shelf, name, totalBytes, target))
-        ? await hashFile(target)
-        : (await writeHashed(shelf.open(name), target)).sha256;
-      await list.write(listedLine({ name, totalBytes, sha256 }));
-      count += 1;
-    }
-    await list.sync();
-  } finally {
-    await list.close();
-  }
-  return { count, member: await memberOf(own, NAMES.vault) };
-}
-
-const memberOf = async (own: string, name: string): Promise<Member> => {
-  const path = join(own, name);
-  return { name, sha256: await hashFile(path), totalBytes: (await sizeOf(path)) ?? 0 };
-};
 
 async function note({ em, now }: Pick<Work, 'em' | 'now'>, settings: Settings, made: Manifest, damagedCount: number) {
   const { madeAt, totalBytes, blobCount } = made;

@@ -13,7 +13,7 @@ import { type Manifest, type Member, NAMES, sizeOf, writeHashed } from './folder
 
 type Dumped = Pick<Manifest, 'dialect' | 'migrations' | 'tables' | 'sequences' | 'members'>;
 
-export const tableFile = (name: string): string => `${name}.jsonl.gz`;
+const tableFile = (name: string): string => `${name}.jsonl.gz`;
 
 /** About as much as it takes on the disk. */
 export async function databaseBytes(em: EntityManager): Promise<number> {

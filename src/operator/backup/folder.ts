@@ -17,7 +17,7 @@ import { flush, takeIn } from '../../kit/storage/intake.ts';
  *   vault/<name>         what lies in the node's vault, sealed as it is there
  * Everything is for its owner's eyes alone: 0700 and 0600.
  */
-export const MANIFEST = 'manifest.json';
+const MANIFEST = 'manifest.json';
 export const FORMAT = 2;
 /** Within `made-<time>/`. */
 export const NAMES = {

@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import type { MikroORM } from '@mikro-orm/core';
 import type { Config } from '../../kit/config.ts';
 import { loadPostgresql } from '../../kit/database/dump/postgresql.ts';
@@ -79,26 +80,44 @@ function intoPostgresql(url: URL, dataDir: string, entities: Entities): Restored
       await orm.close(true);
     }
   };
+  const place = `the database ${url.pathname.slice(1)}`;
+  const isEmpty = () =>
+    within(async ({ em }) => {
+      const [table] = await rows<{ there: boolean }>(em.fork(), `select to_regclass('account') is not null as there`);
+      return !table?.there || (await rows(em.fork(), 'select 1 as one from account limit 1')).length === 0;
+    });
   return {
-    ...{ dialect: 'postgresql', place: `the database ${url.pathname.slice(1)}` },
-    isEmpty: () =>
-      within(async ({ em }) => {
-        const [table] = await rows<{ there: boolean }>(em.fork(), `select to_regclass('account') is not null as there`);
-        return !table?.there || (await rows(em.fork(), 'select 1 as one from account limit 1')).length === 0;
-      }),
+    ...{ dialect: 'postgresql', place, isEmpty },
     assertKnown: (migrations) => assertIn(forPostgresql, migrations),
-    load: (folder, manifest) =>
-      within(async (orm) => {
+    async load(folder, manifest) {
+      const isFresh = await isEmpty();
+      await within(async (orm) => {
+        if (!isFresh) await assertAlone(orm, place);
         const names = new Set(manifest.migrations);
         await dropNewer(orm, names);
         // the schema as it was then; the start after this brings it up to date
-        await migrate(
-          orm,
-          forPostgresql.filter(({ name }) => names.has(name)),
-        );
+        const known = forPostgresql.filter(({ name }) => names.has(name));
+        await migrate(orm, known);
         await loadPostgresql(orm, manifest, (table) => linesOf(folder, table));
-      }),
+      });
+    },
   };
+}
+
+/** A connection that was closed a moment ago may still be listed. */
+const ALONE_TRIES = 25;
+
+async function assertAlone({ em }: MikroORM, place: string): Promise<void> {
+  for (let tries = 0; tries < ALONE_TRIES; tries += 1) {
+    const others = await rows(
+      em.fork(),
+      `select pid from pg_stat_activity where datname = current_database() and backend_type = 'client backend'
+         and pid <> pg_backend_pid()`,
+    );
+    if (others.length === 0) return;
+    await setTimeout(200);
+  }
+  throw new AppError('conflict', `A node is running on ${place}. Stop it first.`);
 }
 
 /** A schema that is ahead of the backup's cannot be brought back to it: it is made anew. */

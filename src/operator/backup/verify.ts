@@ -43,7 +43,7 @@ export async function verifyBackup(folder: string, say: (text: string) => void =
 const isWhole = async (path: string, sha256: string): Promise<boolean> =>
   (await sizeOf(path)) !== null && (await hashFile(path)) === sha256;
 
-export async function listDamagedMembers(folder: string, manifest: Manifest): Promise<string[]> {
+async function listDamagedMembers(folder: string, manifest: Manifest): Promise<string[]> {
   const damaged: string[] = [];
   for (const { name, sha256 } of manifest.members)
     if (!(await isWhole(join(folder, manifest.folder, name), sha256))) damaged.push(join(manifest.folder, name));

@@ -73,7 +73,8 @@ export async function readLines(path: string): Promise<{ lines: Line[]; broken: 
   let broken = 0;
   if (!file) return { lines, broken };
   for await (const whole of file.readLines()) {
-    if (lines.length >= MOST_LINES) break;
+    // the newest are the ones that a backup does not know
+    if (lines.length >= 2 * MOST_LINES) lines.splice(0, MOST_LINES);
     const line = whole.trim() === '' ? null : parse(whole);
     if (line) lines.push(line);
     else if (whole.trim() !== '') broken += 1;
