@@ -51,7 +51,7 @@ import { makeApp } from './kit/web/app.ts';
 import { Cookies } from './kit/web/cookies.ts';
 import { RateLimits } from './kit/web/rate-limit.ts';
 import type { State } from './kit/web/state.ts';
-import type { Viewer, Work } from './kit/work.ts';
+import type { Viewer, Words, Work } from './kit/work.ts';
 import { Claims } from './moderation/cases/claims.ts';
 import { CASE_PAGES } from './moderation/cases/pages/routes.ts';
 import { hashDesk } from './moderation/hashes/desk.ts';
@@ -67,6 +67,7 @@ import { routersOf } from './routers.ts';
 import { Classifier, type ClassifierOptions } from './safety/classifier/classifier.ts';
 import { HashGate } from './safety/hashes/gate.ts';
 import { Screening } from './safety/screening.ts';
+import { WordReader } from './safety/words/reader.ts';
 import { jobsOf, wiringOf } from './wiring.ts';
 
 /** What lives as long as the process, handed down to the routes and jobs that name it. */
@@ -90,6 +91,7 @@ export interface Parts {
   readonly engines: Engines;
   /** Rules about what people write, and the classifier beside them. */
   readonly screening: Screening;
+  readonly words: Words;
   readonly generator: Generator;
   readonly trainer: Trainer;
   readonly imports: Imports;
@@ -224,6 +226,7 @@ export async function openNode(
   });
   const screening = new Screening({ secretKey, settings, classifier });
   const guard: Guard = { screening, settings };
+  const words = new WordReader({ screening, jobs: queue.jobs, now, fork: () => orm.em.fork() });
   const generator = new Generator({
     ...{ engines, modelsDir, settings, guard, hashGate },
     programVersion: `Tessera ${VERSION}`,
@@ -244,7 +247,14 @@ export async function openNode(
   });
   const looker = new Looker(engines);
   const captioner = new Captioner({ engines, settings });
-  const openWork = (viewer: Viewer | null): Work => ({ em: orm.em.fork(), viewer, jobs: queue.jobs, files, now });
+  const openWork = (viewer: Viewer | null): Work => ({
+    em: orm.em.fork(),
+    viewer,
+    jobs: queue.jobs,
+    files,
+    words,
+    now,
+  });
   const claims = new Claims({ settings, mailer, publicUrl: config.publicUrl, secretKey });
   const federation = openFederation({
     ...{ net, settings, limits, log, secretKey, dataDir, uploadsDir, hashing, filePolicy, hashGate },
@@ -279,6 +289,7 @@ export async function openNode(
     rescanner,
     engines,
     screening,
+    words,
     generator,
     trainer,
     imports,
@@ -345,6 +356,7 @@ export async function openNode(
       }
       if (processes.includes('gpu')) await engines.serve();
       await queue.start({
+        words,
         jobs: jobsOf(parts),
         wiring: wiringOf(parts),
         lanes: lanesOf(processes),

@@ -131,10 +131,10 @@ function accountDeps(parts: Parts): AccountDeps {
 }
 
 function catalogueDeps(parts: Parts): CatalogueDeps {
-  const { uploads, limits, secretKey, uploadsDir, orm, jobs, files, now } = parts;
+  const { uploads, limits, secretKey, uploadsDir, orm, jobs, files, words, now } = parts;
   return {
     ...{ uploads, limits, secretKey, uploadsDir },
-    openWork: () => ({ em: orm.em.fork(), viewer: null, jobs, files, now }),
+    openWork: () => ({ em: orm.em.fork(), viewer: null, jobs, files, words, now }),
   };
 }
 
@@ -165,11 +165,11 @@ function computeDeps({ config, generator, limits, settings, uploadsDir, hashGate
 }
 
 function trainingDeps(parts: Parts): TrainingDeps {
-  const { uploads, trainer, imports, captioner, orm, jobs, files, now } = parts;
+  const { uploads, trainer, imports, captioner, orm, jobs, files, words, now } = parts;
   return {
     ...computeDeps(parts),
     ...{ uploads, trainer, imports, captioner },
-    openWork: () => ({ em: orm.em.fork(), viewer: null, jobs, files, now }),
+    openWork: () => ({ em: orm.em.fork(), viewer: null, jobs, files, words, now }),
   };
 }
 

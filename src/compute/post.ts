@@ -36,7 +36,7 @@ export const PostForm = z.object({
 
 /** Publishes pictures of a generation with what they were made with already linked. Returns the id of the post. */
 export async function postResults(
-  work: Pick<Work, 'em' | 'viewer' | 'files' | 'jobs' | 'now'>,
+  work: Pick<Work, 'em' | 'viewer' | 'files' | 'jobs' | 'words' | 'now'>,
   limits: ImageLimits & { readonly allowedLevels: number; readonly programVersion: string },
   generationId: string,
   { image: wanted, rating }: z.output<typeof PostForm>,

@@ -23,7 +23,7 @@ export interface OpenFederation extends Federation {
   /** Its lines of the checklist of a takedown, for the worker that carries takedowns out. */
   readonly takedownSteps: readonly TakedownStepDefinition[];
   /** What the clock of this room does from now on. */
-  readonly schedule: (work: Pick<Work, 'em' | 'jobs' | 'now'>) => Promise<void>;
+  readonly schedule: (work: Pick<Work, 'em' | 'jobs' | 'words' | 'now'>) => Promise<void>;
 }
 
 /** Federation of this process: its jobs, what follows from which event, and what its routes lean on. */

@@ -35,6 +35,9 @@ const DAY_MS = 86_400_000;
 const KEPT_DAYS = 30;
 const FREEZING = 'minor-sexual';
 
+type Recording = Pick<Work, 'em' | 'jobs' | 'now'>;
+type Author = Pick<Viewer, 'id' | 'permissions'>;
+
 interface Rules {
   /** Null: those of the program. */
   readonly active: RuleSet | null;
@@ -69,14 +72,24 @@ export class Screening {
    * What the rules say; what is not allowed is written down. Throws `invalid` at the field for what is denied, with the
    * category and what to do about it; `forbidden` while the account is stopped.
    */
-  async assert(work: Pick<Work, 'em' | 'jobs' | 'now'>, viewer: Viewer, request: ScreenRequest): Promise<Verdict> {
+  async assert(work: Recording, viewer: Author, request: ScreenRequest): Promise<Verdict> {
     const em = work.em.fork();
     await assertNotFrozen(em, viewer.id);
     const verdict = await this.#judge(em, request);
     await this.#record({ ...work, em }, viewer, request, verdict);
+    if (verdict.isHard && verdict.action === 'deny' && verdict.category === FREEZING)
+      await this.#freezeAfter(em, viewer, work.now());
     if (verdict.action !== 'deny') return verdict;
     const message = deniedText(verdict.category ?? '');
     throw new AppError('invalid', message, { fields: { [verdict.field ?? 'prompt']: message } });
+  }
+
+  /** The same of somebody elsewhere: written down, and neither refused nor counted against them. */
+  async note(work: Recording, author: Author, request: ScreenRequest): Promise<Verdict> {
+    const em = work.em.fork();
+    const verdict = await this.#judge(em, request);
+    await this.#record({ ...work, em }, author, request, verdict);
+    return verdict;
   }
 
   async #judge(
@@ -135,8 +148,8 @@ export class Screening {
   }
 
   async #record(
-    { em, jobs, now }: Pick<Work, 'em' | 'jobs' | 'now'>,
-    viewer: Viewer,
+    { em, jobs, now }: Recording,
+    viewer: Author,
     { purpose, texts, resources = [], inputs = [] }: ScreenRequest,
     verdict: Verdict & { readonly shadow: Action | null },
   ): Promise<void> {
@@ -158,10 +171,9 @@ export class Screening {
       jobs.enqueue(em, eraseTextsJob, {}, { delayMs: KEPT_DAYS * DAY_MS, dedupeKey: eraseTextsJob.name });
     }
     await em.flush();
-    if (isKept && category === FREEZING) await this.#freezeAfter(em, viewer, now());
   }
 
-  async #freezeAfter(em: EntityManager, viewer: Viewer, now: Date): Promise<void> {
+  async #freezeAfter(em: EntityManager, viewer: Author, now: Date): Promise<void> {
     const { refusalsBeforeFreeze } = await this.#options.settings.read(em, guardSettings);
     const [row] = await rows<{ n: unknown }>(
       em,
@@ -190,7 +202,7 @@ async function assertNotFrozen(em: EntityManager, accountId: number): Promise<vo
 }
 
 /** Those who would review do not wait for a review of their own. */
-export const reviewsThemselves = (viewer: Viewer): boolean => can(viewer, 'moderateContent');
+export const reviewsThemselves = (viewer: Author): boolean => can(viewer, 'moderateContent');
 
 /** After `safety.decided` about an account: what it was stopped for counts no more. */
 export const clearRecordsJob = defineJob({

@@ -10,20 +10,22 @@ import { COMMERCIAL_USES, MODEL_TYPES } from '../../catalogue/types.ts';
 import { resolveVersionJob } from '../../gallery/images/resolve.ts';
 import { record } from '../../kit/events/events.ts';
 import type { Work } from '../../kit/work.ts';
+import { holdWords } from '../../safety/words/hold.ts';
 import type { Federation } from '../deps.ts';
 import { findGoneDigests } from '../heeding/digests.ts';
 import type { ApObject } from '../normalise.ts';
 import { effectsOfUri } from '../peers/rule.ts';
 import { parseModel, type RemoteModel, type VersionView } from '../vocabulary/model.ts';
 import { htmlOf, objectsOf } from '../vocabulary/read.ts';
+import { readRemoteModel } from './read-words.ts';
 import { type ProvenObject, storeObject } from './store.ts';
 import { fileFacts, versionFacts, writeParents } from './write-details.ts';
 
-type Task = Pick<Work, 'em' | 'jobs' | 'now'>;
+type Task = Pick<Work, 'em' | 'jobs' | 'words' | 'now'>;
 
 /** Writes a peer's model with its versions and files; the bytes of files stay there. Again, or older, is harmless. */
 export async function ingestModel(
-  { em, jobs, now }: Task,
+  { em, jobs, words, now }: Task,
   { origin }: Pick<Federation, 'origin'>,
   owner: Account,
   proven: ProvenObject,
@@ -33,6 +35,12 @@ export async function ingestModel(
   const { visibility } = heard;
   // a model has no circle of named people
   if (visibility === 'direct') return;
+  const heldFor = await readRemoteModel(
+    { em: em.fork(), words },
+    owner,
+    heard,
+    sourceOf(proven.object) ?? heard.contentHtml,
+  );
   await em.transactional(async (inner) => {
     if (!(await storeObject({ em: inner, now }, proven))) return;
     const known = await inner.findOne(Model, { uri: heard.uri });
@@ -61,6 +69,7 @@ export async function ingestModel(
     );
     const fresh = await writeVersions({ em: inner, now }, origin, model, told, rejectsFiles);
     model.publishedAt = told.publishedAt;
+    if (heldFor !== null) await holdWords(inner, { kind: 'model', id: model.id }, owner.id, heldFor, now());
     await refresh(inner, model);
     record(inner, known ? modelUpdated : modelPublished, { modelId: model.id });
     for (const version of fresh) {

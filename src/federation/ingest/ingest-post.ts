@@ -7,6 +7,7 @@ import { setPostTags } from '../../gallery/posts/tags.ts';
 import { record } from '../../kit/events/events.ts';
 import type { Work } from '../../kit/work.ts';
 import { remoteLevel } from '../../safety/ratings.ts';
+import { holdWords } from '../../safety/words/hold.ts';
 import type { Federation } from '../deps.ts';
 import { recipeOf } from '../documents/pictures.ts';
 import { isSameOrigin } from '../origin.ts';
@@ -14,14 +15,15 @@ import { effectsOfUri } from '../peers/rule.ts';
 import { parseNote, type RemoteNote } from '../vocabulary/note.ts';
 import type { PictureView } from '../vocabulary/picture.ts';
 import { sourceOf } from './ingest-model.ts';
+import { readRemotePost } from './read-words.ts';
 import { type ProvenObject, storeObject } from './store.ts';
 import { findVersion } from './write-details.ts';
 
-type Task = Pick<Work, 'em' | 'jobs' | 'now'>;
+type Task = Pick<Work, 'em' | 'jobs' | 'words' | 'now'>;
 
 /** Writes a peer's note with pictures as a post; the pictures follow in a job of their own. Again is harmless. */
 export async function ingestPost(
-  { em, jobs, now }: Task,
+  { em, jobs, words, now }: Task,
   federation: Pick<Federation, 'origin' | 'jobs'>,
   owner: Account,
   proven: ProvenObject,
@@ -29,6 +31,8 @@ export async function ingestPost(
 ): Promise<void> {
   const { origin } = federation;
   const told = parseNote(proven.object, { ownOrigin: origin, now: now(), authorFollowersUri });
+  const caption = sourceOf(proven.object) ?? told.contentHtml;
+  const heldFor = await readRemotePost({ em: em.fork(), words }, owner, told, caption);
   await em.transactional(async (inner) => {
     if (!(await storeObject({ em: inner, now }, proven))) return;
     const known = await inner.findOne(Post, { uri: told.uri });
@@ -37,7 +41,7 @@ export async function ingestPost(
     const facts = {
       version,
       title: (told.title ?? '').slice(0, 200),
-      caption: sourceOf(proven.object) ?? told.contentHtml,
+      caption,
       state: 'published' as const,
       visibility: told.visibility,
       publishedAt: told.publishedAt,
@@ -61,6 +65,7 @@ export async function ingestPost(
     );
     await setMentions(inner, { post: post.id }, owner.id, named);
     await rewritePictures(inner, post, told, (await effectsOfUri(inner, told.uri)).forcedLevel ?? 0);
+    if (heldFor !== null) await holdWords(inner, { kind: 'post', id: post.id }, owner.id, heldFor, now());
     await relistPost({ em: inner, jobs }, post);
     if (known) record(inner, postUpdated, { postId: post.id });
     jobs.enqueue(

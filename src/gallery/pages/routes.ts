@@ -7,6 +7,7 @@ import { idParam, readForm, readQuery, submitForm, uuidParam } from '../../kit/w
 import { t } from '../../kit/web/messages.ts';
 import type { Ctx, State } from '../../kit/web/state.ts';
 import { view } from '../../kit/web/views.ts';
+import { showWaiting } from '../../safety/words/waiting-page.ts';
 import type { GalleryDeps, PeerSilence } from '../deps.ts';
 import { addResource, editImage, findVersions, ImageForm, removeResource, type VersionChoice } from '../images/edit.ts';
 import { loadRawBlocks } from '../images/serve.ts';
@@ -91,7 +92,8 @@ export function pageRoutes(routes: Router<State>, deps: GalleryDeps): void {
       ImageForm,
       async (form) => {
         const { allowedLevels } = await deps.settings.read(ctx.state.work.em, nodeSettings);
-        await editImage(ctx.state.work, idParam(ctx), form, allowedLevels);
+        const postId = await editImage(ctx.state.work, idParam(ctx), form, allowedLevels);
+        if (await showWaiting(ctx, { kind: 'post', id: postId })) return;
         ctx.redirect(`/images/${idParam(ctx)}?said=saved`);
       },
       ({ errors, message }) => showImage(ctx, { errors, message }),

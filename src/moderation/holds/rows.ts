@@ -11,6 +11,7 @@ import { type RuleCategory, urgencyOf } from '../rules/model.ts';
 /** An account that is stopped stands among the reports: it is the person that somebody decides about. */
 export const HOLD_ROWS: Readonly<Record<HoldKind, QueueKind>> = {
   ...{ generation: 'generation', training: 'training', account: 'report', bounty: 'bounty', image: 'upload' },
+  ...{ model: 'upload', post: 'upload', collection: 'upload', comment: 'report', review: 'report' },
 };
 /** Rows of holds; a report of the same account is another row. */
 export const HOLD_PREFIX = 'hold:';
@@ -25,7 +26,8 @@ export function readHoldSubject(subjectId: string): { kind: HoldKind; id: string
 }
 
 const CATEGORIES: Readonly<Record<string, RuleCategory>> = {
-  ...{ 'child-safety': 'minor', 'minor-review': 'minor', 'real-person': 'likeness' },
+  ...{ 'child-safety': 'minor', 'minor-review': 'minor', 'minor-sexual': 'minor' },
+  ...{ 'real-person': 'likeness', 'protected-person': 'likeness' },
 };
 
 /** How urgent a hold is, by what it may turn out to be. */

@@ -12,12 +12,15 @@ interface NewHold {
   readonly reason: string;
 }
 
+/** These are as they were when somebody decided about them; an account goes on, and words are written anew. */
+const DECIDED_ONCE: readonly HoldKind[] = ['generation', 'training', 'bounty', 'image'];
+
 /** Written with the caller's flush. What is held stays held for its first reason, and what was decided stays decided. */
 export async function hold(em: EntityManager, { kind, id, accountId, reason }: NewHold, now: Date): Promise<void> {
   const isKnown = {
     kind,
     targetId: id,
-    $or: [{ state: 'held' as const }, { reason, kind: { $ne: 'account' as const } }],
+    $or: [{ state: 'held' as const }, { reason, kind: { $in: [...DECIDED_ONCE] } }],
   };
   if ((await em.count(SafetyHold, isKnown)) > 0) return;
   const account = em.getReference(Account, accountId);

@@ -5,6 +5,7 @@ import {
   type Action,
   type Condition,
   type Flag,
+  isReadByAll,
   isStricter,
   type Rule,
   type RuleSet,
@@ -118,7 +119,7 @@ export class Judge {
     for (const [text, { scope, text: raw }] of texts.entries()) {
       const source = decoded(raw);
       const { texts: variants, resources, isTangled: isThis } = parsePrompt(source);
-      isTangled ||= isThis;
+      isTangled ||= isThis && scope !== 'prose';
       const known = new Set<string>();
       const called = resources.map((name) => ({ text: name, at: new Array<number>(name.length).fill(0) }));
       const read = new Set<string>();
@@ -134,25 +135,25 @@ export class Judge {
           hits.push({ ...hit, text });
         }
         if (
-          scope !== 'negative' &&
+          isReadByAll(scope) &&
           personText === null &&
           people !== null &&
           views.some((view) => people.names(view.text))
         )
           personText = text;
       }
-      isMixed ||= hasMixedScripts(raw);
+      isMixed ||= scope !== 'prose' && hasMixedScripts(raw);
     }
     // what a checkpoint is called says what it can make, not what it is asked for
-    const isSaid = (scope: Scope | undefined) => scope !== 'negative' && scope !== 'resource';
-    const said = hits.filter(({ text, isAlmost }) => !isAlmost && isSaid(texts[text]?.scope));
+    const isSaid = (scope: Scope) => isReadByAll(scope) && scope !== 'resource';
+    const said = hits.filter(({ text, isAlmost }) => !isAlmost && isSaid(texts[text]?.scope ?? 'positive'));
     const levels = said.map(({ list }) => this.#set.levels[list] ?? 1);
     return {
       ...{ texts, facts, hits, isMixed, isTangled, personText },
       level: highestLevel(levels.reduce((sum, level) => sum | level, 1)),
       unscannable: Math.max(
         0,
-        ...texts.filter(({ scope }) => scope !== 'negative').map(({ text }) => unscannableShare(text)),
+        ...texts.filter(({ scope }) => isReadByAll(scope)).map(({ text }) => unscannableShare(text)),
       ),
     };
   }
@@ -174,7 +175,7 @@ function match(condition: SimpleCondition, seen: Seen): readonly Found[] | null 
   const { facts, texts } = seen;
   const isIn = (found: Found, scopes: readonly Scope[] | undefined): boolean => {
     const scope = texts[found.text]?.scope ?? 'positive';
-    return scopes ? scopes.includes(scope) : scope !== 'negative';
+    return scopes ? scopes.includes(scope) : isReadByAll(scope);
   };
   const some = (found: readonly Found[]) => (found.length > 0 ? found : null);
   const holds = (is: boolean) => (is ? NO_PLACES : null);

@@ -7,6 +7,8 @@ import type { RuleSet } from './rules/schema.ts';
 /** The thread of screen.ts: it keeps compiled rules, and answers in order. */
 export type ToScreen =
   | { readonly act: 'rules'; readonly set: RuleSet }
+  /** All that it was given; what it compiled of the program's own stays. */
+  | { readonly act: 'forget' }
   | { readonly act: 'people'; readonly key: string; readonly names: readonly NameHashes[] }
   | {
       readonly act: 'judge';
@@ -37,7 +39,10 @@ function judgeOf(version: string | null): Judge {
 
 parentPort?.on('message', (message: ToScreen) => {
   if (message.act === 'rules') judges.set(message.set.version, new Judge(message.set));
-  else if (message.act === 'people') people = new PeopleIndex(message.key, message.names);
+  else if (message.act === 'forget') {
+    judges.clear();
+    people = null;
+  } else if (message.act === 'people') people = new PeopleIndex(message.key, message.names);
   else {
     const { id, version, texts, facts } = message;
     let answer: FromScreen;

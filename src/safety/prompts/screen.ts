@@ -72,14 +72,16 @@ export class PromptScreen {
   async close(): Promise<void> {
     const worker = this.#worker;
     if (!worker) return;
+    const isIdle = this.#waiting.size === 0;
     this.#lose(worker, undefined);
+    if (isIdle && spare === null) return keepWarm(worker);
     worker.ref(); // else the process may end before it has
     await worker.terminate();
   }
 
   #running(): Worker {
     if (this.#worker) return this.#worker;
-    const worker = startThread(import.meta.url, 'screen-worker');
+    const worker = takeWarm() ?? startThread(import.meta.url, 'screen-worker');
     worker.on('message', (message: FromScreen) => this.#receive(message));
     worker.on('error', (cause) => this.#lose(worker, cause));
     worker.on('exit', () => this.#lose(worker, undefined));
@@ -121,6 +123,32 @@ export class PromptScreen {
     for (const { reject } of this.#waiting.values()) reject(late(cause));
     this.#waiting.clear();
   }
+}
+
+/** A thread takes a second to compile the rules: one is kept for the next node of this process (the demo has two). */
+let spare: Worker | null = null;
+
+function keepWarm(worker: Worker): void {
+  spare = worker;
+  letGo(worker);
+  const forget = () => {
+    if (spare === worker) spare = null;
+  };
+  worker.on('error', forget).on('exit', forget);
+  worker.postMessage({ act: 'forget' } satisfies ToScreen);
+  worker.unref();
+}
+
+function takeWarm(): Worker | null {
+  const worker = spare;
+  spare = null;
+  if (worker) letGo(worker);
+  return worker;
+}
+
+/** Not all listeners: some are the thread's own. */
+function letGo(worker: Worker): void {
+  for (const name of ['message', 'error', 'exit']) worker.removeAllListeners(name);
 }
 
 const late = (cause?: unknown) => new AppError('unavailable', t('safety.late'), { cause, retryAfterSeconds: 5 });

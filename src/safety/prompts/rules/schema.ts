@@ -7,9 +7,15 @@ export type Action = (typeof ACTIONS)[number];
 /** The strictest wins. */
 export const isStricter = (one: Action, other: Action): boolean => ACTIONS.indexOf(one) > ACTIONS.indexOf(other);
 
-/** Where a text stands. `resource` is what a checkpoint is called, `trigger` what a LoRA or embedding is, and its words. */
-const SCOPES = ['positive', 'negative', 'title', 'tag', 'caption', 'trigger', 'resource', 'bounty'] as const;
+/**
+ * Where a text stands. `resource` is what a checkpoint is called, `trigger` what a LoRA or embedding is, and its words.
+ * `prose` is what people say to each other and about things: no picture is made of it, so a rule reads it only by name.
+ */
+const SCOPES = ['positive', 'negative', 'title', 'tag', 'caption', 'trigger', 'resource', 'bounty', 'prose'] as const;
 export type Scope = (typeof SCOPES)[number];
+export const isScope = (name: string): name is Scope => (SCOPES as readonly string[]).includes(name);
+/** Those that a condition without scopes is about. */
+export const isReadByAll = (scope: Scope): boolean => scope !== 'negative' && scope !== 'prose';
 
 /** `photo` is a camera's picture to begin from, `unproven` one that does not say where it is from. */
 const FLAGS = ['minor', 'poi', 'sfwOnly', 'photo', 'unproven', 'claimed'] as const;
