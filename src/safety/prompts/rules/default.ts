@@ -47,7 +47,7 @@ export const DEFAULT_RULES: RuleSet = Schema.parse({
     {
       // who speaks of it may as well warn of it: a person reads that
       ...{ id: 'prose-minor', category: 'minor-review', severity: 'soft', action: 'hold' },
-      when: [{ any: SEXUAL.map((list) => ({ near: ['minor', list], within: 60, scopes: ['prose' as const] })) }],
+      when: [{ any: SEXUAL.map((list) => ({ near: ['minor', list], within: 40, scopes: ['prose' as const] })) }],
     },
     {
       ...{ id: 'prose-of-minor', category: 'minor-review', severity: 'soft', action: 'hold' },
@@ -133,7 +133,7 @@ export const DEFAULT_RULES: RuleSet = Schema.parse({
       action: 'allow',
     },
     {
-      texts: [{ scope: 'prose', text: 'My kids like this lighthouse, and nude studies are my trade' }],
+      texts: [{ scope: 'prose', text: 'My kids like this lighthouse, and I like how it stands there. Nude studies are my trade' }],
       action: 'allow',
     },
     { texts: [{ scope: 'prose', text: 'this looks like a naked child' }], action: 'hold' },
