@@ -76,7 +76,7 @@ export function routersOf(parts: Parts): Router<State>[] {
     }),
     ...moderationRoutes({
       ...{ limits: parts.limits, settings: parts.settings, desks: parts.desks },
-      ...{ hashGate: parts.hashGate, secretKey: parts.secretKey },
+      ...{ hashGate: parts.hashGate, screening: parts.screening, secretKey: parts.secretKey },
       ...{ uploadsDir: parts.uploadsDir, maxImageBytes: parts.config.maxImageBytes },
       adminLinks: adminLinksOf(parts),
       compliance: federation.mode === 'off' ? null : { total: countPublicCompliance, of: findPublicCompliance },

@@ -2,6 +2,7 @@ import type { AdminLink } from '../accounts/deps.ts';
 import type { Settings } from '../kit/settings.ts';
 import type { RateLimits } from '../kit/web/rate-limit.ts';
 import type { HashGate } from '../safety/hashes/gate.ts';
+import type { Screening } from '../safety/screening.ts';
 import type { Desks } from './queue/desk.ts';
 import { countOpenRows } from './queue/list.ts';
 import type { Compliance } from './transparency/entries.ts';
@@ -16,6 +17,7 @@ export interface ModerationDeps {
   /** What other nodes did about takedowns; null where the node speaks with none. */
   readonly compliance: Compliance | null;
   readonly hashGate: HashGate;
+  readonly screening: Screening;
   /** Where an uploaded picture lies while it is hashed. */
   readonly uploadsDir: string;
   readonly maxImageBytes: number;
@@ -27,6 +29,8 @@ export const MODERATION_LINKS: readonly AdminLink[] = [
     count: countOpenRows,
   },
   { label: 'admin.rules', href: '/moderation/rules', icon: 'list', permission: 'manageRules' },
+  { label: 'admin.prompt-rules', href: '/moderation/prompt-rules', icon: 'filter', permission: 'manageRules' },
+  { label: 'admin.guard', href: '/admin/guard', icon: 'shield', permission: 'manageSettings' },
   { label: 'admin.hashes', href: '/moderation/hashes', icon: 'shield', permission: 'manageRules' },
   { label: 'admin.audit', href: '/moderation/audit', icon: 'history', permission: 'readAudit' },
 ];

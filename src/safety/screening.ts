@@ -8,7 +8,7 @@ import { AppError } from '../kit/errors.ts';
 import { newId } from '../kit/ids.ts';
 import { defineJob } from '../kit/queue/define.ts';
 import type { Settings } from '../kit/settings.ts';
-import { t } from '../kit/web/messages.ts';
+import { hasMessage, t } from '../kit/web/messages.ts';
 import type { Viewer, Work } from '../kit/work.ts';
 import type { Classifier } from './classifier/classifier.ts';
 import { findHold, hold } from './holds/hold.ts';
@@ -97,7 +97,7 @@ export class Screening {
     { texts, facts, purpose }: ScreenRequest,
   ): Promise<Verdict & { shadow: Action | null }> {
     const { active, shadow } = await this.#load(em);
-    const verdict = await this.screen.judge(texts, facts, active);
+    const verdict = await this.#strictest(texts, facts, active);
     const beside = shadow ? (await this.screen.judge(texts, facts, shadow)).action : null;
     const opinion = await this.#askClassifier(texts, facts, purpose, verdict);
     const isRaised = opinion.action !== 'none' && isStricter(opinion.action, verdict.action);
@@ -107,6 +107,13 @@ export class Screening {
       level: Math.max(verdict.level, opinion.level),
       ...(isRaised ? { action: opinion.action as Action, category: 'classifier', isHard: false } : {}),
     };
+  }
+
+  /** Rules of the node's own never let through what the hard ones of the program refuse. */
+  async #strictest(texts: ScreenRequest['texts'], facts: ScreenFacts, active: RuleSet | null): Promise<Verdict> {
+    const standard = await this.screen.judge(texts, facts, null);
+    if (active === null || (standard.isHard && standard.action === 'deny')) return standard;
+    return this.screen.judge(texts, facts, active);
   }
 
   async #askClassifier(texts: ScreenRequest['texts'], facts: ScreenFacts, purpose: string, verdict: Verdict) {
@@ -194,7 +201,11 @@ export class Screening {
 const textOf = (texts: readonly ScreenText[]): string => texts.map(({ scope, text }) => `${scope}: ${text}`).join('\n');
 
 /** What people are told: the kind of rule, and what they can do. The word itself stays with us. */
-const deniedText = (category: string): string => t(`safety.denied.${category || 'other'}`);
+const deniedText = (category: string): string => {
+  const key = `safety.denied.${category}`;
+  // rules of a node have categories of their own
+  return t(hasMessage(key) ? key : 'safety.denied.other');
+};
 
 /** Throws `forbidden` while somebody has to look at what an account asked for. */
 async function assertNotFrozen(em: EntityManager, accountId: number): Promise<void> {

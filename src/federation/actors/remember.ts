@@ -9,7 +9,7 @@ import { RESTRICTION } from '../../safety/policy.ts';
 import { restrictMany } from '../../safety/restrict-many.ts';
 import type { Federation } from '../deps.ts';
 import type { FetchedDocument } from '../fetch-document.ts';
-import { readRemoteWords } from '../ingest/read-words.ts';
+import { readRemoteWords } from '../ingest/words/read-words.ts';
 import { type KnownKey, RemoteActor, Tombstone } from '../model.ts';
 import type { ApObject } from '../normalise.ts';
 import { valuesOf } from '../origin.ts';

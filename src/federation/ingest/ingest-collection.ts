@@ -15,9 +15,9 @@ import { idOf, isOwnId, isSameOrigin, readId, valuesOf } from '../origin.ts';
 import { readVisibility } from '../vocabulary/audience.ts';
 import { htmlOf, ownerUriOf, textOf, timeOf, uriOf } from '../vocabulary/read.ts';
 import { fetchNote, isFollowed } from './ingest-note.ts';
-import { readRemoteWords } from './read-words.ts';
 import { storeObject } from './store.ts';
 import { findTarget } from './target.ts';
+import { readRemoteWords } from './words/read-words.ts';
 
 type Task = Pick<Work, 'em' | 'viewer' | 'jobs' | 'words' | 'now'>;
 

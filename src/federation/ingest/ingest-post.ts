@@ -14,9 +14,9 @@ import { isSameOrigin } from '../origin.ts';
 import { effectsOfUri } from '../peers/rule.ts';
 import { parseNote, type RemoteNote } from '../vocabulary/note.ts';
 import type { PictureView } from '../vocabulary/picture.ts';
-import { sourceOf } from './ingest-model.ts';
-import { readRemotePost } from './read-words.ts';
 import { type ProvenObject, storeObject } from './store.ts';
+import { readTold } from './words/read-words.ts';
+import { sourceOf } from './words/source.ts';
 import { findVersion } from './write-details.ts';
 
 type Task = Pick<Work, 'em' | 'jobs' | 'words' | 'now'>;
@@ -30,9 +30,9 @@ export async function ingestPost(
   { authorFollowersUri, named }: { readonly authorFollowersUri: string | null; readonly named: readonly number[] },
 ): Promise<void> {
   const { origin } = federation;
-  const told = parseNote(proven.object, { ownOrigin: origin, now: now(), authorFollowersUri });
-  const caption = sourceOf(proven.object) ?? told.contentHtml;
-  const heldFor = await readRemotePost({ em: em.fork(), words }, owner, told, caption);
+  const options = { ownOrigin: origin, now: now(), authorFollowersUri };
+  const told = parseNote(proven.object, options);
+  const heldFor = await readTold({ em: em.fork(), words }, owner, proven.object, options);
   await em.transactional(async (inner) => {
     if (!(await storeObject({ em: inner, now }, proven))) return;
     const known = await inner.findOne(Post, { uri: told.uri });
@@ -41,7 +41,7 @@ export async function ingestPost(
     const facts = {
       version,
       title: (told.title ?? '').slice(0, 200),
-      caption,
+      caption: sourceOf(proven.object) ?? told.contentHtml,
       state: 'published' as const,
       visibility: told.visibility,
       publishedAt: told.publishedAt,

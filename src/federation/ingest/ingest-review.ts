@@ -12,9 +12,9 @@ import type { Federation } from '../deps.ts';
 import type { RemoteNote } from '../vocabulary/note.ts';
 import { readVerdict } from '../vocabulary/review.ts';
 import { isForPage } from './ingest-comment.ts';
-import { sourceOf } from './ingest-model.ts';
 import { type ProvenObject, storeObject } from './store.ts';
 import { findTarget, isFor } from './target.ts';
+import { sourceOf } from './words/source.ts';
 
 type Task = Pick<Work, 'em' | 'words' | 'now'>;
 

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { anyone, membersOnly } from '../../accounts/access/guard.ts';
 import { nodeSettings } from '../../accounts/node-settings.ts';
 import { AppError } from '../../kit/errors.ts';
-import { idParam, readForm, readQuery, submitForm, uuidParam } from '../../kit/web/forms.ts';
+import { type FormState, idParam, readForm, readQuery, submitForm, uuidParam } from '../../kit/web/forms.ts';
 import { t } from '../../kit/web/messages.ts';
 import type { Ctx, State } from '../../kit/web/state.ts';
 import { view } from '../../kit/web/views.ts';
@@ -55,13 +55,19 @@ export function pageRoutes(routes: Router<State>, deps: GalleryDeps): void {
   const showImage = async (
     ctx: ParamCtx,
     more: Pick<ImageProps, 'errors' | 'message'> = { errors: {}, message: null },
+    typed: FormState['values'] = {},
   ): Promise<void> => {
     const { reveal, said } = readQuery(ctx, ImageQuery);
     const props = await loadImagePage(ctx.state.work, idParam(ctx), { revealed: reveal === '1' }, deps.publicUrl);
     if (props.gate) gatePage(ctx, props);
     else {
       const silence = await deps.findSilence(ctx.state.work, props.owner.host);
-      imagePage(ctx, { ...props, ...more, silence, said: said ? t(`image.said.${said}`) : '' });
+      const kept = (name: keyof ImageProps['edit']) => {
+        const value = typed[name];
+        return typeof value === 'string' ? value : props.edit[name];
+      };
+      const edit = { rating: kept('rating'), alt: kept('alt'), caption: kept('caption') };
+      imagePage(ctx, { ...props, ...more, edit, silence, said: said ? t(`image.said.${said}`) : '' });
     }
   };
 
@@ -96,7 +102,7 @@ export function pageRoutes(routes: Router<State>, deps: GalleryDeps): void {
         if (await showWaiting(ctx, { kind: 'post', id: postId })) return;
         ctx.redirect(`/images/${idParam(ctx)}?said=saved`);
       },
-      ({ errors, message }) => showImage(ctx, { errors, message }),
+      ({ errors, message, values }) => showImage(ctx, { errors, message }, values),
     ),
   );
 

@@ -225,7 +225,7 @@ create table "prompt_record" ("id" uuid not null, "account_id" int not null, "pu
 create index "prompt_record_text_hash_index" on "prompt_record" ("text_hash");
 create index "prompt_record_created_at_index" on "prompt_record" ("created_at");
 create index "prompt_record_account_id_created_at_index" on "prompt_record" ("account_id", "created_at");
-create table "prompt_rule_set" ("id" uuid not null, "version" varchar(60) not null, "rules" jsonb not null, "state" text check ("state" in ('draft', 'shadow', 'active', 'retired')) not null default 'draft', "created_at" timestamptz not null, "changed_at" timestamptz not null, constraint "prompt_rule_set_pkey" primary key ("id"));
+create table "prompt_rule_set" ("id" uuid not null, "version" varchar(60) not null, "rules" jsonb not null, "state" text check ("state" in ('draft', 'shadow', 'active', 'retired')) not null default 'draft', "created_at" timestamptz not null, "changed_at" timestamptz not null, "activated_at" timestamptz null, constraint "prompt_rule_set_pkey" primary key ("id"));
 alter table "prompt_rule_set" add constraint "prompt_rule_set_version_unique" unique ("version");
 create table "protected_person" ("id" uuid not null, "state" text check ("state" in ('requested', 'active', 'refused')) not null default 'requested', "source" text check ("source" in ('self', 'case')) not null, "names" text null, "note" text null, "created_at" timestamptz not null, "decided_at" timestamptz null, "decided_by_id" int null, constraint "protected_person_pkey" primary key ("id"));
 create table "protected_name" ("id" uuid not null, "person_id" uuid not null, "first_hash" varchar(32) not null, "whole_hash" varchar(32) not null, constraint "protected_name_pkey" primary key ("id"));

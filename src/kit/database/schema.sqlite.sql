@@ -263,7 +263,7 @@ create index `prompt_record_account_id_index` on `prompt_record` (`account_id`);
 create index `prompt_record_text_hash_index` on `prompt_record` (`text_hash`);
 create index `prompt_record_created_at_index` on `prompt_record` (`created_at`);
 create index `prompt_record_account_id_created_at_index` on `prompt_record` (`account_id`, `created_at`);
-create table `prompt_rule_set` (`id` text not null, `version` text not null, `rules` json not null, `state` text check (`state` in ('draft', 'shadow', 'active', 'retired')) not null default 'draft', `created_at` datetime not null, `changed_at` datetime not null, primary key (`id`));
+create table `prompt_rule_set` (`id` text not null, `version` text not null, `rules` json not null, `state` text check (`state` in ('draft', 'shadow', 'active', 'retired')) not null default 'draft', `created_at` datetime not null, `changed_at` datetime not null, `activated_at` datetime null, primary key (`id`));
 create unique index `prompt_rule_set_version_unique` on `prompt_rule_set` (`version`);
 create table `protected_person` (`id` text not null, `state` text check (`state` in ('requested', 'active', 'refused')) not null default 'requested', `source` text check (`source` in ('self', 'case')) not null, `names` text null, `note` text null, `created_at` datetime not null, `decided_at` datetime null, `decided_by_id` integer null, primary key (`id`));
 create table `protected_name` (`id` text not null, `person_id` text not null, `first_hash` text not null, `whole_hash` text not null, constraint `protected_name_person_id_foreign` foreign key(`person_id`) references `protected_person`(`id`) on update cascade, primary key (`id`));

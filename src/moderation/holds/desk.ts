@@ -1,6 +1,5 @@
 import { handle } from '../../accounts/model.ts';
-import { t } from '../../kit/web/messages.ts';
-import { refuseHold, releaseHold } from '../../safety/holds/hold.ts';
+import { holdReason, refuseHold, releaseHold } from '../../safety/holds/hold.ts';
 import { type HoldKind, SafetyHold } from '../../safety/holds/model.ts';
 import type { Choice, Desk } from '../queue/desk.ts';
 import { strikeOwner } from '../takedown/start.ts';
@@ -30,7 +29,7 @@ export const holdDesk: Desk = {
       ...{ what: name.kind, url: '', imageIds: [], ...shown },
       ...{ owner, ownerUrl: `/${owner}`, ownerId: first.account.id },
       ...{ isHarmful: true, isPrivate: PRIVATE.includes(name.kind), isBurst: false, voices: [], askerIds: [] },
-      facts: [...held.map(({ reason }) => fact('held-for', t(`safety.reason.${reason}`))), ...shown.facts],
+      facts: [...held.map(({ reason }) => fact('held-for', holdReason(reason))), ...shown.facts],
       categories: [holdCategory(first.reason)],
       ...{ choices: CHOICES, jointChoices: [] },
     };

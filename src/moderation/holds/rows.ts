@@ -3,6 +3,7 @@ import { rows } from '../../kit/database/sql.ts';
 import { defineJob } from '../../kit/queue/define.ts';
 import { t } from '../../kit/web/messages.ts';
 import type { Work } from '../../kit/work.ts';
+import { holdReason } from '../../safety/holds/hold.ts';
 import { HOLD_KINDS, type HoldKind, SafetyHold } from '../../safety/holds/model.ts';
 import type { QueueKind } from '../queue/model.ts';
 import { closeRow, openRow } from '../queue/open.ts';
@@ -72,7 +73,7 @@ async function openHoldRow({ em, now }: Pick<Work, 'em' | 'now'>, { kind, id }: 
       tx,
       {
         ...{ kind: HOLD_ROWS[kind], subjectId, about: { kind, id }, ...urgency },
-        title: t(`queue-hold.${kind}`, { reason: t(`safety.reason.${held.reason}`) }),
+        title: t(`queue-hold.${kind}`, { reason: holdReason(held.reason) }),
         dueAt: new Date(held.createdAt.getTime() + hours * 3_600_000),
       },
       now(),

@@ -2,8 +2,15 @@ import type { EntityManager } from '@mikro-orm/core';
 import { Account } from '../../accounts/model.ts';
 import { record } from '../../kit/events/events.ts';
 import { newId } from '../../kit/ids.ts';
+import { hasMessage, t } from '../../kit/web/messages.ts';
 import { safetyDecided, safetyHeld } from './events.ts';
 import { type HoldKind, SafetyHold } from './model.ts';
+
+/** Why, for people. Rules of a node have categories of their own. */
+export const holdReason = (reason: string): string => {
+  const key = `safety.reason.${reason}`;
+  return t(hasMessage(key) ? key : 'safety.reason.rules');
+};
 
 interface NewHold {
   readonly kind: HoldKind;

@@ -1,5 +1,6 @@
 import { highestLevel } from '../ratings.ts';
-import { Lexicon } from './match/lexicon.ts';
+import { type Hit, Lexicon } from './match/lexicon.ts';
+import { Patterns } from './match/patterns.ts';
 import type { PeopleIndex } from './match/people.ts';
 import {
   type Action,
@@ -72,10 +73,12 @@ const MOST_HIGHLIGHTS = 20;
 export class Judge {
   readonly #set: RuleSet;
   readonly #lexicon: Lexicon;
+  readonly #patterns: Patterns;
 
   constructor(set: RuleSet) {
     this.#set = set;
     this.#lexicon = new Lexicon(set);
+    this.#patterns = new Patterns(set.patterns);
   }
 
   judge(texts: readonly ScreenText[], facts: ScreenFacts, people: PeopleIndex | null = null): Verdict {
@@ -116,11 +119,19 @@ export class Judge {
     let personText: number | null = null;
     let isMixed = false;
     let isTangled = false;
+    this.#patterns.begin();
     for (const [text, { scope, text: raw }] of texts.entries()) {
       const source = decoded(raw);
       const { texts: variants, resources, isTangled: isThis } = parsePrompt(source);
       isTangled ||= isThis && scope !== 'prose';
       const known = new Set<string>();
+      const keep = (hit: Hit) => {
+        const key = `${hit.list}:${hit.start}:${hit.end}:${hit.isAlmost}`;
+        if (known.has(key)) return;
+        known.add(key);
+        hits.push({ ...hit, text });
+      };
+      this.#patterns.find(source).forEach(keep);
       const called = resources.map((name) => ({ text: name, at: new Array<number>(name.length).fill(0) }));
       const read = new Set<string>();
       for (const variant of [...variants, ...called]) {
@@ -128,12 +139,9 @@ export class Judge {
         if (read.has(first.text)) continue;
         read.add(first.text);
         const views = viewsOf(variant, first);
-        for (const hit of this.#lexicon.find(variant, views)) {
-          const key = `${hit.list}:${hit.start}:${hit.end}:${hit.isAlmost}`;
-          if (known.has(key)) continue;
-          known.add(key);
-          hits.push({ ...hit, text });
-        }
+        this.#lexicon.find(variant, views).forEach(keep);
+        // once without syntax and ornaments; every branch of every prompt would be too much
+        if (read.size === 1) this.#patterns.find(first).forEach(keep);
         if (
           isReadByAll(scope) &&
           personText === null &&

@@ -3,6 +3,7 @@ import { AppError } from '../../kit/errors.ts';
 import { startThread } from '../../kit/thread.ts';
 import { t } from '../../kit/web/messages.ts';
 import type { ScreenFacts, ScreenText, Verdict } from './judge.ts';
+import type { PatternProblem } from './match/patterns.ts';
 import type { NameHashes } from './match/people.ts';
 import type { RuleSet } from './rules/schema.ts';
 import type { FromScreen, ToScreen } from './screen-worker.ts';
@@ -17,7 +18,7 @@ const BUDGET_MS = 5_000;
 const MOST_WAITING = 500;
 
 interface Waiting {
-  resolve(verdict: Verdict): void;
+  resolve(answer: FromScreen): void;
   reject(error: unknown): void;
 }
 
@@ -53,13 +54,27 @@ export class PromptScreen {
       this.#sets.set(rules.version, rules);
       this.#send(worker, { act: 'rules', set: rules });
     }
+    const version = rules?.version ?? null;
+    const answer = await this.#ask(worker, (id) => ({ act: 'judge', id, version, texts, facts }));
+    if ('verdict' in answer) return answer.verdict;
+    throw late(answer);
+  }
+
+  /** What is wrong with expressions, each with its place. Throws `unavailable` when it could not be found out in time. */
+  async check(patterns: RuleSet['patterns']): Promise<readonly PatternProblem[]> {
+    const answer = await this.#ask(this.#running(), (id) => ({ act: 'check', id, patterns }));
+    if ('problems' in answer) return answer.problems;
+    throw late(answer);
+  }
+
+  #ask(worker: Worker, question: (id: number) => ToScreen): Promise<FromScreen> {
     this.#lastId += 1;
     const id = this.#lastId;
-    return new Promise<Verdict>((resolve, reject) => {
+    return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });
       worker.ref();
       this.#watch ??= this.#watching();
-      this.#send(worker, { act: 'judge', id, version: rules?.version ?? null, texts, facts });
+      this.#send(worker, question(id));
     });
   }
 
@@ -101,8 +116,8 @@ export class PromptScreen {
     if (this.#watch) clearTimeout(this.#watch);
     this.#watch = this.#waiting.size > 0 ? this.#watching() : null;
     if (this.#waiting.size === 0) this.#worker?.unref();
-    if ('verdict' in message) waiting?.resolve(message.verdict);
-    else waiting?.reject(new AppError('unavailable', t('safety.late'), { cause: new Error(message.failure) }));
+    if ('failure' in message) waiting?.reject(late(new Error(message.failure)));
+    else waiting?.resolve(message);
   }
 
   /** Begins anew with each answer: what is waited for is the text that is read now. */

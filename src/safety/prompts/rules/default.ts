@@ -133,7 +133,12 @@ export const DEFAULT_RULES: RuleSet = Schema.parse({
       action: 'allow',
     },
     {
-      texts: [{ scope: 'prose', text: 'My kids like this lighthouse, and I like how it stands there. Nude studies are my trade' }],
+      texts: [
+        {
+          scope: 'prose',
+          text: 'My kids like this lighthouse, and I like how it stands there. Nude studies are my trade',
+        },
+      ],
       action: 'allow',
     },
     { texts: [{ scope: 'prose', text: 'this looks like a naked child' }], action: 'hold' },
