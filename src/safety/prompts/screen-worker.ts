@@ -23,6 +23,8 @@ export type ToScreen =
     };
 
 export type FromScreen =
+  /** Its own rules are compiled: from now on a text takes what a text takes. */
+  | { readonly isReady: true }
   | { readonly id: number; readonly problems: readonly PatternProblem[] }
   | { readonly id: number; readonly verdict: Verdict }
   | { readonly id: number; readonly failure: string };
@@ -76,3 +78,6 @@ parentPort?.on('message', (message: ToScreen) => {
     answer(id, () => ({ id, verdict: judgeOf(version).judge(texts, facts, people) }));
   }
 });
+
+judgeOf(null);
+parentPort?.postMessage({ isReady: true } satisfies FromScreen);

@@ -13,12 +13,16 @@ const MOST_CHARACTERS = 8_000;
 const MOST_WORDS = 3_000;
 /** In one call; a set of captions is many calls. */
 const MOST_TEXTS = 120;
-/** Longer than the longest text takes by a factor of a hundred; the first call also compiles the rules. */
+/** A busy machine may take long to start a thread, which no text can help. */
+const START_MS = 60_000;
+/** Longer than the longest text takes by a factor of a hundred. */
 const BUDGET_MS = 5_000;
 const MOST_WAITING = 500;
 
+type Answer = Exclude<FromScreen, { readonly isReady: true }>;
+
 interface Waiting {
-  resolve(answer: FromScreen): void;
+  resolve(answer: Answer): void;
   reject(error: unknown): void;
 }
 
@@ -38,6 +42,7 @@ export class PromptScreen {
   readonly #sets = new Map<string, RuleSet>();
   #names: readonly NameHashes[] = [];
   #worker: Worker | null = null;
+  #isReady = false;
   #watch: NodeJS.Timeout | null = null;
   #lastId = 0;
 
@@ -67,7 +72,7 @@ export class PromptScreen {
     throw late(answer);
   }
 
-  #ask(worker: Worker, question: (id: number) => ToScreen): Promise<FromScreen> {
+  #ask(worker: Worker, question: (id: number) => ToScreen): Promise<Answer> {
     this.#lastId += 1;
     const id = this.#lastId;
     return new Promise((resolve, reject) => {
@@ -89,14 +94,16 @@ export class PromptScreen {
     if (!worker) return;
     const isIdle = this.#waiting.size === 0;
     this.#lose(worker, undefined);
-    if (isIdle && spare === null) return keepWarm(worker);
+    if (isIdle && this.#isReady && spare === null) return keepWarm(worker);
     worker.ref(); // else the process may end before it has
     await worker.terminate();
   }
 
   #running(): Worker {
     if (this.#worker) return this.#worker;
-    const worker = takeWarm() ?? startThread(import.meta.url, 'screen-worker');
+    const warm = takeWarm();
+    const worker = warm ?? startThread(import.meta.url, 'screen-worker');
+    this.#isReady = warm !== null;
     worker.on('message', (message: FromScreen) => this.#receive(message));
     worker.on('error', (cause) => this.#lose(worker, cause));
     worker.on('exit', () => this.#lose(worker, undefined));
@@ -111,23 +118,29 @@ export class PromptScreen {
   }
 
   #receive(message: FromScreen): void {
-    const waiting = this.#waiting.get(message.id);
-    this.#waiting.delete(message.id);
+    if ('isReady' in message) this.#isReady = true;
+    else this.#answer(message);
     if (this.#watch) clearTimeout(this.#watch);
     this.#watch = this.#waiting.size > 0 ? this.#watching() : null;
     if (this.#waiting.size === 0) this.#worker?.unref();
+  }
+
+  #answer(message: Answer): void {
+    const waiting = this.#waiting.get(message.id);
+    this.#waiting.delete(message.id);
     if ('failure' in message) waiting?.reject(late(new Error(message.failure)));
     else waiting?.resolve(message);
   }
 
   /** Begins anew with each answer: what is waited for is the text that is read now. */
   #watching(): NodeJS.Timeout {
+    const budgetMs = this.#isReady ? (this.#options.budgetMs ?? BUDGET_MS) : START_MS;
     return setTimeout(() => {
       const worker = this.#worker;
       if (!worker) return;
       this.#lose(worker, new Error('A text took too long.'));
       void worker.terminate();
-    }, this.#options.budgetMs ?? BUDGET_MS).unref();
+    }, budgetMs).unref();
   }
 
   #lose(worker: Worker, cause: unknown): void {
