@@ -10,7 +10,7 @@ import { releaseHold } from '../../src/safety/holds/hold.ts';
 import { SafetyHold } from '../../src/safety/holds/model.ts';
 import { PromptRecord } from '../../src/safety/prompts/model.ts';
 import { guardSettings } from '../../src/safety/settings.ts';
-import { piecesOf } from '../../src/safety/words/prose.ts';
+import { piecesOf, plainOf } from '../../src/safety/words/prose.ts';
 import { textOf } from '../accounts/browser.ts';
 import { kohyaLoraSd1 } from '../factories/safetensors.ts';
 import { painter } from '../gallery/painter.ts';
@@ -132,14 +132,24 @@ test('reviews, collections and profiles are read as well', async (t) => {
   assert.equal(await em.fork().count(SafetyHold, { account: ada.id }), 0);
 });
 
-test('long words are read to the end in pieces, and brackets of Markdown or HTML are no grammar', () => {
-  const long = `${'(['.repeat(9_000)} ${'calm water '.repeat(3_000)}`;
-  const pieces = piecesOf(long);
-  assert.ok(pieces.length > 5 && pieces.every((piece) => piece.length <= 4_000));
-  assert.deepEqual(piecesOf('<p>lo<b>li</b></p><p>next</p>'), ['loli next']);
-  assert.deepEqual(piecesOf('<'.repeat(100_000)), []);
-  const ends = piecesOf(`${'x'.repeat(3_990)} nude child ${'y'.repeat(500)}`);
-  assert.ok(ends.some((piece) => piece.includes('nude child')));
+test('long words are read to the end in pieces, and brackets of Markdown or HTML are no grammar', async (t) => {
+  const pieces = piecesOf(`${'(['.repeat(9_000)} ${'calm water '.repeat(3_000)}`);
+  assert.ok(pieces.length > 10 && pieces.every((piece) => piece.length <= 4_000));
+  assert.equal(plainOf('<p>lo<b>li</b></p><p>next</p>'), 'loli next');
+  assert.equal(plainOf('<'.repeat(4_000)), '');
+  assert.ok(piecesOf(`${'x'.repeat(3_990)} nude child ${'y'.repeat(500)}`).some((one) => one.includes('nude child')));
+
+  const { workAs, ada } = await site(t);
+  const read = (texts: readonly { scope: string; text: string }[]) =>
+    workAs(ada).words.read({ author: ada, level: 1, texts });
+  const long = `${'(['.repeat(20_000)} ${'calm water '.repeat(3_000)}`;
+  assert.equal(await read([{ scope: 'prose', text: long }]), null);
+  assert.equal(await read([{ scope: 'prose', text: `${long} a naked child` }]), 'minor-review');
+  // more than one call takes: the name is read with each part
+  const many = Array.from({ length: 130 }, (_, n) => ({ scope: 'prose', text: `${n} calm water` }));
+  const last = { scope: 'prose', text: 'and nude' };
+  assert.equal(await read([{ scope: 'title', text: 'Toddlers' }, ...many]), null);
+  assert.equal(await read([{ scope: 'title', text: 'Toddlers' }, ...many, last]), 'minor-review');
 });
 
 async function site(t: Parameters<typeof painter>[0]) {

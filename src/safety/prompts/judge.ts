@@ -1,4 +1,5 @@
 import { highestLevel } from '../ratings.ts';
+import { plainOf } from '../words/prose.ts';
 import { type Hit, Lexicon } from './match/lexicon.ts';
 import { Patterns } from './match/patterns.ts';
 import type { PeopleIndex } from './match/people.ts';
@@ -100,6 +101,7 @@ export class Judge {
       places = matched;
     }
     const isHard = decisive?.severity === 'hard';
+    const isPlaced = (found: Found) => texts[found.text]?.scope !== 'prose';
     const place = places[0]?.text ?? seen.personText;
     return {
       action,
@@ -108,7 +110,12 @@ export class Judge {
       categories: [...categories],
       level: seen.level,
       ceiling,
-      highlights: isHard ? [] : places.slice(0, MOST_HIGHLIGHTS).map(({ text, start, end }) => ({ text, start, end })),
+      highlights: isHard
+        ? []
+        : places
+            .filter(isPlaced)
+            .slice(0, MOST_HIGHLIGHTS)
+            .map(({ text, start, end }) => ({ text, start, end })),
       field: place === null ? null : (texts[place]?.field ?? null),
       version: this.#set.version,
     };
@@ -120,7 +127,8 @@ export class Judge {
     let isMixed = false;
     let isTangled = false;
     this.#patterns.begin();
-    for (const [text, { scope, text: raw }] of texts.entries()) {
+    for (const [text, { scope, text: sent }] of texts.entries()) {
+      const raw = scope === 'prose' ? plainOf(sent) : sent;
       const source = decoded(raw);
       const { texts: variants, resources, isTangled: isThis } = parsePrompt(source);
       isTangled ||= isThis && scope !== 'prose';

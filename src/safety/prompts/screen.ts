@@ -12,7 +12,7 @@ import { MOST_NESTING, nestingOf } from './text/grammar.ts';
 const MOST_CHARACTERS = 8_000;
 const MOST_WORDS = 3_000;
 /** In one call; a set of captions is many calls. */
-const MOST_TEXTS = 120;
+export const MOST_TEXTS = 120;
 /** A busy machine may take long to start a thread, which no text can help. */
 const START_MS = 60_000;
 /** Longer than the longest text takes by a factor of a hundred. */
@@ -184,8 +184,10 @@ const late = (cause?: unknown) => new AppError('unavailable', t('safety.late'), 
 /** Before a text is sent anywhere; all of it is one pass. */
 function assertBounds(texts: readonly ScreenText[]): void {
   if (texts.length > MOST_TEXTS) throw new AppError('too_large', t('safety.too-many'));
-  for (const { text, field } of texts) {
+  for (const { scope, text, field } of texts) {
     if (text.length > MOST_CHARACTERS) throw refusal(field, t('safety.too-long', { most: MOST_CHARACTERS }));
+    // its brackets are no grammar, and are gone before anybody reads it
+    if (scope === 'prose') continue;
     if (nestingOf(text) > MOST_NESTING) throw refusal(field, t('safety.too-deep', { most: MOST_NESTING }));
     if (wordCount(text) > MOST_WORDS) throw refusal(field, t('safety.too-many-words', { most: MOST_WORDS }));
   }

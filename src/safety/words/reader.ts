@@ -5,6 +5,7 @@ import { t } from '../../kit/web/messages.ts';
 import type { Saying, Words } from '../../kit/work.ts';
 import type { ScreenText, Verdict } from '../prompts/judge.ts';
 import { isScope } from '../prompts/rules/schema.ts';
+import { MOST_TEXTS } from '../prompts/screen.ts';
 import { highestLevel, RATING, ratingLabel } from '../ratings.ts';
 import { reviewsThemselves, type Screening } from '../screening.ts';
 import { piecesOf } from './prose.ts';
@@ -30,19 +31,36 @@ export class WordReader implements Words {
 
   async read({ author, isRemote = false, level, texts }: Saying): Promise<string | null> {
     const { screening, jobs, now, fork } = this.#options;
-    const asked = {
-      purpose: 'publication' as const,
-      texts: texts.flatMap(({ scope, text, field }) => textsOf(scope, text, field)),
-      facts: { level: Math.max(RATING.pg, highestLevel(level & ALL)), flags: [] },
-    };
-    if (asked.texts.length === 0) return null;
+    const facts = { level: Math.max(RATING.pg, highestLevel(level & ALL)), flags: [] };
     const work = { em: fork(), jobs, now };
-    if (isRemote) return severity(await screening.note(work, author, asked));
-    const verdict = await screening.assert(work, author, asked);
-    const { ceiling } = verdict;
-    if (ceiling !== null && asked.facts.level > ceiling) throw above(ceiling, verdict.field);
-    return verdict.action === 'hold' && !reviewsThemselves(author) ? verdict.category : null;
+    let heldFor: string | null = null;
+    for (const part of partsOf(texts.flatMap(({ scope, text, field }) => textsOf(scope, text, field)))) {
+      const asked = { purpose: 'publication' as const, texts: part, facts };
+      if (isRemote) heldFor ??= severity(await screening.note(work, author, asked));
+      else {
+        const verdict = await screening.assert(work, author, asked);
+        const { ceiling } = verdict;
+        if (ceiling !== null && facts.level > ceiling) throw above(ceiling, verdict.field);
+        if (verdict.action === 'hold' && !reviewsThemselves(author)) heldFor ??= verdict.category;
+      }
+    }
+    return heldFor;
   }
+}
+
+const MOST_NAMES = 90;
+
+/** As many calls as it takes: what a thing is called is read with each part of what is said about it. */
+function partsOf(texts: readonly ScreenText[]): ScreenText[][] {
+  if (texts.length <= MOST_TEXTS) return texts.length === 0 ? [] : [[...texts]];
+  const names = texts.filter(({ scope }) => scope !== 'prose').slice(0, MOST_NAMES);
+  const prose = texts.filter(({ scope }) => scope === 'prose');
+  const parts: ScreenText[][] = [];
+  const step = MOST_TEXTS - names.length;
+  for (let from = 0; from === 0 || from < prose.length; from += step) {
+    parts.push([...names, ...prose.slice(from, from + step)]);
+  }
+  return parts;
 }
 
 const ALL = RATING.blocked - 1;
