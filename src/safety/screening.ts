@@ -98,7 +98,7 @@ export class Screening {
   ): Promise<Verdict & { shadow: Action | null }> {
     const { active, shadow } = await this.#load(em);
     const verdict = await this.#strictest(texts, facts, active);
-    const beside = shadow ? (await this.screen.judge(texts, facts, shadow)).action : null;
+    const beside = shadow ? (await this.#strictest(texts, facts, shadow)).action : null;
     const opinion = await this.#askClassifier(texts, facts, purpose, verdict);
     const isRaised = opinion.action !== 'none' && isStricter(opinion.action, verdict.action);
     return {
