@@ -2,7 +2,7 @@ import { defineEntity, type InferEntity, p } from '@mikro-orm/core';
 import { Account } from '../../accounts/model.ts';
 import { ACTIONS, type RuleSet } from './rules/schema.ts';
 
-export const RULE_SET_STATES = ['draft', 'shadow', 'active', 'retired'] as const;
+const RULE_SET_STATES = ['draft', 'shadow', 'active', 'retired'] as const;
 export type RuleSetState = (typeof RULE_SET_STATES)[number];
 
 /**
