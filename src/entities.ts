@@ -10,6 +10,7 @@ import { NameLock } from './catalogue/names/lock.ts';
 import { Upload } from './catalogue/uploads/model.ts';
 import { Dataset, DatasetItem } from './compute/datasets/model.ts';
 import { GenerationDraft, GenerationInput, GenerationPreset } from './compute/desk/model.ts';
+import { FirstOutputs } from './compute/gates/first-outputs.ts';
 import { GpuEngine, GpuPace, GpuUse } from './compute/gpu/model.ts';
 import { FolderModel, Generation, GenerationImage } from './compute/model.ts';
 import { Runner, RunnerEvent, RunnerFile, RunnerOrder } from './compute/runners/model.ts';
@@ -69,6 +70,6 @@ export const ENTITIES = [
   ...[Generation, GenerationImage, FolderModel, GpuEngine, GpuUse, GpuPace],
   ...[Runner, RunnerOrder, RunnerEvent, RunnerFile],
   ...[Dataset, DatasetItem, TrainingRun, TrainingEpoch, TrainingSample],
-  ...[GenerationDraft, GenerationPreset, GenerationInput],
+  ...[GenerationDraft, GenerationPreset, GenerationInput, FirstOutputs],
   ...FEDERATION_ENTITIES,
 ];

@@ -119,6 +119,7 @@ export async function openNode(config: Config, options: NodeOptions = {}): Promi
       }
       if (processes.includes('gpu')) await engines.serve();
       await queue.start({
+        words: parts.words,
         jobs: jobsOf(parts),
         wiring: wiringOf(parts),
         lanes: lanesOf(processes),

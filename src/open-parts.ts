@@ -49,6 +49,7 @@ import type { NodeOptions, Parts } from './parts.ts';
 import { Classifier } from './safety/classifier/classifier.ts';
 import { HashGate } from './safety/hashes/gate.ts';
 import { Screening } from './safety/screening.ts';
+import { WordReader } from './safety/words/reader.ts';
 
 /** The server that ENGINE names in the place of our own engine. */
 function serverOf(
@@ -143,6 +144,7 @@ export async function openParts(
   });
   const screening = new Screening({ secretKey, settings, classifier });
   const guard: Guard = { screening, settings };
+  const words = new WordReader({ screening, jobs: queue.jobs, now, fork: () => orm.em.fork() });
   const generator = new Generator({
     ...{ engines, modelsDir, settings, guard, hashGate },
     programVersion: `Tessera ${VERSION}`,
@@ -163,7 +165,9 @@ export async function openParts(
   });
   const looker = new Looker(engines);
   const captioner = new Captioner({ engines, settings });
-  const openWork = (viewer: Viewer | null): Work => ({ em: orm.em.fork(), viewer, jobs: queue.jobs, files, now });
+  const openWork = (viewer: Viewer | null): Work => ({
+    ...{ em: orm.em.fork(), viewer, jobs: queue.jobs, files, words, now },
+  });
   const claims = new Claims({
     ...{ settings, mailer, publicUrl: config.publicUrl, secretKey, hashGate, net },
     clamdSocket: config.clamdSocket,
@@ -200,6 +204,7 @@ export async function openParts(
     rescanner,
     engines,
     screening,
+    words,
     generator,
     trainer,
     imports,

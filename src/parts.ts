@@ -22,6 +22,7 @@ import type { Shelf } from './kit/storage/vault/shelf.ts';
 import type { Vault } from './kit/storage/vault/vault.ts';
 import type { Cookies } from './kit/web/cookies.ts';
 import type { RateLimits } from './kit/web/rate-limit.ts';
+import type { Words } from './kit/work.ts';
 import type { Claims } from './moderation/cases/claims.ts';
 import type { Rescanner } from './moderation/hashes/rescan.ts';
 import type { Desks } from './moderation/queue/desk.ts';
@@ -50,6 +51,7 @@ export interface Parts {
   readonly engines: Engines;
   /** Rules about what people write, and the classifier beside them. */
   readonly screening: Screening;
+  readonly words: Words;
   readonly generator: Generator;
   readonly trainer: Trainer;
   readonly imports: Imports;

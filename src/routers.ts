@@ -77,7 +77,7 @@ export function routersOf(parts: Parts): Router<State>[] {
     }),
     ...moderationRoutes({
       ...{ limits: parts.limits, settings: parts.settings, desks: parts.desks },
-      ...{ hashGate: parts.hashGate, secretKey: parts.secretKey },
+      ...{ hashGate: parts.hashGate, screening: parts.screening, secretKey: parts.secretKey },
       ...{ uploadsDir: parts.uploadsDir, maxImageBytes: parts.config.maxImageBytes },
       ...{ vault: parts.vault, marks: parts.marks, signed: new SignedPaths(parts.secretKey) },
       adminLinks: adminLinksOf(parts),
@@ -133,10 +133,10 @@ function accountDeps(parts: Parts): AccountDeps {
 }
 
 function catalogueDeps(parts: Parts): CatalogueDeps {
-  const { uploads, limits, secretKey, uploadsDir, orm, jobs, files, now } = parts;
+  const { uploads, limits, secretKey, uploadsDir, orm, jobs, files, words, now } = parts;
   return {
     ...{ uploads, limits, secretKey, uploadsDir },
-    openWork: () => ({ em: orm.em.fork(), viewer: null, jobs, files, now }),
+    openWork: () => ({ em: orm.em.fork(), viewer: null, jobs, files, words, now }),
   };
 }
 
@@ -167,11 +167,11 @@ function computeDeps({ config, generator, limits, settings, uploadsDir, hashGate
 }
 
 function trainingDeps(parts: Parts): TrainingDeps {
-  const { uploads, trainer, imports, captioner, orm, jobs, files, now } = parts;
+  const { uploads, trainer, imports, captioner, orm, jobs, files, words, now } = parts;
   return {
     ...computeDeps(parts),
     ...{ uploads, trainer, imports, captioner },
-    openWork: () => ({ em: orm.em.fork(), viewer: null, jobs, files, now }),
+    openWork: () => ({ em: orm.em.fork(), viewer: null, jobs, files, words, now }),
   };
 }
 

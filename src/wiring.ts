@@ -27,6 +27,7 @@ import { forgetTrainingJob } from './compute/training/keep.ts';
 import { indexAccountJob, indexModelJob, indexPostJob, unindexImageJob } from './discovery/index/keep.ts';
 import { reindexStep } from './discovery/takedown.ts';
 import { applyPolicyJob } from './gallery/after-policy.ts';
+import { heldWords, showWordsJob } from './gallery/after-words.ts';
 import {
   imageDeleted,
   postDeleted,
@@ -118,6 +119,7 @@ export function jobsOf(parts: Parts): JobDefinition[] {
     resolveModelJob,
     refreshModelsJob,
     applyPolicyJob,
+    showWordsJob,
     executeTakedownJob(takedownStepsOf(parts), parts.log),
     endLockJob,
     sweepGalleryJob,
@@ -182,6 +184,7 @@ export function wiringOf(parts: Parts): Wiring {
     on(safetyDecided, clearRecordsJob, ({ kind, id, outcome }) =>
       kind === 'account' && outcome === 'released' ? { accountId: Number(id) } : null,
     ),
+    on(safetyDecided, showWordsJob, ({ kind, id, outcome }) => heldWords(kind, id, outcome)),
     on(picturesChanged, looker.job, undefined, ({ datasetId }) => ({ dedupeKey: `look:${datasetId}` })),
     on(
       blockAdded,

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { AppError } from '../kit/errors.ts';
 import { record } from '../kit/events/events.ts';
@@ -5,6 +6,7 @@ import { t } from '../kit/web/messages.ts';
 import type { Work } from '../kit/work.ts';
 import { RESTRICTION } from '../safety/policy.ts';
 import { RATINGS } from '../safety/ratings.ts';
+import { holdWords } from '../safety/words/hold.ts';
 import { renameFiles, type VersionWithModel } from './attach.ts';
 import { parseParents, setParents } from './editing/lineage.ts';
 import { modelUpdated } from './events.ts';
@@ -16,6 +18,7 @@ import { loadOwnVersion } from './own.ts';
 import { loadRestrictions, refresh } from './publish.ts';
 import { parseTags, setModelTags } from './tags.ts';
 import { COMMERCIAL_USES, MODEL_TYPES } from './types.ts';
+import { loadTexts, textsOfModel } from './words.ts';
 
 const line = (max: number) =>
   z
@@ -71,10 +74,11 @@ export type VersionInput = z.output<typeof VersionForm>;
 
 /** Saves a draft, or changes what is public. Throws `not_found` for somebody else's version, `invalid` by field. */
 export async function saveVersion(
-  { em, viewer, now }: Pick<Work, 'em' | 'viewer' | 'now'>,
+  { em, viewer, words, now }: Pick<Work, 'em' | 'viewer' | 'words' | 'now'>,
   versionId: number,
   form: VersionInput,
 ): Promise<VersionWithModel> {
+  const heldFor = await readChange({ em: em.fork(), viewer, words }, versionId, form);
   return em.transactional(async (inner) => {
     const version = await loadOwnVersion({ em: inner, viewer }, versionId);
     const model = version.model.$;
@@ -117,10 +121,26 @@ export async function saveVersion(
     await setModelTags(inner, model, form.tags);
     await setParents(inner, viewer, version, parseParents(form));
     renameFiles(model, version, await inner.find(ModelFile, { version }, { orderBy: { id: 1 } }));
+    if (heldFor !== null) await holdWords(inner, { kind: 'model', id: model.id }, model.owner.id, heldFor, now());
     await refresh(inner, model);
     if (model.state === 'published') record(inner, modelUpdated, { modelId: model.id });
     return version;
   });
+}
+
+/** Words of what others see are read when they change; those of drafts when they are published. */
+async function readChange(
+  { em, viewer, words }: Pick<Work, 'em' | 'viewer' | 'words'>,
+  versionId: number,
+  form: VersionInput,
+): Promise<string | null> {
+  const version = await loadOwnVersion({ em, viewer }, versionId);
+  const model = version.model.$;
+  if (!viewer || (model.state !== 'published' && version.state !== 'scheduled')) return null;
+  const before = { level: model.level, texts: await loadTexts(em, version) };
+  const level = model.coverImageId == null ? form.level : model.level;
+  const after = { level, texts: textsOfModel(form) };
+  return isDeepStrictEqual(before, after) ? null : words.read({ author: viewer, ...after });
 }
 
 /**

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { Account } from '../accounts/model.ts';
 import { rows, toNumber } from '../kit/database/sql.ts';
 import { AppError } from '../kit/errors.ts';
 import { record } from '../kit/events/events.ts';
@@ -7,11 +8,13 @@ import type { Work } from '../kit/work.ts';
 import { RESTRICTION } from '../safety/policy.ts';
 import { RATING } from '../safety/ratings.ts';
 import { isForbidden, isShut, SHUT } from '../safety/standing.ts';
+import { holdWords } from '../safety/words/hold.ts';
 import type { VersionWithModel } from './attach.ts';
 import { modelPublished, modelUnpublished, modelUpdated, versionPublished } from './events.ts';
 import { type Model, ModelFile, ModelVersion } from './model.ts';
 import { loadOwnVersion, publisher } from './own.ts';
 import { refreshModel } from './state.ts';
+import { readVersion } from './words.ts';
 
 type Task = Pick<Work, 'em' | 'viewer' | 'now'>;
 
@@ -28,21 +31,37 @@ export const publishScheduledJob = defineJob({
  * Makes a version public. Throws `not_found`, `conflict` (already public), `withheld`, or `invalid` with a message for
  * each field that is missing.
  */
-export async function publishVersion({ em, viewer, now }: Task, versionId: number): Promise<VersionWithModel> {
-  publisher(viewer);
+export async function publishVersion(
+  { em, viewer, words, now }: Task & Pick<Work, 'words'>,
+  versionId: number,
+): Promise<VersionWithModel> {
+  const author = publisher(viewer);
   const version = await loadOwnVersion({ em, viewer }, versionId);
   await assertPublishable(em, version);
-  await makePublic(em, version, now());
-  await em.flush();
+  await open({ em, now }, version, await readVersion({ em, words }, author, version));
   return version;
 }
 
+/** In one transaction: what a person looks at first is public, and nobody sees it. */
+async function open(
+  { em, now }: Pick<Work, 'em' | 'now'>,
+  version: VersionWithModel,
+  heldFor: string | null,
+): Promise<void> {
+  const { id, owner } = version.model.$;
+  await em.transactional(async (inner) => {
+    if (heldFor !== null) await holdWords(inner, { kind: 'model', id }, owner.id, heldFor, now());
+    await makePublic(inner, version, now());
+    await inner.flush();
+  });
+}
+
 export async function scheduleVersion(
-  { em, viewer, jobs, now }: Task & Pick<Work, 'jobs'>,
+  { em, viewer, jobs, words, now }: Task & Pick<Work, 'jobs' | 'words'>,
   versionId: number,
   publishAt: Date,
 ): Promise<VersionWithModel> {
-  publisher(viewer);
+  const author = publisher(viewer);
   const version = await loadOwnVersion({ em, viewer }, versionId);
   await assertPublishable(em, version);
   const delayMs = publishAt.getTime() - now().getTime();
@@ -51,6 +70,8 @@ export async function scheduleVersion(
       fields: { publishAt: 'Choose a time within the next year.' },
     });
   }
+  // what is doubtful is held when its time comes; what is refused is said while somebody is there to change it
+  await readVersion({ em, words }, author, version);
   version.state = 'scheduled';
   version.publishAt = publishAt;
   jobs.enqueue(em, publishScheduledJob, { versionId }, { delayMs, dedupeKey: `publish ${versionId}` });
@@ -74,15 +95,23 @@ export async function unpublishVersion({ em, viewer, now }: Task, versionId: num
   return version;
 }
 
-async function publishScheduled({ em, now }: Pick<Work, 'em' | 'now'>, versionId: number): Promise<void> {
+async function publishScheduled(
+  { em, words, now }: Pick<Work, 'em' | 'words' | 'now'>,
+  versionId: number,
+): Promise<void> {
   const version = await em.findOne(ModelVersion, { id: versionId, state: 'scheduled' }, { populate: ['model'] });
   if (!version || version.model.$.state === 'deleted') return;
   if (version.publishAt == null || version.publishAt > now()) return;
   // a decision meanwhile: it stays its owner's alone
   const restrictions = await loadRestrictions(em, version.model.$.owner.id, version.model.id, versionId);
   if (isForbidden(restrictions, 'list')) return;
-  await makePublic(em, version, now());
-  await em.flush();
+  const author = await em.findOneOrFail(Account, version.model.$.owner.id);
+  try {
+    await open({ em, now }, version, await readVersion({ em, words }, author, version));
+  } catch (error) {
+    // rules that came meanwhile: it stays its owner's alone
+    if (!(error instanceof AppError) || (error.kind !== 'invalid' && error.kind !== 'forbidden')) throw error;
+  }
 }
 
 const MAX_SCHEDULE_MS = 366 * 86_400_000;

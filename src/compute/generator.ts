@@ -18,6 +18,7 @@ import type { Engines } from './engines/engines.ts';
 import type { EngineStatus } from './engines/report.ts';
 import { failureText } from './failures.ts';
 import type { GenerateFields } from './form.ts';
+import { countFirstOutputs } from './gates/first-outputs.ts';
 import { assertGeneration, type Guard } from './gates/generation.ts';
 import { keepScreening, screenOutputs } from './gates/outputs.ts';
 import { bookRun } from './gpu/book.ts';
@@ -215,6 +216,7 @@ export class Generator {
       const found = await screenOutputs(this.#options.guard, screening, images, pathOf);
       await keepScreening(work, generation, found);
       await em.flush();
+      if (found.hold !== null) await countFirstOutputs(em, leaning.versionIds, images.length);
       await keepResults(work, handle, generation, { images, warnings }, pathOf);
       return { state: 'done' };
     } catch (error) {

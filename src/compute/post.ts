@@ -9,7 +9,7 @@ import { AppError } from '../kit/errors.ts';
 import { isId } from '../kit/ids.ts';
 import { t } from '../kit/web/messages.ts';
 import type { Work } from '../kit/work.ts';
-import { findHold } from '../safety/holds/hold.ts';
+import { findHold, holdReason } from '../safety/holds/hold.ts';
 import { RATINGS, ratingLabel } from '../safety/ratings.ts';
 import { leaningOf } from './generator.ts';
 import { loadOwnGeneration } from './keep.ts';
@@ -36,7 +36,7 @@ export const PostForm = z.object({
 
 /** Publishes pictures of a generation with what they were made with already linked. Returns the id of the post. */
 export async function postResults(
-  work: Pick<Work, 'em' | 'viewer' | 'files' | 'jobs' | 'now'>,
+  work: Pick<Work, 'em' | 'viewer' | 'files' | 'jobs' | 'words' | 'now'>,
   limits: ImageLimits & { readonly allowedLevels: number; readonly programVersion: string },
   generationId: string,
   { image: wanted, rating }: z.output<typeof PostForm>,
@@ -86,7 +86,7 @@ export async function postResults(
 async function levelOf({ em }: Pick<Work, 'em'>, { id, screening }: Generation, rating: number): Promise<number> {
   const held = await findHold(em, 'generation', id);
   if (held) {
-    const reason = t(`safety.reason.${held.reason}`);
+    const reason = holdReason(held.reason);
     throw new AppError('withheld', held.state === 'held' ? t('safety.held', { reason }) : t('safety.refused'));
   }
   const { floor = 0, ceiling = null } = screening ?? {};

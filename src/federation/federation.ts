@@ -28,7 +28,7 @@ export interface OpenFederation extends Federation {
   /** After a restore: what notices took down since the backup. Returns how many there were. */
   readonly takeDownAgain: (work: Work, lines: readonly Line[]) => Promise<number>;
   /** What the clock of this room does from now on. */
-  readonly schedule: (work: Pick<Work, 'em' | 'jobs' | 'now'>) => Promise<void>;
+  readonly schedule: (work: Pick<Work, 'em' | 'jobs' | 'words' | 'now'>) => Promise<void>;
 }
 
 /** Federation of this process: its jobs, what follows from which event, and what its routes lean on. */

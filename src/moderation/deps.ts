@@ -4,6 +4,7 @@ import type { LineLog } from '../kit/storage/vault/line-log.ts';
 import type { Vault } from '../kit/storage/vault/vault.ts';
 import type { RateLimits } from '../kit/web/rate-limit.ts';
 import type { HashGate } from '../safety/hashes/gate.ts';
+import type { Screening } from '../safety/screening.ts';
 import type { Desks } from './queue/desk.ts';
 import { countOpenRows } from './queue/list.ts';
 import type { SignedPaths } from './queue/signed.ts';
@@ -19,6 +20,7 @@ export interface ModerationDeps {
   /** What other nodes did about takedowns; null where the node speaks with none. */
   readonly compliance: Compliance | null;
   readonly hashGate: HashGate;
+  readonly screening: Screening;
   /** Where an uploaded picture lies while it is hashed. */
   readonly uploadsDir: string;
   readonly maxImageBytes: number;
@@ -35,6 +37,8 @@ export const MODERATION_LINKS: readonly AdminLink[] = [
   },
   { label: 'admin.orders', href: '/moderation/orders', icon: 'scale', permission: 'moderateContent' },
   { label: 'admin.rules', href: '/moderation/rules', icon: 'list', permission: 'manageRules' },
+  { label: 'admin.prompt-rules', href: '/moderation/prompt-rules', icon: 'filter', permission: 'manageRules' },
+  { label: 'admin.guard', href: '/admin/guard', icon: 'shield', permission: 'manageSettings' },
   { label: 'admin.hashes', href: '/moderation/hashes', icon: 'shield', permission: 'manageRules' },
   { label: 'admin.vault', href: '/moderation/vault', icon: 'lock', permission: 'moderateContent' },
   { label: 'admin.audit', href: '/moderation/audit', icon: 'history', permission: 'readAudit' },

@@ -2,6 +2,8 @@ import type Router from '@koa/router';
 import type { State } from '../kit/web/state.ts';
 import type { ModerationDeps } from './deps.ts';
 import { hashRoutes } from './hashes/routes.ts';
+import { guardRoutes } from './prompts/guard-routes.ts';
+import { promptRuleRoutes } from './prompts/routes.ts';
 import { queueRoutes } from './queue/routes.ts';
 import { reportRoutes } from './reports/routes.ts';
 import { ruleRoutes } from './rules/routes.ts';
@@ -15,6 +17,8 @@ export const moderationRoutes = (deps: ModerationDeps): readonly Router<State>[]
   reportRoutes(deps),
   statementRoutes(),
   ruleRoutes(deps),
+  promptRuleRoutes(deps),
+  guardRoutes(deps),
   hashRoutes(deps),
   auditRoutes(deps),
   queueRoutes(deps),

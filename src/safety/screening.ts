@@ -8,7 +8,7 @@ import { AppError } from '../kit/errors.ts';
 import { newId } from '../kit/ids.ts';
 import { defineJob } from '../kit/queue/define.ts';
 import type { Settings } from '../kit/settings.ts';
-import { t } from '../kit/web/messages.ts';
+import { hasMessage, t } from '../kit/web/messages.ts';
 import type { Viewer, Work } from '../kit/work.ts';
 import type { Classifier } from './classifier/classifier.ts';
 import { findHold, hold } from './holds/hold.ts';
@@ -34,6 +34,9 @@ const DAY_MS = 86_400_000;
 /** For so long the words of a hard refusal are kept, and it counts. */
 const KEPT_DAYS = 30;
 const FREEZING = 'minor-sexual';
+
+type Recording = Pick<Work, 'em' | 'jobs' | 'now'>;
+type Author = Pick<Viewer, 'id' | 'permissions'>;
 
 interface Rules {
   /** Null: those of the program. */
@@ -69,14 +72,24 @@ export class Screening {
    * What the rules say; what is not allowed is written down. Throws `invalid` at the field for what is denied, with the
    * category and what to do about it; `forbidden` while the account is stopped.
    */
-  async assert(work: Pick<Work, 'em' | 'jobs' | 'now'>, viewer: Viewer, request: ScreenRequest): Promise<Verdict> {
+  async assert(work: Recording, viewer: Author, request: ScreenRequest): Promise<Verdict> {
     const em = work.em.fork();
     await assertNotFrozen(em, viewer.id);
     const verdict = await this.#judge(em, request);
     await this.#record({ ...work, em }, viewer, request, verdict);
+    if (verdict.isHard && verdict.action === 'deny' && verdict.category === FREEZING)
+      await this.#freezeAfter(em, viewer, work.now());
     if (verdict.action !== 'deny') return verdict;
     const message = deniedText(verdict.category ?? '');
     throw new AppError('invalid', message, { fields: { [verdict.field ?? 'prompt']: message } });
+  }
+
+  /** The same of somebody elsewhere: written down, and neither refused nor counted against them. */
+  async note(work: Recording, author: Author, request: ScreenRequest): Promise<Verdict> {
+    const em = work.em.fork();
+    const verdict = await this.#judge(em, request);
+    await this.#record({ ...work, em }, author, request, verdict);
+    return verdict;
   }
 
   async #judge(
@@ -84,8 +97,8 @@ export class Screening {
     { texts, facts, purpose }: ScreenRequest,
   ): Promise<Verdict & { shadow: Action | null }> {
     const { active, shadow } = await this.#load(em);
-    const verdict = await this.screen.judge(texts, facts, active);
-    const beside = shadow ? (await this.screen.judge(texts, facts, shadow)).action : null;
+    const verdict = await this.#strictest(texts, facts, active);
+    const beside = shadow ? (await this.#strictest(texts, facts, shadow)).action : null;
     const opinion = await this.#askClassifier(texts, facts, purpose, verdict);
     const isRaised = opinion.action !== 'none' && isStricter(opinion.action, verdict.action);
     return {
@@ -94,6 +107,13 @@ export class Screening {
       level: Math.max(verdict.level, opinion.level),
       ...(isRaised ? { action: opinion.action as Action, category: 'classifier', isHard: false } : {}),
     };
+  }
+
+  /** Rules of the node's own never let through what the hard ones of the program refuse. */
+  async #strictest(texts: ScreenRequest['texts'], facts: ScreenFacts, active: RuleSet | null): Promise<Verdict> {
+    const standard = await this.screen.judge(texts, facts, null);
+    if (active === null || (standard.isHard && standard.action === 'deny')) return standard;
+    return this.screen.judge(texts, facts, active);
   }
 
   async #askClassifier(texts: ScreenRequest['texts'], facts: ScreenFacts, purpose: string, verdict: Verdict) {
@@ -135,8 +155,8 @@ export class Screening {
   }
 
   async #record(
-    { em, jobs, now }: Pick<Work, 'em' | 'jobs' | 'now'>,
-    viewer: Viewer,
+    { em, jobs, now }: Recording,
+    viewer: Author,
     { purpose, texts, resources = [], inputs = [] }: ScreenRequest,
     verdict: Verdict & { readonly shadow: Action | null },
   ): Promise<void> {
@@ -158,10 +178,9 @@ export class Screening {
       jobs.enqueue(em, eraseTextsJob, {}, { delayMs: KEPT_DAYS * DAY_MS, dedupeKey: eraseTextsJob.name });
     }
     await em.flush();
-    if (isKept && category === FREEZING) await this.#freezeAfter(em, viewer, now());
   }
 
-  async #freezeAfter(em: EntityManager, viewer: Viewer, now: Date): Promise<void> {
+  async #freezeAfter(em: EntityManager, viewer: Author, now: Date): Promise<void> {
     const { refusalsBeforeFreeze } = await this.#options.settings.read(em, guardSettings);
     const [row] = await rows<{ n: unknown }>(
       em,
@@ -182,7 +201,11 @@ export class Screening {
 const textOf = (texts: readonly ScreenText[]): string => texts.map(({ scope, text }) => `${scope}: ${text}`).join('\n');
 
 /** What people are told: the kind of rule, and what they can do. The word itself stays with us. */
-const deniedText = (category: string): string => t(`safety.denied.${category || 'other'}`);
+const deniedText = (category: string): string => {
+  const key = `safety.denied.${category}`;
+  // rules of a node have categories of their own
+  return t(hasMessage(key) ? key : 'safety.denied.other');
+};
 
 /** Throws `forbidden` while somebody has to look at what an account asked for. */
 async function assertNotFrozen(em: EntityManager, accountId: number): Promise<void> {
@@ -190,7 +213,7 @@ async function assertNotFrozen(em: EntityManager, accountId: number): Promise<vo
 }
 
 /** Those who would review do not wait for a review of their own. */
-export const reviewsThemselves = (viewer: Viewer): boolean => can(viewer, 'moderateContent');
+export const reviewsThemselves = (viewer: Author): boolean => can(viewer, 'moderateContent');
 
 /** After `safety.decided` about an account: what it was stopped for counts no more. */
 export const clearRecordsJob = defineJob({

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { CounterForm, fileCounterNotice } from '../../src/moderation/cases/counter/draft.ts';
+import { fileCounterNotice } from '../../src/moderation/cases/counter/counter.ts';
+import { CounterForm } from '../../src/moderation/cases/counter/draft.ts';
 import { DecideForm, decideCase } from '../../src/moderation/cases/decide/decide.ts';
 import { makeOffer, OfferForm } from '../../src/moderation/cases/offers/offers.ts';
 import { executeDecision } from '../../src/moderation/queue/execute.ts';

@@ -29,5 +29,5 @@ if (process.env.CHILD_DATABASE) {
     files: await DiskFiles.at(`${tmpdir()}/tessera-crash-${process.pid}`),
     times: { leaseMs: 1500, renewEveryMs: 300, lookEveryMs: 100 },
   });
-  await queue.start({ jobs: [crashJob], wiring: [], lanes: ['media'] });
+  await queue.start({ jobs: [crashJob], words: { read: async () => null }, wiring: [], lanes: ['media'] });
 }

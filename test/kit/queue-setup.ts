@@ -150,7 +150,7 @@ export async function openPlace(t: TestContext, ground: Ground): Promise<Place> 
         ...{ redisUrl: ground.redisUrl, redisPrefix: name, times: { ...FAST, ...times } },
       });
       endings.push(() => queue.close());
-      await queue.start({ jobs, wiring, lanes, ...rest });
+      await queue.start({ jobs, words: { read: async () => null }, wiring, lanes, ...rest });
       return {
         queue,
         orm,

@@ -1,6 +1,8 @@
+import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { AppError } from '../../kit/errors.ts';
 import { record } from '../../kit/events/events.ts';
+import { t } from '../../kit/web/messages.ts';
 import type { Work } from '../../kit/work.ts';
 import { accountProfileChanged } from '../events.ts';
 import { Account, type ProfileLink } from '../model.ts';
@@ -49,12 +51,32 @@ export async function loadOwnAccount({ em, viewer }: Pick<Work, 'em' | 'viewer'>
   return account;
 }
 
-/** The viewer's own profile. */
+/** No page stands empty while somebody looks: what is doubtful is said in other words. */
+async function readProfile(
+  { words }: Pick<Work, 'words'>,
+  author: Account,
+  { displayName, bio, links }: z.output<typeof ProfileForm>,
+): Promise<void> {
+  const texts = [
+    { scope: 'prose', text: displayName, field: 'displayName' },
+    { scope: 'prose', text: bio, field: 'bio' },
+    { scope: 'prose', text: links.map(({ label }) => label).join(' . '), field: 'linkUrl' },
+  ];
+  for (const one of texts) {
+    if ((await words.read({ author, level: 1, texts: [one] })) === null) continue;
+    const message = t('safety.words-other');
+    throw new AppError('invalid', message, { fields: { [one.field]: message } });
+  }
+}
+
+/** The viewer's own profile. Throws `invalid` at the field for words that may not stand there. */
 export async function editProfile(
-  work: Pick<Work, 'em' | 'viewer'>,
+  work: Pick<Work, 'em' | 'viewer' | 'words'>,
   form: z.output<typeof ProfileForm>,
 ): Promise<void> {
   const account = await loadOwnAccount(work);
+  const isSame = account.displayName === form.displayName && account.bio === form.bio;
+  if (!isSame || !isDeepStrictEqual(account.links, form.links)) await readProfile(work, account, form);
   Object.assign(account, form);
   record(work.em, accountProfileChanged, { accountId: account.id });
   await work.em.flush();

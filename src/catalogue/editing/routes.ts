@@ -5,6 +5,7 @@ import { AppError } from '../../kit/errors.ts';
 import { checkForm, type FormState, idParam, readForm, readRawForm, submitForm } from '../../kit/web/forms.ts';
 import type { Ctx, State } from '../../kit/web/state.ts';
 import { type PageHead, view } from '../../kit/web/views.ts';
+import { showWaiting } from '../../safety/words/waiting-page.ts';
 import { deleteModel, deleteVersion, restoreModel, restoreVersion, UNDO_MS } from '../delete.ts';
 import type { CatalogueDeps } from '../deps.ts';
 import { saveVersion, VersionForm } from '../edit.ts';
@@ -44,6 +45,7 @@ export function editRoutes(routes: Router<State>, { uploads, openWork }: Catalog
         const { model } = await saveVersion(work, id, form);
         if (act === 'publish') await publishVersion({ ...work, em: openWork().em }, id);
         if (act === 'schedule') await scheduleVersion({ ...work, em: openWork().em }, id, dateOf(publishAt));
+        if (await showWaiting(ctx, { kind: 'model', id: model.id })) return;
         ctx.redirect(act === 'save' ? `/versions/${id}/edit` : `/models/${model.id}?version=${id}`);
       },
       (form) => show(ctx, id, form),
@@ -66,6 +68,7 @@ export function editRoutes(routes: Router<State>, { uploads, openWork }: Catalog
       act === 'schedule'
         ? await scheduleVersion(ctx.state.work, id, dateOf(publishAt))
         : await publishVersion(ctx.state.work, id);
+    if (await showWaiting(ctx, { kind: 'model', id: version.model.id })) return;
     ctx.redirect(`/models/${version.model.id}?version=${id}`);
   });
 

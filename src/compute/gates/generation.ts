@@ -10,7 +10,9 @@ import { reviewsThemselves, type Screening } from '../../safety/screening.ts';
 import { guardSettings } from '../../safety/settings.ts';
 import type { GenerationRequest, GenerationScreening, GenerationStart } from '../model.ts';
 import { filesOf } from '../request.ts';
+import { versionIdsOf } from '../standing.ts';
 import { type ClosureRefusal, judgeClosure } from './closure.ts';
+import { areFirstOutputs } from './first-outputs.ts';
 import { type LoadedResource, loadClosure } from './load-closure.ts';
 
 /** What stands between a request and the engine. */
@@ -55,7 +57,8 @@ export async function assertGeneration(
   const reason =
     closure.hold ??
     (verdict.action === 'hold' ? verdict.category : null) ??
-    ((await isNew(work, guard, viewer)) && floor > RATING.r ? 'new-account' : null);
+    ((await isNew(work, guard, viewer)) && floor > RATING.r ? 'new-account' : null) ??
+    ((await areFirstOutputs(work.em, versionIdsOf(filesOf(request)))) ? 'first-outputs' : null);
   return {
     // what only the models stand for gives way to what the words demand
     floor: ceiling === null ? floor : Math.max(verdict.level, Math.min(floor, ceiling)),

@@ -7,6 +7,8 @@ export interface TrainingReview {
   /** 0 to 100. */
   readonly risk: number;
   /** A key under `safety.reason.`; null for `auto`. */
+  /** It looks like one person, so that the first pictures of what is trained are looked at (3.5). */
+  readonly isPersonLike: boolean;
   readonly reason: 'new-trainer' | 'strikes' | 'photographs' | 'real-person' | 'sample' | null;
 }
 
@@ -38,14 +40,15 @@ export function reviewOf({
   const drawn = part(({ origin }) => origin === 'generated');
   const isOnePerson = Math.max(faces, persons) > PERSON_PART && drawn < PERSON_PART;
   const risk = Math.min(100, Math.round(60 * photos + 40 * names + (isOnePerson ? 20 * (1 - drawn) : 0)));
-  const full = (reason: TrainingReview['reason']): TrainingReview => ({ review: 'full', risk, reason });
+  const told = { risk, isPersonLike: isOnePerson || names > 0 };
+  const full = (reason: TrainingReview['reason']): TrainingReview => ({ ...told, review: 'full', reason });
   if (strikeCount > 0) return full('strikes');
   if (isNewAccount) return full('new-trainer');
   if (names > 0 && photos > 0) return full('real-person');
   if (photos * 100 > photoPercent) return full('photographs');
   return risk >= sampleReviewRisk
-    ? { review: 'sample', risk, reason: 'sample' }
-    : { review: 'auto', risk, reason: null };
+    ? { ...told, review: 'sample', reason: 'sample' }
+    : { ...told, review: 'auto', reason: null };
 }
 
 /** Which pictures of a set somebody looks at: all, or twelve that the id of the run draws. */

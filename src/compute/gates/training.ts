@@ -72,11 +72,12 @@ export async function assertTraining(
     for (const category of verdict.categories) categories.add(category);
     if (verdict.action === 'hold') held ??= verdict.category;
   }
-  const { review, risk, reason } = await reviewFor(work, guard, viewer, items);
+  const { review, risk, isPersonLike, reason } = await reviewFor(work, guard, viewer, items);
   const isExempt = reviewsThemselves(viewer);
   return {
     ...{ review: isExempt ? 'auto' : held ? 'full' : review, risk, ruleVersion: version, categories: [...categories] },
     hold: isExempt ? null : (held ?? reason),
+    isPersonLike,
   };
 }
 

@@ -2,6 +2,7 @@ import { fromJson, inList, rows, toDate, toNumber } from '../../kit/database/sql
 import { AppError } from '../../kit/errors.ts';
 import { t } from '../../kit/web/messages.ts';
 import type { Viewer, Work } from '../../kit/work.ts';
+import { holdReason } from '../../safety/holds/hold.ts';
 import type { GENERATION_STATES, GenerationFile, GenerationRequest } from '../model.ts';
 
 type GenerationState = (typeof GENERATION_STATES)[number];
@@ -159,7 +160,7 @@ async function listResults(em: Work['em'], generationIds: readonly string[]): Pr
 
 const heldText = ({ held_state: state, held_reason: reason }: GenerationRow): string | null => {
   if (state === null) return null;
-  return state === 'refused' ? t('safety.refused') : t('safety.held', { reason: t(`safety.reason.${reason}`) });
+  return state === 'refused' ? t('safety.refused') : t('safety.held', { reason: holdReason(reason ?? '') });
 };
 
 function viewOf(row: GenerationRow, request: GenerationRequest, images: readonly ResultView[]): GenerationView {

@@ -41,6 +41,8 @@ export interface TrainingScreening {
   readonly hold: string | null;
   readonly ruleVersion: string;
   readonly categories: readonly string[];
+  /** Absent in runs that are older than the question. */
+  readonly isPersonLike?: boolean;
 }
 
 interface ItemNotes {

@@ -17,6 +17,7 @@ import { AppError } from '../../kit/errors.ts';
 import type { Work } from '../../kit/work.ts';
 import { RATINGS } from '../../safety/ratings.ts';
 import type { DatasetDeps } from '../datasets/pages/deps.ts';
+import { watchFirstOutputs } from '../gates/first-outputs.ts';
 import { assertStanding, versionIdsOf } from '../standing.ts';
 import { loraName } from './command.ts';
 import { loadOwnEpoch } from './keep.ts';
@@ -63,6 +64,7 @@ export async function publishEpoch(
   });
   const modelId = version.model.id;
   try {
+    if (run.screening?.isPersonLike) await watchFirstOutputs(fresh().em, version.id);
     await saveVersion(fresh(), version.id, VersionForm.parse(wordsOf(run, epoch, form)));
     await attach(fresh(), deps, run, epoch, version.id);
     if (form.act === 'publish') await publishVersion(fresh(), version.id);

@@ -14,7 +14,7 @@ import type { ActorKey, LoadActorKey } from '../signatures/verify.ts';
 import { loadSigningKey } from './keys.ts';
 import { rememberActor } from './remember.ts';
 
-type Task = Pick<Work, 'em' | 'jobs' | 'now'>;
+type Task = Pick<Work, 'em' | 'jobs' | 'words' | 'now'>;
 
 const FORGET_FAILURE_MS = 5 * 60_000;
 

@@ -9,6 +9,7 @@ import { RESTRICTION } from '../../safety/policy.ts';
 import { restrictMany } from '../../safety/restrict-many.ts';
 import type { Federation } from '../deps.ts';
 import type { FetchedDocument } from '../fetch-document.ts';
+import { readRemoteWords } from '../ingest/words/read-words.ts';
 import { type KnownKey, RemoteActor, Tombstone } from '../model.ts';
 import type { ApObject } from '../normalise.ts';
 import { valuesOf } from '../origin.ts';
@@ -16,7 +17,7 @@ import { loadEffects } from '../peers/rule.ts';
 import { domainSource } from '../peers/source.ts';
 import { parseAccount } from '../vocabulary/account.ts';
 
-type Task = Pick<Work, 'em' | 'jobs' | 'now'>;
+type Task = Pick<Work, 'em' | 'jobs' | 'words' | 'now'>;
 type Site = Pick<Federation, 'origin' | 'jobs'>;
 
 /**
@@ -34,18 +35,20 @@ export async function rememberActor(work: Task, federation: Site, document: Fetc
 }
 
 async function writeActor(
-  { em, jobs, now }: Task,
+  { em, jobs, words, now }: Task,
   federation: Site,
   { object, raw }: FetchedDocument,
 ): Promise<Account> {
   const actor = parseAccount(object, federation.origin, now());
   const host = new URL(actor.uri).host;
-  const before = await em.findOne(Account, { uri: actor.uri }, { fields: ['topic'] });
+  const before = await em.findOne(Account, { uri: actor.uri }, { fields: ['topic', 'displayName', 'bio'] });
   const isBack = actor.topic != null && before?.topic != null;
   if (!isBack && (await em.count(Tombstone, { uri: actor.uri })) > 0) {
     throw new AppError('gone', 'This account was deleted.');
   }
-  return em.transactional(async (inner) => {
+  const said = { displayName: Array.from(actor.displayName).slice(0, 80).join(''), bio: actor.summaryHtml };
+  const isSame = before?.displayName === said.displayName && before.bio === said.bio;
+  const account = await em.transactional(async (inner) => {
     const name = actor.name.toLowerCase().slice(0, 64);
     await freeName(inner, host, name, actor.uri);
     const account =
@@ -53,10 +56,8 @@ async function writeActor(
       inner.create(Account, { host, name, uri: actor.uri, createdAt: actor.createdAt ?? now() }, { persist: true });
     Object.assign(account, {
       name,
-      displayName: Array.from(actor.displayName).slice(0, 80).join(''),
       kind: ACCOUNT_KINDS.find((kind) => kind === actor.type) ?? 'Person',
       topic: actor.topic?.kind ?? null,
-      bio: actor.summaryHtml,
       links: linksOf(actor.fields),
       isLocked: actor.approvesFollowers,
       url: actor.url,
@@ -85,7 +86,7 @@ async function writeActor(
     if (hasFace) {
       jobs.enqueue(inner, federation.jobs.fetchFaces, { accountId: account.id }, { dedupeKey: `face:${account.id}` });
     }
-    record(inner, accountProfileChanged, { accountId: account.id });
+    if (isSame) record(inner, accountProfileChanged, { accountId: account.id });
     await rows(
       inner,
       `insert into peer_host (host, turns) values (?, '[]') on conflict (host) do nothing returning host`,
@@ -94,6 +95,13 @@ async function writeActor(
     await inner.flush();
     return account;
   });
+  // what was read counts for an account, so it is there first, without words
+  if (isSame) return account;
+  const heldFor = await readRemoteWords({ words }, account.id, '', `${said.displayName} . ${said.bio}`);
+  Object.assign(account, heldFor === null ? said : { displayName: '', bio: '' });
+  record(em, accountProfileChanged, { accountId: account.id });
+  await em.flush();
+  return account;
 }
 
 /** Who comes from a host that is limited is in no list, as those who came before. */

@@ -7,7 +7,7 @@ import { isHostAllowed } from '../policy.ts';
 import { type FoundHandle, parseWebFinger, readResource } from '../vocabulary/discovery.ts';
 import { findActor } from './load.ts';
 
-type Task = Pick<Work, 'em' | 'viewer' | 'jobs' | 'now'>;
+type Task = Pick<Work, 'em' | 'viewer' | 'jobs' | 'words' | 'now'>;
 
 /** What one person may make this node ask of others. */
 export const RESOLVES = { name: 'resolve', max: 30, perMs: 600_000 };

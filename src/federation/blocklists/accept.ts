@@ -10,7 +10,7 @@ import { HostRule, isEmpty } from '../peers/rule.ts';
 import { loadImpact } from './impact.ts';
 import { DraftRule } from './lists.ts';
 
-type Task = Pick<Work, 'em' | 'jobs' | 'now' | 'viewer'>;
+type Task = Pick<Work, 'em' | 'jobs' | 'words' | 'now' | 'viewer'>;
 
 const CHUNK = 200;
 /** Named one by one in the audit row; of more, their number. */

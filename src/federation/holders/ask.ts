@@ -16,7 +16,7 @@ import { objectsOf } from '../vocabulary/read.ts';
 import { holdersUri, MOST_MODELS } from './answer.ts';
 import { HolderAnswer, type OfferedFile } from './model.ts';
 
-type Task = Pick<Work, 'em' | 'jobs' | 'now'>;
+type Task = Pick<Work, 'em' | 'jobs' | 'words' | 'now'>;
 
 const QUESTIONS = { name: 'ask-holders', max: 20, perMs: 600_000 };
 /** Of all people of this node together. */

@@ -13,7 +13,7 @@ export interface IncomingAct {
   readonly raw: Json;
 }
 
-export type InboxWork = Pick<Work, 'em' | 'viewer' | 'jobs' | 'now'>;
+export type InboxWork = Pick<Work, 'em' | 'viewer' | 'jobs' | 'words' | 'now'>;
 
 /** Carries out one activity; running it twice is harmless. Returns `done`, or why it had no effect. */
 export type Handler = (work: InboxWork, federation: Federation, act: IncomingAct) => Promise<string>;

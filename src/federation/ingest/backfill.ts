@@ -15,7 +15,7 @@ import { fetchNote } from './ingest-note.ts';
 import { setPin } from './pin.ts';
 import { findTarget } from './target.ts';
 
-type Task = Pick<Work, 'em' | 'viewer' | 'jobs' | 'now'>;
+type Task = Pick<Work, 'em' | 'viewer' | 'jobs' | 'words' | 'now'>;
 
 /** Requests that one profile costs in all (F14), and how long it is then left alone. */
 const MOST_FETCHES = 20;

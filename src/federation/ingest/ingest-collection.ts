@@ -6,6 +6,7 @@ import { rows } from '../../kit/database/sql.ts';
 import { AppError } from '../../kit/errors.ts';
 import { newId } from '../../kit/ids.ts';
 import type { Work } from '../../kit/work.ts';
+import { holdWords } from '../../safety/words/hold.ts';
 import { findActor, readDocument } from '../actors/load.ts';
 import type { Federation } from '../deps.ts';
 import { Tombstone } from '../model.ts';
@@ -16,8 +17,9 @@ import { htmlOf, ownerUriOf, textOf, timeOf, uriOf } from '../vocabulary/read.ts
 import { fetchNote, isFollowed } from './ingest-note.ts';
 import { storeObject } from './store.ts';
 import { findTarget } from './target.ts';
+import { readRemoteWords } from './words/read-words.ts';
 
-type Task = Pick<Work, 'em' | 'viewer' | 'jobs' | 'now'>;
+type Task = Pick<Work, 'em' | 'viewer' | 'jobs' | 'words' | 'now'>;
 
 /** What is kept of a peer's collection, however long it says that it is. */
 const MOST_ITEMS = 500;
@@ -49,12 +51,17 @@ export async function ingestCollection(work: Task, federation: Federation, uri: 
     if (known) await em.nativeDelete(Collection, { id: known.id });
     return 'not for everybody';
   }
+  const said = {
+    name: textOf(object, 'name', 120) ?? 'Untitled',
+    description: htmlOf(object, 'summary', 20_000),
+  };
+  const isSame = known?.name === said.name && known.description === said.description;
+  const heldFor = isSame ? null : await readRemoteWords(work, owner.id, said.name, said.description);
   const collection = await em.transactional(async (inner) => {
     if (!(await storeObject({ em: inner, now }, { ...document, provenance: 'fetch' }))) return null;
     const feed = uriOf(object, 'feed', origin);
     const facts = {
-      name: textOf(object, 'name', 120) ?? 'Untitled',
-      description: htmlOf(object, 'summary', 20_000),
+      ...said,
       feedUri: isSameOrigin(feed, uri, origin) ? feed : null,
       updatedAt: timeOf(object, 'updated', now()) ?? now(),
     };
@@ -66,6 +73,8 @@ export async function ingestCollection(work: Task, federation: Federation, uri: 
         { persist: true },
       );
     Object.assign(row, facts);
+    await inner.flush();
+    if (heldFor !== null) await holdWords(inner, { kind: 'collection', id: row.id }, owner.id, heldFor, now());
     await inner.flush();
     return row;
   });

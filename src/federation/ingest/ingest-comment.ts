@@ -6,6 +6,7 @@ import { commentCreated, commentDeleted, commentEdited } from '../../gallery/eve
 import { Comment, Image, Post } from '../../gallery/model.ts';
 import { setMentions } from '../../gallery/posts/mentions.ts';
 import { Review } from '../../gallery/reviews/model.ts';
+import { holdComment, sayingOf } from '../../gallery/talk/comments.ts';
 import { record } from '../../kit/events/events.ts';
 import { newId } from '../../kit/ids.ts';
 import type { Work } from '../../kit/work.ts';
@@ -19,7 +20,7 @@ import { isFor, recount, type Target } from './target.ts';
 
 /** Writes a peer's answer to something that is here. Returns what came of it. Again is harmless. */
 export async function ingestComment(
-  { em, now }: Pick<Work, 'em' | 'now'>,
+  { em, words, now }: Pick<Work, 'em' | 'words' | 'now'>,
   site: Pick<Federation, 'origin' | 'host'>,
   author: Account,
   target: Target,
@@ -29,6 +30,9 @@ export async function ingestComment(
   // the same answer as for what does not exist (O20)
   if (!(await isFor(em, author, target)) || (await isBlockedEither({ em }, author.id, target.ownerId)))
     return 'answers nothing here';
+  const stands = await em.count(Comment, { uri: told.uri, text: told.contentHtml, deletedAt: null });
+  const heldFor =
+    stands > 0 ? null : await words.read(sayingOf({ id: author.id, permissions: 0 }, told.contentHtml, true));
   return em.transactional(async (inner) => {
     if (!(await storeObject({ em: inner, now }, proven))) return 'older than what is known';
     const known = await inner.findOne(Comment, { uri: told.uri });
@@ -36,8 +40,10 @@ export async function ingestComment(
     if (known?.deletedAt != null && known.withheldAt != null) return 'taken away by whose page it is';
     if (known && known.deletedAt == null) {
       Object.assign(known, { text: told.contentHtml, editedAt: told.updatedAt ?? now() });
-      record(inner, commentEdited, { commentId: known.id });
+      if (heldFor !== null) await holdComment(inner, known, heldFor, now());
+      record(inner, heldFor === null ? commentEdited : commentDeleted, { commentId: known.id });
       await inner.flush();
+      if (heldFor !== null) await recountPage({ em: inner }, known);
       return 'done';
     }
     const parent = target.kind === 'comment' ? await inner.findOneOrFail(Comment, String(target.id)) : null;
@@ -45,9 +51,10 @@ export async function ingestComment(
     const circle = await narrownessOf(site, inner, page, parent, told);
     // its author's server had taken it back, and gives it back
     if (known) {
-      const words = { text: told.contentHtml, editedAt: told.updatedAt ?? now() };
-      Object.assign(known, { ...words, deletedAt: null, audience: circle.audience });
-      record(inner, commentEdited, { commentId: known.id });
+      const anew = { text: told.contentHtml, editedAt: told.updatedAt ?? now() };
+      Object.assign(known, { ...anew, deletedAt: null, audience: circle.audience });
+      if (heldFor !== null) await holdComment(inner, known, heldFor, now());
+      else record(inner, commentEdited, { commentId: known.id });
       await inner.flush();
       await setMentions(inner, { comment: known.id }, author.id, circle.audience === 'page' ? [] : circle.named);
       await recountPage({ em: inner }, known);
@@ -63,7 +70,8 @@ export async function ingestComment(
       },
       { persist: true },
     );
-    record(inner, commentCreated, { commentId: comment.id });
+    if (heldFor !== null) await holdComment(inner, comment, heldFor, now());
+    else record(inner, commentCreated, { commentId: comment.id });
     await inner.flush();
     if (circle.audience !== 'page') await setMentions(inner, { comment: comment.id }, author.id, circle.named);
     await recountPage({ em: inner }, comment);

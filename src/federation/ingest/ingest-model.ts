@@ -10,29 +10,32 @@ import { COMMERCIAL_USES, MODEL_TYPES } from '../../catalogue/types.ts';
 import { resolveVersionJob } from '../../gallery/images/resolve.ts';
 import { record } from '../../kit/events/events.ts';
 import type { Work } from '../../kit/work.ts';
+import { holdWords } from '../../safety/words/hold.ts';
 import type { Federation } from '../deps.ts';
 import { findGoneDigests } from '../heeding/digests.ts';
-import type { ApObject } from '../normalise.ts';
 import { effectsOfUri } from '../peers/rule.ts';
 import { parseModel, type RemoteModel, type VersionView } from '../vocabulary/model.ts';
-import { htmlOf, objectsOf } from '../vocabulary/read.ts';
 import { type ProvenObject, storeObject } from './store.ts';
+import { readTold } from './words/read-words.ts';
+import { sourceOf } from './words/source.ts';
 import { fileFacts, versionFacts, writeParents } from './write-details.ts';
 
-type Task = Pick<Work, 'em' | 'jobs' | 'now'>;
+type Task = Pick<Work, 'em' | 'jobs' | 'words' | 'now'>;
 
 /** Writes a peer's model with its versions and files; the bytes of files stay there. Again, or older, is harmless. */
 export async function ingestModel(
-  { em, jobs, now }: Task,
+  { em, jobs, words, now }: Task,
   { origin }: Pick<Federation, 'origin'>,
   owner: Account,
   proven: ProvenObject,
   authorFollowersUri: string | null,
 ): Promise<void> {
-  const heard = parseModel(proven.object, { ownOrigin: origin, now: now(), authorFollowersUri });
+  const options = { ownOrigin: origin, now: now(), authorFollowersUri };
+  const heard = parseModel(proven.object, options);
   const { visibility } = heard;
   // a model has no circle of named people
   if (visibility === 'direct') return;
+  const heldFor = await readTold({ em: em.fork(), words }, owner, proven.object, options);
   await em.transactional(async (inner) => {
     if (!(await storeObject({ em: inner, now }, proven))) return;
     const known = await inner.findOne(Model, { uri: heard.uri });
@@ -61,6 +64,7 @@ export async function ingestModel(
     );
     const fresh = await writeVersions({ em: inner, now }, origin, model, told, rejectsFiles);
     model.publishedAt = told.publishedAt;
+    if (heldFor !== null) await holdWords(inner, { kind: 'model', id: model.id }, owner.id, heldFor, now());
     await refresh(inner, model);
     record(inner, known ? modelUpdated : modelPublished, { modelId: model.id });
     for (const version of fresh) {
@@ -89,12 +93,6 @@ function scrubTold(told: RemoteModel, scrubber: Scrubber): RemoteModel {
       files: version.files.map((file) => ({ ...file, name: scrubFileName(file.name, scrubber) })),
     })),
   };
-}
-
-/** The author's words without the lines that other servers need around them; it passes the same sanitiser. */
-export function sourceOf(object: ApObject): string | null {
-  const [source] = objectsOf(object, 'source', 1);
-  return source && source.mediaType?.[0] === 'text/html' ? htmlOf(source, 'content') : null;
 }
 
 function factsOf(told: RemoteModel, description: string | null, now: Date) {

@@ -21,7 +21,7 @@ import { ingestReview, isReview } from './ingest-review.ts';
 import type { ProvenObject } from './store.ts';
 import { findTarget } from './target.ts';
 
-type Task = Pick<Work, 'em' | 'viewer' | 'jobs' | 'now'>;
+type Task = Pick<Work, 'em' | 'viewer' | 'jobs' | 'words' | 'now'>;
 
 /** Why a thing is taken in: answers to what is here are always, posts only of people whom somebody here follows. */
 export type Interest = 'asked for' | 'if followed';

@@ -7,28 +7,32 @@ import { setPostTags } from '../../gallery/posts/tags.ts';
 import { record } from '../../kit/events/events.ts';
 import type { Work } from '../../kit/work.ts';
 import { remoteLevel } from '../../safety/ratings.ts';
+import { holdWords } from '../../safety/words/hold.ts';
 import type { Federation } from '../deps.ts';
 import { recipeOf } from '../documents/pictures.ts';
 import { isSameOrigin } from '../origin.ts';
 import { effectsOfUri } from '../peers/rule.ts';
 import { parseNote, type RemoteNote } from '../vocabulary/note.ts';
 import type { PictureView } from '../vocabulary/picture.ts';
-import { sourceOf } from './ingest-model.ts';
 import { type ProvenObject, storeObject } from './store.ts';
+import { readTold } from './words/read-words.ts';
+import { sourceOf } from './words/source.ts';
 import { findVersion } from './write-details.ts';
 
-type Task = Pick<Work, 'em' | 'jobs' | 'now'>;
+type Task = Pick<Work, 'em' | 'jobs' | 'words' | 'now'>;
 
 /** Writes a peer's note with pictures as a post; the pictures follow in a job of their own. Again is harmless. */
 export async function ingestPost(
-  { em, jobs, now }: Task,
+  { em, jobs, words, now }: Task,
   federation: Pick<Federation, 'origin' | 'jobs'>,
   owner: Account,
   proven: ProvenObject,
   { authorFollowersUri, named }: { readonly authorFollowersUri: string | null; readonly named: readonly number[] },
 ): Promise<void> {
   const { origin } = federation;
-  const told = parseNote(proven.object, { ownOrigin: origin, now: now(), authorFollowersUri });
+  const options = { ownOrigin: origin, now: now(), authorFollowersUri };
+  const told = parseNote(proven.object, options);
+  const heldFor = await readTold({ em: em.fork(), words }, owner, proven.object, options);
   await em.transactional(async (inner) => {
     if (!(await storeObject({ em: inner, now }, proven))) return;
     const known = await inner.findOne(Post, { uri: told.uri });
@@ -61,6 +65,7 @@ export async function ingestPost(
     );
     await setMentions(inner, { post: post.id }, owner.id, named);
     await rewritePictures(inner, post, told, (await effectsOfUri(inner, told.uri)).forcedLevel ?? 0);
+    if (heldFor !== null) await holdWords(inner, { kind: 'post', id: post.id }, owner.id, heldFor, now());
     await relistPost({ em: inner, jobs }, post);
     if (known) record(inner, postUpdated, { postId: post.id });
     jobs.enqueue(

@@ -4,6 +4,7 @@ import type { Account } from '../../accounts/model.ts';
 import { ModelVersion } from '../../catalogue/model.ts';
 import { Review } from '../../gallery/reviews/model.ts';
 import { deleteReview, writeReview } from '../../gallery/reviews/write.ts';
+import { sayingOf } from '../../gallery/talk/comments.ts';
 import { AppError } from '../../kit/errors.ts';
 import type { Work } from '../../kit/work.ts';
 import { readOwnUri } from '../addresses.ts';
@@ -11,11 +12,11 @@ import type { Federation } from '../deps.ts';
 import type { RemoteNote } from '../vocabulary/note.ts';
 import { readVerdict } from '../vocabulary/review.ts';
 import { isForPage } from './ingest-comment.ts';
-import { sourceOf } from './ingest-model.ts';
 import { type ProvenObject, storeObject } from './store.ts';
 import { findTarget, isFor } from './target.ts';
+import { sourceOf } from './words/source.ts';
 
-type Task = Pick<Work, 'em' | 'now'>;
+type Task = Pick<Work, 'em' | 'words' | 'now'>;
 
 export const isReview = ({ kind }: { readonly kind?: string | null }): boolean => kind === 'Review';
 
@@ -24,7 +25,7 @@ const NOTHING = 'reviews nothing here';
 
 /** Writes a peer's review of a version that is here. Returns what came of it. Again is harmless. */
 export async function ingestReview(
-  { em, now }: Task,
+  { em, words, now }: Task,
   site: Pick<Federation, 'origin' | 'host'>,
   author: Account,
   told: Pick<
@@ -45,6 +46,10 @@ export async function ingestReview(
   const known = await em.findOne(Review, { uri: told.uri });
   if (known && known.author.id !== author.id) return 'not its author';
   if (!isForAll && !known) return 'for fewer than see the model';
+  const text = sourceOf(proven.object) ?? told.contentHtml;
+  // before the transaction, in which it would wait for itself
+  const heldFor = known?.text === text ? null : await words.read(sayingOf(speakerOf(author), text, true));
+  const read = { read: async () => heldFor };
   try {
     return await em.transactional(async (inner) => {
       if (!(await storeObject({ em: inner, now }, proven))) return 'older than what is known';
@@ -52,9 +57,9 @@ export async function ingestReview(
         if (known?.deletedAt == null) await deleteReview({ em: inner, now }, speakerOf(author), known?.id ?? '');
         return 'for fewer than see the model';
       }
-      await writeReview({ em: inner, now }, speakerOf(author), version.id, {
+      await writeReview({ em: inner, words: read, now }, speakerOf(author), version.id, {
         isRecommended,
-        text: sourceOf(proven.object) ?? told.contentHtml,
+        text,
         remote: { uri: told.uri, createdAt: told.publishedAt, host: author.host },
       });
       return 'done';
@@ -76,7 +81,7 @@ async function findVersion(em: EntityManager, origin: string, uri: string | null
 }
 
 /** Its author, or their host, took it back. False when it is no review of elsewhere. */
-export async function removeReview(work: Task, uri: string): Promise<boolean> {
+export async function removeReview(work: Pick<Work, 'em' | 'now'>, uri: string): Promise<boolean> {
   const review = await work.em.findOne(Review, { uri, isLocal: false, deletedAt: null });
   if (!review) return false;
   await deleteReview(work, { id: review.author.id, permissions: 0 }, review.id);

@@ -4,6 +4,8 @@ import { AppError } from '../../kit/errors.ts';
 import { record } from '../../kit/events/events.ts';
 import { newId } from '../../kit/ids.ts';
 import type { Viewer, Work } from '../../kit/work.ts';
+import { RATING } from '../../safety/ratings.ts';
+import { holdWords } from '../../safety/words/hold.ts';
 import { collectionChanged } from '../events.ts';
 import { assertNoBlock, loadSubject } from '../talk/target.ts';
 import { assertSeesCollection } from './access.ts';
@@ -44,29 +46,54 @@ async function findOwn({ em, viewer }: Pick<Work, 'em' | 'viewer'>, id: number):
 }
 
 export async function createCollection(
-  { em, viewer, now }: Task,
+  { em, viewer, words, now }: Task & Pick<Work, 'words'>,
   form: z.output<typeof CollectionForm>,
 ): Promise<Collection> {
   const owner = member(viewer).id;
   if ((await em.count(Collection, { owner, deletedAt: null })) >= MOST_COLLECTIONS) {
     throw new AppError('conflict', 'You have as many collections as anybody can.');
   }
+  const heldFor = await readCollection(words, member(viewer), form);
   const at = now();
-  const made = em.create(Collection, { owner, ...form, createdAt: at, updatedAt: at }, { persist: true });
-  await em.flush();
-  return made;
+  return em.transactional(async (tx) => {
+    const made = tx.create(Collection, { owner, ...form, createdAt: at, updatedAt: at }, { persist: true });
+    await tx.flush();
+    if (heldFor !== null) await holdWords(tx, { kind: 'collection', id: made.id }, owner, heldFor, at);
+    await tx.flush();
+    return made;
+  });
+}
+
+/** What only its owner sees is theirs. Throws `invalid` at the field. */
+async function readCollection(
+  words: Work['words'],
+  author: Viewer,
+  { name, description, visibility }: z.output<typeof CollectionForm>,
+): Promise<string | null> {
+  if (visibility === 'private') return null;
+  const texts = [
+    { scope: 'title', text: name, field: 'name' },
+    { scope: 'prose', text: description, field: 'description' },
+  ];
+  return words.read({ author, level: RATING.pg, texts });
 }
 
 export async function editCollection(
-  { em, viewer, now }: Task,
+  { em, viewer, words, now }: Task & Pick<Work, 'words'>,
   id: number,
   form: z.output<typeof CollectionForm>,
 ): Promise<Collection> {
   const collection = await loadOwnCollection({ em, viewer }, id);
-  Object.assign(collection, form, { updatedAt: now() });
-  record(em, collectionChanged, { collectionId: id });
-  await em.flush();
-  return collection;
+  const { name, description, visibility } = collection;
+  const isSame = name === form.name && description === form.description && visibility === form.visibility;
+  const heldFor = isSame ? null : await readCollection(words, member(viewer), form);
+  return em.transactional(async (tx) => {
+    Object.assign(collection, form, { updatedAt: now() });
+    if (heldFor !== null) await holdWords(tx, { kind: 'collection', id }, member(viewer).id, heldFor, now());
+    record(tx, collectionChanged, { collectionId: id });
+    await tx.flush();
+    return collection;
+  });
 }
 
 /** Takes it away at once, also what moderators keep back: what was in it stays where it is. */

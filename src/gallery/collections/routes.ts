@@ -5,6 +5,7 @@ import { EMPTY_FORM, type FormState, idParam, readForm, readQuery, submitForm } 
 import { t } from '../../kit/web/messages.ts';
 import type { Ctx, State } from '../../kit/web/state.ts';
 import { view } from '../../kit/web/views.ts';
+import { showWaiting } from '../../safety/words/waiting-page.ts';
 import type { GalleryDeps } from '../deps.ts';
 import { loadSubject, urlOf } from '../talk/target.ts';
 import { eyesOf } from '../views.ts';
@@ -74,6 +75,8 @@ export function collectionRoutes(routes: Router<State>, deps: GalleryDeps): void
       async ({ model, post, image, stay, ...form }) => {
         thing = thingOf({ model, post, image });
         const made = await createCollection(ctx.state.work, form);
+        // what waits for a person holds nothing yet
+        if (await showWaiting(ctx, { kind: 'collection', id: made.id })) return;
         if (thing) await collect(ctx.state.work, made.id, thing);
         ctx.redirect(thing && stay ? `/collections?${thing.kind}=${thing.id}` : `/collections/${made.id}`);
       },
@@ -108,6 +111,7 @@ export function collectionRoutes(routes: Router<State>, deps: GalleryDeps): void
       CollectionForm,
       async (form) => {
         await editCollection(ctx.state.work, idParam(ctx), form);
+        if (await showWaiting(ctx, { kind: 'collection', id: idParam(ctx) })) return;
         ctx.redirect(`/collections/${idParam(ctx)}`);
       },
       (form) => edit(ctx, form),

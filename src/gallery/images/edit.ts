@@ -6,10 +6,12 @@ import { record } from '../../kit/events/events.ts';
 import { t } from '../../kit/web/messages.ts';
 import type { Work } from '../../kit/work.ts';
 import { RATINGS, ratingLabel } from '../../safety/ratings.ts';
+import { holdWords } from '../../safety/words/hold.ts';
 import { postUpdated } from '../events.ts';
 import { type Image, ResourceUse } from '../model.ts';
 import { loadOwnImage } from '../posts/delete.ts';
 import { isSettled, relistPost } from '../posts/relist.ts';
+import { loadWords } from '../posts/words.ts';
 import { addVersionUse } from './made-with.ts';
 import { renderImageJob } from './render.ts';
 
@@ -22,18 +24,19 @@ export const ImageForm = z.object({
 
 type Editing = Pick<Work, 'em' | 'viewer' | 'jobs' | 'now'>;
 
-/** By its owner. What is handed out is made anew when the recipe is hidden or shown, and never handed out stale. */
+/** By its owner. Returns the id of the post. What is handed out is made anew when the recipe is hidden or shown, and never handed out stale. */
 export async function editImage(
-  { em, viewer, jobs, now }: Editing,
+  { em, viewer, jobs, words, now }: Editing & Pick<Work, 'words'>,
   imageId: number,
   { rating, alt, caption, hideRecipe }: z.output<typeof ImageForm>,
   allowedLevels: number,
-): Promise<void> {
+): Promise<number> {
   if ((rating & allowedLevels) === 0) {
     const message = `This node does not take pictures rated ${ratingLabel(rating)}.`;
     throw new AppError('invalid', message, { fields: { rating: message } });
   }
-  await em.transactional(async (tx) => {
+  const heldFor = await readChange({ em: em.fork(), viewer, words }, imageId, { level: rating, altText: alt, caption });
+  return em.transactional(async (tx) => {
     const { image, post } = await loadOwnImage({ em: tx, viewer }, imageId);
     assertWithin(rating, image);
     if (rating !== image.level && (await isSettled(tx, image.id, post.id))) {
@@ -46,10 +49,31 @@ export async function editImage(
     }
     Object.assign(image, { level: rating, altText: alt, caption });
     post.updatedAt = now();
+    if (heldFor !== null) await holdWords(tx, { kind: 'post', id: post.id }, post.owner.id, heldFor, now());
     await relistPost({ em: tx, jobs }, post);
     if (post.state === 'published') record(tx, postUpdated, { postId: post.id });
     await tx.flush();
+    return post.id;
   });
+}
+
+/** As it changes, with all that stands around it. A draft is read when it is published. */
+async function readChange(
+  { em, viewer, words }: Pick<Work, 'em' | 'viewer' | 'words'>,
+  imageId: number,
+  change: Pick<Image, 'level' | 'altText' | 'caption'>,
+): Promise<string | null> {
+  const { image, post } = await loadOwnImage({ em, viewer }, imageId);
+  const isSame = image.level === change.level && image.altText === change.altText && image.caption === change.caption;
+  if (!viewer || isSame || (post.state !== 'published' && post.state !== 'scheduled')) return null;
+  const { level, texts } = await loadWords(em, post);
+  const fields = [`alt-${imageId}`, `caption-${imageId}`];
+  const others = texts.filter(({ field = '' }) => !fields.includes(field));
+  const own = [
+    { scope: 'caption', text: change.altText, field: 'alt' },
+    { scope: 'caption', text: change.caption, field: 'caption' },
+  ];
+  return words.read({ author: viewer, level: level | change.level, texts: [...others, ...own] });
 }
 
 /** Throws `invalid` below or above what the node found of a picture that was made here. */

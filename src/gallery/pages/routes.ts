@@ -3,10 +3,11 @@ import { z } from 'zod';
 import { anyone, membersOnly } from '../../accounts/access/guard.ts';
 import { nodeSettings } from '../../accounts/node-settings.ts';
 import { AppError } from '../../kit/errors.ts';
-import { idParam, readForm, readQuery, submitForm, uuidParam } from '../../kit/web/forms.ts';
+import { type FormState, idParam, readForm, readQuery, submitForm, uuidParam } from '../../kit/web/forms.ts';
 import { t } from '../../kit/web/messages.ts';
 import type { Ctx, State } from '../../kit/web/state.ts';
 import { view } from '../../kit/web/views.ts';
+import { showWaiting } from '../../safety/words/waiting-page.ts';
 import type { GalleryDeps, PeerSilence } from '../deps.ts';
 import { addResource, editImage, findVersions, ImageForm, removeResource, type VersionChoice } from '../images/edit.ts';
 import { loadRawBlocks } from '../images/serve.ts';
@@ -54,13 +55,19 @@ export function pageRoutes(routes: Router<State>, deps: GalleryDeps): void {
   const showImage = async (
     ctx: ParamCtx,
     more: Pick<ImageProps, 'errors' | 'message'> = { errors: {}, message: null },
+    typed: FormState['values'] = {},
   ): Promise<void> => {
     const { reveal, said } = readQuery(ctx, ImageQuery);
     const props = await loadImagePage(ctx.state.work, idParam(ctx), { revealed: reveal === '1' }, deps.publicUrl);
     if (props.gate) gatePage(ctx, props);
     else {
       const silence = await deps.findSilence(ctx.state.work, props.owner.host);
-      imagePage(ctx, { ...props, ...more, silence, said: said ? t(`image.said.${said}`) : '' });
+      const kept = (name: keyof ImageProps['edit']) => {
+        const value = typed[name];
+        return typeof value === 'string' ? value : props.edit[name];
+      };
+      const edit = { rating: kept('rating'), alt: kept('alt'), caption: kept('caption') };
+      imagePage(ctx, { ...props, ...more, edit, silence, said: said ? t(`image.said.${said}`) : '' });
     }
   };
 
@@ -91,10 +98,11 @@ export function pageRoutes(routes: Router<State>, deps: GalleryDeps): void {
       ImageForm,
       async (form) => {
         const { allowedLevels } = await deps.settings.read(ctx.state.work.em, nodeSettings);
-        await editImage(ctx.state.work, idParam(ctx), form, allowedLevels);
+        const postId = await editImage(ctx.state.work, idParam(ctx), form, allowedLevels);
+        if (await showWaiting(ctx, { kind: 'post', id: postId })) return;
         ctx.redirect(`/images/${idParam(ctx)}?said=saved`);
       },
-      ({ errors, message }) => showImage(ctx, { errors, message }),
+      ({ errors, message, values }) => showImage(ctx, { errors, message }, values),
     ),
   );
 

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { type EntityManager, ref } from '@mikro-orm/core';
 import { z } from 'zod';
 import { Account } from '../../accounts/model.ts';
@@ -11,12 +12,14 @@ import type { Viewer, Work } from '../../kit/work.ts';
 import { VISIBILITIES, type Visibility } from '../../safety/audience.ts';
 import { RATINGS, ratingLabel } from '../../safety/ratings.ts';
 import { assertNotShut } from '../../safety/standing.ts';
+import { holdWords } from '../../safety/words/hold.ts';
 import { postUpdated } from '../events.ts';
 import { addVersionUse } from '../images/made-with.ts';
 import { Image, Post } from '../model.ts';
 import { assertNamed, type FindPerson, findKnown, resolveMentions, setMentions } from './mentions.ts';
 import { isSettled, relistPost } from './relist.ts';
-import { readTags, setPostTags } from './tags.ts';
+import { listPostTags, readTags, setPostTags } from './tags.ts';
+import { wordsOfPost } from './words.ts';
 
 /** The fields of one picture stand in the form as `rating-<id>`, `alt-<id>`, `caption-<id>`, `order-<id>`. */
 export interface ImageFields {
@@ -139,7 +142,7 @@ export async function loadOwnPost({ em, viewer }: Pick<Work, 'em' | 'viewer'>, p
  * `allowedLevels` is the node's ceiling; `find` finds whom the text names.
  */
 export async function savePost(
-  work: Pick<Work, 'em' | 'viewer' | 'jobs' | 'now'>,
+  work: Pick<Work, 'em' | 'viewer' | 'jobs' | 'words' | 'now'>,
   postId: number,
   form: PostFields,
   allowedLevels: number,
@@ -150,6 +153,7 @@ export async function savePost(
   const named = await resolveMentions(form.caption, find);
   const visibility = form.visibility ?? before.visibility;
   if (before.state === 'published') assertNamed(visibility, named);
+  const heldFor = await readChange(work, before, form);
   return work.em.transactional(async (em) => {
     const { viewer, jobs, now } = work;
     const post = await loadOwnPost({ em, viewer }, postId);
@@ -175,11 +179,32 @@ export async function savePost(
     await setPostTags(em, post.id, form.tags);
     await setMentions(em, { post: post.id }, post.owner.id, named.accountIds);
     if (version && version.id !== hadVersionId) await addVersionUse(em, version.id, images);
+    if (heldFor !== null) await holdWords(em, { kind: 'post', id: postId }, post.owner.id, heldFor, now());
     await relistPost({ em, jobs }, post);
     if (isPublished) record(em, postUpdated, { postId });
     await em.flush();
     return post;
   });
+}
+
+/** Words of what others see are read when they change; those of drafts when they are published. */
+async function readChange(
+  { em, viewer, words }: Pick<Work, 'em' | 'viewer' | 'words'>,
+  post: Post,
+  form: PostFields,
+): Promise<string | null> {
+  if (!viewer || (post.state !== 'published' && post.state !== 'scheduled')) return null;
+  const images = await em.find(Image, { post, deletedAt: null }, { orderBy: { position: 'asc', id: 'asc' } });
+  const typed = images.map(({ id, level, altText, caption }) => {
+    const fields = form.images.find((one) => one.id === id);
+    return {
+      ...{ id, level: fields?.level || level },
+      ...{ altText: fields?.altText?.trim() ?? altText, caption: fields?.caption?.trim() ?? caption },
+    };
+  });
+  const before = wordsOfPost(post, await listPostTags(em, post.id), images);
+  const after = wordsOfPost(form, form.tags, typed);
+  return isDeepStrictEqual(before, after) ? null : words.read({ author: viewer, ...after });
 }
 
 function setImageFields(image: Image, fields: ImageFields, isPublished: boolean, allowedLevels: number): void {

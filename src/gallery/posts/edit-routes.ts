@@ -7,6 +7,7 @@ import { idParam, readQuery, submitForm, wantsJson } from '../../kit/web/forms.t
 import { t } from '../../kit/web/messages.ts';
 import type { Ctx, State } from '../../kit/web/state.ts';
 import { view } from '../../kit/web/views.ts';
+import { showWaiting } from '../../safety/words/waiting-page.ts';
 import type { GalleryDeps } from '../deps.ts';
 import { deletePost, removeImage, restoreImage, restorePost, UNDO_MS } from './delete.ts';
 import { loadOwnPost, type PostFields, PostForm, savePost } from './draft.ts';
@@ -76,14 +77,15 @@ export function editRoutes(routes: Router<State>, deps: GalleryDeps): void {
   routes.post('/posts/:id/draft', membersOnly, (ctx) =>
     saveFirst(ctx, async (postId) => {
       if (wantsJson(ctx)) ctx.body = { saved: true };
-      else ctx.redirect(`/posts/${postId}/edit?said=saved`);
+      else if (!(await showWaiting(ctx, { kind: 'post', id: postId })))
+        ctx.redirect(`/posts/${postId}/edit?said=saved`);
     }),
   );
 
   routes.post('/posts/:id/publication', membersOnly, (ctx) =>
     saveFirst(ctx, async (postId) => {
       await publishPost(ctx.state.work, postId);
-      ctx.redirect(`/posts/${postId}`);
+      if (!(await showWaiting(ctx, { kind: 'post', id: postId }))) ctx.redirect(`/posts/${postId}`);
     }),
   );
 

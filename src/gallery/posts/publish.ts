@@ -2,31 +2,48 @@ import { z } from 'zod';
 import { AppError } from '../../kit/errors.ts';
 import { record } from '../../kit/events/events.ts';
 import { defineJob } from '../../kit/queue/define.ts';
-import type { Work } from '../../kit/work.ts';
+import type { Viewer, Work } from '../../kit/work.ts';
 import { isShut, standingOf } from '../../safety/standing.ts';
+import { holdWords } from '../../safety/words/hold.ts';
 import { postPublished, postUnpublished } from '../events.ts';
 import { Image, Mention, Post } from '../model.ts';
 import { assertMayPost, loadOwnPost } from './draft.ts';
 import { assertNamed, findKnown, resolveMentions } from './mentions.ts';
 import { relistPost } from './relist.ts';
+import { readPost } from './words.ts';
 
 const MOST_DAYS_AHEAD = 365;
 
 /** Makes a post public, or sends it to those it is for. Throws `invalid` while a picture is not rated or there is none. */
 export async function publishPost(
-  { em, viewer, jobs, now }: Pick<Work, 'em' | 'viewer' | 'jobs' | 'now'>,
+  { em, viewer, jobs, words, now }: Pick<Work, 'em' | 'viewer' | 'jobs' | 'words' | 'now'>,
   postId: number,
 ): Promise<void> {
   assertMayPost(viewer);
+  const heldFor = await readOwn({ em, viewer, words }, viewer, postId);
   await em.transactional(async (tx) => {
     const post = await loadOwnPost({ em: tx, viewer }, postId);
     if (post.state === 'published') throw new AppError('conflict', 'This post is already public.');
-    await openPost({ em: tx, jobs, now }, post);
+    await openPost({ em: tx, jobs, now }, post, heldFor);
   });
 }
 
+/** Apart from the entities of the transaction that follows, which reads them anew. */
+async function readOwn(
+  { em, viewer, words }: Pick<Work, 'em' | 'viewer' | 'words'>,
+  author: Viewer,
+  postId: number,
+): Promise<string | null> {
+  const look = em.fork();
+  return readPost({ em: look, words }, author, await loadOwnPost({ em: look, viewer }, postId));
+}
+
 /** Within the caller's transaction. Throws `withheld` for what moderation keeps out of the lists. */
-async function openPost({ em, jobs, now }: Pick<Work, 'em' | 'jobs' | 'now'>, post: Post): Promise<void> {
+async function openPost(
+  { em, jobs, now }: Pick<Work, 'em' | 'jobs' | 'now'>,
+  post: Post,
+  heldFor: string | null,
+): Promise<void> {
   await assertReady(em, post);
   const { restrictions } = await standingOf(em, [
     { kind: 'post', id: post.id },
@@ -38,6 +55,7 @@ async function openPost({ em, jobs, now }: Pick<Work, 'em' | 'jobs' | 'now'>, po
   post.publishedAt ??= now();
   post.publishAt = null;
   post.updatedAt = now();
+  if (heldFor !== null) await holdWords(em, { kind: 'post', id: post.id }, post.owner.id, heldFor, now());
   await relistPost({ em, jobs }, post);
   record(em, postPublished, { postId: post.id });
   await em.flush();
@@ -66,7 +84,7 @@ export const ScheduleForm = z.object({
 
 /** Has a post published later. Again moves the time. Throws `invalid` for a past time and as `publishPost`. */
 export async function schedulePost(
-  { em, viewer, jobs, now }: Pick<Work, 'em' | 'viewer' | 'jobs' | 'now'>,
+  { em, viewer, jobs, words, now }: Pick<Work, 'em' | 'viewer' | 'jobs' | 'words' | 'now'>,
   postId: number,
   { publishAt }: z.output<typeof ScheduleForm>,
 ): Promise<void> {
@@ -79,6 +97,8 @@ export async function schedulePost(
         ? 'That is more than a year ahead.'
         : null;
   if (refusal) throw new AppError('invalid', refusal, { fields: { publishAt: refusal } });
+  // what is doubtful is held when its time comes; what is refused is said while somebody is there to change it
+  await readOwn({ em, viewer, words }, viewer, postId);
   await em.transactional(async (tx) => {
     const post = await loadOwnPost({ em: tx, viewer }, postId);
     if (post.state === 'published') throw new AppError('conflict', 'This post is already public.');
@@ -98,7 +118,21 @@ export const publishScheduledJob = defineJob({
 });
 
 /** The job of a time that was moved finds the new time not yet come, and leaves it to its own job. */
-async function publishScheduled({ em, jobs, now }: Pick<Work, 'em' | 'jobs' | 'now'>, postId: number): Promise<void> {
+async function publishScheduled(
+  { em, jobs, words, now }: Pick<Work, 'em' | 'jobs' | 'words' | 'now'>,
+  postId: number,
+): Promise<void> {
+  const look = em.fork();
+  const waiting = await look.findOne(Post, { id: postId, state: 'scheduled' }, { populate: ['owner'] });
+  if (!waiting) return;
+  let heldFor: string | null;
+  try {
+    heldFor = await readPost({ em: look, words }, waiting.owner.$, waiting);
+  } catch (error) {
+    // rules that came meanwhile: it stays its owner's alone
+    if (!(error instanceof AppError) || (error.kind !== 'invalid' && error.kind !== 'forbidden')) throw error;
+    return;
+  }
   await em.transactional(async (tx) => {
     const post = await tx.findOne(Post, { id: postId, state: 'scheduled', publishAt: { $lte: now() } });
     if (!post) return;
@@ -107,7 +141,7 @@ async function publishScheduled({ em, jobs, now }: Pick<Work, 'em' | 'jobs' | 'n
       { kind: 'account', id: post.owner.id },
     ]);
     // a decision meanwhile: it stays its owner's alone
-    if (!isShut(standing.restrictions)) await openPost({ em: tx, jobs, now }, post);
+    if (!isShut(standing.restrictions)) await openPost({ em: tx, jobs, now }, post, heldFor);
   });
 }
 

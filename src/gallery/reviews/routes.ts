@@ -7,6 +7,7 @@ import { t } from '../../kit/web/messages.ts';
 import type { Limit } from '../../kit/web/rate-limit.ts';
 import type { Ctx, State } from '../../kit/web/state.ts';
 import { type PageHead, view } from '../../kit/web/views.ts';
+import { showWaiting } from '../../safety/words/waiting-page.ts';
 import type { GalleryDeps } from '../deps.ts';
 import type { Conversation } from '../talk/conversation.ts';
 import { loadSubject } from '../talk/target.ts';
@@ -46,7 +47,7 @@ export function reviewRoutes(routes: Router<State>, { limits }: GalleryDeps): vo
         const version = idParam(ctx);
         const id = await writeReview(work, viewerIn(ctx), version, { isRecommended: verdict === 'up', text });
         if (wantsJson(ctx)) ctx.body = { id, url: `/reviews/${id}` };
-        else await backToVersion(ctx, version);
+        else if (!(await showWaiting(ctx, { kind: 'review', id }))) await backToVersion(ctx, version);
       },
       (form) => showAgain(ctx, form),
     ),

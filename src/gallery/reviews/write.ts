@@ -8,7 +8,9 @@ import { record } from '../../kit/events/events.ts';
 import { newId } from '../../kit/ids.ts';
 import { registrableDomain } from '../../kit/net/domain.ts';
 import type { Work } from '../../kit/work.ts';
+import { holdWords } from '../../safety/words/hold.ts';
 import { reviewDeleted, reviewEdited, reviewWritten, wordsWithheld } from '../events.ts';
+import { sayingOf } from '../talk/comments.ts';
 import { assertNoBlock, loadSubject, type Speaker } from '../talk/target.ts';
 import { Review } from './model.ts';
 import { REVIEW_COUNT } from './review-count.ts';
@@ -41,7 +43,7 @@ export interface NewReview {
  * `forbidden` for the author's own model and across a block.
  */
 export async function writeReview(
-  { em, now }: Pick<Work, 'em' | 'now'>,
+  { em, words, now }: Pick<Work, 'em' | 'words' | 'now'>,
   author: Speaker,
   versionId: number,
   review: NewReview,
@@ -50,13 +52,16 @@ export async function writeReview(
   const { isRecommended, remote } = review;
   const text = review.text.replaceAll('\u0000', '').slice(0, remote ? MOST_REMOTE_CHARACTERS : MOST_CHARACTERS);
   const writtenAt = remote && remote.createdAt < now() ? remote.createdAt : now();
+  const stands = await em.count(Review, { author: author.id, version: versionId, text, deletedAt: null });
+  const heldFor = stands > 0 ? null : await words.read(sayingOf(author, text, remote !== undefined));
   return em.transactional(async (tx) => {
     const uri = remote?.uri ?? null;
     const named = uri === null ? null : await tx.findOne(Review, { uri });
     if (named && (named.author.id !== author.id || named.version.id !== versionId)) {
       throw new AppError('forbidden', 'A review stays with its author and its version.');
     }
-    const withheldAt = remote && !named && (await isFlood(tx, model.id, remote.host, now())) ? now() : null;
+    const isLate = remote && !named && (await isFlood(tx, model.id, remote.host, now()));
+    const withheldAt = isLate || heldFor !== null ? now() : null;
     const [made] = await rows<{ id: string }>(
       tx,
       `insert into review (id, author_id, version_id, model_id, is_recommended, text, is_local, uri, created_at, received_at, withheld_at)
@@ -67,6 +72,7 @@ export async function writeReview(
       ],
     );
     const reviewId = made?.id ?? (await rewrite(tx, author.id, versionId));
+    if (heldFor !== null) await holdWords(tx, { kind: 'review', id: reviewId }, author.id, heldFor, now());
     if (made) record(tx, reviewWritten, { reviewId });
     await tx.flush();
     await countReviews(tx, versionId);
@@ -75,6 +81,7 @@ export async function writeReview(
 
   async function rewrite(tx: EntityManager, authorId: number, version: number): Promise<string> {
     const known = await tx.findOneOrFail(Review, { author: authorId, version }, { refresh: true });
+    if (heldFor !== null) known.withheldAt = now();
     if (known.deletedAt != null) {
       const anew = { deletedAt: null, editedAt: null, createdAt: writtenAt, receivedAt: now() };
       Object.assign(known, { isRecommended, text, uri: remote?.uri ?? null, ...anew });
@@ -179,11 +186,11 @@ export async function withholdReview({ em, now }: Pick<Work, 'em' | 'now'>, revi
 /** What was withheld is shown and counted, by a moderator's word. */
 export async function restoreReview({ em, viewer }: Pick<Work, 'em' | 'viewer'>, reviewId: string): Promise<Review> {
   if (!can(viewer, 'moderateContent')) throw new AppError('not_found', 'There is no such review.');
-  return showReviewAgain({ em }, reviewId);
+  return showReview({ em }, reviewId);
 }
 
-/** The same, by a decision on an appeal. */
-export async function showReviewAgain({ em }: Pick<Work, 'em'>, reviewId: string): Promise<Review> {
+/** The same by the node, after somebody looked at its words. */
+export async function showReview({ em }: Pick<Work, 'em'>, reviewId: string): Promise<Review> {
   const review = await loadReview(em, reviewId);
   return em.transactional(async (tx) => {
     await tx.nativeUpdate(Review, { id: reviewId }, { withheldAt: null });

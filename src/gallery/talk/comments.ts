@@ -7,7 +7,9 @@ import { rows } from '../../kit/database/sql.ts';
 import { AppError } from '../../kit/errors.ts';
 import { record } from '../../kit/events/events.ts';
 import { newId } from '../../kit/ids.ts';
-import type { Work } from '../../kit/work.ts';
+import type { Saying, Work } from '../../kit/work.ts';
+import { RATING } from '../../safety/ratings.ts';
+import { holdWords } from '../../safety/words/hold.ts';
 import { commentCreated, commentDeleted, commentEdited, wordsWithheld } from '../events.ts';
 import { Comment, Image, Mention, Post } from '../model.ts';
 import { setMentions } from '../posts/mentions.ts';
@@ -43,7 +45,7 @@ export interface NewComment {
  * `not_found` for what the speaker may not see, `forbidden` across a block, `invalid` for a parent that is elsewhere.
  */
 export async function addComment(
-  { em, now }: Pick<Work, 'em' | 'now'>,
+  { em, words, now }: Pick<Work, 'em' | 'words' | 'now'>,
   speaker: Speaker,
   subject: Subject,
   { text, parentId, remote }: NewComment,
@@ -51,6 +53,7 @@ export async function addComment(
   const { ownerId } = await loadSubject(em, speaker, subject);
   const parent = parentId ? await loadParent(em, speaker, parentId, subject) : null;
   await assertNoBlock(em, speaker.id, parent ? [ownerId, parent.author.id] : [ownerId]);
+  const heldFor = await words.read(sayingOf(speaker, text, remote !== undefined));
   return em.transactional(async (tx) => {
     const known = remote && (await tx.findOne(Comment, { uri: remote.uri }));
     if (known) return known.id;
@@ -67,10 +70,12 @@ export async function addComment(
         isLocal: !remote,
         uri: remote?.uri ?? null,
         createdAt: remote && remote.createdAt < now() ? remote.createdAt : now(),
+        withheldAt: heldFor === null ? null : now(),
       },
       { persist: true },
     );
-    record(tx, commentCreated, { commentId: comment.id });
+    if (heldFor === null) record(tx, commentCreated, { commentId: comment.id });
+    else await holdWords(tx, { kind: 'comment', id: comment.id }, speaker.id, heldFor, now());
     await tx.flush();
     if (parent && comment.audience !== 'page') await nameThoseOf(tx, comment, parent, ownerId);
     await countComments(tx, comment);
@@ -127,9 +132,15 @@ export async function loadComment(em: EntityManager, commentId: string): Promise
   return comment;
 }
 
+/** What people say to each other, as it is read. */
+export const sayingOf = (author: Speaker, text: string, isRemote: boolean): Saying => ({
+  ...{ author, isRemote, level: RATING.pg },
+  texts: [{ scope: 'prose', text, field: 'text' }],
+});
+
 /** By its author only, while what it stands under is there for them. */
 export async function editComment(
-  { em, now }: Pick<Work, 'em' | 'now'>,
+  { em, words, now }: Pick<Work, 'em' | 'words' | 'now'>,
   speaker: Speaker,
   commentId: string,
   text: string,
@@ -138,9 +149,20 @@ export async function editComment(
   if (comment.author.id !== speaker.id) throw new AppError('forbidden', 'Only its author can change a comment.');
   await loadSubject(em, speaker, subjectOf(comment));
   if (comment.text === text) return;
-  Object.assign(comment, { text: text.slice(0, MOST_REMOTE_CHARACTERS), editedAt: now() });
-  record(em, commentEdited, { commentId });
-  await em.flush();
+  const heldFor = await words.read(sayingOf(speaker, text, !comment.isLocal));
+  await em.transactional(async (tx) => {
+    Object.assign(comment, { text: text.slice(0, MOST_REMOTE_CHARACTERS), editedAt: now() });
+    if (heldFor !== null) await holdComment(tx, comment, heldFor, now());
+    record(tx, heldFor === null ? commentEdited : commentDeleted, { commentId });
+    await tx.flush();
+    await countComments(tx, comment);
+  });
+}
+
+/** Its new words are looked at first. Within the caller's transaction. */
+export async function holdComment(em: EntityManager, comment: Comment, reason: string, now: Date): Promise<void> {
+  comment.withheldAt = now;
+  await holdWords(em, { kind: 'comment', id: comment.id }, comment.author.id, reason, now);
 }
 
 /**

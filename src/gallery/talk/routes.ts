@@ -2,19 +2,12 @@ import type Router from '@koa/router';
 import { z } from 'zod';
 import { anyone, membersOnly, viewerIn } from '../../accounts/access/guard.ts';
 import { AppError } from '../../kit/errors.ts';
-import {
-  type FormState,
-  idParam,
-  readForm,
-  readRawForm,
-  submitForm,
-  uuidParam,
-  wantsJson,
-} from '../../kit/web/forms.ts';
+import { type FormState, idParam, readRawForm, submitForm, uuidParam, wantsJson } from '../../kit/web/forms.ts';
 import { t } from '../../kit/web/messages.ts';
 import type { Limit } from '../../kit/web/rate-limit.ts';
 import type { Ctx, State } from '../../kit/web/state.ts';
 import { view } from '../../kit/web/views.ts';
+import { showWaiting } from '../../safety/words/waiting-page.ts';
 import type { Target } from '../access.ts';
 import type { GalleryDeps } from '../deps.ts';
 import { loadShares, share, unshare } from '../shares.ts';
@@ -29,7 +22,10 @@ const SHARE: Limit = { name: 'share', max: 100, perMs: 3_600_000 };
 const EditForm = CommentForm.pick({ text: true });
 
 interface CommentPage {
-  readonly commentId: string;
+  readonly action: string;
+  readonly heading: string;
+  /** What it answers; '' for none. */
+  readonly parent: string;
   readonly text: string;
   readonly backUrl: string;
   readonly errors: Readonly<Record<string, string>>;
@@ -46,11 +42,18 @@ export function talkRoutes(routes: Router<State>, { limits }: GalleryDeps): void
       kind === 'review' ? { kind, id: uuidParam(ctx) } : { kind, id: idParam(ctx) };
     routes.post(`/${kind}s/:id/comments`, membersOnly, async (ctx) => {
       limits.take(ctx, COMMENT);
-      const { text, parent } = await readForm(ctx, CommentForm);
       const subject = subjectIn(ctx);
-      const commentId = await addComment(ctx.state.work, viewerIn(ctx), subject, { text, parentId: parent });
-      if (wantsJson(ctx)) ctx.body = { id: commentId, url: `/comments/${commentId}` };
-      else ctx.redirect(`${urlOf(subject)}#comment-${commentId}`);
+      const act = async ({ text, parent }: z.output<typeof CommentForm>) => {
+        const commentId = await addComment(ctx.state.work, viewerIn(ctx), subject, { text, parentId: parent });
+        if (wantsJson(ctx)) ctx.body = { id: commentId, url: `/comments/${commentId}` };
+        else if (!(await showWaiting(ctx, { kind: 'comment', id: commentId })))
+          ctx.redirect(`${urlOf(subject)}#comment-${commentId}`);
+      };
+      await submitForm(ctx, CommentForm, act, async (form) => {
+        // who may not see the page may not see that it is there
+        await loadSubject(ctx.state.work.em, ctx.state.work.viewer, subject);
+        showAgain(ctx, subject, form);
+      });
     });
     likeRoutes(routes, `/${kind}s/:id/likes`, limits, subjectIn);
   }
@@ -64,12 +67,24 @@ export function talkRoutes(routes: Router<State>, { limits }: GalleryDeps): void
     ctx.redirect(`${urlOf(subjectOf(await loadComment(em, id)))}#comment-${id}`);
   });
 
+  /** The form by itself, with what is wrong with it. */
+  function showAgain(ctx: Ctx, subject: Subject, { values, errors, message }: FormState): void {
+    const { text, parent } = values;
+    commentPage(ctx, {
+      ...{ action: `${urlOf(subject)}/comments`, heading: t('comment.write'), backUrl: urlOf(subject) },
+      text: typeof text === 'string' ? text : '',
+      parent: typeof parent === 'string' ? parent : '',
+      errors: Object.keys(errors).length > 0 ? errors : { text: message ?? '' },
+      page: { title: t('comment.write'), noindex: true },
+    });
+  }
+
   const showEdit = async (ctx: ParamCtx, form?: FormState) => {
     const comment = await loadComment(ctx.state.work.em, uuidParam(ctx));
     if (comment.author.id !== viewerIn(ctx).id) throw new AppError('not_found', 'There is no such comment.');
     const typed = form?.values.text;
     commentPage(ctx, {
-      commentId: comment.id,
+      ...{ action: `/comments/${comment.id}/edit`, heading: t('comment.edit'), parent: '' },
       text: typeof typed === 'string' ? typed : comment.text,
       backUrl: `/comments/${comment.id}`,
       errors: form?.errors ?? {},
@@ -85,6 +100,7 @@ export function talkRoutes(routes: Router<State>, { limits }: GalleryDeps): void
       EditForm,
       async ({ text }) => {
         await editComment(ctx.state.work, viewerIn(ctx), uuidParam(ctx), text);
+        if (await showWaiting(ctx, { kind: 'comment', id: uuidParam(ctx) })) return;
         ctx.redirect(`/comments/${uuidParam(ctx)}`);
       },
       (form) => showEdit(ctx, form),

@@ -6,6 +6,7 @@ import type { Wiring } from '../events/wiring.ts';
 import { randomToken } from '../ids.ts';
 import type { Log } from '../log.ts';
 import type { Files } from '../storage/files.ts';
+import type { Words } from '../work.ts';
 import { CommitHook } from './commit-hook.ts';
 import type { JobDefinition, Lane, Places } from './define.ts';
 import type { Announced, Driver } from './driver.ts';
@@ -56,6 +57,7 @@ export interface QueueSettings {
 }
 
 export interface StartSettings {
+  readonly words: Words;
   readonly jobs: readonly JobDefinition[];
   readonly wiring: Wiring;
   /** The lanes that this process works on; none makes it a process that only writes jobs and relays events. */
@@ -112,14 +114,14 @@ export class Queue {
   }
 
   /** Begins to work on the lanes, and to relay events and forgotten rows. */
-  async start({ jobs, wiring, lanes, concurrency = {}, places = {} }: StartSettings): Promise<void> {
+  async start({ jobs, words, wiring, lanes, concurrency = {}, places = {} }: StartSettings): Promise<void> {
     this.#wiring = wiring;
     const { now, log, files, random = Math.random } = this.#settings;
     const most = (lane: Lane) => places[lane]?.most ?? concurrency[lane] ?? CONCURRENCY[lane];
     const serving = new Map(lanes.map((lane) => [lane, most(lane)]));
     const worker = new Worker({
       fork: this.#fork,
-      openWork: () => ({ em: this.#fork(), viewer: null, jobs: this.jobs, files, now }),
+      openWork: () => ({ em: this.#fork(), viewer: null, jobs: this.jobs, files, words, now }),
       driver: this.#driver,
       log,
       now,

@@ -1,13 +1,15 @@
 import { handle } from '../../accounts/model.ts';
-import { t } from '../../kit/web/messages.ts';
-import { refuseHold, releaseHold } from '../../safety/holds/hold.ts';
-import { SafetyHold } from '../../safety/holds/model.ts';
+import { holdReason, refuseHold, releaseHold } from '../../safety/holds/hold.ts';
+import { type HoldKind, SafetyHold } from '../../safety/holds/model.ts';
 import type { Choice, Desk } from '../queue/desk.ts';
 import { strikeOwner } from '../takedown/start.ts';
 import { fact, HELD } from './evidence.ts';
 import { HOLD_PREFIX, HOLD_ROWS, holdCategory, readHoldSubject } from './rows.ts';
 
 const CHOICES: readonly Choice[] = [{ name: 'release' }, { name: 'refuse', isHarsh: true }];
+
+/** Nobody but its owner ever saw it. */
+const PRIVATE: readonly HoldKind[] = ['generation', 'training', 'account', 'bounty'];
 
 /** The desk of what the safety rules hold until a person looked (spec/guardrails.md sections 2 and 3). */
 export const holdDesk: Desk = {
@@ -26,8 +28,8 @@ export const holdDesk: Desk = {
     return {
       ...{ what: name.kind, url: '', imageIds: [], ...shown },
       ...{ owner, ownerUrl: `/${owner}`, ownerId: first.account.id },
-      ...{ isHarmful: true, isPrivate: name.kind !== 'image', isBurst: false, voices: [], askerIds: [] },
-      facts: [...held.map(({ reason }) => fact('held-for', t(`safety.reason.${reason}`))), ...shown.facts],
+      ...{ isHarmful: true, isPrivate: PRIVATE.includes(name.kind), isBurst: false, voices: [], askerIds: [] },
+      facts: [...held.map(({ reason }) => fact('held-for', holdReason(reason))), ...shown.facts],
       categories: [holdCategory(first.reason)],
       ...{ choices: CHOICES, jointChoices: [] },
     };

@@ -71,15 +71,20 @@ async function heldAccount(em: EntityManager, id: string): Promise<Held> {
   };
 }
 
-async function heldImage(em: EntityManager, id: string): Promise<Held> {
-  const image = /^\d{1,9}$/.test(id) ? await findThing(em, { kind: 'image', id }) : null;
-  return image ? { title: image.title, text: image.text, url: image.url, imageIds: image.imageIds, facts: [] } : GONE;
-}
+/** What is published, or would be. */
+const heldThing =
+  (kind: 'image' | 'model' | 'post' | 'collection' | 'comment' | 'review') =>
+  async (em: EntityManager, id: string): Promise<Held> => {
+    const found = await findThing(em, { kind, id });
+    return found ? { title: found.title, text: found.text, url: found.url, imageIds: found.imageIds, facts: [] } : GONE;
+  };
 
 const GONE: Held = { title: '', text: '', facts: [fact('gone', t('evidence.gone-value'))] };
 
 /** What a reviewer is shown of each kind that can be held. */
 export const HELD: Readonly<Record<HoldKind, (em: EntityManager, id: string) => Promise<Held>>> = {
-  ...{ generation: heldGeneration, training: heldTraining, account: heldAccount, image: heldImage },
+  ...{ generation: heldGeneration, training: heldTraining, account: heldAccount },
+  ...{ image: heldThing('image'), model: heldThing('model'), post: heldThing('post') },
+  ...{ collection: heldThing('collection'), comment: heldThing('comment'), review: heldThing('review') },
   bounty: async () => ({ title: '', text: '', facts: [] }),
 };

@@ -3,6 +3,7 @@ import { rows } from '../../kit/database/sql.ts';
 import { defineJob } from '../../kit/queue/define.ts';
 import { t } from '../../kit/web/messages.ts';
 import type { Work } from '../../kit/work.ts';
+import { holdReason } from '../../safety/holds/hold.ts';
 import { HOLD_KINDS, type HoldKind, SafetyHold } from '../../safety/holds/model.ts';
 import type { QueueKind } from '../queue/model.ts';
 import { closeRow, openRow } from '../queue/open.ts';
@@ -11,6 +12,7 @@ import { type RuleCategory, urgencyOf } from '../rules/model.ts';
 /** An account that is stopped stands among the reports: it is the person that somebody decides about. */
 export const HOLD_ROWS: Readonly<Record<HoldKind, QueueKind>> = {
   ...{ generation: 'generation', training: 'training', account: 'report', bounty: 'bounty', image: 'upload' },
+  ...{ model: 'upload', post: 'upload', collection: 'upload', comment: 'report', review: 'report' },
 };
 /** Rows of holds; a report of the same account is another row. */
 export const HOLD_PREFIX = 'hold:';
@@ -25,7 +27,8 @@ export function readHoldSubject(subjectId: string): { kind: HoldKind; id: string
 }
 
 const CATEGORIES: Readonly<Record<string, RuleCategory>> = {
-  ...{ 'child-safety': 'minor', 'minor-review': 'minor', 'real-person': 'likeness' },
+  ...{ 'child-safety': 'minor', 'minor-review': 'minor', 'minor-sexual': 'minor' },
+  ...{ 'real-person': 'likeness', 'protected-person': 'likeness' },
 };
 
 /** How urgent a hold is, by what it may turn out to be. */
@@ -70,7 +73,7 @@ async function openHoldRow({ em, now }: Pick<Work, 'em' | 'now'>, { kind, id }: 
       tx,
       {
         ...{ kind: HOLD_ROWS[kind], subjectId, about: { kind, id }, ...urgency },
-        title: t(`queue-hold.${kind}`, { reason: t(`safety.reason.${held.reason}`) }),
+        title: t(`queue-hold.${kind}`, { reason: holdReason(held.reason) }),
         dueAt: new Date(held.createdAt.getTime() + hours * 3_600_000),
       },
       now(),

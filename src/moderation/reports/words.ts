@@ -1,7 +1,7 @@
 import type { EntityManager } from '@mikro-orm/core';
 import { Comment } from '../../gallery/model.ts';
 import { Review } from '../../gallery/reviews/model.ts';
-import { showReviewAgain, withholdReview } from '../../gallery/reviews/write.ts';
+import { showReview, withholdReview } from '../../gallery/reviews/write.ts';
 import { restoreComment, withholdComment } from '../../gallery/talk/comments.ts';
 import type { Work } from '../../kit/work.ts';
 
@@ -31,5 +31,5 @@ export const areWithheld = async (em: EntityManager, words: Words): Promise<bool
 export async function showWordsAgain(work: Pick<Work, 'em'>, words: Words): Promise<void> {
   if (!(await areWithheld(work.em, words))) return;
   if (words.kind === 'comment') await restoreComment(work, words.id);
-  else await showReviewAgain(work, words.id);
+  else await showReview(work, words.id);
 }

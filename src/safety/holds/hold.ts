@@ -2,8 +2,15 @@ import type { EntityManager } from '@mikro-orm/core';
 import { Account } from '../../accounts/model.ts';
 import { record } from '../../kit/events/events.ts';
 import { newId } from '../../kit/ids.ts';
+import { hasMessage, t } from '../../kit/web/messages.ts';
 import { safetyDecided, safetyHeld } from './events.ts';
 import { type HoldKind, SafetyHold } from './model.ts';
+
+/** Why, for people. Rules of a node have categories of their own. */
+export const holdReason = (reason: string): string => {
+  const key = `safety.reason.${reason}`;
+  return t(hasMessage(key) ? key : 'safety.reason.rules');
+};
 
 interface NewHold {
   readonly kind: HoldKind;
@@ -12,12 +19,15 @@ interface NewHold {
   readonly reason: string;
 }
 
+/** These are as they were when somebody decided about them; an account goes on, and words are written anew. */
+const DECIDED_ONCE: readonly HoldKind[] = ['generation', 'training', 'bounty', 'image'];
+
 /** Written with the caller's flush. What is held stays held for its first reason, and what was decided stays decided. */
 export async function hold(em: EntityManager, { kind, id, accountId, reason }: NewHold, now: Date): Promise<void> {
   const isKnown = {
     kind,
     targetId: id,
-    $or: [{ state: 'held' as const }, { reason, kind: { $ne: 'account' as const } }],
+    $or: [{ state: 'held' as const }, { reason, kind: { $in: [...DECIDED_ONCE] } }],
   };
   if ((await em.count(SafetyHold, isKnown)) > 0) return;
   const account = em.getReference(Account, accountId);

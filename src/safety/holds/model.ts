@@ -1,7 +1,10 @@
 import { defineEntity, type InferEntity, p } from '@mikro-orm/core';
 import { Account } from '../../accounts/model.ts';
 
-export const HOLD_KINDS = ['generation', 'training', 'account', 'bounty', 'image'] as const;
+export const HOLD_KINDS = [
+  ...(['generation', 'training', 'account', 'bounty', 'image'] as const),
+  ...(['model', 'post', 'collection', 'comment', 'review'] as const),
+] as const;
 export type HoldKind = (typeof HOLD_KINDS)[number];
 
 /** What waits for a person to look at it. The thing itself asks `findHold` before it goes on. */

@@ -1,10 +1,13 @@
 import { highestLevel } from '../ratings.ts';
-import { Lexicon } from './match/lexicon.ts';
+import { plainOf } from '../words/prose.ts';
+import { type Hit, Lexicon } from './match/lexicon.ts';
+import { Patterns } from './match/patterns.ts';
 import type { PeopleIndex } from './match/people.ts';
 import {
   type Action,
   type Condition,
   type Flag,
+  isReadByAll,
   isStricter,
   type Rule,
   type RuleSet,
@@ -71,10 +74,12 @@ const MOST_HIGHLIGHTS = 20;
 export class Judge {
   readonly #set: RuleSet;
   readonly #lexicon: Lexicon;
+  readonly #patterns: Patterns;
 
   constructor(set: RuleSet) {
     this.#set = set;
     this.#lexicon = new Lexicon(set);
+    this.#patterns = new Patterns(set.patterns);
   }
 
   judge(texts: readonly ScreenText[], facts: ScreenFacts, people: PeopleIndex | null = null): Verdict {
@@ -96,6 +101,7 @@ export class Judge {
       places = matched;
     }
     const isHard = decisive?.severity === 'hard';
+    const isPlaced = (found: Found) => texts[found.text]?.scope !== 'prose';
     const place = places[0]?.text ?? seen.personText;
     return {
       action,
@@ -104,7 +110,12 @@ export class Judge {
       categories: [...categories],
       level: seen.level,
       ceiling,
-      highlights: isHard ? [] : places.slice(0, MOST_HIGHLIGHTS).map(({ text, start, end }) => ({ text, start, end })),
+      highlights: isHard
+        ? []
+        : places
+            .filter(isPlaced)
+            .slice(0, MOST_HIGHLIGHTS)
+            .map(({ text, start, end }) => ({ text, start, end })),
       field: place === null ? null : (texts[place]?.field ?? null),
       version: this.#set.version,
     };
@@ -115,11 +126,20 @@ export class Judge {
     let personText: number | null = null;
     let isMixed = false;
     let isTangled = false;
-    for (const [text, { scope, text: raw }] of texts.entries()) {
+    this.#patterns.begin();
+    for (const [text, { scope, text: sent }] of texts.entries()) {
+      const raw = scope === 'prose' ? plainOf(sent) : sent;
       const source = decoded(raw);
       const { texts: variants, resources, isTangled: isThis } = parsePrompt(source);
-      isTangled ||= isThis;
+      isTangled ||= isThis && scope !== 'prose';
       const known = new Set<string>();
+      const keep = (hit: Hit) => {
+        const key = `${hit.list}:${hit.start}:${hit.end}:${hit.isAlmost}`;
+        if (known.has(key)) return;
+        known.add(key);
+        hits.push({ ...hit, text });
+      };
+      this.#patterns.find(source).forEach(keep);
       const called = resources.map((name) => ({ text: name, at: new Array<number>(name.length).fill(0) }));
       const read = new Set<string>();
       for (const variant of [...variants, ...called]) {
@@ -127,32 +147,29 @@ export class Judge {
         if (read.has(first.text)) continue;
         read.add(first.text);
         const views = viewsOf(variant, first);
-        for (const hit of this.#lexicon.find(variant, views)) {
-          const key = `${hit.list}:${hit.start}:${hit.end}:${hit.isAlmost}`;
-          if (known.has(key)) continue;
-          known.add(key);
-          hits.push({ ...hit, text });
-        }
+        this.#lexicon.find(variant, views).forEach(keep);
+        // once without syntax and ornaments; every branch of every prompt would be too much
+        if (read.size === 1) this.#patterns.find(first).forEach(keep);
         if (
-          scope !== 'negative' &&
+          isReadByAll(scope) &&
           personText === null &&
           people !== null &&
           views.some((view) => people.names(view.text))
         )
           personText = text;
       }
-      isMixed ||= hasMixedScripts(raw);
+      isMixed ||= scope !== 'prose' && hasMixedScripts(raw);
     }
     // what a checkpoint is called says what it can make, not what it is asked for
-    const isSaid = (scope: Scope | undefined) => scope !== 'negative' && scope !== 'resource';
-    const said = hits.filter(({ text, isAlmost }) => !isAlmost && isSaid(texts[text]?.scope));
+    const isSaid = (scope: Scope) => isReadByAll(scope) && scope !== 'resource';
+    const said = hits.filter(({ text, isAlmost }) => !isAlmost && isSaid(texts[text]?.scope ?? 'positive'));
     const levels = said.map(({ list }) => this.#set.levels[list] ?? 1);
     return {
       ...{ texts, facts, hits, isMixed, isTangled, personText },
       level: highestLevel(levels.reduce((sum, level) => sum | level, 1)),
       unscannable: Math.max(
         0,
-        ...texts.filter(({ scope }) => scope !== 'negative').map(({ text }) => unscannableShare(text)),
+        ...texts.filter(({ scope }) => isReadByAll(scope)).map(({ text }) => unscannableShare(text)),
       ),
     };
   }
@@ -174,7 +191,7 @@ function match(condition: SimpleCondition, seen: Seen): readonly Found[] | null 
   const { facts, texts } = seen;
   const isIn = (found: Found, scopes: readonly Scope[] | undefined): boolean => {
     const scope = texts[found.text]?.scope ?? 'positive';
-    return scopes ? scopes.includes(scope) : scope !== 'negative';
+    return scopes ? scopes.includes(scope) : isReadByAll(scope);
   };
   const some = (found: readonly Found[]) => (found.length > 0 ? found : null);
   const holds = (is: boolean) => (is ? NO_PLACES : null);

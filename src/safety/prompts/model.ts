@@ -2,7 +2,13 @@ import { defineEntity, type InferEntity, p } from '@mikro-orm/core';
 import { Account } from '../../accounts/model.ts';
 import { ACTIONS, type RuleSet } from './rules/schema.ts';
 
-/** Rules of the node's own, in place of those that the program brings. A version is never changed. */
+const RULE_SET_STATES = ['draft', 'shadow', 'active', 'retired'] as const;
+export type RuleSetState = (typeof RULE_SET_STATES)[number];
+
+/**
+ * Rules of the node's own, in place of those that the program brings, whose hard ones hold beside them. A version is
+ * never changed.
+ */
 export const PromptRuleSet = defineEntity({
   name: 'PromptRuleSet',
   properties: {
@@ -10,9 +16,11 @@ export const PromptRuleSet = defineEntity({
     version: p.string().length(60).unique(),
     rules: p.json<RuleSet>(),
     /** Shadow: it judges and is written down, and decides nothing. */
-    state: p.enum(['draft', 'shadow', 'active', 'retired']).default('draft'),
+    state: p.enum([...RULE_SET_STATES]).default('draft'),
     createdAt: p.datetime(),
     changedAt: p.datetime(),
+    /** Null for rules that never held: those that did may hold again at once. */
+    activatedAt: p.datetime().nullable(),
   },
 });
 export interface PromptRuleSet extends InferEntity<typeof PromptRuleSet> {}

@@ -3,6 +3,7 @@ import { AppError } from '../../kit/errors.ts';
 import { startThread } from '../../kit/thread.ts';
 import { t } from '../../kit/web/messages.ts';
 import type { ScreenFacts, ScreenText, Verdict } from './judge.ts';
+import type { PatternProblem } from './match/patterns.ts';
 import type { NameHashes } from './match/people.ts';
 import type { RuleSet } from './rules/schema.ts';
 import type { FromScreen, ToScreen } from './screen-worker.ts';
@@ -11,15 +12,17 @@ import { MOST_NESTING, nestingOf } from './text/grammar.ts';
 const MOST_CHARACTERS = 8_000;
 const MOST_WORDS = 3_000;
 /** In one call; a set of captions is many calls. */
-const MOST_TEXTS = 120;
+export const MOST_TEXTS = 120;
+/** A busy machine may take long to start a thread, which no text can help. */
+const START_MS = 60_000;
 /** Longer than the longest text takes by a factor of a hundred. */
 const BUDGET_MS = 5_000;
-/** For a thread to load and to compile the rules, on a machine that has much else to do. */
-const START_MS = 60_000;
 const MOST_WAITING = 500;
 
+type Answer = Exclude<FromScreen, { readonly isReady: true }>;
+
 interface Waiting {
-  resolve(verdict: Verdict): void;
+  resolve(answer: Answer): void;
   reject(error: unknown): void;
 }
 
@@ -56,13 +59,27 @@ export class PromptScreen {
       this.#sets.set(rules.version, rules);
       this.#send(worker, { act: 'rules', set: rules });
     }
+    const version = rules?.version ?? null;
+    const answer = await this.#ask(worker, (id) => ({ act: 'judge', id, version, texts, facts }));
+    if ('verdict' in answer) return answer.verdict;
+    throw late(answer);
+  }
+
+  /** What is wrong with expressions, each with its place. Throws `unavailable` when it could not be found out in time. */
+  async check(patterns: RuleSet['patterns']): Promise<readonly PatternProblem[]> {
+    const answer = await this.#ask(this.#running(), (id) => ({ act: 'check', id, patterns }));
+    if ('problems' in answer) return answer.problems;
+    throw late(answer);
+  }
+
+  #ask(worker: Worker, question: (id: number) => ToScreen): Promise<Answer> {
     this.#lastId += 1;
     const id = this.#lastId;
-    return new Promise<Verdict>((resolve, reject) => {
+    return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });
       worker.ref();
       this.#watch ??= this.#watching();
-      this.#send(worker, { act: 'judge', id, version: rules?.version ?? null, texts, facts });
+      this.#send(worker, question(id));
     });
   }
 
@@ -75,19 +92,22 @@ export class PromptScreen {
   async close(): Promise<void> {
     const worker = this.#worker;
     if (!worker) return;
+    const isIdle = this.#waiting.size === 0;
     this.#lose(worker, undefined);
+    if (isIdle && this.#isReady && spare === null) return keepWarm(worker);
     worker.ref(); // else the process may end before it has
     await worker.terminate();
   }
 
   #running(): Worker {
     if (this.#worker) return this.#worker;
-    const worker = startThread(import.meta.url, 'screen-worker');
+    const warm = takeWarm();
+    const worker = warm ?? startThread(import.meta.url, 'screen-worker');
+    this.#isReady = warm !== null;
     worker.on('message', (message: FromScreen) => this.#receive(message));
     worker.on('error', (cause) => this.#lose(worker, cause));
     worker.on('exit', () => this.#lose(worker, undefined));
     this.#worker = worker;
-    this.#isReady = false;
     for (const set of this.#sets.values()) this.#send(worker, { act: 'rules', set });
     if (this.#names.length > 0) this.#send(worker, { act: 'people', key: this.#options.key, names: this.#names });
     return worker;
@@ -98,33 +118,29 @@ export class PromptScreen {
   }
 
   #receive(message: FromScreen): void {
-    if ('isReady' in message) {
-      this.#isReady = true;
-      this.#watchAnew();
-      return;
-    }
-    const waiting = this.#waiting.get(message.id);
-    this.#waiting.delete(message.id);
-    this.#watchAnew();
-    if (this.#waiting.size === 0) this.#worker?.unref();
-    if ('verdict' in message) waiting?.resolve(message.verdict);
-    else waiting?.reject(new AppError('unavailable', t('safety.late'), { cause: new Error(message.failure) }));
-  }
-
-  /** With each answer: what is waited for is the text that is read now. */
-  #watchAnew(): void {
+    if ('isReady' in message) this.#isReady = true;
+    else this.#answer(message);
     if (this.#watch) clearTimeout(this.#watch);
     this.#watch = this.#waiting.size > 0 ? this.#watching() : null;
+    if (this.#waiting.size === 0) this.#worker?.unref();
   }
 
+  #answer(message: Answer): void {
+    const waiting = this.#waiting.get(message.id);
+    this.#waiting.delete(message.id);
+    if ('failure' in message) waiting?.reject(late(new Error(message.failure)));
+    else waiting?.resolve(message);
+  }
+
+  /** Begins anew with each answer: what is waited for is the text that is read now. */
   #watching(): NodeJS.Timeout {
-    const end = () => {
+    const budgetMs = this.#isReady ? (this.#options.budgetMs ?? BUDGET_MS) : START_MS;
+    return setTimeout(() => {
       const worker = this.#worker;
       if (!worker) return;
       this.#lose(worker, new Error('A text took too long.'));
       void worker.terminate();
-    };
-    return setTimeout(end, this.#isReady ? (this.#options.budgetMs ?? BUDGET_MS) : START_MS).unref();
+    }, budgetMs).unref();
   }
 
   #lose(worker: Worker, cause: unknown): void {
@@ -137,13 +153,41 @@ export class PromptScreen {
   }
 }
 
+/** A thread takes a second to compile the rules: one is kept for the next node of this process (the demo has two). */
+let spare: Worker | null = null;
+
+function keepWarm(worker: Worker): void {
+  spare = worker;
+  letGo(worker);
+  const forget = () => {
+    if (spare === worker) spare = null;
+  };
+  worker.on('error', forget).on('exit', forget);
+  worker.postMessage({ act: 'forget' } satisfies ToScreen);
+  worker.unref();
+}
+
+function takeWarm(): Worker | null {
+  const worker = spare;
+  spare = null;
+  if (worker) letGo(worker);
+  return worker;
+}
+
+/** Not all listeners: some are the thread's own. */
+function letGo(worker: Worker): void {
+  for (const name of ['message', 'error', 'exit']) worker.removeAllListeners(name);
+}
+
 const late = (cause?: unknown) => new AppError('unavailable', t('safety.late'), { cause, retryAfterSeconds: 5 });
 
 /** Before a text is sent anywhere; all of it is one pass. */
 function assertBounds(texts: readonly ScreenText[]): void {
   if (texts.length > MOST_TEXTS) throw new AppError('too_large', t('safety.too-many'));
-  for (const { text, field } of texts) {
+  for (const { scope, text, field } of texts) {
     if (text.length > MOST_CHARACTERS) throw refusal(field, t('safety.too-long', { most: MOST_CHARACTERS }));
+    // its brackets are no grammar, and are gone before anybody reads it
+    if (scope === 'prose') continue;
     if (nestingOf(text) > MOST_NESTING) throw refusal(field, t('safety.too-deep', { most: MOST_NESTING }));
     if (wordCount(text) > MOST_WORDS) throw refusal(field, t('safety.too-many-words', { most: MOST_WORDS }));
   }

@@ -36,6 +36,11 @@ test('how much of a set somebody looks at', () => {
   assert.equal(reviewOf(facts(drawn, { strikeCount: 1 })).reason, 'strikes');
   const named = [item({ origin: 'phone', captionSubject: 'name' }), ...drawn];
   assert.equal(reviewOf(facts(named)).reason, 'real-person');
+  assert.deepEqual([reviewOf(facts(named)).isPersonLike, reviewOf(facts(drawn)).isPersonLike], [true, false]);
+  const faces = drawn.map(() => item({ faceCount: 1 }));
+  assert.equal(reviewOf(facts(faces)).isPersonLike, true);
+  const portraits = drawn.map(() => item({ faceCount: 1, origin: 'generated' }));
+  assert.equal(reviewOf(facts(portraits)).isPersonLike, false, 'of what was drawn, nobody is real');
   const thirty = Array.from({ length: 30 }, (_, n) => n);
   const seen = sampleOf(thirty, 'sample', '0197b1a0-0000-7000-8000-0123456789ab');
   assert.equal(new Set(seen).size, 12);

@@ -10,6 +10,7 @@ import { EMPTY_FORM, type FormState, readQuery, submitForm, uuidParam } from '..
 import { t } from '../../../kit/web/messages.ts';
 import type { Ctx, State } from '../../../kit/web/state.ts';
 import { type PageHead, view } from '../../../kit/web/views.ts';
+import { showWaiting } from '../../../safety/words/waiting-page.ts';
 import { mayTrain } from '../../datasets/own.ts';
 import { followJob } from '../../tool/live.ts';
 import { ratingOptions } from '../../tool/page.ts';
@@ -155,6 +156,7 @@ export function runRoutes(routes: Router<State>, deps: TrainingDeps): void {
       async (form) => {
         const { allowedLevels } = await settings.read(ctx.state.work.em, nodeSettings);
         const { versionId, modelId } = await publishEpoch(ctx.state.work, { ...deps, allowedLevels }, id, form);
+        if (await showWaiting(ctx, { kind: 'model', id: modelId })) return;
         ctx.redirect(form.act === 'publish' ? `/models/${modelId}` : `/versions/${versionId}/edit`);
       },
       (form) => showPublish(ctx, id, form),

@@ -1,6 +1,7 @@
 import { findStatus, type JobStatus } from '../../../kit/queue/status.ts';
 import { t } from '../../../kit/web/messages.ts';
 import type { Work } from '../../../kit/work.ts';
+import { holdReason } from '../../../safety/holds/hold.ts';
 import { placeText, type Waited } from '../../phase.ts';
 import type { LiveView } from '../../tool/live.ts';
 import { OPEN_STATES, type RunState, TrainingEpoch, type TrainingRun, TrainingSample } from '../model.ts';
@@ -74,8 +75,7 @@ export async function loadRunView({ em }: Pick<Work, 'em'>, run: TrainingRun, ca
     canStop: isOpen && epochs.length > 0,
     canResume: state === 'failed' || state === 'stopped',
     hasState: run.stateSha256 != null,
-    heldText:
-      state === 'held' ? t('train.held-text', { reason: t(`safety.reason.${run.screening?.hold ?? 'sample'}`) }) : null,
+    heldText: state === 'held' ? t('train.held-text', { reason: holdReason(run.screening?.hold ?? 'sample') }) : null,
     error:
       state === 'failed' ? (run.error ?? t('train.failed-text')) : state === 'cancelled' ? (run.error ?? null) : null,
     startTitle: run.startTitle ?? null,

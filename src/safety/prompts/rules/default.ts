@@ -16,7 +16,7 @@ const A_PICTURE_OF_SOMEBODY = [{ flag: 'photo' as const }, { flag: 'unproven' as
 
 /** The rules that a node begins with (spec/guardrails.md, end of 3.2, and 3.3). */
 export const DEFAULT_RULES: RuleSet = Schema.parse({
-  version: 'default-1',
+  version: 'default-2',
   lists: {
     ...{ minor: MINOR, adult: ADULT, explicit: EXPLICIT, nudity: NUDITY, sexualised: SEXUALISED, swimwear: SWIMWEAR },
     ...{ undress: UNDRESS, removal: REMOVAL, garment: GARMENT },
@@ -43,6 +43,15 @@ export const DEFAULT_RULES: RuleSet = Schema.parse({
     {
       ...{ id: 'minor-almost', category: 'minor-review', severity: 'soft', action: 'hold', ceiling: RATING.pg },
       when: [{ almost: ['minor'] }, { almost: SEXUAL, scopes: ASKED }],
+    },
+    {
+      // who speaks of it may as well warn of it: a person reads that
+      ...{ id: 'prose-minor', category: 'minor-review', severity: 'soft', action: 'hold' },
+      when: [{ any: SEXUAL.map((list) => ({ near: ['minor', list], within: 40, scopes: ['prose' as const] })) }],
+    },
+    {
+      ...{ id: 'prose-of-minor', category: 'minor-review', severity: 'soft', action: 'hold' },
+      when: [{ lists: ['minor'] }, { lists: SEXUAL, scopes: ['prose'] }],
     },
     {
       ...{ id: 'minor-alone', category: 'minor', severity: 'soft', action: 'force_rating', ceiling: RATING.pg },
@@ -122,6 +131,23 @@ export const DEFAULT_RULES: RuleSet = Schema.parse({
         { scope: 'negative', text: 'nsfw, nude, child' },
       ],
       action: 'allow',
+    },
+    {
+      texts: [
+        {
+          scope: 'prose',
+          text: 'My kids like this lighthouse, and I like how it stands there. Nude studies are my trade',
+        },
+      ],
+      action: 'allow',
+    },
+    { texts: [{ scope: 'prose', text: 'this looks like a naked child' }], action: 'hold' },
+    {
+      texts: [
+        { scope: 'title', text: 'Little girl' },
+        { scope: 'prose', text: 'also makes her nude' },
+      ],
+      action: 'hold',
     },
     { texts: [{ scope: 'positive', text: 'remove her shirt' }], flags: ['photo'], action: 'deny' },
     { texts: [{ scope: 'positive', text: 'make the sky blue' }], flags: ['photo'], action: 'force_rating' },

@@ -7,9 +7,15 @@ export type Action = (typeof ACTIONS)[number];
 /** The strictest wins. */
 export const isStricter = (one: Action, other: Action): boolean => ACTIONS.indexOf(one) > ACTIONS.indexOf(other);
 
-/** Where a text stands. `resource` is what a checkpoint is called, `trigger` what a LoRA or embedding is, and its words. */
-const SCOPES = ['positive', 'negative', 'title', 'tag', 'caption', 'trigger', 'resource', 'bounty'] as const;
+/**
+ * Where a text stands. `resource` is what a checkpoint is called, `trigger` what a LoRA or embedding is, and its words.
+ * `prose` is what people say to each other and about things: no picture is made of it, so a rule reads it only by name.
+ */
+const SCOPES = ['positive', 'negative', 'title', 'tag', 'caption', 'trigger', 'resource', 'bounty', 'prose'] as const;
 export type Scope = (typeof SCOPES)[number];
+export const isScope = (name: string): name is Scope => (SCOPES as readonly string[]).includes(name);
+/** Those that a condition without scopes is about. */
+export const isReadByAll = (scope: Scope): boolean => scope !== 'negative' && scope !== 'prose';
 
 /** `photo` is a camera's picture to begin from, `unproven` one that does not say where it is from. */
 const FLAGS = ['minor', 'poi', 'sfwOnly', 'photo', 'unproven', 'claimed'] as const;
@@ -63,9 +69,33 @@ const Test = z.strictObject({
   action: z.enum(ACTIONS),
 });
 
-export const RuleSet = z.strictObject({
+/** Expressions of one set. */
+const MOST_PATTERNS = 40;
+
+/** Hits of an expression count for the list of its name, beside the words of it. */
+const Patterns = z
+  .record(
+    z.string().regex(/^[a-z0-9-]{1,40}$/),
+    z.array(z.string().min(1).max(200, 'An expression has at most 200 characters.')).min(1).max(MOST_PATTERNS),
+  )
+  .refine(
+    (lists) => Object.values(lists).reduce((sum, list) => sum + list.length, 0) <= MOST_PATTERNS,
+    `At most ${MOST_PATTERNS} expressions.`,
+  );
+
+/** Lists that are there without words: ages in numbers are `minor`. */
+const BUILT_IN = ['minor'];
+
+const listsOf = (condition: SimpleCondition): readonly string[] => {
+  if ('lists' in condition) return condition.lists;
+  if ('near' in condition) return condition.near;
+  return 'almost' in condition ? condition.almost : [];
+};
+
+const Shape = z.strictObject({
   version: z.string().regex(/^[\w.-]{1,60}$/),
   lists: z.record(z.string().max(40), TermList),
+  patterns: Patterns.default({}),
   /** What covers a word of a list takes it out. */
   exceptions: TermList.default({}),
   /** The least rating that a word of the list stands for. */
@@ -73,7 +103,23 @@ export const RuleSet = z.strictObject({
   rules: z.array(Rule).min(1).max(200),
   tests: z.array(Test).min(1, 'A set of rules brings its tests.').max(500),
 });
-export type RuleSet = z.output<typeof RuleSet>;
+export type RuleSet = z.output<typeof Shape>;
+
+/** A rule that names no list would never match, and nobody would see it. */
+export const RuleSet = Shape.superRefine(({ lists, patterns, rules }, ctx) => {
+  const known = new Set([...Object.keys(lists), ...Object.keys(patterns), ...BUILT_IN]);
+  for (const [n, { id, when }] of rules.entries()) {
+    const named = when.flatMap((one) => ('any' in one ? one.any : [one])).flatMap(listsOf);
+    for (const name of named) {
+      if (!known.has(name))
+        ctx.addIssue({
+          code: 'custom',
+          path: ['rules', n],
+          message: `${id} names the list ${name}, which is not there.`,
+        });
+    }
+  }
+});
 
 export const wordsOf = (list: TermList): { readonly language: string; readonly word: string }[] =>
   Object.entries(list).flatMap(([language, words]) =>

@@ -9,6 +9,7 @@ import { migration as m0007 } from './0007-outbox-about.ts';
 import { migration as m0008 } from './0008-attached-gpu.ts';
 import { migration as m0009 } from './0009-moderation.ts';
 import { migration as m0010 } from './0010-moderation-rows.ts';
+import { migration as m0011 } from './0011-words.ts';
 import { migration as m0012 } from './0012-claim-proofs.ts';
 
 /** Written by `npm run migration`. */
@@ -23,5 +24,6 @@ export const migrations: readonly Migration[] = [
   m0008,
   m0009,
   m0010,
+  m0011,
   m0012,
 ];
