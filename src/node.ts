@@ -10,6 +10,7 @@ import { issueSetUpToken } from './accounts/joining/set-up.ts';
 import { Mailer } from './accounts/mail/mailer.ts';
 import { loadPageState } from './accounts/page-state.ts';
 import { scheduleAccountSweep } from './accounts/sweep.ts';
+import { apiDoor } from './api/door.ts';
 import { seedBaseModels } from './catalogue/base-models.ts';
 import { Hashing } from './catalogue/files/hash.ts';
 import { scheduleUploadSweep } from './catalogue/uploads/sweep.ts';
@@ -299,9 +300,11 @@ export async function openNode(
     isHttps: config.publicUrl.protocol === 'https:',
     trustedProxyCount: config.trustedProxyCount,
     openWork,
-    identify: (ctx, work) => identify(ctx, work, cookies),
+    identify: (ctx, work) => identify(ctx, work, ignoresCookies(ctx.path) ? NO_COOKIES : cookies),
     pageState: (ctx, viewer) => loadPageState(ctx, ctx.state.work ?? openWork(viewer), viewer, settings),
     isCookieless,
+    ignoresCookies,
+    doors: [apiDoor],
     isReady: async () => {
       await rows(orm.em.fork(), 'select 1 as one');
     },
@@ -390,6 +393,10 @@ const isCookieless = (path: string): boolean =>
   path === '/inbox' ||
   path.startsWith(`${RUNNER_PATH}/`) ||
   /^\/(?:users\/[^/]+|(?:models|collections|tags)\/[^/]+\/actor)\/inbox$/.test(path);
+
+/** The API for programs is open to the pages of every site, so only a token counts there. */
+const ignoresCookies = (path: string): boolean => path.startsWith('/api/v1/');
+const NO_COOKIES: Pick<Cookies, 'read'> = { read: () => null };
 
 function lanesOf(processes: readonly Process[]): Lane[] {
   const lanes: Lane[] = [];

@@ -27,7 +27,15 @@ import { forgetTrainingJob } from './compute/training/keep.ts';
 import { indexAccountJob, indexModelJob, indexPostJob, unindexImageJob } from './discovery/index/keep.ts';
 import { reindexStep } from './discovery/takedown.ts';
 import { applyPolicyJob } from './gallery/after-policy.ts';
-import { imageDeleted, postDeleted, postPublished, postUnpublished, postUpdated } from './gallery/events.ts';
+import { countCollectionsJob } from './gallery/collections/collect-count.ts';
+import {
+  collectionItemChanged,
+  imageDeleted,
+  postDeleted,
+  postPublished,
+  postUnpublished,
+  postUpdated,
+} from './gallery/events.ts';
 import { refreshModelsJob } from './gallery/figures.ts';
 import { renderImageJob } from './gallery/images/render.ts';
 import { resolveModelJob, resolveVersionJob } from './gallery/images/resolve.ts';
@@ -107,6 +115,7 @@ export function jobsOf(parts: Parts): JobDefinition[] {
     resolveVersionJob,
     resolveModelJob,
     refreshModelsJob,
+    countCollectionsJob,
     applyPolicyJob,
     executeTakedownJob(takedownStepsOf(parts), parts.log),
     endLockJob,
@@ -194,6 +203,7 @@ export function wiringOf(parts: Parts): Wiring {
     on(safetyDecided, closeHoldRowJob),
     on(hashHit, openHashRowJob, ({ hitId }) => ({ hitId })),
     on(policyChanged, indexAccountJob, ({ kind, id }) => (kind === 'account' ? { accountId: id } : null)),
+    on(collectionItemChanged, countCollectionsJob),
     on(imageDeleted, unindexImageJob, ({ imageId }) => ({ imageId })),
     on(takedownDone, claims.finishJob, ({ takedownId, caseId }) => (caseId === null ? null : { takedownId, caseId })),
     ...federation.wiring,
