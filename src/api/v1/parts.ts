@@ -83,24 +83,30 @@ function byVersion<Row extends { version_id: number }>(found: readonly Row[]): M
 export const downloadUrlOf = (origin: string, versionId: number): string =>
   `${origin}/api/download/models/${versionId}`;
 
+type FormatRow = Pick<ApiFileRow, 'format' | 'precision' | 'is_pruned'>;
+
+/** Civitai has a word for the precision of weights and another for the quantisation of GGUF. */
+const formatOf = ({ format, precision, is_pruned: isPruned }: FormatRow): File['metadata'] => ({
+  format: format as File['metadata']['format'],
+  size: toBoolean(isPruned) ? 'pruned' : 'full',
+  ...(precision === '' ? {} : format === 'GGUF' ? { quantType: precision } : { fp: precision }),
+});
+
 /**
- * A file as it is offered. The address of the primary one has no query, and programs compare it with the version's; that
- * of another says which one it is in Civitai's words and, for two that are alike, by its number.
+ * The address of the primary file has no query, and programs compare it with the version's; that of another says which
+ * one it is in Civitai's words and, for two that are alike, by its number.
  */
-export function fileOf(row: ApiFileRow, origin: string): File {
-  const isGguf = row.format === 'GGUF';
-  const metadata: File['metadata'] = {
-    format: row.format as File['metadata']['format'],
-    size: toBoolean(row.is_pruned) ? 'pruned' : 'full',
-    ...(row.precision === '' ? {} : isGguf ? { quantType: row.precision } : { fp: row.precision }),
-  };
-  const isPrimary = toBoolean(row.is_primary);
-  const words = new URLSearchParams({
-    type: row.kind,
-    ...(metadata as Record<string, string>),
-    fileId: String(row.id),
-  });
+export function fileUrlOf(
+  row: FormatRow & Pick<ApiFileRow, 'id' | 'version_id' | 'kind' | 'is_primary'>,
+  origin: string,
+): string {
   const base = downloadUrlOf(origin, row.version_id);
+  if (toBoolean(row.is_primary)) return base;
+  return `${base}?${new URLSearchParams({ type: row.kind, ...(formatOf(row) as Record<string, string>), fileId: String(row.id) })}`;
+}
+
+export function fileOf(row: ApiFileRow, origin: string): File {
+  const metadata = formatOf(row);
   return {
     id: row.id,
     sizeKB: toNumber(row.total_bytes) / 1_024,
@@ -113,8 +119,8 @@ export function fileOf(row: ApiFileRow, origin: string): File {
     scannedAt: toDateOrNull(row.scanned_at)?.toISOString() ?? null,
     metadata,
     hashes: Object.fromEntries(hashesOf(row).map(({ label, value }) => [label, value])),
-    ...(toBoolean(row.is_stored) ? { downloadUrl: isPrimary ? base : `${base}?${words}` } : {}),
-    primary: isPrimary,
+    ...(toBoolean(row.is_stored) ? { downloadUrl: fileUrlOf(row, origin) } : {}),
+    primary: toBoolean(row.is_primary),
   };
 }
 
