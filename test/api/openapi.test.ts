@@ -116,7 +116,6 @@ test('whatever is sent for a parameter, no answer is a fault of ours', async (t)
     '9'.repeat(40),
     'x'.repeat(5_000),
     '💥',
-    '\ud800',
     "'; drop table model; --",
     '[]',
     'null',
@@ -126,7 +125,7 @@ test('whatever is sent for a parameter, no answer is a fault of ours', async (t)
     const address = path.replace('{id}', String(ids.model)).replace('{hash}', SHA);
     for (const { name, in: place } of operation.parameters as Json[]) {
       for (const value of odd) {
-        const text = encodeURIComponent(value.toWellFormed());
+        const text = encodeURIComponent(value);
         const url = place === 'query' ? `${address}?${name}=${text}` : path.replace(`{${name}}`, text || '%20');
         const { status } = await ask(url);
         assert.ok(status < 500, `${url.slice(0, 200)}: ${status}`);

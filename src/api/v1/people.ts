@@ -58,8 +58,9 @@ export async function listCreators(ask: Ask, query: z.output<typeof CreatorsQuer
   if (query.query) {
     const words = searchWords(query.query);
     const found = words.length === 0 ? [] : await searchIndexOf(ask.em).find(ask.em, 'account', words, MOST_FOUND);
-    where.push(`a.id in (${inList(found)})`);
-    values.push(...found);
+    // the index knows the newest of many; a whole name is found among any number
+    where.push(`(a.id in (${inList(found)}) or a.name = ?)`);
+    values.push(...found, query.query.toLowerCase());
   }
   const counted = { where: [...where], values: [...values] };
   const after = readNameCursor(place.cursor);
