@@ -108,18 +108,7 @@ test('refusals fit the document too', async (t) => {
 test('whatever is sent for a parameter, no answer is a fault of ours', async (t) => {
   const { ask, ids } = await furnishedShelf(t);
   const { json: document } = await ask('/api/openapi.json');
-  const odd = [
-    '',
-    '-1',
-    '0',
-    '1e9',
-    '9'.repeat(40),
-    'x'.repeat(5_000),
-    '💥',
-    "'; drop table model; --",
-    '[]',
-    'null',
-  ];
+  const odd = ['', '-1', '0', '1e9', '9'.repeat(40), 'x'.repeat(5_000), '💥', "'; drop table model; --", '[]', 'null'];
   for (const [path, { get: operation }] of Object.entries<Json>(document.paths)) {
     if (!operation) continue;
     const address = path.replace('{id}', String(ids.model)).replace('{hash}', SHA);

@@ -15,21 +15,21 @@ export const BLAKE = '9c0d1e2f'.repeat(8);
 // biome-ignore lint/suspicious/noExplicitAny: what came over the wire is looked at field by field
 export type Json = any;
 
-export interface Reply {
+interface Reply {
   readonly status: number;
   readonly headers: Headers;
   readonly text: string;
   readonly json: Json;
 }
 
-export interface AskOptions {
+interface AskOptions {
   readonly token?: string;
   readonly method?: string;
   readonly body?: unknown;
   readonly headers?: Record<string, string>;
 }
 
-export type AskApi = (path: string, options?: AskOptions) => Promise<Reply>;
+type AskApi = (path: string, options?: AskOptions) => Promise<Reply>;
 
 export interface Shelf extends TestNode {
   readonly ada: Account;

@@ -6,7 +6,7 @@ import { ErrorAnswer, File, FileHashes, ImageItem, Model, Version, VersionDetail
 /** JSON Schema 2020-12, which OpenAPI 3.1 speaks. */
 export type JsonSchema = Readonly<Record<string, unknown>>;
 
-export interface Parameter {
+interface Parameter {
   readonly name: string;
   readonly in: 'path' | 'query';
   readonly required: boolean;
@@ -15,7 +15,7 @@ export interface Parameter {
   readonly explode?: boolean;
 }
 
-export interface DocumentedOperation {
+interface DocumentedOperation {
   readonly operationId: string;
   readonly summary: string;
   readonly parameters: readonly Parameter[];

@@ -7,7 +7,7 @@ import { accessParameters, IMAGE_ACCESS, type ImageAccessRow, imageVerdict } fro
 import { OWNER_COLUMNS, type OwnerRow } from '../../gallery/views.ts';
 import { inList, type Parameter, rows, toDate, toNumber } from '../../kit/database/sql.ts';
 import { ALL_LEVELS, RATING } from '../../safety/ratings.ts';
-import { countUpTo } from './count.ts';
+import { countUpTo, isFew } from './count.ts';
 import { loadMetas } from './image-meta.ts';
 import { usernameOf } from './model-views.ts';
 import { period, sinceOf } from './models.ts';
@@ -175,17 +175,14 @@ async function filterOf(ask: Ask, query: ImagesQuery, levels: number): Promise<F
   if (query.username) add('i.owner_id = ?', await findAccountId(ask, query.username));
   if (query.userId) add('i.owner_id = ?', query.userId);
   if (query.tags && query.tags.length > 0) {
-    add(
-      `exists (select 1 from post_tag t where t.post_id = i.post_id and t.tag_id in (${inList(query.tags)}))`,
-      ...query.tags,
-    );
+    const bearers = `from post_tag g where g.tag_id in (${inList(query.tags)})`;
+    if (await isFew(ask, bearers, query.tags)) add(`i.post_id in (select g.post_id ${bearers})`, ...query.tags);
+    else add(`exists (select 1 ${bearers} and g.post_id = i.post_id)`, ...query.tags);
   }
   if (query.baseModels && query.baseModels.length > 0) {
-    add(
-      `exists (select 1 from resource_use r join model_version v on v.id = r.version_id
-        where r.image_id = i.id and v.base_model in (${inList(query.baseModels)}))`,
-      ...query.baseModels,
-    );
+    const uses = `from resource_use r join model_version v on v.id = r.version_id where v.base_model in (${inList(query.baseModels)})`;
+    if (await isFew(ask, uses, query.baseModels)) add(`i.id in (select r.image_id ${uses})`, ...query.baseModels);
+    else add(`exists (select 1 ${uses} and r.image_id = i.id)`, ...query.baseModels);
   }
   // there are only pictures here
   if (query.type !== undefined && query.type !== 'image') add('1 = 0');

@@ -97,7 +97,7 @@ export const Version = z.object({
 });
 export type Version = z.output<typeof Version>;
 
-export const Creator = z.object({ username: z.string(), image: z.url().nullable() });
+const Creator = z.object({ username: z.string(), image: z.url().nullable() });
 
 export const Model = z.object({
   id: z.int(),

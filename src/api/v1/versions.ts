@@ -75,7 +75,7 @@ interface DetailRow extends VersionRow, ModelAccessRow {
 }
 
 /** In the order of the ids; one that is not for whoever asks is left out. */
-export async function loadVersions(ask: Ask, versionIds: readonly number[]): Promise<VersionDetail[]> {
+async function loadVersions(ask: Ask, versionIds: readonly number[]): Promise<VersionDetail[]> {
   const ids = [...new Set(versionIds)];
   if (ids.length === 0) return [];
   const { em, viewer, eyes, origin } = ask;
