@@ -11,7 +11,7 @@ const IMAGE_SORTS = ['Most Reactions', 'Most Comments', 'Most Collected', 'Newes
 const slug = (sort: string): string => sort.toLowerCase().replace(/\s+/g, '-');
 
 /** Each list in each order as programs ask for it, one question after the other, and the filters that they use most. */
-export const LISTS: Readonly<Record<string, readonly string[]>> = {
+const LISTS: Readonly<Record<string, readonly string[]>> = {
   ...Object.fromEntries(
     MODEL_SORTS.map((sort) => [
       `models-${slug(sort)}`,
