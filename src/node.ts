@@ -7,6 +7,7 @@ import { identify } from './accounts/access/identify.ts';
 import { issueSetUpToken } from './accounts/joining/set-up.ts';
 import { loadPageState } from './accounts/page-state.ts';
 import { scheduleAccountSweep } from './accounts/sweep.ts';
+import { apiDoor } from './api/door.ts';
 import { scheduleUploadSweep } from './catalogue/uploads/sweep.ts';
 import { RUNNER_PATH } from './compute/runners/protocol.ts';
 import { ENTITIES } from './entities.ts';
@@ -17,6 +18,7 @@ import type { Lane } from './kit/queue/define.ts';
 import type { Queue } from './kit/queue/open.ts';
 import { openStores } from './kit/storage/open.ts';
 import { makeApp } from './kit/web/app.ts';
+import type { Cookies } from './kit/web/cookies.ts';
 import type { State } from './kit/web/state.ts';
 import type { Viewer, Work } from './kit/work.ts';
 import { makeBlocks } from './moderation/hashes/blocks.ts';
@@ -60,9 +62,11 @@ export async function openNode(config: Config, options: NodeOptions = {}): Promi
     isHttps: config.publicUrl.protocol === 'https:',
     trustedProxyCount: config.trustedProxyCount,
     openWork,
-    identify: (ctx, work) => identify(ctx, work, cookies),
+    identify: (ctx, work) => identify(ctx, work, ignoresCookies(ctx.path) ? NO_COOKIES : cookies),
     pageState: (ctx, viewer) => loadPageState(ctx, ctx.state.work ?? openWork(viewer), viewer, settings),
     isCookieless,
+    ignoresCookies,
+    doors: [apiDoor],
     isReady: async () => {
       await rows(orm.em.fork(), 'select 1 as one');
     },
@@ -173,6 +177,10 @@ const isCookieless = (path: string): boolean =>
   path === '/inbox' ||
   path.startsWith(`${RUNNER_PATH}/`) ||
   /^\/(?:users\/[^/]+|(?:models|collections|tags)\/[^/]+\/actor)\/inbox$/.test(path);
+
+/** The API for programs is open to the pages of every site, so only a token counts there. */
+const ignoresCookies = (path: string): boolean => path.startsWith('/api/v1/');
+const NO_COOKIES: Pick<Cookies, 'read'> = { read: () => null };
 
 function lanesOf(processes: readonly Process[]): Lane[] {
   const lanes: Lane[] = [];

@@ -2,6 +2,7 @@ import { join, resolve } from 'node:path';
 import type Router from '@koa/router';
 import type { AccountDeps, AdminLink } from './accounts/deps.ts';
 import { accountRoutes } from './accounts/routes.ts';
+import { apiRoutes } from './api/routes.ts';
 import type { CatalogueDeps } from './catalogue/deps.ts';
 import { catalogueRoutes } from './catalogue/routes.ts';
 import { datasetRoutes } from './compute/datasets/pages/routes.ts';
@@ -46,6 +47,7 @@ import { OPERATOR_LINKS, operatorRoutes } from './operator/routes.ts';
 import { countMissing } from './operator/start.ts';
 import type { Parts } from './parts.ts';
 import { PROTECT_LINKS, peopleRoutes } from './safety/people/routes.ts';
+import { levelsLabelled } from './safety/ratings.ts';
 
 /** Every address of the node: one line for each room. */
 export function routersOf(parts: Parts): Router<State>[] {
@@ -61,6 +63,10 @@ export function routersOf(parts: Parts): Router<State>[] {
       isArriving: isBackfilling,
       countMissing: (work) => countMissing(work, parts.settings),
       listCopies: federation.mode === 'off' ? null : (work, fileIds) => listCopyViews(work, federation, fileIds),
+    }),
+    apiRoutes({
+      ...{ publicUrl: parts.config.publicUrl, limits: parts.limits },
+      anonymousLevels: levelsLabelled(parts.config.apiAnonymousLevels),
     }),
     ...accountRoutes(accountDeps(parts)),
     catalogueRoutes(catalogueDeps(parts)),

@@ -28,7 +28,9 @@ import { indexAccountJob, indexModelJob, indexPostJob, unindexImageJob } from '.
 import { reindexStep } from './discovery/takedown.ts';
 import { applyPolicyJob } from './gallery/after-policy.ts';
 import { heldWords, showWordsJob } from './gallery/after-words.ts';
+import { countCollectionsJob } from './gallery/collections/collect-count.ts';
 import {
+  collectionItemChanged,
   imageDeleted,
   postDeleted,
   postPublished,
@@ -118,6 +120,7 @@ export function jobsOf(parts: Parts): JobDefinition[] {
     resolveVersionJob,
     resolveModelJob,
     refreshModelsJob,
+    countCollectionsJob,
     applyPolicyJob,
     showWordsJob,
     executeTakedownJob(takedownStepsOf(parts), parts.log),
@@ -209,6 +212,7 @@ export function wiringOf(parts: Parts): Wiring {
     on(safetyDecided, closeHoldRowJob),
     on(hashHit, openHashRowJob, ({ hitId }) => ({ hitId })),
     on(policyChanged, indexAccountJob, ({ kind, id }) => (kind === 'account' ? { accountId: id } : null)),
+    on(collectionItemChanged, countCollectionsJob),
     on(imageDeleted, unindexImageJob, ({ imageId }) => ({ imageId })),
     on(takedownDone, claims.finishJob, ({ takedownId, caseId }) => (caseId === null ? null : { takedownId, caseId })),
     ...federation.wiring,

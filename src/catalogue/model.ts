@@ -23,6 +23,9 @@ export const Model = defineEntity({
     { properties: ['owner', 'shownAt', 'id'] },
     { properties: ['downloadCount', 'id'] },
     { properties: ['thumbsUpCount', 'id'] },
+    { properties: ['commentCount', 'id'] },
+    { properties: ['imageCount', 'id'] },
+    { properties: ['collectCount', 'id'] },
     { properties: ['state', 'publishAt'] },
   ],
   properties: {
@@ -69,6 +72,8 @@ export const Model = defineEntity({
     commentCount: p.integer().default(0),
     /** Public images made with it. */
     imageCount: p.integer().default(0),
+    /** Public collections that it lies in. */
+    collectCount: p.integer().default(0),
     /** What its home says; shown as its claim, and never added to ours. Null for ours. */
     claimedDownloadCount: p.bigint('number').nullable(),
     claimedLikeCount: p.integer().nullable(),

@@ -88,6 +88,11 @@ export function addressOf(path: string, query: Readonly<Record<string, unknown>>
   return text === '' ? path : `${path}?${text}`;
 }
 
+/** The Atom feeds of what a page lists; api, above, serves them. */
+export const feedsOf = (folder: string, kinds: readonly (typeof FEEDS)[number][]): NonNullable<PageHead['feeds']> =>
+  kinds.map((kind) => ({ title: t(`${kind}.title`), href: `${folder}/${kind}.atom` }));
+export const FEEDS = ['models', 'images'] as const;
+
 const moreUrlOf = (path: string, query: Readonly<Record<string, unknown>>, nextCursor: string | null): string =>
   nextCursor === null ? '' : addressOf(path, { ...query, cursor: nextCursor });
 
@@ -178,7 +183,7 @@ export async function loadModelsPage(
     ],
     items,
     moreUrl: moreUrlOf('/models', query, nextCursor),
-    page: { title: t('models.title'), canonical: '/models' },
+    page: { title: t('models.title'), canonical: '/models', feeds: feedsOf('/feeds', ['models']) },
   };
 }
 
@@ -216,7 +221,7 @@ export async function loadImagesPage(
     ],
     items,
     moreUrl: moreUrlOf('/images', query, nextCursor),
-    page: { title: t('images.title'), canonical: '/images' },
+    page: { title: t('images.title'), canonical: '/images', feeds: feedsOf('/feeds', ['images']) },
   };
 }
 
@@ -302,6 +307,10 @@ export async function loadTagPage(
     models: models?.items ?? null,
     images: images?.items ?? null,
     moreUrl: moreUrlOf(path, { show }, models?.nextCursor ?? images?.nextCursor ?? null),
-    page: { title: `#${found.name}`, canonical: path },
+    page: {
+      title: `#${found.name}`,
+      canonical: path,
+      feeds: feedsOf(`/feeds/tags/${encodeURIComponent(found.name)}`, FEEDS),
+    },
   };
 }

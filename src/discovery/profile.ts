@@ -9,7 +9,7 @@ import type { PageHead } from '../kit/web/views.ts';
 import type { Work } from '../kit/work.ts';
 import { listModelCards, type ModelCardView, type TileView } from './cards.ts';
 import { listTiles } from './images.ts';
-import { addressOf, type TabView } from './pages.ts';
+import { addressOf, FEEDS, feedsOf, type TabView } from './pages.ts';
 
 export const ProfileQuery = z.object({
   show: z.enum(['images', 'models', 'collections']).optional().catch(undefined),
@@ -92,7 +92,12 @@ function head(
     images: null,
     collections: null,
     moreUrl: '',
-    page: { title: `${profile.displayName} (${profile.handle})`, canonical: profile.url },
+    page: {
+      title: `${profile.displayName} (${profile.handle})`,
+      canonical: profile.url,
+      // what is of elsewhere has its feeds there
+      ...(profile.host === '' ? { feeds: feedsOf(`/feeds/people/${profile.name}`, FEEDS) } : {}),
+    },
   };
 }
 

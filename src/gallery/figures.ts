@@ -5,6 +5,7 @@ import { defineJob } from '../kit/queue/define.ts';
 import type { Work } from '../kit/work.ts';
 import { RESTRICTION } from '../safety/policy.ts';
 import { RATING } from '../safety/ratings.ts';
+import { COLLECT_COUNT } from './collections/collect-count.ts';
 import { REVIEW_COUNT } from './reviews/review-count.ts';
 import { COMMENT_COUNT } from './talk/comment-count.ts';
 
@@ -84,5 +85,6 @@ async function recountTalk(
   const likes = table === 'model' ? 'thumbs_up_count' : 'like_count';
   const sets = [`${likes} = (select count(*) from reaction r where r.${table}_id = ${table}.id)`];
   if (table !== 'comment') sets.push(COMMENT_COUNT[table]);
+  if (table === 'model' || table === 'image') sets.push(COLLECT_COUNT[table]);
   await rows(em, `update ${table} set ${sets.join(', ')} where id in (${inList(ids)}) returning id`, ids);
 }

@@ -59,6 +59,8 @@ export const Image = defineEntity({
     { properties: ['isLocal', 'listedAt', 'id'] },
     { properties: ['owner', 'shownAt', 'id'] },
     { properties: ['likeCount', 'id'] },
+    { properties: ['commentCount', 'id'] },
+    { properties: ['collectCount', 'id'] },
     { properties: ['post', 'position'] },
     { properties: ['isLocal', 'fetchedAt'] },
   ],
@@ -104,6 +106,8 @@ export const Image = defineEntity({
     isLocal: p.boolean().default(true),
     likeCount: p.integer().default(0),
     commentCount: p.integer().default(0),
+    /** Public collections that it lies in. */
+    collectCount: p.integer().default(0),
     /** When the sizes below were made. */
     renderedAt: p.datetime().nullable(),
     renderError: p.string().length(300).nullable(),

@@ -42,6 +42,15 @@ const url = (protocols: readonly string[]) =>
     return new URL(value);
   });
 
+/** Names with commas between them, upper case, each of `values`. */
+const words = <const Values extends readonly [string, ...string[]]>(
+  values: Values,
+  fallback: readonly Values[number][],
+) =>
+  text
+    .transform((value) => value?.toUpperCase().split(/\s*,\s*/) ?? [...fallback])
+    .pipe(z.array(z.enum(values, `must be some of ${values.join(', ')}`)));
+
 /** Every setting that the environment may hold; `config/example.env` is written from it. Sizes are in MB (10⁶ bytes). */
 const Environment = z.object({
   PORT: whole(3000, 0, 65535).describe('Port to listen on; 0 takes a free one.'),
@@ -84,6 +93,9 @@ const Environment = z.object({
     'smtp://user:password@host:587. Without it, mail is shown to the owner in the admin pages.',
   ),
   MAIL_FROM: text.describe('Sender of mail. Default tessera@<host of PUBLIC_URL>.'),
+  API_ANONYMOUS_LEVELS: words(['PG', 'PG-13', 'R', 'X', 'XXX'], ['PG']).describe(
+    'Ratings that /api/v1 gives to those who send no token, such as PG,PG-13. Default PG.',
+  ),
   CDN_PURGE_URL: url(['http:', 'https:']).describe(
     'Where your CDN takes orders to forget: it gets a POST with {"files": […], "tags": […]}, or one for each address when {url} stands in it.',
   ),
@@ -148,6 +160,7 @@ export interface Config {
   /** A template: `{url}` stands for one address. */
   readonly cdnPurgeUrl: URL | null;
   readonly cdnPurgeToken: string | null;
+  readonly apiAnonymousLevels: readonly string[];
   readonly clamdSocket: string | null;
   readonly classifierUrl: URL | null;
   readonly classifierSecret: string;
@@ -234,6 +247,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     mailFrom: e.MAIL_FROM ?? `tessera@${publicUrl.hostname}`,
     cdnPurgeUrl: e.CDN_PURGE_URL ?? null,
     cdnPurgeToken: e.CDN_PURGE_TOKEN ?? null,
+    apiAnonymousLevels: e.API_ANONYMOUS_LEVELS,
     clamdSocket: e.CLAMD_SOCKET ?? null,
     classifierUrl: e.CLASSIFIER_URL ?? null,
     classifierSecret: e.CLASSIFIER_SECRET ?? '',

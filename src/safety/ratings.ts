@@ -23,6 +23,9 @@ const LABELS: Readonly<Record<number, string>> = {
   16: 'XXX',
   32: 'Blocked',
 };
+/** The set of the ratings that bear these labels. */
+export const levelsLabelled = (labels: readonly string[]): number =>
+  RATINGS.reduce<number>((sum, level) => (labels.includes(LABELS[level] ?? '') ? sum | level : sum), 0);
 export const ratingLabel = (level: number): string => LABELS[highestLevel(level)] ?? 'PG';
 
 /** The highest single rating in a set; 0 when the set is empty. */

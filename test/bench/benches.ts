@@ -1,3 +1,4 @@
+import { apiBench, byHashBench } from './api.ts';
 import { engineRatioBench, engineStartBench, modelLoadBench } from './engine.ts';
 import { fanoutBench } from './fanout.ts';
 import { cancelBench, jobOverheadBench } from './gpu-queue.ts';
@@ -17,6 +18,8 @@ export const benches: Readonly<Record<string, () => Promise<void>>> = {
   feed: feedBench,
   'model-page': modelPageBench,
   search: searchBench,
+  api: apiBench,
+  'by-hash-10k-ms': byHashBench,
   'prompt-engine': promptEngineBench,
   'upload-hash': hashBench,
   'upload-rss': uploadBench,

@@ -62,6 +62,19 @@ export async function openFile(path: string): Promise<{ run(sql: string): Promis
   };
 }
 
+/** What lies in the database of such a folder. */
+export async function readRows<Row>(folder: string, sql: string): Promise<Row[]> {
+  const path = join(folder, 'tessera.sqlite');
+  const db = await new Promise<sqlite3.Database>((done, fail) => {
+    const opened: sqlite3.Database = new sqlite3.Database(path, (error) => (error ? fail(error) : done(opened)));
+  });
+  const found = await new Promise<Row[]>((done, fail) =>
+    db.all<Row>(sql, (error, list) => (error ? fail(error) : done(list))),
+  );
+  await new Promise<void>((done) => db.close(() => done()));
+  return found;
+}
+
 async function fill(path: string, { models, images }: Size): Promise<void> {
   const { run, close } = await openFile(path);
   const series = (count: number) =>

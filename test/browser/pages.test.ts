@@ -56,7 +56,7 @@ const pagesOf = (
       `/images/${post.imageIds[0]}`,
       `/posts/${post.id}`,
     ],
-    ...['/@ada', '/@ben', '/tags/circles', '/search', '/search?q=ink', '/search?q=zzzz', '/about', '/rules'],
+    ...['/@ada', '/@ben', '/tags/circles', '/search', '/search?q=ink', '/search?q=zzzz', '/about', '/rules', '/api'],
     ...[
       '/sign-in',
       '/sign-up',

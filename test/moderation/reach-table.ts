@@ -123,6 +123,25 @@ export const ROUTES: Readonly<Record<string, Rule>> = {
   '/api/download/models/:versionId': thing(({ versionId }) => [
     ...[`/api/download/models/${versionId}`, `/api/download/models/${versionId}?type=Model&format=SafeTensor`],
   ]),
+  '/api/v1/models/:id': thing(({ modelId }) => [`/api/v1/models/${modelId}`]),
+  '/api/v1/model-versions/:id': thing(({ versionId }) => [`/api/v1/model-versions/${versionId}`]),
+  '/api/v1/model-versions/by-hash/:hash': listOf(({ sha256 }) => [
+    ...[`/api/v1/model-versions/by-hash/${sha256}`, `/api/v1/model-versions/by-hash/${sha256.slice(0, 10)}`],
+  ]),
+  '/api/download/sidecars/:id/civitai.info': thing(({ versionId }) => [
+    `/api/download/sidecars/${versionId}/civitai.info`,
+  ]),
+  '/api/download/sidecars/:id/preview.png': thing(({ versionId }) => [
+    `/api/download/sidecars/${versionId}/preview.png`,
+  ]),
+  '/api/comfyui/tags/:tag/model-list.json': list('/api/comfyui/tags/fishes/model-list.json'),
+  '/api/comfyui/collections/:id/model-list.json': listOf(({ collectionId }) => [
+    `/api/comfyui/collections/${collectionId}/model-list.json`,
+  ]),
+  '/feeds/people/:name/models.atom': list('/feeds/people/ada/models.atom'),
+  '/feeds/people/:name/images.atom': list('/feeds/people/ada/images.atom'),
+  '/feeds/tags/:tag/models.atom': list('/feeds/tags/fishes/models.atom'),
+  '/feeds/tags/:tag/images.atom': list('/feeds/tags/fishes/images.atom'),
   '/posts/:id/edit': owner(({ postId }) => [`/posts/${postId}/edit`]),
   '/posts/:id/deleted': apart('that one’s own post is gone, with the way to undo that'),
   '/images/:id/workflow.json': thing(({ imageId }) => [`/images/${imageId}/workflow.json`]),

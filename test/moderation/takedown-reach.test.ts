@@ -74,6 +74,8 @@ async function askAll(
     '/models?sort=likes',
     '/images?sort=likes',
     '/?scope=here',
+    ...['/api/v1/models?scope=known&nsfw=true&sort=Newest', '/api/v1/images?withMeta=true&withTags=true&sort=Oldest'],
+    ...[`/api/v1/models?query=${MARK}`, `/api/v1/images?modelId=${things.modelId}`, '/api/v1/models?tag=fishes'],
   ];
   for (const url of [...paths.filter((path) => !hasPlace(path)), ...queries]) {
     for (const who of [visitor, browser]) {

@@ -35,6 +35,9 @@ export interface FileView {
   readonly hashes: readonly { readonly label: string; readonly value: string; readonly copy: string }[];
 }
 
+/** The columns of a file that hold its hashes. */
+type HashRow = Pick<FileRow, 'sha256' | 'tensor_sha256' | 'blake3' | 'auto_v1' | 'crc32'>;
+
 export interface FileRow {
   id: number;
   name: string;
@@ -93,7 +96,7 @@ export function fileView(
 }
 
 /** In upper case and by the names that other tools give them (spec/civitai-api.md 2.4). */
-function hashesOf({ sha256, tensor_sha256: tensor, blake3, auto_v1: autoV1, crc32 }: FileRow) {
+export function hashesOf({ sha256, tensor_sha256: tensor, blake3, auto_v1: autoV1, crc32 }: HashRow) {
   const all: [string, string | null][] = [
     ['AutoV1', autoV1],
     ['AutoV2', sha256.slice(0, 10)],

@@ -1,6 +1,6 @@
 import { MODEL_AUDIENCE, modelAudienceParameters } from '../../catalogue/access.ts';
 import { isFileHash } from '../../catalogue/files/by-hash.ts';
-import { rows, toBoolean } from '../../kit/database/sql.ts';
+import { inList, rows, toBoolean } from '../../kit/database/sql.ts';
 import { t } from '../../kit/web/messages.ts';
 import type { Work } from '../../kit/work.ts';
 import type { RESOURCE_KINDS } from '../model.ts';
@@ -37,6 +37,7 @@ export interface RecipeView {
 }
 
 interface UseRow {
+  image_id: number;
   id: string;
   kind: (typeof RESOURCE_KINDS)[number];
   name: string;
@@ -61,14 +62,21 @@ const ORDER = ['checkpoint', 'lora', 'locon', 'embedding', 'vae'];
  * What a picture was made with. A model that this viewer may not see is neither named nor told by its hash (P11); one
  * that is unlisted is named as the file names it, and links nowhere. One query.
  */
-export async function listUses(
+export async function listUses(work: Pick<Work, 'em' | 'viewer'>, imageId: number, eyes: Eyes): Promise<UseRow[]> {
+  return (await listUsesOf(work, [imageId], eyes)).get(imageId) ?? [];
+}
+
+const MOST_USES = 200;
+
+/** The same for many pictures, by their ids. */
+export async function listUsesOf(
   { em, viewer }: Pick<Work, 'em' | 'viewer'>,
-  imageId: number,
+  imageIds: readonly number[],
   eyes: Eyes,
-): Promise<UseRow[]> {
+): Promise<Map<number, UseRow[]>> {
   const found = await rows<UseRow>(
     em,
-    `select r.id, r.kind, r.name, r.hash, r.weight, r.uri, v.id as version_id, m.id as model_id, v.name as version_name,
+    `select r.image_id, r.id, r.kind, r.name, r.hash, r.weight, r.uri, v.id as version_id, m.id as model_id, v.name as version_name,
        m.name as model_name, m.type as model_type, c.id as cover_id, r.version_id as linked_id, r.is_manual,
        case when m.visibility = 'unlisted' and m.owner_id <> ? then 1 else 0 end as is_unlisted
      from resource_use r
@@ -76,11 +84,17 @@ export async function listUses(
        left join model m on m.id = v.model_id and (m.owner_id = ?
          or (v.state = 'published' and m.shown_at is not null and ${MODEL_AUDIENCE}))
        left join image c on c.id = m.cover_image_id and (c.level & ?) <> 0 and (c.level & ?) = 0
-     where r.image_id = ? order by r.position, r.id limit 200`,
-    [viewer?.id ?? 0, viewer?.id ?? 0, ...modelAudienceParameters(viewer), eyes.levels, eyes.blurLevels, imageId],
+     where r.image_id in (${inList(imageIds)}) order by r.image_id, r.position, r.id limit ${MOST_USES * imageIds.length}`,
+    [viewer?.id ?? 0, viewer?.id ?? 0, ...modelAudienceParameters(viewer), eyes.levels, eyes.blurLevels, ...imageIds],
   );
   const place = ({ kind }: UseRow) => (ORDER.indexOf(kind) + ORDER.length + 1) % (ORDER.length + 1);
-  return found.map(withoutSecrets).sort((a, b) => place(a) - place(b));
+  const uses = new Map<number, UseRow[]>();
+  for (const row of found.map(withoutSecrets).sort((a, b) => place(a) - place(b))) {
+    const list = uses.get(row.image_id);
+    if (!list) uses.set(row.image_id, [row]);
+    else if (list.length < MOST_USES) list.push(row);
+  }
+  return uses;
 }
 
 /** One that was named by hand, and whose model was taken back, has that model's name and no word of the file. */
@@ -134,6 +148,18 @@ export function recipeView(
     workflowUrl: hasWorkflow ? `/images/${imageId}/workflow.json` : '',
     remixUrl: recipe && canRemix ? `/generate?remix=${imageId}` : '',
     tool: recipe?.tool ?? '',
+  };
+}
+
+/** For programs: the recipe and what was used, without a word of a model that whoever asks may not see. */
+export function withoutSecretNames(
+  recipe: Recipe,
+  uses: readonly UseRow[],
+): { readonly recipe: Recipe; readonly resources: readonly Resource[] } {
+  const isUnnamed = uses.some((use) => use.kind === 'checkpoint' && isSecret(use));
+  return {
+    recipe: isUnnamed ? unnamed(recipe) : recipe,
+    resources: uses.filter((use) => !isSecret(use)).map(resourceOf),
   };
 }
 

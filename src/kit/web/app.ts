@@ -28,6 +28,10 @@ export interface AppParts {
   readonly pageState: (ctx: Ctx, viewer: Viewer | null) => Promise<PageState>;
   /** Paths whose requests prove themselves otherwise than by a cookie: inboxes. */
   readonly isCookieless: (path: string) => boolean;
+  /** Paths that pages of any site may ask, for which no cookie says who asks. */
+  readonly ignoresCookies: (path: string) => boolean;
+  /** What stands before the question of who asks, and so sees its refusal too. */
+  readonly doors: readonly Middleware<State>[];
   readonly isReady: () => Promise<void>;
   readonly routers: readonly Router<State>[];
 }
@@ -51,7 +55,8 @@ export function makeApp(parts: AppParts): Koa<State> {
   app.use(refuseNul);
   app.use(serveAssets as Koa.Middleware<State>);
   app.use(answerHealth(parts));
-  app.use(refuseForeignRequests(parts.isCookieless));
+  for (const door of parts.doors) app.use(door);
+  app.use(refuseForeignRequests((path) => parts.isCookieless(path) || parts.ignoresCookies(path)));
   app.use(async (ctx: Ctx, next) => {
     const work = parts.openWork(null);
     const identity = parts.isCookieless(ctx.path)

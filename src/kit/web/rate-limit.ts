@@ -9,6 +9,13 @@ export interface Limit {
   readonly perMs: number;
 }
 
+/** What is left of a bucket after a request. */
+export interface Left {
+  readonly remaining: number;
+  /** Until it is full again. */
+  readonly resetSeconds: number;
+}
+
 const MAX_KEYS = 50_000;
 
 /**
@@ -24,13 +31,13 @@ export class RateLimits {
   }
 
   /** Takes one from the bucket. Throws `rate_limited` with the time to wait. */
-  take(ctx: Ctx, limit: Limit): void {
+  take(ctx: Ctx, limit: Limit): Left {
     const who = ctx.state.work?.viewer ? `a${ctx.state.work.viewer.id}` : addressPrefix(ctx.ip);
-    this.takeFor(`${limit.name} ${who}`, limit);
+    return this.takeFor(`${limit.name} ${who}`, limit);
   }
 
   /** The same for a key of the caller's making, such as a name that somebody tries to sign in with. */
-  takeFor(key: string, limit: Limit): void {
+  takeFor(key: string, limit: Limit): Left {
     const at = this.#now().getTime();
     const rate = limit.max / limit.perMs;
     const bucket = this.#buckets.get(key) ?? { tokens: limit.max, at };
@@ -48,6 +55,10 @@ export class RateLimits {
       const oldest = this.#buckets.keys().next();
       if (!oldest.done) this.#buckets.delete(oldest.value);
     }
+    return {
+      remaining: Math.floor(tokens - 1),
+      resetSeconds: Math.ceil((limit.max - tokens + 1) / rate / 1_000),
+    };
   }
 }
 

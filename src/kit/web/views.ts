@@ -40,6 +40,8 @@ export interface PageHead {
   /** The address of the ActivityPub object that this page shows. */
   alternate?: string;
   noindex?: boolean;
+  /** Atom feeds of what is on the page. */
+  feeds?: readonly { readonly title: string; readonly href: string }[];
 }
 
 export interface ViewContext {

@@ -99,8 +99,9 @@ async function listPaths({ em }: Pick<Work, 'em'>, { target }: TakedownOrder): P
   ];
 }
 
-/** As `Cache-Tag` names them. */
+/** As `Cache-Tag` names them; `lists` are all answers that may hold many things. */
 const tagsOf = ({ imageIds, modelIds, postIds }: Things): string[] => [
+  'lists',
   ...modelIds.map((id) => `model-${id}`),
   ...postIds.map((id) => `post-${id}`),
   ...imageIds.map((id) => `image-${id}`),

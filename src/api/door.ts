@@ -1,0 +1,45 @@
+import type { Middleware } from 'koa';
+import { RUNNER_PATH } from '../compute/runners/protocol.ts';
+import { AppError } from '../kit/errors.ts';
+import { failureOf } from '../kit/web/errors.ts';
+import type { State } from '../kit/web/state.ts';
+
+const EXPOSED =
+  'Accept-Ranges, Content-Disposition, Content-Length, Content-Range, ETag, RateLimit, RateLimit-Policy, Retry-After';
+
+/** Machines of this node speak a protocol of their own, and no page of another site talks to it. */
+const isForPrograms = (path: string): boolean =>
+  (path.startsWith('/api/') || path.startsWith('/feeds/')) && !path.startsWith(RUNNER_PATH);
+
+/**
+ * What is the same for every answer to programs: pages of any site may read it, for nothing of it leans on a cookie
+ * (spec/civitai-api.md 2.1), and a refusal has the words that clients of Civitai look for. It stands before the question
+ * of who asks, so that a bad token is refused in these words too.
+ */
+export const apiDoor: Middleware<State> = async (ctx, next) => {
+  if (!isForPrograms(ctx.path)) return next();
+  ctx.set('Access-Control-Allow-Origin', '*');
+  ctx.set('Access-Control-Expose-Headers', EXPOSED);
+  if (ctx.method === 'OPTIONS') {
+    ctx.set({
+      'Access-Control-Allow-Methods': 'GET, HEAD, POST, OPTIONS',
+      'Access-Control-Allow-Headers': 'Authorization, Content-Type, Range, If-None-Match',
+      'Access-Control-Max-Age': '86400',
+    });
+    ctx.status = 204;
+    return;
+  }
+  try {
+    await next();
+  } catch (error) {
+    throw inApiWords(error);
+  }
+};
+
+function inApiWords(error: unknown): unknown {
+  const { kind, message, isFault } = failureOf(error);
+  if (isFault) return error;
+  if (kind === 'unauthenticated') return new AppError('unauthenticated', 'Unauthorized', { cause: error });
+  if (kind === 'invalid') return new AppError('malformed', message, { cause: error });
+  return error;
+}
