@@ -9,6 +9,19 @@ import { migration as m0007 } from './0007-outbox-about.ts';
 import { migration as m0008 } from './0008-attached-gpu.ts';
 import { migration as m0009 } from './0009-moderation.ts';
 import { migration as m0010 } from './0010-moderation-rows.ts';
+import { migration as m0017 } from './0017-credits.ts';
 
 /** Written by `npm run migration`. */
-export const migrations: readonly Migration[] = [m0001, m0002, m0003, m0004, m0005, m0006, m0007, m0008, m0009, m0010];
+export const migrations: readonly Migration[] = [
+  m0001,
+  m0002,
+  m0003,
+  m0004,
+  m0005,
+  m0006,
+  m0007,
+  m0008,
+  m0009,
+  m0010,
+  m0017,
+];
