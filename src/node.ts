@@ -21,10 +21,12 @@ import type { EngineLimits } from './compute/engine/watchdog.ts';
 import { Engines } from './compute/engines/engines.ts';
 import type { Guard } from './compute/gates/generation.ts';
 import { Generator } from './compute/generator.ts';
+import { scheduleSettling } from './compute/gpu/credits.ts';
 import { RUNNER_PATH } from './compute/runners/protocol.ts';
 import type { ServerChoice } from './compute/server/choose.ts';
 import type { ServerTimes } from './compute/server/engine.ts';
 import { Trainer, type TrainerOptions } from './compute/training/trainer.ts';
+import { addCredits } from './economy/page-state.ts';
 import { ENTITIES } from './entities.ts';
 import { PEER_DESKS } from './federation/desks.ts';
 import { type OpenFederation, openFederation } from './federation/federation.ts';
@@ -300,7 +302,11 @@ export async function openNode(
     trustedProxyCount: config.trustedProxyCount,
     openWork,
     identify: (ctx, work) => identify(ctx, work, cookies),
-    pageState: (ctx, viewer) => loadPageState(ctx, ctx.state.work ?? openWork(viewer), viewer, settings),
+    pageState: async (ctx, viewer) => {
+      const work = ctx.state.work ?? openWork(viewer);
+      const page = await loadPageState(ctx, work, viewer, settings);
+      return ctx.state.door === 'cookie' ? addCredits(page, work, viewer, settings) : page;
+    },
     isCookieless,
     isReady: async () => {
       await rows(orm.em.fork(), 'select 1 as one');
@@ -339,6 +345,7 @@ export async function openNode(
         await scheduleAccountSweep(openWork(null));
         await scheduleCollection(openWork(null));
         await scheduleGallerySweep(openWork(null));
+        await scheduleSettling(openWork(null));
         await scheduleAuditWatch(openWork(null));
         await claims.schedule(openWork(null));
         await federation.schedule(openWork(null));
