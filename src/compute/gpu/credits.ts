@@ -58,7 +58,7 @@ export async function settleRun({ em, now }: Pick<Work, 'em' | 'now'>, kind: Hol
   if (how) await endHold(em, { kind, id }, how, now());
 }
 
-const EVERY_MS = 60_000;
+const EVERY_MS = 120_000;
 const BATCH = 200;
 
 export const settleCreditsJob = defineJob({
@@ -72,7 +72,7 @@ export const settleCreditsJob = defineJob({
   },
 });
 
-/** Every minute from now on. Called at each start too, so it looks whether one waits already. */
+/** Every two minutes from now on. Called at each start too, so it looks whether one waits already. */
 export async function scheduleSettling({ em, jobs }: Pick<Work, 'em' | 'jobs'>): Promise<void> {
   if ((await em.count(Job, { name: settleCreditsJob.name, state: 'queued' })) > 0) return;
   jobs.enqueue(em, settleCreditsJob, {}, { delayMs: EVERY_MS, dedupeKey: settleCreditsJob.name });
