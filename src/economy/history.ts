@@ -28,6 +28,7 @@ interface Row {
   subject_kind: string;
   subject_id: string;
   note: string;
+  hold_state: string | null;
   other_name: string | null;
   other_host: string | null;
 }
@@ -44,10 +45,11 @@ export async function listHistory(
   const found = await rows<Row>(
     em,
     `select e.id, e.amount, e.at, p.kind, p.subject_kind, p.subject_id, p.note,
-       n.name as other_name, n.host as other_host
+       h.state as hold_state, n.name as other_name, n.host as other_host
      from credit_entry e join credit_posting p on p.id = e.posting_id
-     left join credit_entry c on p.kind = 'tip' and c.posting_id = p.id and c.id <> e.id
-     left join credit_account o on o.id = c.account_id
+     left join credit_entry c on p.kind in ('tip', 'hold') and c.posting_id = p.id and c.id <> e.id
+     left join credit_hold h on h.escrow_id = c.account_id
+     left join credit_account o on o.id = c.account_id and o.kind = 'person'
      left join account n on n.id = o.owner_id
      where e.account_id = ?${place ? ' and (e.at, e.id) < (?, ?)' : ''}
      order by e.at desc, e.id desc limit ${PAGE + 1}`,
@@ -66,7 +68,7 @@ function readPlace(text: string): { at: Date; id: string } | null {
 function lineOf(row: Row): HistoryLine {
   const amount = toNumber(row.amount);
   const subject = row.subject_kind;
-  const way = `credits.what.${row.kind}${row.kind === 'tip' ? (amount > 0 ? '-in' : '-out') : ''}`;
+  const way = `credits.what.${row.kind}${wayOf(row, amount)}`;
   const what = hasMessage(`${way}.${subject}`) ? `${way}.${subject}` : way;
   const url = urlOf(row.subject_kind, row.subject_id);
   return {
@@ -77,6 +79,12 @@ function lineOf(row: Row): HistoryLine {
     url,
     urlLabel: url === '' ? '' : t(`credits.subject.${row.subject_kind}`),
   };
+}
+
+/** A hold that ended reads as what was paid, beside what came back of it. */
+function wayOf({ kind, hold_state: state }: Row, amount: number): string {
+  if (kind === 'tip') return amount > 0 ? '-in' : '-out';
+  return kind === 'hold' && state !== 'held' ? '-ended' : '';
 }
 
 const otherOf = (account: { name: string; host: string }) => ({

@@ -97,6 +97,9 @@ const pagesOf = (
     '/jobs',
     '/settings/people',
     '/reports',
+    '/credits',
+    `/tips/new?about=image:${post.imageIds[0]}`,
+    '/@ada',
     `/reports/new?about=image:${post.imageIds[0]}`,
   ],
   olga: [
@@ -106,6 +109,7 @@ const pagesOf = (
     '/admin/accounts',
     `/admin/accounts/${ben.id}`,
     '/admin/invites',
+    '/admin/credits',
     '/admin/mail',
     '/admin/sign-ups',
     '/admin/copies',
