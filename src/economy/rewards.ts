@@ -7,7 +7,7 @@ import type { Work } from '../kit/work.ts';
 import { creditAccountId, NODE, person } from './ledger/accounts.ts';
 import type { PostingKind } from './ledger/model.ts';
 import { type Act, post } from './ledger/post.ts';
-import { type CreditSettings, creditSettings, dayOf } from './settings.ts';
+import { type CreditSettings, creditSettings, dayOf, dayStart } from './settings.ts';
 import { sumOfDay } from './sums.ts';
 
 const Payload = z.object({ postId: z.int() });
@@ -27,15 +27,15 @@ interface PostRow {
   is_shown: unknown;
 }
 
-/** The first public post of a day earns something; one that is not shown, and one of elsewhere, does not. */
+/** The first public post of a day earns something; one that is not shown, comes back, or is of elsewhere, does not. */
 async function rewardPost({ em, now }: Pick<Work, 'em' | 'now'>, settings: Settings, postId: number): Promise<void> {
   const rules = await settings.read(em, creditSettings);
   if (!rules.isOn || rules.firstPostReward === 0) return;
   const [found] = await rows<PostRow>(
     em,
     `select p.owner_id, (p.listed_at is not null) as is_shown from post p join account a on a.id = p.owner_id
-     where p.id = ? and p.is_local and a.host = '' and a.state = 'active'`,
-    [postId],
+     where p.id = ? and p.published_at >= ? and p.is_local and a.host = '' and a.state = 'active'`,
+    [postId, dayStart(now())],
   );
   if (!found || !toBoolean(found.is_shown)) return;
   const subject = { kind: 'post', id: postId };

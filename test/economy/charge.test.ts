@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { Model } from '../../src/catalogue/model.ts';
 import { settleEnded } from '../../src/compute/gpu/credits.ts';
 import { GpuUse } from '../../src/compute/gpu/model.ts';
 import { learnPace } from '../../src/compute/gpu/pace.ts';
@@ -59,6 +60,9 @@ test('what a generation may cost is put aside with its job, and what it took is 
   const page = textOf((await its.browser.get('/credits')).text);
   assert.match(page, /For pictures · Pictures /);
   assert.doesNotMatch(page, /Put aside/);
+  // and who made the model is thanked
+  const { owner } = await fresh(its).findOneOrFail(Model, { name: 'Tiny Shapes' });
+  await until('it brought something', async () => (await purseOf(its.em, owner)).balance === 2);
   await assertWhole(fresh(its));
 });
 
@@ -165,6 +169,25 @@ test('a training is paid for as a whole, turn by turn, and again from where it g
     const holds = await fresh(its).find(CreditHold, { subjectId: bad.id });
     return holds.length === 2 && holds.every((one) => one.state === 'refunded');
   });
+  await assertWhole(fresh(its));
+});
+
+test('a training that was released when its owner has spent everything says so, and can go on later', async (t) => {
+  const its = await paying(t);
+  await pauseLane(fresh(its), 'gpu', new Date());
+  const run = await givenTraining(its.node, its.workAs(its.ada), String(its.checkpoint.id), { steps: 20 });
+  await cancelRuns(its.workAs(null), { accountId: its.ada.id, versionIds: [], sha256s: [] });
+  await fresh(its).nativeUpdate(TrainingRun, { id: run.id }, { state: 'held', error: null, finishedAt: null });
+  await givenCredits(its, { creditsPerMinute: 100_000 });
+  const released = { runId: run.id, outcome: 'released' } as const;
+  await its.node.trainer.decidedJob.run(its.workAs(null), released, {} as never);
+  const { state, error } = await fresh(its).findOneOrFail(TrainingRun, run.id);
+  assert.equal(state, 'failed');
+  assert.match(error ?? '', /You have 600: [\d,]+ are missing/);
+
+  await givenCredits(its, RULES);
+  assert.equal((await its.browser.post(`/train/${run.id}/resumption`)).status, 302);
+  assert.equal(await fresh(its).count(CreditHold, { subjectId: run.id, state: 'held' }), 1);
   await assertWhole(fresh(its));
 });
 

@@ -1,13 +1,13 @@
 import { defineEntity, type InferEntity, p } from '@mikro-orm/core';
 
-export const CREDIT_ACCOUNT_KINDS = ['person', 'node', 'escrow'] as const;
+const CREDIT_ACCOUNT_KINDS = ['person', 'node', 'escrow'] as const;
 
 /**
  * Where credits lie: with a person, with the node (which gives them out and takes them in, so that it may stand below
  * zero), or in escrow, where they are promised to nobody yet. The id is a name without meaning, so that entries stay
  * when the person behind it is forgotten.
  */
-export const CreditAccount = defineEntity({
+const CreditAccount = defineEntity({
   name: 'CreditAccount',
   indexes: [{ properties: ['ownerId', 'kind'] }],
   properties: {
@@ -23,7 +23,6 @@ export const CreditAccount = defineEntity({
     allowanceDay: p.string().length(10).nullable(),
   },
 });
-export interface CreditAccount extends InferEntity<typeof CreditAccount> {}
 
 /** `capture` ends a hold with what it cost, `refund` without. Other rooms add theirs: the table takes any word. */
 export type PostingKind =
@@ -49,7 +48,7 @@ export const CreditPosting = defineEntity({
 export interface CreditPosting extends InferEntity<typeof CreditPosting> {}
 
 /** One side of a posting. Never changed and never deleted: triggers of both databases refuse it. */
-export const CreditEntry = defineEntity({
+const CreditEntry = defineEntity({
   name: 'CreditEntry',
   indexes: [{ properties: ['account', 'at', 'id'] }, { properties: ['posting'] }],
   properties: {
@@ -61,8 +60,6 @@ export const CreditEntry = defineEntity({
     at: p.datetime().length(3),
   },
 });
-export interface CreditEntry extends InferEntity<typeof CreditEntry> {}
-
 export type HoldKind = 'generation' | 'training' | 'caption';
 
 /** Credits of a person that wait in escrow for what a piece of work will have taken. */

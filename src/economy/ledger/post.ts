@@ -14,7 +14,7 @@ import type { PostingKind } from './model.ts';
  * node's last, so that two of them never wait for each other.
  */
 
-export interface Move {
+interface Move {
   readonly account: AccountRef;
   /** Whole credits; below zero is taken from the account. */
   readonly amount: number;
@@ -30,7 +30,7 @@ export interface Act {
 }
 
 /** More is a mistake: numbers stay far below what JavaScript counts exactly. */
-export const MOST_CREDITS = 1_000_000_000;
+const MOST_CREDITS = 1_000_000_000;
 
 /**
  * Writes an act, in the transaction of `em` when it has one. False when it happened already. Throws

@@ -60,9 +60,9 @@ create unique index `credit_hold_subject_kind_subject_id_round_unique` on `credi
 create table `credit_posting` (`id` text not null, `key` text not null, `kind` text not null, `subject_kind` text not null default '', `subject_id` text not null default '', `note` text not null default '', `at` datetime not null, primary key (`id`));
 create unique index `credit_posting_key_unique` on `credit_posting` (`key`);
 create table `credit_entry` (`id` text not null, `posting_id` text not null, `account_id` text not null, `amount` bigint not null, `at` datetime not null, constraint `credit_entry_posting_id_foreign` foreign key(`posting_id`) references `credit_posting`(`id`) on update cascade, constraint `credit_entry_account_id_foreign` foreign key(`account_id`) references `credit_account`(`id`) on update cascade, primary key (`id`));
-create index `credit_entry_posting_id_index` on `credit_entry` (`posting_id`);
 create index `credit_entry_account_id_index` on `credit_entry` (`account_id`);
 create index `credit_entry_account_id_at_id_index` on `credit_entry` (`account_id`, `at`, `id`);
+create index `credit_entry_posting_id_index` on `credit_entry` (`posting_id`);
 create table `dataset` (`id` text not null, `owner_id` integer not null, `name` text not null, `import_job_id` text null, `import_sha256` text null, `import_report` json null, `caption_job_id` text null, `captioning` json null, `created_at` datetime not null, `updated_at` datetime not null, `deleted_at` datetime null, constraint `dataset_owner_id_foreign` foreign key(`owner_id`) references `account`(`id`) on update cascade, primary key (`id`));
 create index `dataset_owner_id_index` on `dataset` (`owner_id`);
 create index `dataset_import_sha256_index` on `dataset` (`import_sha256`);
