@@ -15,6 +15,7 @@ import { GpuEngine, GpuPace, GpuUse } from './compute/gpu/model.ts';
 import { FolderModel, Generation, GenerationImage } from './compute/model.ts';
 import { Runner, RunnerEvent, RunnerFile, RunnerOrder } from './compute/runners/model.ts';
 import { TrainingEpoch, TrainingRun, TrainingSample } from './compute/training/model.ts';
+import { CREDIT_ENTITIES } from './economy/ledger/model.ts';
 import { FEDERATION_ENTITIES } from './federation/model.ts';
 import { Collection, CollectionItem, CollectionRefusal } from './gallery/collections/model.ts';
 import {
@@ -67,6 +68,7 @@ export const ENTITIES = [
   ...[Post, Image, ImageMark, ImageRaw, ImageSize, ResourceUse, PostTag, Comment, Reaction],
   ...[Review, Mention, Pin, Share],
   ...[Collection, CollectionItem, CollectionRefusal, TopicFollow],
+  ...CREDIT_ENTITIES,
   ...[Generation, GenerationImage, FolderModel, GpuEngine, GpuUse, GpuPace],
   ...[Runner, RunnerOrder, RunnerEvent, RunnerFile],
   ...[Dataset, DatasetItem, TrainingRun, TrainingEpoch, TrainingSample],

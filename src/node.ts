@@ -9,7 +9,9 @@ import { loadPageState } from './accounts/page-state.ts';
 import { scheduleAccountSweep } from './accounts/sweep.ts';
 import { apiDoor } from './api/door.ts';
 import { scheduleUploadSweep } from './catalogue/uploads/sweep.ts';
+import { scheduleSettling } from './compute/gpu/credits.ts';
 import { RUNNER_PATH } from './compute/runners/protocol.ts';
+import { addCredits } from './economy/page-state.ts';
 import { ENTITIES } from './entities.ts';
 import { scheduleGallerySweep } from './gallery/sweep.ts';
 import type { Config } from './kit/config.ts';
@@ -63,7 +65,11 @@ export async function openNode(config: Config, options: NodeOptions = {}): Promi
     trustedProxyCount: config.trustedProxyCount,
     openWork,
     identify: (ctx, work) => identify(ctx, work, ignoresCookies(ctx.path) ? NO_COOKIES : cookies),
-    pageState: (ctx, viewer) => loadPageState(ctx, ctx.state.work ?? openWork(viewer), viewer, settings),
+    pageState: async (ctx, viewer) => {
+      const work = ctx.state.work ?? openWork(viewer);
+      const page = await loadPageState(ctx, work, viewer, settings);
+      return ctx.state.door === 'cookie' ? addCredits(page, work, viewer, settings) : page;
+    },
     isCookieless,
     ignoresCookies,
     doors: [apiDoor],
@@ -117,6 +123,7 @@ export async function openNode(config: Config, options: NodeOptions = {}): Promi
         await scheduleAccountSweep(openWork(null));
         await scheduleCollection(openWork(null));
         await scheduleGallerySweep(openWork(null));
+        await scheduleSettling(openWork(null));
         await scheduleAuditWatch(openWork(null));
         await claims.schedule(openWork(null));
         await federation.schedule(openWork(null));

@@ -17,6 +17,8 @@ import type { TrainingDeps } from './compute/training/pages/deps.ts';
 import { trainingRoutes } from './compute/training/pages/routes.ts';
 import { discoveryRoutes } from './discovery/routes.ts';
 import type { LookUp } from './discovery/search.ts';
+import { CREDIT_LINKS, creditAdminRoutes } from './economy/admin-routes.ts';
+import { economyRoutes } from './economy/routes.ts';
 import { resolveAccount } from './federation/actors/resolve.ts';
 import { actorUri } from './federation/addresses.ts';
 import { COPY_LINKS, copyRoutes } from './federation/copies/routes.ts';
@@ -71,6 +73,8 @@ export function routersOf(parts: Parts): Router<State>[] {
     ...accountRoutes(accountDeps(parts)),
     catalogueRoutes(catalogueDeps(parts)),
     galleryRoutes(galleryDeps(parts)),
+    economyRoutes({ settings: parts.settings, limits: parts.limits }),
+    creditAdminRoutes({ settings: parts.settings, adminLinks: adminLinksOf(parts) }),
     computeRoutes(computeDeps(parts)),
     jobRoutes(computeDeps(parts)),
     gpuRoutes({ settings: parts.settings, publicUrl: parts.config.publicUrl, adminLinks: adminLinksOf(parts) }),
@@ -106,6 +110,7 @@ const adminLinksOf = ({ federation }: Parts): readonly AdminLink[] => [
     : [...REPORT_LINKS, ...PEER_LINKS, ...READING_LINKS, ...MEDIA_LINKS, ...COPY_LINKS]),
   ...PROTECT_LINKS,
   ...GPU_LINKS,
+  ...CREDIT_LINKS,
   ...CLAIM_LINKS,
   ...OPERATOR_LINKS,
 ];

@@ -22,10 +22,15 @@ import { publishScheduledJob } from './catalogue/publish.ts';
 import { finishDeletionJob as finishDatasetDeletionJob } from './compute/datasets/delete.ts';
 import { picturesChanged } from './compute/datasets/events.ts';
 import { forgetInputsJob } from './compute/desk/inputs.ts';
+import { generationPaid } from './compute/events.ts';
+import { settleCreditsJob } from './compute/gpu/credits.ts';
 import { forgetGenerationsJob, purgeGenerationJob } from './compute/keep.ts';
+import { rewardMakersJobOf } from './compute/reward-makers.ts';
 import { forgetTrainingJob } from './compute/training/keep.ts';
 import { indexAccountJob, indexModelJob, indexPostJob, unindexImageJob } from './discovery/index/keep.ts';
 import { reindexStep } from './discovery/takedown.ts';
+import { closePurseJob } from './economy/close.ts';
+import { rewardPostJobOf } from './economy/rewards.ts';
 import { applyPolicyJob } from './gallery/after-policy.ts';
 import { heldWords, showWordsJob } from './gallery/after-words.ts';
 import { countCollectionsJob } from './gallery/collections/collect-count.ts';
@@ -143,6 +148,10 @@ export function jobsOf(parts: Parts): JobDefinition[] {
     forgetGenerationsJob,
     purgeGenerationJob,
     forgetInputsJob,
+    settleCreditsJob,
+    rewardMakersJobOf(settings),
+    rewardPostJobOf(settings),
+    closePurseJob,
     indexModelJob,
     indexPostJob,
     indexAccountJob,
@@ -181,6 +190,9 @@ export function wiringOf(parts: Parts): Wiring {
     on(accountDeleted, forgetGenerationsJob),
     on(accountDeleted, forgetTrainingJob),
     on(accountDeleted, forgetRecordsJob),
+    on(accountDeleted, closePurseJob),
+    on(postPublished, rewardPostJobOf(settings)),
+    on(generationPaid, rewardMakersJobOf(settings)),
     on(safetyDecided, trainer.decidedJob, ({ kind, id, outcome }) =>
       kind === 'training' ? { runId: id, outcome } : null,
     ),

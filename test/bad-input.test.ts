@@ -14,9 +14,13 @@ import { kohyaLoraSd1, safetensorsFile, withHeader } from './factories/safetenso
 import { A1111, picture, sendFiles } from './gallery/painter.ts';
 
 // What strangers send, over HTTP to a whole node: each is answered with a sentence, and the tables and folders are then
-// as they were before. What the node keeps of its own work (jobs done, events, who was seen when) is not compared.
+// as they were before. What the node keeps of its own work (jobs done, events, who was seen when, the allowance of the
+// day) is not compared.
 
-const OWN_WORK = new Set(['job', 'recorded_event', 'session', 'setting', 'base_model']);
+const OWN_WORK = new Set([
+  ...['job', 'recorded_event', 'session', 'setting', 'base_model'],
+  ...['credit_account', 'credit_posting', 'credit_entry'],
+]);
 
 /** Rows of every table and files of every folder that hold what people sent. */
 async function kept({ node }: Pick<Publisher, 'node'>): Promise<Record<string, unknown>> {

@@ -17,6 +17,7 @@ import type { HashGate } from '../safety/hashes/gate.ts';
 import { addAccountCommands } from './account.ts';
 import { addAuditCommands } from './audit.ts';
 import { addBackupCommands } from './backup.ts';
+import { addCreditsCommands } from './credits.ts';
 import { addDemoCommands } from './demo.ts';
 import { addDoctorCommand } from './doctor.ts';
 import { addHashCommands } from './hashes.ts';
@@ -114,6 +115,7 @@ export async function runCommand(
   addKeysCommands(program, shell);
   addDoctorCommand(program, shell);
   addAuditCommands(program, shell);
+  addCreditsCommands(program, shell);
   addBackupCommands(program, shell);
   addDemoCommands(program, shell);
   addRunnerCommand(program, shell);

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { viewerOf } from '../accounts/access/identify.ts';
 import { Account } from '../accounts/model.ts';
 import { can } from '../accounts/permissions.ts';
+import { chargeAhead } from '../economy/charge.ts';
 import { whenBack } from '../kit/database/away.ts';
 import { rows, toNumber } from '../kit/database/sql.ts';
 import { AppError } from '../kit/errors.ts';
@@ -22,6 +23,7 @@ import { countFirstOutputs } from './gates/first-outputs.ts';
 import { assertGeneration, type Guard } from './gates/generation.ts';
 import { keepScreening, screenOutputs } from './gates/outputs.ts';
 import { bookRun } from './gpu/book.ts';
+import { endWork, settleRun } from './gpu/credits.ts';
 import { type Estimate, estimate, type WorkSize } from './gpu/pace.ts';
 import { assertAllowance, assertRoom, gpuSettings } from './gpu/quotas.ts';
 import { shareOf } from './gpu/settle.ts';
@@ -152,12 +154,15 @@ export class Generator {
         },
       );
       await tx.flush();
+      const subject = { kind: 'generation', id: generation.id } as const;
+      const asked = { subject, jobId: generation.jobId, seconds: costSeconds };
+      await chargeAhead(tx, this.#options.settings, viewer, asked, now());
       return generation;
     });
   }
 
   /** How long it would take the engine that is here. */
-  async estimate({ em }: Pick<Work, 'em'>, request: GenerationRequest): Promise<Estimate> {
+  async estimate({ em }: Pick<Work, 'em'>, request: Sized): Promise<Estimate> {
     const status = await this.status({ em });
     const device = status.state === 'ready' ? status.hello.device : { kind: 'cpu', name: '' };
     return estimate(em, device, sizeOf(request));
@@ -193,6 +198,8 @@ export class Generator {
       const { outcome } = run;
       const isOurs = watch.isForbidden || (await isEndedByNode(em, 'generation', generationId));
       await bookRun(em, handle, run, sizeOf(generation.request), work.now(), isOurs);
+      // whoever cancelled it pays for what it took until then
+      await settleRun(work, 'generation', generationId);
       handle.signal.throwIfAborted();
       if (watch.isForbidden) throw withheld();
       if (outcome.state !== 'failed' && outcome.state !== 'done')
@@ -259,7 +266,11 @@ export const leaningOf = (accountId: number, request: GenerationRequest): Leanin
   versionIds: versionIdsOf(filesOf(request)),
 });
 
-const sizeOf = ({ model, width, height, steps, count }: GenerationRequest): WorkSize => ({
+interface Sized extends Pick<GenerationRequest, 'width' | 'height' | 'steps' | 'count'> {
+  readonly model: Pick<GenerationRequest['model'], 'family'>;
+}
+
+const sizeOf = ({ model, width, height, steps, count }: Sized): WorkSize => ({
   ...{ kind: 'generation', family: model.family ?? '', pixels: width * height, units: steps * count },
 });
 
@@ -277,11 +288,12 @@ async function fail(
   state: 'failed' | 'cancelled' = 'failed',
 ): Promise<{ readonly state: string }> {
   await writeUnderFence(em, handle, async (tx) => {
-    await rows(
+    const ended = await rows(
       tx,
       `update generation set state = ?, error = ?, finished_at = ? where id = ? and state = 'queued' returning id`,
       [state, message.slice(0, 500), now(), generationId],
     );
+    if (ended.length > 0) await endWork(tx, 'generation', generationId, state, now());
   });
   return { state };
 }

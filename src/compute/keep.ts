@@ -5,6 +5,7 @@ import { isId } from '../kit/ids.ts';
 import { defineJob } from '../kit/queue/define.ts';
 import type { Work } from '../kit/work.ts';
 import { GenerationDraft, GenerationInput, GenerationPreset } from './desk/model.ts';
+import { settleHeld } from './gpu/credits.ts';
 import { Generation, GenerationImage } from './model.ts';
 import { withheld } from './standing.ts';
 import { assertImageNotShut } from './withhold.ts';
@@ -30,6 +31,7 @@ export async function cancelGeneration(
     [now(), generationId],
   );
   if (generation.jobId) await jobs.cancel(em, generation.jobId);
+  await settleHeld(work, 'generation', generationId);
 }
 
 /** Hidden at once; an hour later it is gone for good. */

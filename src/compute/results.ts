@@ -1,5 +1,7 @@
+import { endHold } from '../economy/holds.ts';
 import { rows } from '../kit/database/sql.ts';
 import { AppError } from '../kit/errors.ts';
+import { record } from '../kit/events/events.ts';
 import { newId } from '../kit/ids.ts';
 import type { JobHandle } from '../kit/queue/define.ts';
 import { writeUnderFence } from '../kit/queue/lease.ts';
@@ -9,6 +11,7 @@ import { t } from '../kit/web/messages.ts';
 import type { Work } from '../kit/work.ts';
 import type { HashGate } from '../safety/hashes/gate.ts';
 import type { EngineImage } from './engine/protocol.ts';
+import { generationPaid } from './events.ts';
 import { Generation, GenerationImage, OUTPUT_FORMATS, type OutputFormat } from './model.ts';
 
 const THUMB_PX = 640;
@@ -58,6 +61,8 @@ export async function keepResults(
         { persist: true },
       );
     }
+    const { paid } = await endHold(tx, { kind: 'generation', id: generation.id }, 'capture', now());
+    if (paid > 0) record(tx, generationPaid, { generationId: generation.id });
     await tx.flush();
   });
 }

@@ -4,6 +4,7 @@ import { t } from '../kit/web/messages.ts';
 import type { Work } from '../kit/work.ts';
 import type { PolicyTarget } from '../safety/policy.ts';
 import { assertNotShut } from '../safety/standing.ts';
+import { settleHeld } from './gpu/credits.ts';
 import { Generation } from './model.ts';
 import { filesOf } from './request.ts';
 import { versionIdsOf } from './standing.ts';
@@ -39,6 +40,7 @@ export async function cancelRuns(
     );
     cancelled += ended.length;
     if (jobId) await jobs.cancel(em, jobId);
+    await settleHeld({ em, now }, table === 'generation' ? 'generation' : 'training', id);
   };
   for (let after = ''; ; ) {
     const open = await em

@@ -244,3 +244,26 @@ test('audit verify says that the log is whole, and ends with 1 when a row was ed
   assert.equal(broken.code, 1);
   assert.match(broken.stdout, /was changed:\nrow 1 was changed/);
 });
+
+test('credits are given by a command, and added up by another that finds what is off', options, async (t) => {
+  const { node, em, ada } = await publisher(t);
+  const grant = ['credits', 'grant', '@ada', '250', '--json'];
+  assert.equal((await command(node.dataDir, grant)).code, 1, 'without a reason');
+  const given = await command(node.dataDir, [...grant, '--reason', 'For helping']);
+  assert.deepEqual([given.code, JSON.parse(given.stdout)], [0, { name: 'ada', balance: 250, amount: 250 }]);
+  const entry = await em.fork().findOneOrFail(AuditEntry, { action: 'credits.grant' });
+  assert.deepEqual([entry.actorRole, entry.subjectId, entry.reason], ['operator', String(ada.id), 'For helping']);
+  const nobody = await command(node.dataDir, ['credits', 'grant', 'nobody', '5', '--reason', 'x']);
+  assert.deepEqual([nobody.code, nobody.stderr.trim()], [1, 'There is nobody of that name here.']);
+
+  const whole = await command(node.dataDir, ['credits', 'verify']);
+  assert.deepEqual(
+    [whole.code, whole.stdout.trim()],
+    [0, 'The ledger adds up: 1 acts on 2 accounts, 250 credits given out.'],
+  );
+  await rows(em.fork(), `update credit_account set balance = 999 where kind = 'person' returning id`);
+  const off = await command(node.dataDir, ['credits', 'verify', '--json']);
+  const report = JSON.parse(off.stdout) as { isWhole: boolean; faults: string[] };
+  assert.deepEqual([off.code, report.isWhole], [1, false]);
+  assert.match(report.faults.join(), /says 999 and has entries of 250/);
+});

@@ -32,6 +32,9 @@ const ASKS = {
 const JOBS: Readonly<Record<string, keyof typeof ASKS>> = {
   ...{ 'accounts.send-mail': 'none', 'accounts.delete-account': 'none', 'accounts.follow-along': 'none' },
   'accounts.sweep': 'none',
+  // credits alone; a post that is kept back is not listed and earns nothing
+  ...{ 'economy.reward-post': 'none', 'economy.close-purse': 'none', 'compute.settle-credits': 'none' },
+  'compute.reward-makers': 'none',
   ...{ 'catalogue.finish-upload': 'takes', 'catalogue.strip-file': 'takes', 'catalogue.sweep-uploads': 'none' },
   ...{ 'catalogue.publish-scheduled': 'publishes', 'catalogue.finish-deletion': 'none' },
   // without its bytes a picture is not rendered, and names are masked in the copy that it makes

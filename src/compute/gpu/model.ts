@@ -30,7 +30,7 @@ export interface GpuEngine extends InferEntity<typeof GpuEngine> {}
 
 export const USE_KINDS = ['generation', 'training', 'caption'] as const;
 
-/** What one run of a job took. The books of quotas and figures; credits will be charged from the same place. */
+/** What one run of a job took. The books of quotas and figures; credits are charged by them. */
 export const GpuUse = defineEntity({
   name: 'GpuUse',
   indexes: [{ properties: ['accountId', 'endedAt'] }, { properties: ['endedAt'] }],

@@ -1,4 +1,5 @@
 import type { EntityManager } from '@mikro-orm/core';
+import { addUse } from '../../economy/holds.ts';
 import { rows, toBoolean } from '../../kit/database/sql.ts';
 import type { JobHandle } from '../../kit/queue/define.ts';
 import type { JobClass } from '../../kit/queue/fair/decide.ts';
@@ -29,7 +30,7 @@ export interface Taken {
 
 /**
  * Books what a run took: once for each run, however often it is said. A run that was overtaken costs nothing, since
- * another does its work. Credits, once there are any, are taken and given back here.
+ * another does its work. What somebody pays in credits is counted here too, and taken when the work ends.
  */
 export async function settle(
   em: EntityManager,
@@ -61,6 +62,7 @@ export async function settle(
       ],
     );
     if (booked.length === 0) return;
+    if (!isRefunded) await addUse(tx, jobId, seconds);
     const overSeconds = (isRefunded ? 0 : seconds) - job.cost_seconds;
     await settleShare(tx, { lane: 'gpu', jobClass: job.job_class, shareKey: job.share_key }, overSeconds, now);
   });

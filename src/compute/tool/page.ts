@@ -11,6 +11,7 @@ import { findCheckpoint } from '../models/choose.ts';
 import type { Families, FamilyCaps } from '../models/families.ts';
 import { type PromptSize, sizeOfPrompt } from '../prompt/chunks.ts';
 import { type SizePreset, sizePresets } from '../sizes.ts';
+import type { CostView } from './cost.ts';
 import type { LiveView } from './live.ts';
 import { loadPicks, type OptionView, type Picks } from './picks.ts';
 import type { GenerationView } from './queries.ts';
@@ -48,6 +49,7 @@ export interface FormView extends Picks {
 export type OpenPart = 'model' | 'lora' | 'embedding' | 'paste' | 'presets' | '';
 
 export interface ToolPage {
+  readonly cost: CostView | null;
   readonly engine: EngineStatus;
   /** Of the operator, that makes the pictures; '' for our own engine. */
   readonly program: string;

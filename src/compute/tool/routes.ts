@@ -12,6 +12,7 @@ import { mayGenerate } from '../generator.ts';
 import { sizeOfPrompt } from '../prompt/chunks.ts';
 import { actOnForm } from './acts.ts';
 import { compareRoutes } from './compare-routes.ts';
+import { type CostView, loadCost } from './cost.ts';
 import { Prefill, prefilledForm } from './prefill.ts';
 import { readToolForm } from './read-form.ts';
 import { resultRoutes } from './result-routes.ts';
@@ -31,6 +32,7 @@ const TokensForm = z.object({
     .max(MAX_PROMPT_CHARS * 2)
     .default(''),
 });
+const costPart = view<{ cost: CostView | null }>('compute/cost');
 const tokensPart = view<{ promptSize: object; negativeSize: object }>('compute/tokens');
 
 /** Generation: the tool, and each request with its results. Each person sees their own. */
@@ -73,6 +75,15 @@ export function computeRoutes(deps: ComputeDeps): Router<State> {
     mayGenerate(ctx.state.work.viewer);
     const { prompt, negativePrompt } = await readForm(ctx, TokensForm);
     tokensPart(ctx, { promptSize: sizeOfPrompt(prompt), negativeSize: sizeOfPrompt(negativePrompt) });
+  });
+
+  routes.post('/generate/cost', browserOnly, async (ctx) => {
+    limits.take(ctx, KEYSTROKES);
+    const { work } = ctx.state;
+    const viewer = mayGenerate(work.viewer);
+    const { raw } = await readToolForm(ctx, viewer, deps);
+    const caps = await capsOf(deps, ctx);
+    costPart(ctx, { cost: caps && (await loadCost(work, deps, viewer, caps, raw)) });
   });
 
   routes.post('/generate', browserOnly, async (ctx) => {

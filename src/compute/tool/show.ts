@@ -7,8 +7,9 @@ import { findDraft } from '../desk/drafts.ts';
 import type { EngineCaps } from '../engine/protocol.ts';
 import { mayGenerate } from '../generator.ts';
 import { Families } from '../models/families.ts';
+import { loadCost } from './cost.ts';
 import { loadLive } from './live.ts';
-import { type FormParts, loadForm, ratingOptions, type ToolPage } from './page.ts';
+import { type FormParts, type FormView, loadForm, ratingOptions, type ToolPage } from './page.ts';
 import { listRecent, loadGenerationView } from './queries.ts';
 import { valuesOf } from './values.ts';
 
@@ -38,12 +39,14 @@ export async function showTool(
   const { allowedLevels } = await settings.read(work.em, nodeSettings);
   const isLive = shown?.view.isOpen && shown.jobId;
   const deleted = Number(ctx.query.deleted);
+  const form = caps && families ? await loadForm(work, viewer, caps, families, parts ?? { values }) : null;
   toolPage(ctx, {
+    cost: caps && form ? await loadCost(work, { generator, settings }, viewer, caps, costFields(form)) : null,
     engine,
     isCpu: engine.state === 'ready' && engine.hello.device.kind === 'cpu',
     deviceName: engine.state === 'ready' ? engine.hello.device.name : '',
     program: engine.state === 'ready' ? (engine.hello.program ?? '') : '',
-    form: caps && families ? await loadForm(work, viewer, caps, families, parts ?? { values }) : null,
+    form,
     generation: shown?.view ?? null,
     live: isLive ? await loadLive(work, shown.view.id, isLive) : null,
     recent: await listRecent(work, viewer, RECENT),
@@ -52,3 +55,9 @@ export async function showTool(
     page: { title: t('nav.generate'), noindex: true },
   });
 }
+
+/** What the form shows, chosen by itself or not. */
+const costFields = ({ values, model, sizes }: FormView) => ({
+  ...{ width: values.width ?? '', height: values.height ?? '', steps: values.steps ?? '', count: values.count ?? '' },
+  ...{ model: model?.key ?? '', size: sizes.find(({ isChosen }) => isChosen)?.value ?? 'custom' },
+});

@@ -6,6 +6,7 @@ import { findStatus } from '../../kit/queue/status.ts';
 import type { Work } from '../../kit/work.ts';
 import { Dataset, DatasetItem } from '../datasets/model.ts';
 import { mayTrain } from '../datasets/own.ts';
+import { settleHeld } from '../gpu/credits.ts';
 import { assertVersionNotShut } from '../withhold.ts';
 import { type RunState, TrainingEpoch, TrainingRun, TrainingSample } from './model.ts';
 import { runState } from './queries.ts';
@@ -49,6 +50,7 @@ async function end(work: Keeping, runId: string, state: 'stopped' | 'cancelled')
     [state, now(), runId],
   );
   if (run.jobId) await jobs.cancel(em, run.jobId);
+  await settleHeld(work, 'training', runId);
   return ended.length > 0;
 }
 
@@ -61,6 +63,7 @@ async function shownState({ em }: Pick<Work, 'em'>, { state, jobId }: TrainingRu
 /** Goes on from the last state, or begins again where there is none. Throws `conflict` unless it failed or was stopped. */
 export async function resumeTraining(work: Keeping, trainer: Trainer, runId: string): Promise<void> {
   const state = await shownState(work, await loadOwnRun(work, runId));
+  await settleHeld(work, 'training', runId);
   if (state !== 'failed' && state !== 'stopped')
     throw new AppError('conflict', 'This training has nothing to go on with.');
   await work.em.transactional(async (em) => {

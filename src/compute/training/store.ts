@@ -8,6 +8,7 @@ import { cropImage } from '../../kit/storage/images-crop.ts';
 import type { Work } from '../../kit/work.ts';
 import type { HashGate } from '../../safety/hashes/gate.ts';
 import type { EngineCheckpoint, TrainingPicture } from '../engine/protocol-train.ts';
+import { endWork } from '../gpu/credits.ts';
 import { TrainingEpoch, TrainingRun, TrainingSample } from './model.ts';
 
 const THUMB_PX = 480;
@@ -126,12 +127,13 @@ export async function endRun(
   error: string | null,
 ): Promise<void> {
   await writeUnderFence(em, handle, async (tx) => {
-    await rows(
+    const ended = await rows(
       tx,
       `update training_run set state = ?, error = ?, finished_at = ?${state === 'done' ? ', step = total_steps, state_sha256 = null' : ''}
        where id = ? and state in ('queued', 'running') returning id`,
       [state, error?.slice(0, 500) ?? null, now(), runId],
     );
+    if (ended.length > 0) await endWork(tx, 'training', runId, state, now());
   });
 }
 

@@ -2,6 +2,8 @@ import type { EntityManager } from '@mikro-orm/core';
 import { z } from 'zod';
 import { viewerOf } from '../../accounts/access/identify.ts';
 import { Account } from '../../accounts/model.ts';
+import { chargeAhead } from '../../economy/charge.ts';
+import { moveHold } from '../../economy/holds.ts';
 import { rows, toNumber } from '../../kit/database/sql.ts';
 import { AppError } from '../../kit/errors.ts';
 import { defineJob, type JobDefinition, type JobHandle } from '../../kit/queue/define.ts';
@@ -17,6 +19,7 @@ import { trainingFailureText } from '../failures.ts';
 import type { Guard } from '../gates/generation.ts';
 import { assertTraining } from '../gates/training.ts';
 import { bookRun } from '../gpu/book.ts';
+import { settleRun } from '../gpu/credits.ts';
 import { type Device, estimate, type WorkSize } from '../gpu/pace.ts';
 import { assertAllowance, assertRoom, type GpuSettings, gpuSettings } from '../gpu/quotas.ts';
 import { shareOf } from '../gpu/settle.ts';
@@ -104,7 +107,14 @@ export class Trainer {
     assertRoom(toNumber(open?.n), settings.openTrainings);
     const leftSeconds = await this.#leftSeconds(tx, run);
     await assertAllowance({ em: tx, now: work.now }, viewer, leftSeconds, settings);
-    this.#enqueue(tx, work, run, settings, leftSeconds);
+    const jobId = this.#enqueue(tx, work, run, settings, leftSeconds);
+    const asked = {
+      subject: { kind: 'training', id: run.id },
+      round: run.segment,
+      jobId,
+      seconds: leftSeconds,
+    } as const;
+    await chargeAhead(tx, this.#options.settings, viewer, asked, work.now());
   }
 
   #enqueue(
@@ -113,11 +123,11 @@ export class Trainer {
     run: TrainingRun,
     settings: GpuSettings,
     leftSeconds: number,
-  ): void {
+  ): string {
     const accountId = run.owner.id;
     const costSeconds = Math.min(leftSeconds, this.#times(settings).mostMs / 1000);
     run.segment += 1;
-    run.jobId = jobs.enqueue(
+    const jobId = jobs.enqueue(
       tx,
       this.job,
       { runId: run.id, segment: run.segment },
@@ -126,6 +136,8 @@ export class Trainer {
         share: shareOf({ id: accountId, host: '' }, 'batch', { costSeconds, affinity: run.base.sha256 }),
       },
     );
+    run.jobId = jobId;
+    return jobId;
   }
 
   #times({ quantumMinutes }: GpuSettings): SegmentTimes {
@@ -133,9 +145,14 @@ export class Trainer {
     return { quantumMs, mostMs: 2 * quantumMs, lookEveryMs: LOOK_EVERY_MS, ...this.#options.times };
   }
 
-  async #leftSeconds(em: EntityManager, run: TrainingRun): Promise<number> {
+  #leftSeconds(em: EntityManager, run: TrainingRun): Promise<number> {
+    return this.estimate(em, run, run.totalSteps - run.stateStep);
+  }
+
+  /** Seconds that so many steps would take the engine that is here: what is paid for. */
+  async estimate(em: EntityManager, run: Pick<TrainingRun, 'base' | 'params'>, steps: number): Promise<number> {
     const device: Device = (await this.hello({ em }))?.device ?? { kind: 'cpu', name: '' };
-    return (await estimate(em, device, sizeOf(run, run.totalSteps - run.stateStep))).p50;
+    return (await estimate(em, device, sizeOf(run, steps))).p50;
   }
 
   async #run(work: Work, { runId, segment }: z.output<typeof Payload>, handle: JobHandle): Promise<object> {
@@ -157,6 +174,7 @@ export class Trainer {
       const { run: took, steps } = await trainSegment(parts, handle, run, command, sources, times);
       const isOurs = watch.isForbidden || (await isEndedByNode(work.em, 'training_run', runId));
       await bookRun(work.em, handle, took, sizeOf(run, steps), work.now(), isOurs);
+      await settleRun(work, 'training', runId);
       handle.signal.throwIfAborted();
       if (watch.isForbidden) throw withheld();
       await assertStanding(work.em, leaningOf(run));
@@ -213,8 +231,9 @@ export class Trainer {
       if (run.finishedAt !== null) return { state: 'gone' };
       if (run.segment !== segment) return { state: 'paused', step: run.stateStep };
       const rules = await this.#options.settings.read(tx, gpuSettings);
-      this.#enqueue(tx, work, run, rules, await this.#leftSeconds(tx, run));
+      const jobId = this.#enqueue(tx, work, run, rules, await this.#leftSeconds(tx, run));
       await tx.flush();
+      await moveHold(tx, { kind: 'training', id }, jobId);
       return { state: 'paused', step: run.stateStep };
     });
   }
@@ -226,16 +245,24 @@ async function releaseTraining(
   trainer: Trainer,
   { runId, outcome }: z.output<typeof Decided>,
 ): Promise<void> {
-  await work.em.transactional(async (tx) => {
-    const run = await tx.findOne(TrainingRun, { id: runId, state: 'held' }, { populate: ['owner'] });
-    if (!run) return;
-    if (outcome === 'refused')
-      Object.assign(run, { state: 'failed', error: t('train.refused.by-review'), finishedAt: work.now() });
-    else {
+  const refuse = (run: TrainingRun, error: string) =>
+    Object.assign(run, { state: 'failed', error: error.slice(0, 500), finishedAt: work.now() });
+  const release = (act: (tx: EntityManager, run: TrainingRun) => unknown) =>
+    work.em.fork().transactional(async (tx) => {
+      const run = await tx.findOne(TrainingRun, { id: runId, state: 'held' });
+      if (run) await act(tx, run);
+    });
+  if (outcome === 'refused') return release((_, run) => refuse(run, t('train.refused.by-review')));
+  try {
+    await release(async (tx, run) => {
       run.state = 'queued';
-      await trainer.enqueue(tx, work, viewerOf(run.owner.$), run);
-    }
-  });
+      await trainer.enqueue(tx, work, viewerOf(await tx.findOneOrFail(Account, run.owner.id)), run);
+    });
+  } catch (error) {
+    // its owner spent their credits while it waited, and goes on with it when there are more
+    if (!(error instanceof AppError) || error.kind !== 'insufficient_credit') throw error;
+    await release((_, run) => refuse(run, error.message));
+  }
 }
 
 const leaningOf = ({ owner, base }: TrainingRun): Leaning => ({

@@ -143,6 +143,7 @@ function answerErrors({ log, openWork, pageState }: AppParts): Koa.Middleware<St
 
 const HEADINGS: Readonly<Record<number, string>> = {
   401: 'Please sign in',
+  402: 'Not enough credits',
   403: 'That is not allowed',
   404: 'Nothing here',
   409: 'That is already so',

@@ -22,6 +22,8 @@ export interface PageState {
       publish: boolean;
     };
     unreadCount?: number;
+    /** What may be spent here; absent where nothing is. */
+    credits?: number;
     /** People who wait for this person's answer. */
     waitingCount?: number;
   };

@@ -1,9 +1,11 @@
 import { z } from 'zod';
+import { chargeAhead } from '../../../economy/charge.ts';
 import { rows, toNumber } from '../../../kit/database/sql.ts';
 import { AppError } from '../../../kit/errors.ts';
 import { newId } from '../../../kit/ids.ts';
 import { findStatus } from '../../../kit/queue/status.ts';
 import type { Work } from '../../../kit/work.ts';
+import { settleHeld } from '../../gpu/credits.ts';
 import { assertAllowance, assertRoom, gpuSettings } from '../../gpu/quotas.ts';
 import { shareOf } from '../../gpu/settle.ts';
 import { tagsOf } from '../captions.ts';
@@ -86,6 +88,8 @@ export async function beginCaptioning(
     );
     Object.assign(dataset, { captioning, captionJobId: jobId, updatedAt: work.now() });
     await tx.flush();
+    const asked = { subject: { kind: 'caption', id: captioning.id }, jobId, seconds: costSeconds } as const;
+    await chargeAhead(tx, captioner.settings, mayTrain(work.viewer), asked, work.now());
   });
 }
 
@@ -96,8 +100,9 @@ async function isCaptioning({ em }: Pick<Work, 'em'>, { captionJobId }: Pick<Dat
 
 /** What it wrote so far stays, and can be undone. */
 export async function cancelCaptioning(work: Acting, datasetId: string): Promise<void> {
-  const { captionJobId } = await loadOwnDataset(work, datasetId);
+  const { captionJobId, captioning } = await loadOwnDataset(work, datasetId);
   if (captionJobId) await work.jobs.cancel(work.em, captionJobId);
+  if (captioning) await settleHeld(work, 'caption', captioning.id);
 }
 
 /**

@@ -4,6 +4,7 @@ import type { EntityManager } from '@mikro-orm/core';
 import { z } from 'zod';
 import { viewerOf } from '../../../accounts/access/identify.ts';
 import { Account } from '../../../accounts/model.ts';
+import { endHold } from '../../../economy/holds.ts';
 import { AppError } from '../../../kit/errors.ts';
 import { defineJob, type JobDefinition, type JobHandle } from '../../../kit/queue/define.ts';
 import { countCrash } from '../../../kit/queue/lease.ts';
@@ -71,8 +72,10 @@ export class Captioner {
     const dataset = await em.findOne(Dataset, { id: datasetId, deletedAt: null, captionJobId: handle.jobId });
     if (dataset?.captioning?.id !== act) return { state: 'gone' };
     const { captioning } = dataset;
-    const report = (refused: readonly string[], error: string | null = null) =>
-      keepReport(em, handle, datasetId, { refused: refused.slice(0, MOST_REFUSALS), error }, now());
+    const report = async (refused: readonly string[], error: string | null = null) => {
+      await keepReport(em, handle, datasetId, { refused: refused.slice(0, MOST_REFUSALS), error }, now());
+      await endHold(em, { kind: 'caption', id: act }, error === null ? 'capture' : 'refund', now());
+    };
     try {
       const account = await em.findOne(Account, dataset.owner.id);
       if (account?.state !== 'active') throw new AppError('gone', 'This account is not active.');

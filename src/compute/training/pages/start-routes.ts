@@ -1,15 +1,17 @@
 import type Router from '@koa/router';
 import { z } from 'zod';
 import { browserOnly } from '../../../accounts/access/guard.ts';
+import { findPrice } from '../../../economy/charge.ts';
 import { AppError } from '../../../kit/errors.ts';
 import { failureOf } from '../../../kit/web/errors.ts';
 import { type FormState, type RawForm, readQuery, readRawForm, uuidParam } from '../../../kit/web/forms.ts';
-import { t } from '../../../kit/web/messages.ts';
+import { t, tCount } from '../../../kit/web/messages.ts';
 import type { Ctx, State } from '../../../kit/web/state.ts';
 import { type PageHead, view } from '../../../kit/web/views.ts';
 import { trainingSettings } from '../../datasets/limits.ts';
 import { loadOwnDataset, mayTrain } from '../../datasets/own.ts';
 import { type DatasetView, datasetView, listItems } from '../../datasets/pages/queries.ts';
+import { fileOf } from '../../models/choose.ts';
 import { textValue } from '../../tool/values.ts';
 import { type BaseChoice, canTrain, findBase, listBases } from '../bases.ts';
 import { type FieldView, fieldViews, readSettings, valuesOf } from '../form.ts';
@@ -152,6 +154,12 @@ export function startRoutes(routes: Router<State>, deps: TrainingDeps): void {
     const { work } = ctx.state;
     const checked = await checkTraining(work, await trainer.hello(work), request);
     const { dataset, items, base, estimate, start } = checked;
+    const asked = {
+      base: { ...fileOf(base), baseModel: base.baseModel, family: base.family },
+      params: request.settings,
+    };
+    const seconds = await trainer.estimate(work.em, asked, estimate.steps);
+    const price = await findPrice(work.em, settings, mayTrain(work.viewer), seconds, work.now());
     const facts = [
       [t('train.fact.name'), request.name],
       [t('train.fact.base'), `${base.title} ${base.subtitle}`],
@@ -167,6 +175,17 @@ export function startRoutes(routes: Router<State>, deps: TrainingDeps): void {
         t('train.time.range', { from: durationText(estimate.seconds50), to: durationText(estimate.seconds90) }),
       ],
       [t('train.fact.basis'), t(`train.basis.${estimate.basis}`)],
+      ...(price?.cost
+        ? [
+            [
+              t('train.fact.cost'),
+              t('credits.cost-fact', {
+                cost: tCount('credits.cost', price.cost, price.cost.toLocaleString('en')),
+                balance: price.balance.toLocaleString('en'),
+              }),
+            ] as const,
+          ]
+        : []),
       [t('train.fact.disk'), `${Math.max(1, Math.round(estimate.diskBytes / 1_000_000)).toLocaleString('en')} MB`],
     ] as const;
     const shown = Object.entries(raw).filter(([name]) => !OF_SUMMARY.includes(name));

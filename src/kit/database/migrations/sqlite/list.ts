@@ -12,6 +12,7 @@ import { migration as m0010 } from './0010-moderation-rows.ts';
 import { migration as m0011 } from './0011-words.ts';
 import { migration as m0012 } from './0012-claim-proofs.ts';
 import { migration as m0016 } from './0016-api-lists.ts';
+import { migration as m0017 } from './0017-credits.ts';
 
 /** Written by `npm run migration`. */
 export const migrations: readonly Migration[] = [
@@ -28,4 +29,5 @@ export const migrations: readonly Migration[] = [
   m0011,
   m0012,
   m0016,
+  m0017,
 ];
