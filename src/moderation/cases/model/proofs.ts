@@ -1,6 +1,6 @@
 import { defineEntity, type InferEntity, p } from '@mikro-orm/core';
 
-export const IDENTITY_OUTCOMES = ['shown', 'not-shown', 'unseen'] as const;
+const IDENTITY_OUTCOMES = ['shown', 'not-shown', 'unseen'] as const;
 
 /** A picture by which a party shows who they are: one reviewer opens it once, and it is gone with the decision. */
 export const IdentityProof = defineEntity({
