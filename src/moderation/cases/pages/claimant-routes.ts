@@ -8,10 +8,12 @@ import type { Ctx, State } from '../../../kit/web/state.ts';
 import { view } from '../../../kit/web/views.ts';
 import { AppealForm, fileAppeal } from '../appeals/appeal.ts';
 import { CourtForm, showCourtAction } from '../counter/counter.ts';
+import { threadRoutes } from '../files/routes.ts';
 import { missingFormOf } from '../intake/form.ts';
 import type { ClaimCase } from '../model/case.ts';
 import { acceptOffer, declineOffer, makeOffer, OfferForm } from '../offers/offers.ts';
 import { ArtistForm, askArtist } from '../proof/artist.ts';
+import { identityRoute, type PartyWay } from '../proof/identity-routes.ts';
 import { ProofForm, prove } from '../proof/prove.ts';
 import { answerQuestions } from '../threads/answer.ts';
 import { wishJoint } from '../threads/threads.ts';
@@ -19,8 +21,6 @@ import { withdrawCase } from '../threads/withdraw.ts';
 import { confirmAddress, unlockCase } from '../verify/verify.ts';
 import { loadClaimantPage, type PartyPage } from './claimant-page.ts';
 import { type CaseDeps, sealPage } from './deps.ts';
-import { threadRoutes } from './file-routes.ts';
-import { identityRoute, type PartyWay } from './identity-routes.ts';
 import { closeInBrowser, findOpened, loadOpened, openInBrowser } from './key.ts';
 
 interface NumberPage {

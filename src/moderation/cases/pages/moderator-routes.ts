@@ -22,6 +22,7 @@ import {
 import { lookAtClaimant } from '../decide/look.ts';
 import { MergeForm, mergeByHand, PointForm, pointCase } from '../decide/point.ts';
 import { undoSource } from '../decide/undo-source.ts';
+import { threadRoutes } from '../files/routes.ts';
 import { makeOffer, OfferForm, vetoOffer } from '../offers/offers.ts';
 import { noteIdentity, openIdentity } from '../proof/identity.ts';
 import { markMisuse } from '../strikes/misuse.ts';
@@ -29,7 +30,6 @@ import { say } from '../threads/threads.ts';
 import { vouchForClaimant } from '../verify/verify.ts';
 import { saidOf } from './claimant-routes.ts';
 import { type CaseDeps, sealPage } from './deps.ts';
-import { threadRoutes } from './file-routes.ts';
 import { loadModeratorPage, type ModeratorPage, type Opened } from './moderator-page.ts';
 
 const casePage = view<ModeratorPage>('moderation/cases/case');

@@ -9,15 +9,15 @@ import { view } from '../../../kit/web/views.ts';
 import { AppealForm, fileAppeal } from '../appeals/appeal.ts';
 import { fileCounterNotice } from '../counter/counter.ts';
 import { CounterForm } from '../counter/draft.ts';
+import { threadRoutes } from '../files/routes.ts';
 import type { ClaimCase } from '../model/case.ts';
 import { acceptOffer, declineOffer, makeOffer, OfferForm } from '../offers/offers.ts';
+import { identityRoute, type PartyWay } from '../proof/identity-routes.ts';
 import { refuseClaim } from '../threads/refuse.ts';
 import { wishJoint } from '../threads/threads.ts';
 import type { PartyPage } from './claimant-page.ts';
 import { saidOf } from './claimant-routes.ts';
 import { type CaseDeps, sealPage } from './deps.ts';
-import { threadRoutes } from './file-routes.ts';
-import { identityRoute, type PartyWay } from './identity-routes.ts';
 import { findOwnOpened, uploaderOnly } from './own-key.ts';
 import { listOwnCases, loadOwnCase, loadUploaderPage, type OwnCases } from './uploader-page.ts';
 

@@ -8,11 +8,11 @@ import { type FormState, submitForm, submitRaw, uuidParam } from '../../../kit/w
 import { readMultipart } from '../../../kit/web/multipart.ts';
 import type { Limit } from '../../../kit/web/rate-limit.ts';
 import type { Ctx, State } from '../../../kit/web/state.ts';
-import { loadAttachment, MOST_PICTURE_BYTES, MOST_PICTURES } from '../files/attachments.ts';
 import type { ClaimCase } from '../model/case.ts';
 import type { Party } from '../model/talk.ts';
+import { type CaseDeps, sealPage } from '../pages/deps.ts';
 import { MessageForm, say } from '../threads/threads.ts';
-import { type CaseDeps, sealPage } from './deps.ts';
+import { loadAttachment, MOST_PICTURE_BYTES, MOST_PICTURES } from './attachments.ts';
 
 interface FileLimits {
   /** The field that a refusal of a file is shown at. */
@@ -48,7 +48,7 @@ export async function submitWithFiles<Schema extends z.ZodType>(
   }
 }
 
-/** How somebody comes to a case, as the routes beside this one have it. */
+/** How somebody comes to a case. */
 export interface WayIn {
   /** With the name of the case in it. */
   readonly path: string;

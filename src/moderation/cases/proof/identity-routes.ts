@@ -1,9 +1,9 @@
 import type Router from '@koa/router';
 import { z } from 'zod';
 import type { State } from '../../../kit/web/state.ts';
-import { MOST_PROOF_BYTES, type Side, sendIdentity } from '../proof/identity.ts';
-import { type CaseDeps, sealPage } from './deps.ts';
-import { submitWithFiles, type WayIn } from './file-routes.ts';
+import { submitWithFiles, type WayIn } from '../files/routes.ts';
+import { type CaseDeps, sealPage } from '../pages/deps.ts';
+import { MOST_PROOF_BYTES, type Side, sendIdentity } from './identity.ts';
 
 /** Of somebody who is a party to the case. */
 export interface PartyWay extends WayIn {
