@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { type TestContext, test } from 'node:test';
 import { createModel } from '../../src/catalogue/create.ts';
 import { saveVersion, VersionForm } from '../../src/catalogue/edit.ts';
@@ -73,6 +74,10 @@ const READS: Readonly<Record<string, Reads>> = {
     ...{ as: 'other', url: ({ collection }) => `/collections/${collection}/edit` },
     form: () => ({ name: DENIED, visibility: 'public' }),
   },
+  '/tips': {
+    ...{ as: 'other', url: () => '/tips' },
+    form: ({ model }) => ({ about: `model:${model}`, key: randomUUID(), amount: '1', note: HELD }),
+  },
   '/settings/profile': {
     ...{ as: 'other', url: () => '/settings/profile', form: () => ({ displayName: 'Eve', bio: HELD }) },
   },
@@ -92,6 +97,7 @@ const APART: readonly (readonly [RegExp, string])[] = [
   [/^\/train\/:id\//, 'commands to a run'],
   [/^\/generate(?:\/|$)/, 'private; the gate of generations reads every word (gates/generation.ts)'],
   [/\/inbox$/, 'of peers: federation/ingest reads (words-peers.test.ts)'],
+  [/^\/api\/v1\/model-versions\/by-hash/, 'hashes that are looked up'],
   [/^\/api\/v1\/runner\//, 'runners of this node'],
   [/^\/(?:sign-in|sign-out|sign-up|setup|password|verify-email)(?:\/|$)/, 'of accounts; what joins is told to staff'],
   [/^\/settings\/(?!profile$)/, 'of the account, or a picture, which is hashed'],

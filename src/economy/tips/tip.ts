@@ -3,6 +3,7 @@ import { AppError } from '../../kit/errors.ts';
 import type { Settings } from '../../kit/settings.ts';
 import { t } from '../../kit/web/messages.ts';
 import type { Viewer, Work } from '../../kit/work.ts';
+import { RATING } from '../../safety/ratings.ts';
 import { openPurse } from '../allowance.ts';
 import { creditAccountId, person } from '../ledger/accounts.ts';
 import { InsufficientCredit, post } from '../ledger/post.ts';
@@ -30,10 +31,10 @@ export async function loadTipRules({ em }: Pick<Work, 'em'>, settings: Settings)
 
 /**
  * Gives some of the viewer's credits to who made something. Throws `invalid` beyond what a tip may be, for oneself,
- * people of elsewhere and where one of the two blocks the other, `insufficient_credit`, and `rate_limited` beyond a day's.
+ * people of elsewhere, words that may not be said and where one of the two blocks the other, `insufficient_credit`, and `rate_limited` beyond a day's.
  */
 export async function sendTip(
-  { em, now }: Pick<Work, 'em' | 'now'>,
+  { em, words, now }: Pick<Work, 'em' | 'words' | 'now'>,
   settings: Settings,
   viewer: Viewer,
   about: string,
@@ -45,6 +46,13 @@ export async function sendTip(
   if (amount > rules.tipMost) {
     const message = t('tip.too-much', { most: rules.tipMost.toLocaleString('en') });
     throw new AppError('invalid', message, { fields: { amount: message } });
+  }
+  if (note !== '') {
+    const texts = [{ scope: 'prose', text: note, field: 'note' }];
+    // a thank-you does not wait for somebody to look at its words
+    if ((await words.read({ author: viewer, level: RATING.pg, texts })) !== null) {
+      throw new AppError('invalid', t('tip.words'), { fields: { note: t('tip.words') } });
+    }
   }
   const { balance } = await openPurse(em, viewer.id, rules, now());
   await em.fork().transactional(async (tx) => {
