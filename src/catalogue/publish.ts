@@ -109,8 +109,11 @@ async function publishScheduled(
   try {
     await open({ em, now }, version, await readVersion({ em, words }, author, version));
   } catch (error) {
-    // rules that came meanwhile: it stays its owner's alone
     if (!(error instanceof AppError) || (error.kind !== 'invalid' && error.kind !== 'forbidden')) throw error;
+    // rules that came meanwhile: it is a draft again, and whoever publishes it is told why not
+    Object.assign(version, { state: 'draft', publishAt: null, updatedAt: now() });
+    await refresh(em, version.model.$);
+    await em.flush();
   }
 }
 

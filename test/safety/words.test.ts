@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createModel } from '../../src/catalogue/create.ts';
-import { Model } from '../../src/catalogue/model.ts';
+import { Model, ModelVersion } from '../../src/catalogue/model.ts';
+import { publishScheduledJob as publishVersionLater } from '../../src/catalogue/publish.ts';
 import { Collection } from '../../src/gallery/collections/model.ts';
 import { Comment, Post } from '../../src/gallery/model.ts';
+import { publishScheduledJob as publishPostLater } from '../../src/gallery/posts/publish.ts';
 import { Review } from '../../src/gallery/reviews/model.ts';
 import { QueueRow } from '../../src/moderation/queue/model.ts';
 import { releaseHold } from '../../src/safety/holds/hold.ts';
@@ -77,6 +79,26 @@ test('a post that a rule holds is kept from everybody until a person released it
   await settle();
   assert.equal((await visitor.get(`/posts/${postId}`)).status, 200);
   assert.notEqual((await em.fork().findOneOrFail(Post, postId)).listedAt ?? null, null);
+});
+
+test('what rules deny by the time that it was to be published is a draft again, which says why when somebody publishes it', async (t) => {
+  const { browser, ada, em, give, versionOf, post, node, workAs } = await site(t);
+  const publishAt = node.now();
+  const { postId } = await post(ada, [{ level: 1 }], { isDraft: true });
+  await em.fork().nativeUpdate(Post, { id: postId }, { title: 'nude loli', state: 'scheduled', publishAt });
+  await publishPostLater.run(workAs(null), { postId }, {} as never);
+  const draft = await em.fork().findOneOrFail(Post, postId);
+  assert.deepEqual([draft.state, draft.publishAt ?? null], ['draft', null]);
+  const again = { title: 'nude loli', caption: '', tags: '' };
+  assert.equal((await browser.post(`/posts/${postId}/publication`, again)).status, 422);
+
+  const version = await versionOf();
+  await give(version.id, kohyaLoraSd1({ name: 'brass' }), 'brass.safetensors');
+  await browser.post(`/versions/${version.id}/edit`, { ...words, act: 'save' });
+  await em.fork().nativeUpdate(ModelVersion, { id: version.id }, { name: 'nude loli', state: 'scheduled', publishAt });
+  await publishVersionLater.run(workAs(null), { versionId: version.id }, {} as never);
+  const kept = await em.fork().findOneOrFail(ModelVersion, version.id);
+  assert.deepEqual([kept.state, kept.publishAt ?? null], ['draft', null]);
 });
 
 test('talk is not refused: what may be about a child waits for a person, and is told of when it is shown', async (t) => {

@@ -129,8 +129,10 @@ async function publishScheduled(
   try {
     heldFor = await readPost({ em: look, words }, waiting.owner.$, waiting);
   } catch (error) {
-    // rules that came meanwhile: it stays its owner's alone
     if (!(error instanceof AppError) || (error.kind !== 'invalid' && error.kind !== 'forbidden')) throw error;
+    // rules that came meanwhile: it is a draft again, and whoever publishes it is told why not
+    const draft = { state: 'draft', publishAt: null, updatedAt: now() } as const;
+    await look.nativeUpdate(Post, { id: postId, state: 'scheduled', publishAt: { $lte: now() } }, draft);
     return;
   }
   await em.transactional(async (tx) => {
