@@ -82,7 +82,7 @@ test('a backup of a node on S3 is restored into another bucket, and onto a disk'
     ['bucket', s3Of(`to-${randomUUID()}`)],
     ['disk', {}],
   ] as const) {
-    const machine = await emptyMachine(t, base, name, env);
+    const machine = await emptyMachine(t, name, env);
     await machine.restore(join(base, 'backup'));
     const again = await machine.open(clock.now);
     const after = { rows: await everyRow(again), blobs: await everyBlob(again), sealed: await everySealed(again) };

@@ -33,7 +33,7 @@ async function given(t: TestContext) {
 }
 
 test('a backup beside a running node, restored into an empty machine, is the same row by row and blob by blob', async (t) => {
-  const { node, base, folder, clock, gone, em } = await given(t);
+  const { node, folder, clock, gone, em } = await given(t);
   const before = { rows: await everyRow(node), blobs: await everyBlob(node), sealed: await everySealed(node) };
   const said: string[] = [];
 
@@ -43,7 +43,7 @@ test('a backup beside a running node, restored into an empty machine, is the sam
   assert.equal(report.newBlobCount, Object.keys(before.blobs).length);
   assert.ok(said.some((text) => /files are new/.test(text)));
   assert.deepEqual(await verifyBackup(folder).then(({ isWhole, isOpen }) => [isWhole, isOpen]), [true, false]);
-  const machine = await emptyMachine(t, base, 'second');
+  const machine = await emptyMachine(t, 'second');
   const restored = await machine.restore(folder);
   assert.deepEqual([restored.blobCount, restored.vaultCount], [report.blobCount, 1]);
   const again = await machine.open(clock.now);
@@ -106,7 +106,7 @@ test('only who made a backup can read it, and its secret is in it', async (t) =>
 });
 
 test('what was removed as showing a child is in no backup, also not from the one before', async (t) => {
-  const { node, folder, base, kept, third, clock, em, ...site } = await given(t);
+  const { node, folder, kept, third, clock, em, ...site } = await given(t);
   await takeBackup(node, folder);
   const { sha256 } = await em.fork().findOneOrFail(Image, kept);
   const inFolder = async () => (await readdir(folder, { recursive: true })).join('\n');
@@ -123,13 +123,13 @@ test('what was removed as showing a child is in no backup, also not from the one
 });
 
 test('a restore is refused over a node, with another secret, or of damaged members, and says what it is', async (t) => {
-  const { node, folder, base, clock } = await given(t);
+  const { node, folder, clock } = await given(t);
   await takeBackup(node, folder);
-  const machine = await emptyMachine(t, base, 'second');
+  const machine = await emptyMachine(t, 'second');
   await machine.restore(folder);
   await assert.rejects(machine.restore(folder), /There is a node in .* already\. --force/);
   assert.equal((await machine.restore(folder, { force: true })).newBlobCount, 0);
-  const other = await emptyMachine(t, base, 'other', { SECRET_KEY: 'another-secret-of-at-least-32-characters-it-is' });
+  const other = await emptyMachine(t, 'other', { SECRET_KEY: 'another-secret-of-at-least-32-characters-it-is' });
   await assert.rejects(other.restore(folder), /SECRET_KEY is not the one of this backup/);
 
   const [group = ''] = (await readdir(join(folder, 'files'))).sort();
@@ -138,7 +138,7 @@ test('a restore is refused over a node, with another secret, or of damaged membe
   const bytes = await readFile(blob);
   await writeFile(blob, Buffer.concat([bytes.subarray(0, -1), Buffer.from([(bytes.at(-1) ?? 0) ^ 1])]));
   assert.deepEqual((await verifyBackup(folder)).damaged, [join('files', group, name)]);
-  const third = await emptyMachine(t, base, 'third');
+  const third = await emptyMachine(t, 'third');
   await assert.rejects(third.restore(folder), new RegExp(`${name} of this backup is damaged`));
   const without = await third.restore(folder, { skipDamaged: true });
   assert.deepEqual(without.damaged, [join('files', group, name)]);
@@ -148,7 +148,7 @@ test('a restore is refused over a node, with another secret, or of damaged membe
   const table =
     (await readdir(join(folder, made))).find((one) => /^(image\.jsonl\.gz|tessera\.sqlite)$/.test(one)) ?? '';
   await appendFile(join(folder, made, table), 'x');
-  const fourth = await emptyMachine(t, base, 'fourth');
+  const fourth = await emptyMachine(t, 'fourth');
   await assert.rejects(fourth.restore(folder), new RegExp(`${table.replaceAll('.', '\\.')} is damaged`));
   await writeFile(join(folder, 'manifest.json'), '{"format":1}');
   await assert.rejects(fourth.restore(folder), /The manifest in .* is damaged, or of another version/);
@@ -157,9 +157,9 @@ test('a restore is refused over a node, with another secret, or of damaged membe
 });
 
 test('a restore over a node that runs is refused, and where there is no room it says how much is missing', async (t) => {
-  const { node, folder, base, clock } = await given(t);
+  const { node, folder, clock } = await given(t);
   await takeBackup(node, folder);
-  const machine = await emptyMachine(t, base, 'second');
+  const machine = await emptyMachine(t, 'second');
   const full = await openRestore(machine.config);
   full.files.freeBytes = async () => 1_000;
   await assert.rejects(restore(full, folder), /There is no room: \d+ bytes are to come, 1000 are free/);
@@ -182,16 +182,16 @@ test('a file that is not what its hash says is told and not taken for good', asy
 });
 
 test('jobs that were waiting at the backup are done after the restore', async (t) => {
-  const { node, folder, base, clock, em } = await given(t);
+  const { node, folder, clock, em } = await given(t);
   await takeBackup(node, folder);
-  const machine = await emptyMachine(t, base, 'second');
+  const machine = await emptyMachine(t, 'second');
   await machine.restore(folder);
   const again = await machine.open(clock.now);
   assert.equal(await again.orm.em.fork().count(Job, {}), await em.fork().count(Job, {}));
 });
 
 test('while people go on, a backup is of one moment: no row of it names a file that is not in it', async (t) => {
-  const { node, folder, base, clock, post, ada } = await given(t);
+  const { node, folder, clock, post, ada } = await given(t);
   let isDone = false;
   const busy = (async () => {
     while (!isDone) await post(ada, [{}]);
@@ -200,7 +200,7 @@ test('while people go on, a backup is of one moment: no row of it names a file t
     isDone = true;
   });
   await busy;
-  const machine = await emptyMachine(t, base, 'second');
+  const machine = await emptyMachine(t, 'second');
   await machine.restore(folder);
   const again = await machine.open(clock.now);
   const images = await again.orm.em.fork().find(Image, { sha256: { $ne: null } });

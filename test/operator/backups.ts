@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import type { TestContext } from 'node:test';
@@ -14,12 +16,16 @@ export const takeBackup = (node: Node, folder: string, say?: (text: string) => v
   backUp(node.openWork(null), node, folder, say);
 
 /** A machine without a node: a folder, and with TEST_DATABASE_URL a database of its own. */
-export async function emptyMachine(t: TestContext, base: string, name: string, env: Record<string, string> = {}) {
+export async function emptyMachine(t: TestContext, name: string, env: Record<string, string> = {}) {
   const nodes: Node[] = [];
-  t.after(() => Promise.all(nodes.map((node) => node.close())));
+  const home = await mkdtemp(join(tmpdir(), 'tessera-restored-'));
+  t.after(async () => {
+    await Promise.all(nodes.map((node) => node.close()));
+    await rm(home, { recursive: true, force: true, maxRetries: 3 });
+  });
   const url = await emptyDatabase(t, name);
   const config = readConfig({
-    ...{ PORT: '0', DATA_DIR: join(base, name), LOG_LEVEL: 'silent', MIN_FREE_MB: '0', ENGINE: 'none' },
+    ...{ PORT: '0', DATA_DIR: join(home, name), LOG_LEVEL: 'silent', MIN_FREE_MB: '0', ENGINE: 'none' },
     ...(url ? { DATABASE_URL: url } : {}),
     ...env,
   });

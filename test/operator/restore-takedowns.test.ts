@@ -29,7 +29,7 @@ async function given(t: TestContext) {
   const marks = join(site.node.dataDir, 'taken-down.jsonl');
   /** The restored node, serving; as if the old machine were lost but for the file of marks. */
   const comeBack = async (name: string): Promise<{ node: Node; visitor: Browser; settle: () => Promise<void> }> => {
-    const machine = await emptyMachine(t, base, name);
+    const machine = await emptyMachine(t, name);
     await machine.restore(folder, { takenDown: marks });
     const node = await machine.open(site.clock.now);
     const address = await node.start(['web', 'worker']);

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
+import { createWriteStream, type WriteStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -58,7 +58,7 @@ export async function readMultipart(ctx: Ctx, limits: MultipartLimits): Promise<
   const fields = new Map<string, string[]>();
   const files: (() => UploadedFile)[] = [];
   const paths: string[] = [];
-  const streams: BusboyFileStream[] = [];
+  const streams: (BusboyFileStream | WriteStream)[] = [];
   const writes: Promise<void>[] = [];
   const discard = async () => {
     for (const path of paths) await rm(path, { force: true });
@@ -86,6 +86,7 @@ export async function readMultipart(ctx: Ctx, limits: MultipartLimits): Promise<
         paths.push(path);
         const out = createWriteStream(path, { flags: 'wx', mode: 0o640, highWaterMark: WRITE_BYTES });
         out.on('error', (cause) => refuse(storageError(cause)));
+        streams.push(out); // a file that was cut off just at its end does not end what it is written to
         const fileName = safeFileName(sentName);
         files.push(() => ({ field, fileName, path, totalBytes: out.bytesWritten }));
         const write = pipeline(stream, out);

@@ -208,12 +208,16 @@ const describe = ([key, value]: [string, string]): string => `${key}: ${value.sl
 /** Housekeeping that goes on by itself. */
 const isOwnWork = (row: object): boolean => 'lane' in row && row.lane === 'clock';
 
+/** A page that somebody looks at books the allowance of their day. */
+const BY_LOOKING: ReadonlySet<string> = new Set(['credit_account', 'credit_posting', 'credit_entry']);
+
 /** Every row of every table, by table and place. */
 async function dumpRows({ node }: Pick<TestNode, 'node'>): Promise<Map<string, string>> {
   const em = node.orm.em.fork();
   const dump = new Map<string, string>();
   for (const { meta } of ENTITIES) {
     const { tableName, primaryKeys, properties } = node.orm.getMetadata().get(meta.className);
+    if (BY_LOOKING.has(tableName)) continue;
     const columns = primaryKeys.flatMap((key) => properties[key as keyof typeof properties]?.fieldNames ?? []);
     for (const row of await rows<Record<string, unknown>>(em, `select * from "${tableName}"`)) {
       if (isOwnWork(row)) continue;
