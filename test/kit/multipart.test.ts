@@ -88,6 +88,13 @@ test('fields and files arrive as they were sent, in their order', async (t) => {
 for (const [what, limits, body, status, message] of [
   ['a file over the limit', {}, form(part('name="a"; filename="a"', Buffer.alloc(1_000_001))), 413, /at most 1 MB/],
   [
+    'a large file of one byte over the limit',
+    { maxFileBytes: 10_000_000 },
+    form(part('name="a"; filename="a"', Buffer.alloc(10_000_001))),
+    413,
+    /at most 10 MB/,
+  ],
+  [
     'a file far over the limit',
     {},
     form(part('name="a"; filename="a"', Buffer.alloc(20_000_000))),
