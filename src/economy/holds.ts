@@ -83,6 +83,7 @@ export async function endHold(
   now: Date,
 ): Promise<{ readonly paid: number }> {
   if (!em.isInTransaction()) return em.fork().transactional((tx) => endHold(tx, { kind, id }, how, now));
+  await creditAccountId(em, NODE); // made, if it must be, before anything that others wait for
   const ended = await rows<HeldRow>(
     em,
     `update credit_hold set state = ?, ended_at = ? where subject_kind = ? and subject_id = ? and state = 'held'

@@ -18,6 +18,12 @@ export const row = (id: string): AccountRef => ({ kind: 'row', id });
 const keyOf = (ref: Exclude<AccountRef, { kind: 'row' }>): string =>
   ref.kind === 'node' ? 'node' : ref.kind === 'person' ? `account:${ref.accountId}` : ref.key;
 
+/** In which order accounts are made, the node's last: who makes two waits for nobody who waits for them. */
+export const inOrder = (refs: readonly AccountRef[]): AccountRef[] => {
+  const placeOf = (ref: AccountRef) => (ref.kind === 'row' ? '' : ref.kind === 'node' ? '\uffff' : keyOf(ref));
+  return [...refs].sort((a, b) => (placeOf(a) < placeOf(b) ? -1 : 1));
+};
+
 /** Its row, which is made the first time. */
 export async function creditAccountId(tx: EntityManager, ref: AccountRef): Promise<string> {
   if (ref.kind === 'row') return ref.id;

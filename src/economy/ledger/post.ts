@@ -2,7 +2,7 @@ import type { EntityManager } from '@mikro-orm/core';
 import { inList, rows, toNumber } from '../../kit/database/sql.ts';
 import { AppError } from '../../kit/errors.ts';
 import { newId } from '../../kit/ids.ts';
-import { type AccountRef, creditAccountId } from './accounts.ts';
+import { type AccountRef, creditAccountId, inOrder } from './accounts.ts';
 import type { PostingKind } from './model.ts';
 
 /*
@@ -10,8 +10,8 @@ import type { PostingKind } from './model.ts';
  * more whose sum is zero, so that the sum over everything is zero too. An act has a key that says what it is for, and the
  * same key a second time moves nothing: whoever is unsure whether it happened says it again. The balance of an account
  * is kept beside its entries in the same transaction, by an update that fails where a person or an escrow would come
- * below zero; that row is also what two acts on one account wait for. An act takes its accounts in one order, the
- * node's last, so that two of them never wait for each other.
+ * below zero; that row is also what two acts on one account wait for. An act makes the accounts that are missing, then
+ * changes them, each in one order with the node's last, so that two of them never wait for each other.
  */
 
 interface Move {
@@ -50,10 +50,13 @@ async function write(tx: EntityManager, { key, kind, moves, at, subject, note = 
      on conflict (key) do nothing returning id`,
     [postingId, key, kind, subject?.kind ?? '', String(subject?.id ?? ''), note, at],
   );
-  const sides: Side[] = [];
-  for (const { account, amount } of moves) {
-    sides.push({ id: await creditAccountId(tx, account), amount, isNode: account.kind === 'node' });
+  const ids = new Map<AccountRef, string>();
+  for (const account of inOrder(moves.map(({ account }) => account))) {
+    ids.set(account, await creditAccountId(tx, account));
   }
+  const sides = moves.map(
+    ({ account, amount }): Side => ({ id: ids.get(account) ?? '', amount, isNode: account.kind === 'node' }),
+  );
   if (new Set(sides.map(({ id }) => id)).size < sides.length) throw new TypeError(`an account stands twice in ${key}`);
   sides.sort((a, b) => Number(a.isNode) - Number(b.isNode) || (a.id < b.id ? -1 : 1));
   if (written.length === 0) {
