@@ -36,6 +36,7 @@ export class BullDriver implements Driver {
   readonly #channel: string;
   readonly #log: Log;
   readonly #now: () => Date;
+  #isClosed = false;
 
   constructor({ url, prefix, log, now, lockMs }: BullOptions) {
     this.#log = log;
@@ -45,6 +46,7 @@ export class BullDriver implements Driver {
       // Bull's blocking connection must wait for ever, and may not ask whether Redis is ready
       const client = new Redis(url.href, { maxRetriesPerRequest: null, enableReadyCheck: false });
       client.on('error', (error) => log.warn({ err: error }, 'redis'));
+      if (this.#isClosed) client.disconnect(); // Bull asks for a connection late, and nobody would end that one
       this.#clients.push(client);
       return client;
     };
@@ -108,6 +110,7 @@ export class BullDriver implements Driver {
   async close(): Promise<void> {
     const closing = Promise.allSettled([...this.#queues.values()].map((queue) => queue.close(true)));
     await Promise.race([closing, setTimeout(UNREACHABLE_AFTER_MS, null, { ref: false })]);
+    this.#isClosed = true;
     for (const client of this.#clients) client.disconnect();
     this.#changes.removeAllListeners();
   }
