@@ -8,6 +8,7 @@ import { type FormState, submitForm, submitRaw, uuidParam } from '../../../kit/w
 import { readMultipart } from '../../../kit/web/multipart.ts';
 import type { Limit } from '../../../kit/web/rate-limit.ts';
 import type { Ctx, State } from '../../../kit/web/state.ts';
+import type { Work } from '../../../kit/work.ts';
 import type { ClaimCase } from '../model/case.ts';
 import type { Party } from '../model/talk.ts';
 import { type CaseDeps, sealPage } from '../pages/deps.ts';
@@ -24,7 +25,7 @@ interface FileLimits {
 const MAX_FIELDS = 10;
 
 /** As `submitForm`, for a form that may bring files; they lie at these paths while `act` runs. */
-export async function submitWithFiles<Schema extends z.ZodType>(
+async function submitWithFiles<Schema extends z.ZodType>(
   ctx: Ctx,
   folder: string,
   { field, ...limits }: FileLimits,
@@ -64,25 +65,37 @@ export interface WayIn {
 
 const PICTURES: FileLimits = { field: 'pictures', maxFiles: MOST_PICTURES, maxFileBytes: MOST_PICTURE_BYTES };
 
-/** Messages with their pictures, for one of the three who talk; each picture is bound to its case and thread. */
-export function threadRoutes(routes: Router<State>, { claims, limits, uploadsDir }: CaseDeps, way: WayIn): void {
-  const { path, party, guard, limit, load, urlOf, show } = way;
-
-  routes.post(`${path}/messages`, guard, async (ctx) => {
+/** A form of one's case that may bring files. `act` returns where in the page of the case its answer stands. */
+export function postWithFiles<Schema extends z.ZodType>(
+  routes: Router<State>,
+  { limits, uploadsDir }: CaseDeps,
+  { path, guard, limit, load, urlOf, show }: WayIn,
+  { name, schema, ...files }: FileLimits & { readonly name: string; readonly schema: Schema },
+  act: (work: Work, kase: ClaimCase, form: z.output<Schema>, paths: readonly string[]) => Promise<string>,
+): void {
+  routes.post(`${path}/${name}`, guard, async (ctx) => {
     sealPage(ctx);
     if (limit) limits.take(ctx, limit);
     const kase = await load(ctx);
     await submitWithFiles(
       ctx,
       uploadsDir,
-      PICTURES,
-      MessageForm,
-      async (form, paths) => {
-        await say(ctx.state.work, claims, kase, party, form, paths);
-        ctx.redirect(`${urlOf(kase)}?said=message#thread-${form.thread}`);
-      },
+      files,
+      schema,
+      async (form, paths) => ctx.redirect(`${urlOf(kase)}${await act(ctx.state.work, kase, form, paths)}`),
       (form) => show(ctx, kase, form),
     );
+  });
+}
+
+/** Messages with their pictures, for one of the three who talk; each picture is bound to its case and thread. */
+export function threadRoutes(routes: Router<State>, deps: CaseDeps, way: WayIn): void {
+  const { path, party, guard, load } = way;
+
+  const messages = { ...PICTURES, name: 'messages', schema: MessageForm };
+  postWithFiles(routes, deps, way, messages, async (work, kase, form, paths) => {
+    await say(work, deps.claims, kase, party, form, paths);
+    return `?said=message#thread-${form.thread}`;
   });
 
   routes.get(`${path}/attachments/:picture`, guard, async (ctx) => {
