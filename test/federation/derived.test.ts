@@ -5,25 +5,17 @@ import { newId } from '../../src/kit/ids.ts';
 import { QueueRow } from '../../src/moderation/queue/model.ts';
 import { PolicyState, RESTRICTION } from '../../src/safety/policy.ts';
 import { givenModel, givenVersion } from '../factories/content.ts';
-import { kohyaLoraSd1 } from '../factories/safetensors.ts';
 import { carryOut } from '../moderation/takedowns.ts';
 import { peerNode, settleAll } from './nodes.ts';
-import { followAccount } from './people.ts';
+import { followAccount, publishLora } from './people.ts';
 
 /** Alice's model has a copy on another node, where two were made with it and a third names the hash that the copy claims. */
 async function given(t: TestContext) {
   const [home, away] = [await peerNode(t, '127.0.0.1'), await peerNode(t, '127.0.0.2')];
   const [alice, bob] = [await home.member('alice'), await away.member('bob')];
   await followAccount(away, bob.browser, home, 'alice', [home, away]);
-  const form = new FormData();
-  form.append('files', new Blob([new Uint8Array(kohyaLoraSd1({ name: 'inkwash' }))]), 'inkwash.safetensors');
-  const [, versionId] = /\/versions\/(\d+)\/edit/.exec((await alice.browser.postForm('/upload', form)).location) ?? [];
-  await settleAll(home);
-  await alice.browser.post(`/versions/${versionId}/edit`, {
-    ...{ act: 'publish', name: 'Jane Doe ink', type: 'LORA', versionName: 'v1.0', baseModel: 'SD 1.5' },
-  });
-  await settleAll(home, away);
-  const { model } = await home.em.fork().findOneOrFail(ModelVersion, Number(versionId));
+  const versionId = await publishLora(alice.browser, [home, away], { name: 'Jane Doe ink' });
+  const { model } = await home.em.fork().findOneOrFail(ModelVersion, versionId);
   const work = away.em.fork();
   const copy = await work.findOneOrFail(Model, { uri: `${home.origin}/models/${model.id}` });
   const parent = await work.findOneOrFail(ModelVersion, { model: copy });

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import sharp from 'sharp';
 import { Account } from '../../src/accounts/model.ts';
 import type { Browser } from '../accounts/browser.ts';
+import { kohyaLoraSd1 } from '../factories/safetensors.ts';
 import { type Peer, settleAll } from './nodes.ts';
 
 const INFOTEXT =
@@ -64,4 +65,22 @@ function crc32(bytes: Buffer): number {
     for (let bit = 0; bit < 8; bit += 1) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
   }
   return ~crc >>> 0;
+}
+
+/** Uploads a LoRA and makes it public; `peers` settle, the node of the browser first. Returns the id of its version. */
+export async function publishLora(
+  browser: Browser,
+  peers: readonly [Peer, ...Peer[]],
+  fields: Readonly<Record<string, string>>,
+): Promise<number> {
+  const form = new FormData();
+  form.append('files', new Blob([new Uint8Array(kohyaLoraSd1({ name: 'inkwash' }))]), 'inkwash.safetensors');
+  const [, versionId] = /\/versions\/(\d+)\/edit/.exec((await browser.postForm('/upload', form)).location) ?? [];
+  await settleAll(peers[0]);
+  await browser.post(`/versions/${versionId}/edit`, {
+    ...{ act: 'publish', type: 'LORA', versionName: 'v1.0', baseModel: 'SD 1.5' },
+    ...fields,
+  });
+  await settleAll(...peers);
+  return Number(versionId);
 }

@@ -7,10 +7,9 @@ import { Job } from '../../src/kit/queue/job.ts';
 import type { Outcome } from '../../src/moderation/takedown/model.ts';
 import type { TakedownParameters } from '../../src/moderation/takedown/start.ts';
 import { PolicyState, type PolicyTarget, RESTRICTION } from '../../src/safety/policy.ts';
-import { kohyaLoraSd1 } from '../factories/safetensors.ts';
 import { carryOut } from '../moderation/takedowns.ts';
 import { peerNode, settleAll } from './nodes.ts';
-import { followAccount, postPicture } from './people.ts';
+import { followAccount, postPicture, publishLora } from './people.ts';
 
 const AP = { accept: 'application/activity+json' };
 
@@ -19,16 +18,9 @@ async function given(t: TestContext) {
   const [home, away] = [await peerNode(t, '127.0.0.1'), await peerNode(t, '127.0.0.2')];
   const [alice, bob] = [await home.member('alice'), await away.member('bob')];
   await followAccount(away, bob.browser, home, 'alice', [home, away]);
-  const form = new FormData();
-  form.append('files', new Blob([new Uint8Array(kohyaLoraSd1({ name: 'inkwash' }))]), 'inkwash.safetensors');
-  const [, versionId] = /\/versions\/(\d+)\/edit/.exec((await alice.browser.postForm('/upload', form)).location) ?? [];
-  await settleAll(home);
-  await alice.browser.post(`/versions/${versionId}/edit`, {
-    ...{ act: 'publish', name: 'Ink wash', type: 'LORA', versionName: 'v1.0', baseModel: 'SD 1.5', level: '1' },
-  });
-  await settleAll(home, away);
+  const versionId = await publishLora(alice.browser, [home, away], { name: 'Ink wash', level: '1' });
   const postId = await postPicture(alice.browser, [home, away], 'A valley');
-  const { model } = await home.em.fork().findOneOrFail(ModelVersion, Number(versionId));
+  const { model } = await home.em.fork().findOneOrFail(ModelVersion, versionId);
   const image = await home.em.fork().findOneOrFail(Image, { post: postId });
   const atAway = () => away.em.fork();
   const copies = {
