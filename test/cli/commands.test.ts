@@ -14,6 +14,7 @@ import { publisher } from '../catalogue/publisher.ts';
 import { givenModel, givenVersion } from '../factories/content.ts';
 import { kohyaLoraSd1 } from '../factories/safetensors.ts';
 import { painter, sendFiles } from '../gallery/painter.ts';
+import { PROGRAM } from '../program.ts';
 import { drawn } from '../safety/drawings.ts';
 
 interface Answer {
@@ -27,7 +28,7 @@ function command(dataDir: string, args: readonly string[], env: Record<string, s
   return new Promise((done) => {
     execFile(
       process.execPath,
-      ['--import', 'tsx', 'src/main.ts', ...args],
+      [PROGRAM, ...args],
       {
         env: {
           PATH: process.env.PATH,

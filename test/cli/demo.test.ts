@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import { Browser, textOf } from '../accounts/browser.ts';
 import { freePort } from '../federation/nodes.ts';
+import { PROGRAM } from '../program.ts';
 
 interface DemoAnswer {
   readonly nodes: readonly { name: string; url: string; people: readonly { name: string; password: string }[] }[];
@@ -18,17 +19,7 @@ const options = { skip: process.env.TEST_DATABASE_URL ? 'ran already on SQLite' 
 
 test('the demo starts two nodes that show each other’s pictures, and stops when told', options, async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'tessera-demo-test-'));
-  const args = [
-    '--import',
-    'tsx',
-    'src/main.ts',
-    'demo',
-    '--json',
-    '--dir',
-    folder,
-    '--port',
-    String(await freePort()),
-  ];
+  const args = [PROGRAM, 'demo', '--json', '--dir', folder, '--port', String(await freePort())];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   const ended = once(child, 'exit');
   t.after(async () => {

@@ -3,7 +3,6 @@ import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { type TestContext, test } from 'node:test';
 import { GpuUse } from '../../src/compute/gpu/model.ts';
@@ -12,6 +11,7 @@ import { freePort } from '../../src/kit/net/free-port.ts';
 import { Browser } from '../accounts/browser.ts';
 import { until } from '../kit/queue-setup.ts';
 import { temporaryFolder } from '../kit/temporary-folder.ts';
+import { PROGRAM } from '../program.ts';
 import type { ChildAsk } from './node-child.ts';
 import { dialIn, givenRunner } from './runners.ts';
 import { fakePython, formOf, ROOT, readEvents, SHORT, studio } from './studio.ts';
@@ -26,7 +26,7 @@ interface Given {
 /** The command, in a process of its own. */
 function command(t: TestContext, { node, token, python, dataDir }: Given): ChildProcess {
   const args = ['runner', '--node', node, '--data', dataDir, '--python', python];
-  const child = spawn(process.execPath, ['--import', 'tsx', path.join(ROOT, 'src/main.ts'), ...args], {
+  const child = spawn(process.execPath, [PROGRAM, ...args], {
     ...{ cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] },
     env: { PATH: process.env.PATH ?? '', TESSERA_RUNNER_TOKEN: token, TESSERA_TEST_FAMILIES: 'true' },
   });
