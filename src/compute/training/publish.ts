@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { createModel } from '../../catalogue/create.ts';
 import { deleteModel } from '../../catalogue/delete.ts';
 import { saveVersion, VersionForm } from '../../catalogue/edit.ts';
+import { recordMade } from '../../catalogue/lineage/made.ts';
 import { ModelVersion } from '../../catalogue/model.ts';
 import { publishVersion } from '../../catalogue/publish.ts';
 import { attachFile } from '../../catalogue/uploads/take.ts';
@@ -66,6 +67,7 @@ export async function publishEpoch(
   try {
     if (run.screening?.isPersonLike) await watchFirstOutputs(fresh().em, version.id);
     await saveVersion(fresh(), version.id, VersionForm.parse(wordsOf(run, epoch, form)));
+    await recordMade(fresh().em, version.id, [{ ...run.base, kind: 'trained_on_base', weight: null }]);
     await attach(fresh(), deps, run, epoch, version.id);
     if (form.act === 'publish') await publishVersion(fresh(), version.id);
   } catch (error) {
@@ -88,8 +90,6 @@ function wordsOf(run: TrainingRun, epoch: TrainingEpoch, form: z.output<typeof P
     settings: Object.entries(trainingFacts(run, epoch))
       .map(([key, value]) => `${key}: ${value}`)
       .join('\n'),
-    parentKind: 'trained_on_base',
-    parentText: base.versionId === null ? base.sha256 : `/versions/${base.versionId}`,
   };
 }
 
