@@ -20,6 +20,7 @@ import { givenAccount, givenFile, givenModel, givenVersion } from '../factories/
 import { testNode } from '../node.ts';
 
 const licensed = (given: Partial<Licensed>): Licensed => ({
+  isDeriveBarred: false,
   ...{ versionId: 1, ownerId: 1, name: 'It', href: '/it', uses: ['Image', 'Sell'] },
   ...{ allowNoCredit: true, allowDerivatives: true, allowDifferentLicense: true, forbidsGeneration: false },
   ...given,

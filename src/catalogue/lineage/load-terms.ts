@@ -63,12 +63,13 @@ async function loadLicensed(em: EntityManager, ids: readonly number[]): Promise<
 function licensedOf(row: TermsRow): Licensed {
   const isNamed = toBoolean(row.is_listed) && !isForbidden(row.restrictions, 'view');
   const uses = fromJson<CommercialUse[]>(row.allow_commercial_use) ?? [];
-  const mayDerive = (row.restrictions & RESTRICTION.derive) === 0;
+  const isDeriveBarred = (row.restrictions & RESTRICTION.derive) !== 0;
   return {
     versionId: row.id,
     ownerId: row.owner_id,
     allowNoCredit: toBoolean(row.allow_no_credit),
-    allowDerivatives: toBoolean(row.allow_derivatives) && mayDerive,
+    allowDerivatives: toBoolean(row.allow_derivatives) && !isDeriveBarred,
+    isDeriveBarred,
     allowDifferentLicense: toBoolean(row.allow_different_license),
     forbidsGeneration: toBoolean(row.forbids_generation),
     uses: (row.restrictions & RESTRICTION.commercial) === 0 ? uses.filter((use) => use !== 'None') : [],

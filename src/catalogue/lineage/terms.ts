@@ -17,6 +17,8 @@ export interface Terms {
 export interface Licensed extends Terms {
   readonly versionId: number;
   readonly ownerId: number;
+  /** A moderation decision forbids to make something of it, to its owner too. */
+  readonly isDeriveBarred: boolean;
   /** '' for what is not in everybody's lists, which nobody is told of (P11). */
   readonly name: string;
   /** '' with the name. */
@@ -80,7 +82,9 @@ export const forbidsGenerating = (line: readonly Licensed[], personId: number): 
 
 /** Who of a line forbids a person to make something of it: to train on it, or to merge it. */
 export const forbidsDeriving = (line: readonly Licensed[], personId: number): Licensed | null =>
-  line.find(({ allowDerivatives, ownerId }) => !allowDerivatives && ownerId !== personId) ?? null;
+  line.find(
+    ({ allowDerivatives, isDeriveBarred, ownerId }) => isDeriveBarred || (!allowDerivatives && ownerId !== personId),
+  ) ?? null;
 
 /** Who forbids that a version is handed on to a person, being made of what may not be: never to its own owner. */
 export function forbidsSharing(own: Licensed, ancestors: readonly Licensed[], personId: number): Licensed | null {

@@ -19,7 +19,14 @@ const resource = (given: Partial<ClosureResource> = {}): ClosureResource => ({
     restrictions: 0,
     inheritedRestrictions: 0,
   },
-  ...{ isPoi: false, isMinor: false, isSfwOnly: false, serviceForbiddenBy: null, derivativesForbiddenBy: null, levels: 1 },
+  ...{
+    isPoi: false,
+    isMinor: false,
+    isSfwOnly: false,
+    serviceForbiddenBy: null,
+    derivativesForbiddenBy: null,
+    levels: 1,
+  },
   ...given,
 });
 const safe = resource({ name: 'Safe base', isCheckpoint: true, levels: 1 });
