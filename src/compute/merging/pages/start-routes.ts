@@ -11,6 +11,7 @@ import { mayTrain } from '../../datasets/own.ts';
 import { durationText } from '../../training/pages/run-view.ts';
 import { BLOCK_PRESETS, parseBlockText, presetBlocks } from '../blocks.ts';
 import { blockNames, type MergeFields, readFields, readSettings } from '../form.ts';
+import { MERGE_KINDS } from '../model.ts';
 import { canMerge, findMergeable, listMergeable, type Mergeable, partsOf } from '../offers.ts';
 import { MERGE_DTYPES, MERGE_METHODS } from '../params.ts';
 import { startMerge } from '../start.ts';
@@ -36,7 +37,7 @@ interface MergePage {
   readonly offers: readonly Mergeable[];
   /** Why nothing can be merged here; '' when it can. */
   readonly missing: string;
-  readonly kinds: readonly Option[];
+  readonly kinds: readonly { readonly label: string; readonly href: string; readonly current: boolean }[];
   readonly methods: readonly Option[];
   readonly dtypes: readonly Option[];
   readonly presets: readonly Option[];
@@ -86,7 +87,10 @@ export function startRoutes(routes: Router<State>, deps: MergeDeps): void {
       })),
       offers,
       missing: ready ? '' : t('merge.no-engine'),
-      kinds: ['checkpoint', 'lora'].map((value) => ({ value, label: t(`merge.kind.${value}`) })),
+      kinds: MERGE_KINDS.map((kind) => ({
+        ...{ label: t(`merge.kind.${kind}`), href: `/merge?kind=${kind}` },
+        current: kind === fields.kind,
+      })),
       methods: MERGE_METHODS.filter((value) => value !== 'sum' || fields.kind === 'lora').map((value) => ({
         ...{ value, label: t(`merge.method.${value}`), hint: t(`merge.method.${value}.hint`) },
       })),

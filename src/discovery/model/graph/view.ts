@@ -53,7 +53,7 @@ export interface LineageView {
 const BOX = { width: 172, height: 46, gapX: 16, gapY: 40 };
 /** In one generation of the drawing; the list has all. */
 const MOST_ABREAST = 5;
-const MOST_CHARS = 23;
+const MOST_CHARS = 21;
 
 /** The list, and the same drawn: a generation in each row, parents above. */
 export function lineageView(family: Family, self: { readonly versionId: number; readonly name: string }): LineageView {
