@@ -14,6 +14,7 @@ import { FirstOutputs } from './compute/gates/first-outputs.ts';
 import { GpuEngine, GpuPace, GpuUse } from './compute/gpu/model.ts';
 import { FolderModel, Generation, GenerationImage } from './compute/model.ts';
 import { Runner, RunnerEvent, RunnerFile, RunnerOrder } from './compute/runners/model.ts';
+import { MergeRun } from './compute/merging/model.ts';
 import { TrainingEpoch, TrainingRun, TrainingSample } from './compute/training/model.ts';
 import { CREDIT_ENTITIES } from './economy/ledger/model.ts';
 import { FEDERATION_ENTITIES } from './federation/model.ts';
@@ -71,7 +72,7 @@ export const ENTITIES = [
   ...CREDIT_ENTITIES,
   ...[Generation, GenerationImage, FolderModel, GpuEngine, GpuUse, GpuPace],
   ...[Runner, RunnerOrder, RunnerEvent, RunnerFile],
-  ...[Dataset, DatasetItem, TrainingRun, TrainingEpoch, TrainingSample],
+  ...[Dataset, DatasetItem, TrainingRun, TrainingEpoch, TrainingSample, MergeRun],
   ...[GenerationDraft, GenerationPreset, GenerationInput, FirstOutputs],
   ...FEDERATION_ENTITIES,
 ];

@@ -10,6 +10,7 @@ import { Looker } from './compute/datasets/notes/look.ts';
 import { Engines } from './compute/engines/engines.ts';
 import type { Guard } from './compute/gates/generation.ts';
 import { Generator } from './compute/generator.ts';
+import { Merger } from './compute/merging/merger.ts';
 import type { ServerChoice } from './compute/server/choose.ts';
 import type { ServerTimes } from './compute/server/engine.ts';
 import { Trainer } from './compute/training/trainer.ts';
@@ -155,6 +156,10 @@ export async function openParts(
     fork: () => orm.em.fork(),
     ...training,
   });
+  const merger = new Merger({
+    ...{ engines, settings, guard, modelsDir, publicUrl: config.publicUrl },
+    fork: () => orm.em.fork(),
+  });
   const imports = new Imports({
     settings,
     hashGate,
@@ -207,6 +212,7 @@ export async function openParts(
     words,
     generator,
     trainer,
+    merger,
     imports,
     looker,
     captioner,

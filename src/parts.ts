@@ -7,6 +7,7 @@ import type { Looker } from './compute/datasets/notes/look.ts';
 import type { EngineLimits } from './compute/engine/watchdog.ts';
 import type { Engines } from './compute/engines/engines.ts';
 import type { Generator } from './compute/generator.ts';
+import type { Merger } from './compute/merging/merger.ts';
 import type { ServerTimes } from './compute/server/engine.ts';
 import type { Trainer, TrainerOptions } from './compute/training/trainer.ts';
 import type { OpenFederation } from './federation/federation.ts';
@@ -54,6 +55,7 @@ export interface Parts {
   readonly words: Words;
   readonly generator: Generator;
   readonly trainer: Trainer;
+  readonly merger: Merger;
   readonly imports: Imports;
   readonly looker: Looker;
   readonly captioner: Captioner;

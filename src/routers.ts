@@ -9,6 +9,7 @@ import { datasetRoutes } from './compute/datasets/pages/routes.ts';
 import type { ComputeDeps } from './compute/deps.ts';
 import { GPU_LINKS, gpuRoutes } from './compute/gpu/admin-routes.ts';
 import { jobRoutes } from './compute/jobs/routes.ts';
+import { mergeRoutes } from './compute/merging/pages/routes.ts';
 import { ModelFiles } from './compute/models/whole-files.ts';
 import { Returns } from './compute/runners/receive.ts';
 import { type RunnerDeps, runnerRoutes } from './compute/runners/routes.ts';
@@ -81,6 +82,7 @@ export function routersOf(parts: Parts): Router<State>[] {
     runnerRoutes(runnerDeps(parts)),
     datasetRoutes(trainingDeps(parts)),
     trainingRoutes(trainingDeps(parts)),
+    mergeRoutes({ ...computeDeps(parts), merger: parts.merger, uploads: parts.uploads }),
     peopleRoutes({
       ...{ limits: parts.limits, screening: parts.screening, secretKey: parts.secretKey },
       adminLinks: adminLinksOf(parts),

@@ -25,6 +25,7 @@ import { forgetInputsJob } from './compute/desk/inputs.ts';
 import { generationPaid } from './compute/events.ts';
 import { settleCreditsJob } from './compute/gpu/credits.ts';
 import { forgetGenerationsJob, purgeGenerationJob } from './compute/keep.ts';
+import { forgetMergesJob } from './compute/merging/keep.ts';
 import { rewardMakersJobOf } from './compute/reward-makers.ts';
 import { forgetTrainingJob } from './compute/training/keep.ts';
 import { indexAccountJob, indexModelJob, indexPostJob, unindexImageJob } from './discovery/index/keep.ts';
@@ -109,7 +110,7 @@ export function takedownStepsOf(parts: Parts): TakedownStepDefinition[] {
 
 /** Every kind of job that a worker of this program runs. */
 export function jobsOf(parts: Parts): JobDefinition[] {
-  const { mailer, uploads, generator, trainer, imports, looker, captioner, rescanner, federation } = parts;
+  const { mailer, uploads, generator, trainer, merger, imports, looker, captioner, rescanner, federation } = parts;
   const { desks, claims, settings, log, config } = parts;
   return [
     mailer.job,
@@ -137,6 +138,8 @@ export function jobsOf(parts: Parts): JobDefinition[] {
     generator.job,
     trainer.job,
     trainer.decidedJob,
+    merger.job,
+    forgetMergesJob,
     clearRecordsJob,
     eraseTextsJob,
     forgetRecordsJob,
@@ -189,6 +192,7 @@ export function wiringOf(parts: Parts): Wiring {
     on(postDeleted, indexPostJob, ({ postId }) => ({ postId })),
     on(accountDeleted, forgetGenerationsJob),
     on(accountDeleted, forgetTrainingJob),
+    on(accountDeleted, forgetMergesJob),
     on(accountDeleted, forgetRecordsJob),
     on(accountDeleted, closePurseJob),
     on(postPublished, rewardPostJobOf(settings)),

@@ -115,6 +115,8 @@ async function prefill(
         parentName: value.name.slice(0, 200),
         parentHash: value.hash,
         kind: value.kind,
+        basis: 'file',
+        weight: value.weight,
       },
       { persist: true },
     );

@@ -201,6 +201,9 @@ export interface BaseModel extends InferEntity<typeof BaseModel> {}
 
 export const LINEAGE_KINDS = ['trained_on_base', 'merged_from', 'finetuned_from', 'converted_from'] as const;
 
+/** Who says so: the header of the file, which anybody can write; the owner of the model; or this node, which made it. */
+export const LINEAGE_BASES = ['file', 'owner', 'made'] as const;
+
 /** `child` was made from `parent`, or from something known by name and hash only. */
 export const Lineage = defineEntity({
   name: 'Lineage',
@@ -213,6 +216,7 @@ export const Lineage = defineEntity({
     /** Id of a version on a peer, known here or not yet. */
     parentUri: p.string().length(2048).nullable().index(),
     kind: p.enum([...LINEAGE_KINDS]),
+    basis: p.enum([...LINEAGE_BASES]).default('owner'),
     weight: p.float().nullable(),
   },
 });

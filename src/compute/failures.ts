@@ -17,6 +17,16 @@ export const trainingFailureText = (code: EngineErrorCode, message: string): str
     ? t(`train.failure.${code}`, { detail: message.slice(0, 300) })
     : failureText(code, message);
 
+/** Of these a merge needs other advice. */
+const OF_MERGES: readonly EngineErrorCode[] = [
+  ...(['arch_mismatch', 'lora_mismatch', 'model_invalid', 'nan_output', 'bad_params'] as const),
+  ...(['oom_ram', 'disk_full', 'timeout', 'engine_crashed', 'unsupported'] as const),
+];
+
+/** The same for a merge. */
+export const mergeFailureText = (code: EngineErrorCode, message: string): string =>
+  OF_MERGES.includes(code) ? t(`merge.failure.${code}`, { detail: message.slice(0, 300) }) : failureText(code, message);
+
 /** Of these a captioner needs other advice. */
 const OF_CAPTIONS: readonly EngineErrorCode[] = [
   'oom_ram',

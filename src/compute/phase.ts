@@ -35,6 +35,7 @@ function phaseText(note: string): string {
     const text = t('generate.phase.denoise', { step: phase.step, total: phase.total });
     return phase.etaSeconds === null ? text : `${text} · ${etaText(phase.etaSeconds)}`;
   }
+  if (phase.phase === 'merge') return t('generate.phase.merge', { step: phase.step, total: phase.total });
   if (phase.phase === 'caption') return t('generate.phase.caption', { step: phase.step, total: phase.total });
   const known = ['load', 'encode', 'decode', 'save', 'queued_local'].includes(phase.phase) ? phase.phase : 'starting';
   return t(`generate.phase.${known}`);

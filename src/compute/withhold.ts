@@ -5,6 +5,7 @@ import type { Work } from '../kit/work.ts';
 import type { PolicyTarget } from '../safety/policy.ts';
 import { assertNotShut } from '../safety/standing.ts';
 import { settleHeld } from './gpu/credits.ts';
+import { MergeRun } from './merging/model.ts';
 import { Generation } from './model.ts';
 import { filesOf } from './request.ts';
 import { versionIdsOf } from './standing.ts';
@@ -20,6 +21,9 @@ export interface Concerned {
   readonly sha256s: readonly string[];
 }
 
+type WorkTable = 'generation' | 'training_run' | 'merge_run';
+const HOLDS = { generation: 'generation', training_run: 'training', merge_run: 'merge' } as const;
+
 const BATCH = 200;
 
 /**
@@ -31,7 +35,7 @@ export async function cancelRuns(
   concerned: Concerned,
 ): Promise<number> {
   let cancelled = 0;
-  const end = async (table: 'generation' | 'training_run', id: string, jobId: string | null) => {
+  const end = async (table: WorkTable, id: string, jobId: string | null) => {
     const open = table === 'generation' ? `('queued')` : `('queued', 'running')`;
     const ended = await rows(
       em,
@@ -40,7 +44,7 @@ export async function cancelRuns(
     );
     cancelled += ended.length;
     if (jobId) await jobs.cancel(em, jobId);
-    await settleHeld({ em, now }, table === 'generation' ? 'generation' : 'training', id);
+    await settleHeld({ em, now }, HOLDS[table], id);
   };
   for (let after = ''; ; ) {
     const open = await em
@@ -62,13 +66,18 @@ export async function cancelRuns(
     await end('training_run', id, jobId ?? null);
     await dropOutput(em, id);
   }
+  const merges = await em.fork().find(MergeRun, { state: { $in: ['queued', 'running'] } });
+  for (const { id, owner, parts, jobId } of merges) {
+    const uses = versionIdsOf(parts).some((versionId) => concerned.versionIds.includes(versionId));
+    if (uses || owner.id === concerned.accountId) await end('merge_run', id, jobId ?? null);
+  }
   return cancelled;
 }
 
 const BY_ID = { orderBy: { id: 1 }, limit: BATCH } as const;
 
 /** Did moderation end it, and not who asked for it? Then it costs nothing. */
-export async function isEndedByNode(em: EntityManager, table: 'generation' | 'training_run', id: string) {
+export async function isEndedByNode(em: EntityManager, table: WorkTable, id: string) {
   const found = await rows(em, `select id from ${table} where id = ? and state = 'cancelled' and error is not null`, [
     id,
   ]);

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { Lineage, Model, ModelFile, ModelVersion } from '../../src/catalogue/model.ts';
+import { parentsOf } from '../../src/federation/documents/details.ts';
+import { writeParents } from '../../src/federation/ingest/write-details.ts';
 import { newId } from '../../src/kit/ids.ts';
 import { QueueRow } from '../../src/moderation/queue/model.ts';
 import { PolicyState, RESTRICTION } from '../../src/safety/policy.ts';
+import { textOf } from '../accounts/browser.ts';
 import { givenModel, givenVersion } from '../factories/content.ts';
 import { carryOut } from '../moderation/takedowns.ts';
 import { peerNode, settleAll } from './nodes.ts';
@@ -67,4 +70,42 @@ test('what was made with a model that its home took down for a likeness is hidde
   assert.deepEqual(await bitsOf(), [bits, bits, 0]);
   assert.doesNotMatch(await pageOf(child), /id="files"/);
   assert.equal(await away.em.fork().count(QueueRow, { subjectId: { $like: 'derived:%' }, state: 'open' }), 2);
+});
+
+test('what is made elsewhere from a model is drawn on its page at home, and its terms hold there', async (t) => {
+  const [home, away] = [await peerNode(t, '127.0.0.1'), await peerNode(t, '127.0.0.2')];
+  const [alice, bob] = [await home.member('alice'), await away.member('bob')];
+  const peers = [home, away] as const;
+  await followAccount(away, bob.browser, home, 'alice', peers);
+  await followAccount(home, alice.browser, away, 'bob', peers);
+  const baseId = await publishLora(alice.browser, peers, { name: 'Ink base', forbidsGeneration: '1' });
+  const fork = away.em.fork();
+  const copy = await fork.findOneOrFail(
+    ModelVersion,
+    { uri: `${home.origin}/versions/${baseId}` },
+    { populate: ['model'] },
+  );
+  const parents = { parentKind: 'merged_from', parentText: `/versions/${copy.id}`, parentWeight: '0.25' };
+  const childId = await publishLora(bob.browser, peers, { name: 'Bob’s mix', ...parents });
+  await settleAll(...peers);
+  // there: the parent of another node, drawn, and its author's word shown as what holds
+  const child = await away.em.fork().findOneOrFail(ModelVersion, childId, { populate: ['model'] });
+  const there = textOf((await bob.browser.get(`/models/${child.model.id}`)).text);
+  assert.match(there, /merged from Ink base v1\.0 × 0\.25/);
+  assert.match(there, /Ink base v1\.0 is not for generating on a node/);
+  // here: the child came back with the document of its model
+  const here = await home.em.fork().findOneOrFail(ModelVersion, baseId);
+  assert.match(
+    textOf((await alice.browser.get(`/models/${here.model.id}`)).text),
+    /Bob’s mix v1\.0 merged from × 0\.25/,
+  );
+  // an edge that a node made says so on the way, and stays what it is
+  await away.em.fork().nativeUpdate(Lineage, { child: childId }, { basis: 'made' });
+  const [edge] = (await parentsOf(away.origin, away.em.fork(), [childId])).get(childId) ?? [];
+  assert.deepEqual([edge?.basis, edge?.version], ['made', `${home.origin}/versions/${baseId}`]);
+  const remote = await home.em.fork().findOneOrFail(ModelVersion, { uri: `${away.origin}/versions/${childId}` });
+  const em = home.em.fork();
+  await writeParents({ em }, home.origin, em.getReference(ModelVersion, remote.id), edge ? [edge] : []);
+  await em.flush();
+  assert.equal((await home.em.fork().findOneOrFail(Lineage, { child: remote.id })).basis, 'made');
 });

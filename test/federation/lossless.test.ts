@@ -4,7 +4,7 @@ import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
 import sharp from 'sharp';
 import { Account } from '../../src/accounts/model.ts';
-import { LINEAGE_KINDS, Lineage, Model, ModelFile, ModelVersion } from '../../src/catalogue/model.ts';
+import { LINEAGE_BASES, LINEAGE_KINDS, Lineage, Model, ModelFile, ModelVersion } from '../../src/catalogue/model.ts';
 import { listModelTags, setModelTags } from '../../src/catalogue/tags.ts';
 import { COMMERCIAL_USES, FILE_FORMATS, FILE_KINDS, MODEL_TYPES } from '../../src/catalogue/types.ts';
 import { modelDocument, postDocument } from '../../src/federation/documents/objects.ts';
@@ -57,6 +57,7 @@ const file = fc.record({
 });
 const parent = fc.record({
   kind: fc.constantFrom(...LINEAGE_KINDS),
+  basis: fc.constantFrom(...LINEAGE_BASES),
   parentName: fc.oneof(fc.constant(''), words(3)),
   parentHash: maybe(hex(64)),
   weight: maybe(weight),

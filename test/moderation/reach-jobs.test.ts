@@ -55,7 +55,8 @@ const JOBS: Readonly<Record<string, keyof typeof ASKS>> = {
   // rows of the queue, which only staff see
   ...{ 'moderation.open-hold-row': 'none', 'moderation.close-hold-row': 'none', 'moderation.open-hash-row': 'none' },
   ...{ 'moderation.execute-takedown': 'lists', 'moderation.end-upload-lock': 'none' },
-  ...{ 'compute.generate': 'standing', 'compute.train-segment': 'standing' },
+  ...{ 'compute.generate': 'standing', 'compute.train-segment': 'standing', 'compute.merge': 'standing' },
+  'compute.forget-merges': 'none',
   ...{ 'compute.forget-training': 'none', 'compute.import-dataset': 'none', 'compute.look-at-pictures': 'none' },
   ...{ 'compute.caption-pictures': 'none', 'compute.finish-dataset-deletion': 'none' },
   ...{ 'compute.forget-generations': 'none', 'compute.purge-generation': 'none', 'compute.forget-inputs': 'none' },

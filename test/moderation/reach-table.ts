@@ -177,4 +177,8 @@ export const ROUTES: Readonly<Record<string, Rule>> = {
   '/train/samples/:id.png': OWN,
   '/train/samples/:id.webp': OWN,
   '/train/epochs/:id/publish': OWN,
+  '/merge/:id': OWN,
+  '/merge/:id/events': OWN,
+  '/merge/:id/file.safetensors': OWN,
+  '/merge/:id/publish': OWN,
 };

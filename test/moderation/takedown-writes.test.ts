@@ -108,7 +108,7 @@ const PEERS = 'for peers, who prove who they are: what they say is judged by han
 const APART: readonly (readonly [RegExp, string])[] = [
   [/^\/(?:admin|moderation)\//, STAFF],
   [/^\/(?:claims|cases|decisions)\//, CASE],
-  [/^\/(?:datasets|dataset-images|generate|train|uploads)\//, OWN],
+  [/^\/(?:datasets|dataset-images|generate|merge|train|uploads)\//, OWN],
   [/^\/(?:accounts|actors|follows|settings|hidden|topic-follows)\//, ACCOUNT],
   [/^\/tags\/:tag\/follow$/, 'of a name'],
   [/\/inbox$/, PEERS],

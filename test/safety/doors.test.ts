@@ -258,6 +258,7 @@ const KEEPERS: Readonly<Record<string, string>> = {
   'compute/datasets/pages/upload-routes.ts': 'archive-member, when the archive is read',
   'compute/desk/inputs.ts': 'generation-input',
   'compute/results.ts': 'generated-output',
+  'compute/merging/store.ts': 'tensors that the engine made of what is here; at model-file when it is published',
   'compute/runners/receive.ts': 'generated-output and training-output, when it is taken from the order',
   'compute/runners/remote-engine.ts': 'what is here, on its way to a runner',
   'compute/training/store.ts': 'training-output; a LoRA at model-file when it is published',

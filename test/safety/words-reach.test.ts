@@ -86,6 +86,7 @@ const READS: Readonly<Record<string, Reads>> = {
 /** These publish what was typed before, by a draft; words.test.ts and the tests of trainings show each. */
 const PUBLISH = [
   ...['/versions/:id/publication', '/posts/:id/publication', '/posts/:id/schedule', '/train/epochs/:id/publish'],
+  '/merge/:id/publish',
   '/generate/:id/post',
 ];
 
@@ -95,6 +96,7 @@ const APART: readonly (readonly [RegExp, string])[] = [
   [/^\/(?:cases|claims|decisions)(?:\/|$)|^\/reports$|^\/protect-me$/, 'to staff, or between the parties of a case'],
   [/^\/(?:datasets|dataset-images)(?:\/|$)/, 'private; a training reads captions and names (gates/training.ts)'],
   [/^\/train\/:id\//, 'commands to a run'],
+  [/^\/merge(?:$|\/:id\/(?!publish))/, 'private; the gate of merges reads the name (gates/merging.ts)'],
   [/^\/generate(?:\/|$)/, 'private; the gate of generations reads every word (gates/generation.ts)'],
   [/\/inbox$/, 'of peers: federation/ingest reads (words-peers.test.ts)'],
   [/^\/api\/v1\/model-versions\/by-hash/, 'hashes that are looked up'],

@@ -1,11 +1,14 @@
 import { createHmac } from 'node:crypto';
 import { z } from 'zod';
+import { can } from '../../accounts/permissions.ts';
 import { rows, toNumber } from '../../kit/database/sql.ts';
 import { AppError } from '../../kit/errors.ts';
+import { t } from '../../kit/web/messages.ts';
 import type { Work } from '../../kit/work.ts';
 import { isOpen } from '../../safety/audience.ts';
 import type { Verdict } from '../../safety/policy.ts';
 import { MODEL_ACCESS, type ModelAccessRow, modelAudienceParameters, modelVerdict } from '../access.ts';
+import { findSharingBan } from '../lineage/load-terms.ts';
 import type { ContentState } from '../types.ts';
 
 const word = z.string().max(60).optional();
@@ -57,7 +60,7 @@ const VERSION_RESTRICTIONS = `coalesce((select s.restrictions from policy_state 
 const COLUMNS = `f.id as file_id, m.id as model_id, f.name, f.kind, f.format, f.precision, f.is_pruned,
   f.is_primary, f.sha256, f.total_bytes, v.state, f.created_at, ${MODEL_ACCESS}, ${VERSION_RESTRICTIONS}`;
 
-/** Throws `not_found` (none fits), `gone` or `withheld`. */
+/** Throws `not_found` (none fits), `gone`, `withheld` or `forbidden` (what it was made from does not let it be shared). */
 export async function loadDownload(
   { em, viewer }: Pick<Work, 'em' | 'viewer'>,
   versionId: number,
@@ -77,6 +80,7 @@ export async function loadDownload(
   // a peer asks for a copy to keep, whoever of its people it asks for
   const asPeer = viewer?.speaksFor ? modelVerdict(first, viewer, 'mirror', { state, restrictions }) : verdict;
   if (!verdict.allowed || !asPeer.allowed) return refuse(verdict.allowed ? asPeer : verdict);
+  await assertShared({ em, viewer }, versionId);
   const chosen = chooseFile(found, query);
   if (!chosen) throw new AppError('not_found', 'This version has no file like that.');
   return {
@@ -90,6 +94,13 @@ export async function loadDownload(
     createdAt: new Date(chosen.created_at),
     isOpen: isOpen(chosen.access_visibility),
   };
+}
+
+/** Throws `forbidden` for what was made from a model whose author does not let that be handed on. */
+async function assertShared({ em, viewer }: Pick<Work, 'em' | 'viewer'>, versionId: number): Promise<void> {
+  if (can(viewer, 'moderateContent')) return;
+  const by = await findSharingBan(em, versionId, viewer?.id ?? 0);
+  if (by) throw new AppError('forbidden', t('download.not-shared', { name: by.name || t('recipe.private') }));
 }
 
 function refuse(verdict: Verdict): never {

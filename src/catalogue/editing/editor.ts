@@ -9,12 +9,14 @@ import { RATINGS, ratingLabel } from '../../safety/ratings.ts';
 import { settingsText } from '../edit.ts';
 import { type Detection, familyOf, isAdapter } from '../files/detect.ts';
 import { LICENSES } from '../licences.ts';
+import { type ConflictView, conflictViews } from '../lineage/conflict-view.ts';
+import { parentText } from '../lineage/edit-parents.ts';
+import { loadEffective } from '../lineage/load-terms.ts';
 import { BaseModel, LINEAGE_KINDS, Lineage, MODEL_VISIBILITIES, ModelFile, type ModelVersion } from '../model.ts';
 import { loadOwnVersion } from '../own.ts';
 import { listModelTags } from '../tags.ts';
 import { COMMERCIAL_USES, FILE_KINDS, MODEL_TYPES } from '../types.ts';
 import { Upload } from '../uploads/model.ts';
-import { parentText } from './lineage.ts';
 
 interface Option {
   readonly value: string;
@@ -64,6 +66,9 @@ export interface EditorPage {
   readonly warnings: readonly string[];
   readonly values: Readonly<Record<string, string | boolean | readonly string[]>>;
   readonly parents: readonly { readonly kind: string; readonly text: string; readonly weight: string }[];
+  /** What this node made it from, which nobody edits. */
+  readonly made: readonly { readonly how: string; readonly name: string; readonly href: string }[];
+  readonly conflicts: readonly ConflictView[];
   readonly hasCover: boolean;
   readonly options: Readonly<
     Record<
@@ -128,15 +133,18 @@ export async function loadEditor(
     recommendedWeight: version.recommendedWeight == null ? '' : String(version.recommendedWeight),
     settings: settingsText(version.trainingSettings),
   };
-  const parents = edges.map((edge) => ({
-    kind: edge.kind as string,
-    text: parentText({
-      parentId: edge.parent?.id ?? null,
-      parentHash: edge.parentHash ?? null,
-      parentName: edge.parentName,
-    }),
-    weight: edge.weight == null ? '' : String(edge.weight),
-  }));
+  const effective = await loadEffective(em, versionId);
+  const parents = edges
+    .filter(({ basis }) => basis !== 'made')
+    .map((edge) => ({
+      kind: edge.kind as string,
+      text: parentText({
+        parentId: edge.parent?.id ?? null,
+        parentHash: edge.parentHash ?? null,
+        parentName: edge.parentName,
+      }),
+      weight: edge.weight == null ? '' : String(edge.weight),
+    }));
   const isBusy = uploads.some(({ state }) => state === 'receiving' || state === 'hashing' || state === 'ready');
   return {
     modelId: model.id,
@@ -161,6 +169,8 @@ export async function loadEditor(
     warnings: detection ? warningsOf(detection, typed ? { ...said, ...typed } : said) : [],
     values: typed ? { ...blankFlags, ...typed } : said,
     parents: typed ? typedParents(typed) : parents,
+    made: edges.filter(({ basis }) => basis === 'made').map(madeView),
+    conflicts: conflictViews(effective?.conflicts ?? []),
     hasCover: model.coverImageId != null,
     options: {
       type: plain(MODEL_TYPES),
@@ -195,6 +205,12 @@ const blankFlags = {
   isMinor: false,
   isSfwOnly: false,
 };
+
+const madeView = ({ kind, parent, parentName, parentHash }: Lineage): EditorPage['made'][number] => ({
+  how: t(`lineage.${kind}`),
+  name: parent ? `/versions/${parent.id}` : parentName || (parentHash ?? ''),
+  href: parent ? `/versions/${parent.id}` : '',
+});
 
 function typedParents(typed: FormState['values']) {
   const listOf = (value: string | string[] | undefined) => (value === undefined ? [] : [value].flat());

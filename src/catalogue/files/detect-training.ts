@@ -7,6 +7,8 @@ export interface LineageHint {
   readonly name: string;
   /** Lower-case hex as the header declares it: a hint to look for, never a proof. */
   readonly hash: string | null;
+  /** Its share in a merge; null where the header does not say. */
+  readonly weight: number | null;
 }
 
 type Metadata = ReadonlyMap<string, string>;
@@ -18,6 +20,7 @@ const MAX_SETTING_CHARS = 500;
 const TRIGGER_SHARE = 0.9;
 const MAX_SUGGESTED = 5;
 const MAX_PARENTS = 20;
+const MAX_MERGE_CHARS = 64_000;
 
 /** The author's own phrase, or else the captions that nearly every picture had. */
 export function readTriggerWords(metadata: Metadata): Fact<readonly string[]> | null {
@@ -60,17 +63,40 @@ export function readLineage(metadata: Metadata): Fact<LineageHint>[] {
   const hash = readHash(metadata.get('ss_new_sd_model_hash')) ?? readHash(metadata.get('ss_sd_model_hash'));
   if (name !== '' || hash) {
     hints.push({
-      value: { kind: 'trained_on_base', name, hash },
+      value: { kind: 'trained_on_base', name, hash, weight: null },
       from: name !== '' ? 'ss_sd_model_name' : 'ss_new_sd_model_hash',
     });
   }
+  const merged = readMerge(metadata);
+  if (merged.length > 0) return [...hints, ...merged];
   const parents = (metadata.get('modelspec.merged_from') ?? '').slice(0, 16_000).split(',', MAX_PARENTS);
   for (const parent of parents.map(baseName)) {
     if (parent === '') continue;
-    hints.push({ value: { kind: 'merged_from', name: parent, hash: null }, from: 'modelspec.merged_from' });
+    hints.push({
+      value: { kind: 'merged_from', name: parent, hash: null, weight: null },
+      from: 'modelspec.merged_from',
+    });
   }
   return hints;
 }
+
+/** `{"<sha256>": {"name": …}}`, as A1111 and this node write it: what was merged, by hash. */
+function readMerge(metadata: Metadata): Fact<LineageHint>[] {
+  const from = 'sd_merge_models';
+  const models = parse((metadata.get(from) ?? '').slice(0, MAX_MERGE_CHARS));
+  return entries(models)
+    .slice(0, MAX_PARENTS)
+    .flatMap(([key, model]): Fact<LineageHint>[] => {
+      const hash = readHash(key);
+      const name = baseName(textIn(model, 'name'));
+      return hash || name ? [{ value: { kind: 'merged_from', name, hash, weight: null }, from }] : [];
+    });
+}
+
+const textIn = (value: unknown, key: string): string => {
+  const found = entries(value).find(([name]) => name === key)?.[1];
+  return typeof found === 'string' ? found : '';
+};
 
 function tidyWords(words: readonly string[]): string[] {
   const tidy = words.map((word) => word.trim()).filter((word) => word !== '' && word.length <= MAX_WORD_CHARS);

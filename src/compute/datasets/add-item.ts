@@ -133,13 +133,14 @@ async function assertRoom(
   await assertQuota(em, owner.id, (await usedBytesOf(em, owner.id)) + incomingBytes, defaultQuotaBytes);
 }
 
-/** What the sets and the runs of a person take. */
+/** What the sets, the runs and the merges of a person take; of what was published the catalogue counts. */
 export async function usedBytesOf(em: EntityManager, accountId: number): Promise<number> {
-  const [row] = await rows<{ items: unknown; epochs: unknown }>(
+  const [row] = await rows<{ items: unknown; epochs: unknown; merges: unknown }>(
     em,
     `select (select sum(i.total_bytes) from dataset_item i join dataset d on d.id = i.dataset_id where d.owner_id = ?) as items,
-       (select sum(e.total_bytes) from training_epoch e join training_run r on r.id = e.run_id where r.owner_id = ?) as epochs`,
-    [accountId, accountId],
+       (select sum(e.total_bytes) from training_epoch e join training_run r on r.id = e.run_id where r.owner_id = ?) as epochs,
+       (select sum(u.total_bytes) from merge_run u where u.owner_id = ? and u.published_version_id is null) as merges`,
+    [accountId, accountId, accountId],
   );
-  return toNumber(row?.items) + toNumber(row?.epochs);
+  return toNumber(row?.items) + toNumber(row?.epochs) + toNumber(row?.merges);
 }

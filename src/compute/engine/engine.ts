@@ -6,7 +6,7 @@ export type EngineCondition = 'stopped' | 'starting' | 'ready' | 'waiting' | 'br
 
 /** What a job may need of the supervisor. */
 export interface EngineAsk {
-  readonly type: 'generate' | 'train' | 'resume' | 'caption';
+  readonly type: 'generate' | 'train' | 'resume' | 'caption' | 'merge';
   readonly params: object;
   readonly listener?: EngineListener;
   /** Of the files that it may have to load. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { Merged, MergingCaps } from './protocol-merge.ts';
 import { Checkpoint, Paused, Sample, TrainEstimate, TrainingCaps, TrainResult } from './protocol-train.ts';
 
 /**
@@ -56,6 +57,7 @@ const Caps = z.object({
   rng: z.array(z.string()).default(['CPU']),
   optimizers: z.array(z.string()).default([]),
   training: TrainingCaps.default({}),
+  merging: MergingCaps.default({}),
   /** Null: any file of this node can be brought to it. Else it has files of its own, and only these may be named. */
   files: KnownFiles.nullable().default(null),
 });
@@ -187,6 +189,7 @@ export const EngineEvent = z.discriminatedUnion('t', [
     phases_ms: z.record(z.string(), z.number()).default({}),
   }),
   Captions,
+  Merged,
   Checkpoint,
   Sample,
   Paused,

@@ -7,7 +7,7 @@ import type { WarmModel } from './warm.ts';
 
 /** What a job of the engine is, besides its id. */
 export interface EngineWork {
-  readonly type: 'generate' | 'train' | 'resume' | 'caption';
+  readonly type: 'generate' | 'train' | 'resume' | 'caption' | 'merge';
   readonly params: object;
   /** The model that it needs first; an engine that has it is chosen, if one is free. Null: none of the cache. */
   readonly model: string | null;
@@ -47,8 +47,8 @@ export async function driveJob(
   work: EngineWork,
 ): Promise<EngineRun> {
   const { type, signal, sources, model, family } = work;
-  // the tagger lies on this machine
-  const seat = await pool.take(jobId, { model, family, isLocal: type === 'caption' }, signal);
+  // the tagger lies on this machine, and whole checkpoints are not sent back by runners
+  const seat = await pool.take(jobId, { model, family, isLocal: type === 'caption' || type === 'merge' }, signal);
   // a runner brings the models to itself
   const isHere = seat?.runnerId === null;
   let release = () => {};

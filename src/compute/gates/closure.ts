@@ -18,8 +18,10 @@ export interface ClosureResource {
   readonly isPoi: boolean;
   readonly isMinor: boolean;
   readonly isSfwOnly: boolean;
-  /** Its author does not want that nodes generate with it, and the person is not the author. */
-  readonly isServiceForbidden: boolean;
+  /** Whose author, of it and of what it was made from, does not want that nodes generate with it; null when nobody. */
+  readonly serviceForbiddenBy: string | null;
+  /** Whose author does not want that something is made of it. */
+  readonly derivativesForbiddenBy: string | null;
   /** Ratings of its pictures, as bits; 0 is not known. */
   readonly levels: number;
 }
@@ -30,12 +32,23 @@ export type ClosureRefusal =
   | 'resource-unknown'
   | 'resource-poi'
   | 'resource-licence'
+  | 'resource-licence-parent'
+  | 'resource-derivatives'
+  | 'resource-derivatives-parent'
   | 'resource-minor-checkpoint'
   | 'resource-minor-photo';
 
+interface ClosureRefused {
+  readonly reason: ClosureRefusal;
+  readonly name: string;
+  readonly checkpoint?: string;
+  /** Of which the author's word it is, where that is not the model itself. */
+  readonly parent?: string;
+}
+
 export interface ClosureVerdict {
   /** Why not, and because of which; null when nothing is in the way. */
-  readonly refusal: { readonly reason: ClosureRefusal; readonly name: string; readonly checkpoint?: string } | null;
+  readonly refusal: ClosureRefused | null;
   readonly hold: 'tainted' | null;
   /** At least this rating: something here makes nothing below it. */
   readonly floor: number;
@@ -74,10 +87,7 @@ export function judgeClosure(resources: readonly ClosureResource[], isPhoto: boo
       'resource-poi',
       of(({ isPoi }) => isPoi),
     ) ??
-    refuse(
-      'resource-licence',
-      of(({ isServiceForbidden }) => isServiceForbidden),
-    ) ??
+    refuseByLicence('resource-licence', resources, ({ serviceForbiddenBy }) => serviceForbiddenBy) ??
     (minor && checkpoint
       ? { reason: 'resource-minor-checkpoint' as const, name: minor.name, checkpoint: checkpoint.name }
       : null) ??
@@ -95,6 +105,25 @@ export function judgeClosure(resources: readonly ClosureResource[], isPhoto: boo
     reach,
     flags: [...(minor ? ['minor' as const] : []), ...(isSfwOnly ? ['sfwOnly' as const] : [])],
   };
+}
+
+/** Whether something may be made of these: a training on one, or a merge of all. */
+export const judgeDeriving = (resources: readonly ClosureResource[]): ClosureRefused | null =>
+  refuseByLicence('resource-derivatives', resources, ({ derivativesForbiddenBy }) => derivativesForbiddenBy);
+
+function refuseByLicence(
+  reason: 'resource-licence' | 'resource-derivatives',
+  resources: readonly ClosureResource[],
+  byWhom: (resource: ClosureResource) => string | null,
+): ClosureRefused | null {
+  for (const resource of resources) {
+    const parent = byWhom(resource);
+    if (parent === null) continue;
+    return parent === resource.name
+      ? { reason, name: parent }
+      : { reason: `${reason}-parent`, name: resource.name, parent };
+  }
+  return null;
 }
 
 /** Not known is not safe, unless its author says that it makes safe pictures only. */

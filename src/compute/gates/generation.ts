@@ -40,8 +40,11 @@ export async function assertGeneration(
   const provenance = request.start ? (request.start.provenance ?? 'unproven') : 'here';
   const closure = judgeClosure(resources, provenance === 'photo' || provenance === 'unproven');
   if (closure.refusal) {
-    const { reason, name, checkpoint = '' } = closure.refusal;
-    throw refusal(FIELD_OF[reason] ?? fieldOf(request, name), t(`safety.denied.${reason}`, { name, checkpoint }));
+    const { reason, name, checkpoint = '', parent = '' } = closure.refusal;
+    throw refusal(
+      FIELD_OF[reason] ?? fieldOf(request, name),
+      t(`safety.denied.${reason}`, { name, checkpoint, parent }),
+    );
   }
   const isMinor = closure.flags.includes('minor');
   const verdict = await guard.screening.assert(work, viewer, {

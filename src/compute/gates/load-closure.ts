@@ -1,11 +1,11 @@
 import type { EntityManager } from '@mikro-orm/core';
+import { ancestorsOf, loadAncestry } from '../../catalogue/lineage/ancestry.ts';
+import { loadLines } from '../../catalogue/lineage/load-terms.ts';
+import { forbidsDeriving, forbidsGenerating, type Licensed } from '../../catalogue/lineage/terms.ts';
 import { fromJson, inList, rows, toBoolean } from '../../kit/database/sql.ts';
+import { t } from '../../kit/web/messages.ts';
 import type { GenerationFile } from '../model.ts';
 import type { ClosureResource } from './closure.ts';
-
-/** Made from what was made from …: further back nobody looks. */
-const MOST_GENERATIONS = 8;
-const MOST_ANCESTORS = 500;
 
 export interface LoadedResource extends ClosureResource {
   readonly sha256: string;
@@ -20,15 +20,11 @@ interface VersionRow {
   trained_words: unknown;
   type: string;
   level: number;
-  owner_id: number;
   is_poi: unknown;
   is_minor: unknown;
   is_sfw_only: unknown;
-  forbids_generation: unknown;
   restrictions: number;
 }
-
-type Ancestry = ReadonlyMap<number, readonly number[]>;
 
 /** What the files of a request are, with what they inherit. `checkpoint` is the first. */
 export async function loadClosure(
@@ -39,7 +35,8 @@ export async function loadClosure(
   const sha256s = files.map(({ sha256 }) => sha256);
   const direct = files.flatMap(({ versionId }) => versionId ?? []);
   const parents = await loadAncestry(em, direct);
-  const ids = [...new Set([...direct, ...parents.keys(), ...[...parents.values()].flat()])];
+  const lines = await loadLines(em, direct, parents);
+  const ids = [...new Set([...direct, ...direct.flatMap((id) => ancestorsOf(id, parents))])];
   const versions = new Map((await loadVersions(em, ids)).map((row) => [row.id, row]));
   const blocked = await findBlocked(em, sha256s);
   const folder = await rows<{ sha256: string }>(
@@ -56,7 +53,10 @@ export async function loadClosure(
     const own = file.versionId === null ? undefined : versions.get(file.versionId);
     const isStored = known.some(({ sha256, version_id: id }) => sha256 === file.sha256 && id === file.versionId);
     const isInFolder = file.versionId === null && folder.some(({ sha256 }) => sha256 === file.sha256);
-    const ancestors = ancestorsOf(file.versionId, parents).flatMap((id) => versions.get(id) ?? []);
+    const its = file.versionId === null ? [] : ancestorsOf(file.versionId, parents);
+    const ancestors = its.flatMap((id) => versions.get(id) ?? []);
+    const terms = file.versionId === null ? undefined : lines.get(file.versionId);
+    const licensed = terms ? [terms.own, ...terms.ancestors] : [];
     const line = own ? [own, ...ancestors] : ancestors;
     return {
       ...{ name: file.title, sha256: file.sha256, isCheckpoint: n === 0 },
@@ -67,12 +67,17 @@ export async function loadClosure(
       isPoi: line.some((one) => toBoolean(one.is_poi)),
       isMinor: line.some((one) => toBoolean(one.is_minor)),
       isSfwOnly: own !== undefined && toBoolean(own.is_sfw_only),
-      isServiceForbidden: own !== undefined && toBoolean(own.forbids_generation) && own.owner_id !== viewerId,
+      serviceForbiddenBy: whose(forbidsGenerating(licensed, viewerId), file),
+      derivativesForbiddenBy: whose(forbidsDeriving(licensed, viewerId), file),
       levels: own?.level ?? 0,
       words: [file.title, file.name, ...(own ? wordsOf(own) : [])],
     };
   });
 }
+
+/** Whom the person is told of; null when nobody forbids it. One that is not public is not named. */
+const whose = (by: Licensed | null, { versionId, title }: GenerationFile): string | null =>
+  by && (by.versionId === versionId ? title : by.name || t('recipe.private'));
 
 const wordsOf = ({ model_name: model, version_name: version, trained_words: words }: VersionRow): string[] => [
   `${model} ${version}`,
@@ -84,42 +89,12 @@ function loadVersions(em: EntityManager, ids: readonly number[]): Promise<Versio
     `coalesce((select s.restrictions from policy_state s where s.target_kind = '${kind}' and s.target_id = ${id}), 0)`;
   return rows<VersionRow>(
     em,
-    `select v.id, v.name as version_name, v.trained_words, m.name as model_name, m.type, m.level, m.owner_id, m.is_poi,
-       m.is_minor, m.is_sfw_only, m.forbids_generation,
+    `select v.id, v.name as version_name, v.trained_words, m.name as model_name, m.type, m.level, m.is_poi,
+       m.is_minor, m.is_sfw_only,
        ${of('version', 'v.id')} | ${of('model', 'm.id')} | ${of('account', 'm.owner_id')} as restrictions
      from model_version v join model m on m.id = v.model_id where v.id in (${inList(ids)})`,
     ids,
   );
-}
-
-/** Parents of these versions and of their parents, by child; a parent may be known by the hash of its file only. */
-async function loadAncestry(em: EntityManager, direct: readonly number[]): Promise<Ancestry> {
-  const parents = new Map<number, number[]>();
-  let level = [...new Set(direct)];
-  for (let n = 0; n < MOST_GENERATIONS && level.length > 0 && parents.size < MOST_ANCESTORS; n += 1) {
-    const found = await rows<{ child_id: number; parent_id: number }>(
-      em,
-      `select l.child_id, coalesce(l.parent_id, f.version_id) as parent_id from lineage l
-         left join model_file f on l.parent_id is null and f.sha256 = l.parent_hash
-       where l.child_id in (${inList(level)}) and (l.parent_id is not null or f.version_id is not null) limit ${MOST_ANCESTORS}`,
-      level,
-    );
-    for (const id of level) parents.set(id, []);
-    for (const { child_id: child, parent_id: parent } of found) parents.get(child)?.push(parent);
-    level = [...new Set(found.map(({ parent_id: parent }) => parent))].filter((id) => !parents.has(id));
-  }
-  return parents;
-}
-
-function ancestorsOf(versionId: number | null, parents: Ancestry): number[] {
-  const seen = new Set<number>();
-  const open = versionId === null ? [] : [...(parents.get(versionId) ?? [])];
-  for (let id = open.pop(); id !== undefined; id = open.pop()) {
-    if (seen.has(id)) continue;
-    seen.add(id);
-    open.push(...(parents.get(id) ?? []));
-  }
-  return [...seen];
 }
 
 /** Those that the hash blocks know: by their bytes, or by the tensors under another header. */

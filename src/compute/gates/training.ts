@@ -11,7 +11,7 @@ import { guardSettings } from '../../safety/settings.ts';
 import { findDoNotTrain } from '../../safety/training/do-not-train.ts';
 import type { ManifestItem, TrainingRun, TrainingScreening } from '../training/model.ts';
 import type { TrainSettings } from '../training/params.ts';
-import { judgeClosure } from './closure.ts';
+import { judgeClosure, judgeDeriving } from './closure.ts';
 import { type Guard, isNew } from './generation.ts';
 import { loadClosure } from './load-closure.ts';
 import { reviewOf, type TrainingReview } from './training-risk.ts';
@@ -42,8 +42,12 @@ export async function assertTraining(
   { name, base, items, settings }: TrainingAsked,
 ): Promise<TrainingScreening> {
   const [resource] = await loadClosure(work.em, viewer.id, [base]);
-  const { refusal } = judgeClosure(resource ? [resource] : [], false);
-  if (refusal) throw refusing('base', t(`safety.denied.${refusal.reason}`, { name: refusal.name, checkpoint: '' }));
+  const line = resource ? [resource] : [];
+  const refusal = judgeClosure(line, false).refusal ?? judgeDeriving(line);
+  if (refusal) {
+    const { reason, name: title, parent = '' } = refusal;
+    throw refusing('base', t(`safety.denied.${reason}`, { name: title, checkpoint: '', parent }));
+  }
   await assertMayTrainOn(work, items);
   const { trigger, samples } = settings;
   const own: ScreenText[] = [

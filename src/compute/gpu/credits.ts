@@ -18,10 +18,11 @@ interface HeldWork {
 }
 
 const HELD = `select h.id, h.subject_kind, h.subject_id, j.state as job_state,
-    coalesce(g.state, r.state) as work_state, coalesce(g.error, r.error) as error
+    coalesce(g.state, r.state, u.state) as work_state, coalesce(g.error, r.error, u.error) as error
   from credit_hold h left join job j on j.id = h.job_id
   left join generation g on h.subject_kind = 'generation' and g.id = h.subject_id
   left join training_run r on h.subject_kind = 'training' and r.id = h.subject_id
+  left join merge_run u on h.subject_kind = 'merge' and u.id = h.subject_id
   where h.state = 'held'`;
 
 const OPEN_WORK = ['queued', 'running', 'held'];

@@ -28,7 +28,7 @@ export const GpuEngine = defineEntity({
 });
 export interface GpuEngine extends InferEntity<typeof GpuEngine> {}
 
-export const USE_KINDS = ['generation', 'training', 'caption'] as const;
+export const USE_KINDS = ['generation', 'training', 'caption', 'merge'] as const;
 
 /** What one run of a job took. The books of quotas and figures; credits are charged by them. */
 export const GpuUse = defineEntity({

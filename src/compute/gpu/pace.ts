@@ -8,7 +8,7 @@ export interface WorkSize {
   readonly family: string;
   /** Of one picture. */
   readonly pixels: number;
-  /** Steps times pictures; of a training, pictures shown. */
+  /** Steps times pictures; of a training, pictures shown; of a merge, gigabytes read. */
   readonly units: number;
 }
 
@@ -27,6 +27,9 @@ const NEWEST = 0.2;
 const SEED_SPREAD = 0.29;
 /** Standard deviations of a normal distribution under which nine tenths lie. */
 const Z90 = 1.2816;
+
+/** A merge reads, mixes, writes and hashes, which is memory and disk and no matter of the GPU: of a gigabyte that is read. */
+const MERGE_SECONDS = 6;
 
 /** FLOP of one forward pass at a resolution: spec/engine.md, 2.6. */
 const FORWARD: Readonly<Record<string, { readonly tera: number; readonly pixels: number }>> = {
@@ -101,7 +104,12 @@ export async function paceOf(em: EntityManager, device: Device, size: Omit<WorkS
   const distance = ({ work }: PaceRow) => Math.abs(Math.log(Number(work.slice(prefix.length)) / side));
   const [nearest] = known.sort((a, b) => distance(a) - distance(b));
   const slowerOf = (spread: number) => Math.exp(Z90 * Math.sqrt(spread));
-  if (!nearest) return { perUnit: seedSeconds(size, device), slower: slowerOf(SEED_SPREAD), isMeasured: false };
+  if (!nearest)
+    return {
+      perUnit: size.kind === 'merge' ? MERGE_SECONDS : seedSeconds(size, device),
+      slower: slowerOf(SEED_SPREAD),
+      isMeasured: false,
+    };
   const scale = (side / Number(nearest.work.slice(prefix.length))) ** 2;
   const spread = scale === 1 ? nearest.spread : SEED_SPREAD;
   return { perUnit: nearest.seconds_per_unit * scale, slower: slowerOf(spread), isMeasured: true };

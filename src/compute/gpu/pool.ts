@@ -6,7 +6,7 @@ import type { ModelSource } from '../models/cache.ts';
 
 /** What a seat's engine is given to do. */
 export interface SeatWork {
-  readonly type: 'generate' | 'train' | 'resume' | 'caption';
+  readonly type: 'generate' | 'train' | 'resume' | 'caption' | 'merge';
   readonly params: object;
   readonly listener: EngineListener;
   readonly loadBytes: number;

@@ -9,13 +9,14 @@ import { trainNote } from '../training/pages/run-view.ts';
 import type { TrainSettings } from '../training/params.ts';
 import { runState } from '../training/queries.ts';
 import { CAPTIONINGS, captioningsOf } from './captionings.ts';
+import { mergesOf } from './merges.ts';
 
-/** One row of the page: a generation, a training, or captions for a set of pictures. */
+/** One row of the page: a generation, a training, a merge, or captions for a set of pictures. */
 export interface JobView {
   readonly id: string;
   /** Where it is looked at; '' when there is nothing to look at. */
   readonly url: string;
-  readonly kind: 'generation' | 'training' | 'captioning';
+  readonly kind: 'generation' | 'training' | 'captioning' | 'merge';
   readonly title: string;
   readonly summary: string;
   readonly state: RunState;
@@ -61,6 +62,7 @@ const GENERATIONS: Columns = {
   model: `request -> 'model' ->> 'title'`,
 };
 const TRAININGS: Columns = { where: 'owner_id = ?', text: 'name', model: `base ->> 'title'` };
+const MERGES: Columns = { where: 'owner_id = ?', text: 'name', model: `''` };
 const OF_CAPTIONS: Columns = { where: 'owner_id = ?', text: 'name', model: `''` };
 
 function conditions(columns: Columns, viewer: Viewer, filter: JobFilter): { sql: string; values: Parameter[] } {
@@ -77,7 +79,7 @@ function conditions(columns: Columns, viewer: Viewer, filter: JobFilter): { sql:
   return { sql: parts.map(([sql]) => sql).join(' and '), values: parts.map(([, value]) => value) };
 }
 
-/** Generations, trainings and captionings of a person, the newest first. */
+/** Generations, trainings, merges and captionings of a person, the newest first. */
 export async function listJobs(
   work: Pick<Work, 'em' | 'jobs'>,
   viewer: Viewer,
@@ -85,21 +87,24 @@ export async function listJobs(
 ): Promise<{ readonly items: readonly JobView[]; readonly next: string | null }> {
   const generations = conditions(GENERATIONS, viewer, filter);
   const trainings = conditions(TRAININGS, viewer, filter);
+  const merges = conditions(MERGES, viewer, filter);
   const captionings = conditions(OF_CAPTIONS, viewer, filter);
   const found = await rows<{ id: string; kind: JobView['kind']; job_id: string | null }>(
     work.em,
     `select * from (
        select id, 'generation' as kind, job_id from generation where ${generations.sql}
        union all select id, 'training' as kind, job_id from training_run where ${trainings.sql}
+       union all select id, 'merge' as kind, job_id from merge_run where ${merges.sql}
        union all select id, 'captioning' as kind, job_id from ${CAPTIONINGS} where ${captionings.sql}
      ) x order by id desc limit ?`,
-    [...generations.values, ...trainings.values, ...captionings.values, PAGE_SIZE + 1],
+    [...generations.values, ...trainings.values, ...merges.values, ...captionings.values, PAGE_SIZE + 1],
   );
   const shown = found.slice(0, PAGE_SIZE);
   const idsOf = (wanted: JobView['kind']) => shown.filter(({ kind }) => kind === wanted).map(({ id }) => id);
   const views = new Map<string, JobView>();
   for (const view of await generationsOf(work, idsOf('generation'))) views.set(view.id, view);
   for (const view of await trainingsOf(work, idsOf('training'))) views.set(view.id, view);
+  for (const view of await mergesOf(work, idsOf('merge'))) views.set(view.id, view);
   for (const view of await captioningsOf(work, idsOf('captioning'))) views.set(view.id, view);
   const items: JobView[] = [];
   for (const { id, job_id: jobId } of shown) {

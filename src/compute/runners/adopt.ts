@@ -59,6 +59,9 @@ export async function leaveRunners(em: EntityManager, driver: string): Promise<v
 /** Its beat may be late by a wait for work and a reconnection. */
 const LATELY_MS = 120_000;
 
+/** What is not given to runners, though their engines could (drive.ts). */
+const AT_HOME = ['caption', 'merge'];
+
 /** What an engine of a runner that was there lately said; null without one. */
 export async function findRunnerHello(em: EntityManager, now: Date): Promise<EngineHello | null> {
   const [row] = await rows<{ devices: unknown }>(
@@ -66,5 +69,8 @@ export async function findRunnerHello(em: EntityManager, now: Date): Promise<Eng
     `select cast(devices as text) as devices from runner where revoked_at is null and seen_at > ? order by created_at limit 1`,
     [new Date(now.getTime() - LATELY_MS)],
   );
-  return fromJson<RunnerDevice[]>(row?.devices)?.[0]?.hello ?? null;
+  const hello = fromJson<RunnerDevice[]>(row?.devices)?.[0]?.hello;
+  if (!hello) return null;
+  const tasks = hello.caps.tasks.filter((task) => !AT_HOME.includes(task));
+  return { ...hello, caps: { ...hello.caps, tasks } };
 }

@@ -102,7 +102,7 @@ export class RemoteEngine implements SeatEngine {
   async run(jobId: string, { type, params, fence, sources, listener }: SeatWork): Promise<JobOutcome> {
     const { fork, now, runnerId } = this.#options;
     this.#cancelledAtMs = null;
-    if (type === 'caption') return failed('unsupported', 'A runner does not caption.', false);
+    if (type === 'caption' || type === 'merge') return failed('unsupported', `A runner does not ${type}.`, false);
     const files = [...(await this.#modelsOf(sources)), ...(await this.#inputsOf(jobId))];
     const id = await offerOrder(
       fork(),

@@ -77,6 +77,7 @@ export function helloOf({ program, device, files, ...can }: Abilities): EngineHe
     rng: [...can.rng],
     optimizers: [],
     training: {},
+    merging: {},
     files,
   };
   return { t: 'hello', proto: [1], engine: program, program, device, caps };

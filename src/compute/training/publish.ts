@@ -1,21 +1,18 @@
-import { createWriteStream } from 'node:fs';
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
-import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
 import { createModel } from '../../catalogue/create.ts';
 import { deleteModel } from '../../catalogue/delete.ts';
 import { saveVersion, VersionForm } from '../../catalogue/edit.ts';
+import { recordMade } from '../../catalogue/lineage/made.ts';
 import { ModelVersion } from '../../catalogue/model.ts';
 import { publishVersion } from '../../catalogue/publish.ts';
-import { attachFile } from '../../catalogue/uploads/take.ts';
 import { addImage, MOST_IMAGES } from '../../gallery/images/add.ts';
 import { createDraft, dropEmptyDraft } from '../../gallery/posts/draft.ts';
 import { publishPost } from '../../gallery/posts/publish.ts';
 import { AppError } from '../../kit/errors.ts';
 import type { Work } from '../../kit/work.ts';
 import { RATINGS } from '../../safety/ratings.ts';
+import { attachBlob, type MadeFile } from '../attach-blob.ts';
 import type { DatasetDeps } from '../datasets/pages/deps.ts';
 import { watchFirstOutputs } from '../gates/first-outputs.ts';
 import { assertStanding, versionIdsOf } from '../standing.ts';
@@ -66,7 +63,8 @@ export async function publishEpoch(
   try {
     if (run.screening?.isPersonLike) await watchFirstOutputs(fresh().em, version.id);
     await saveVersion(fresh(), version.id, VersionForm.parse(wordsOf(run, epoch, form)));
-    await attach(fresh(), deps, run, epoch, version.id);
+    await recordMade(fresh().em, version.id, [{ ...run.base, kind: 'trained_on_base', weight: null }]);
+    await attachBlob(fresh(), deps, fileOfEpoch(run, epoch), version.id);
     if (form.act === 'publish') await publishVersion(fresh(), version.id);
   } catch (error) {
     await deleteModel(fresh(), modelId);
@@ -88,8 +86,6 @@ function wordsOf(run: TrainingRun, epoch: TrainingEpoch, form: z.output<typeof P
     settings: Object.entries(trainingFacts(run, epoch))
       .map(([key, value]) => `${key}: ${value}`)
       .join('\n'),
-    parentKind: 'trained_on_base',
-    parentText: base.versionId === null ? base.sha256 : `/versions/${base.versionId}`,
   };
 }
 
@@ -123,23 +119,10 @@ export function proposedDescription(run: TrainingRun, epoch: TrainingEpoch): str
   return [...trigger, ...facts].join('\n');
 }
 
-async function attach(
-  work: Work,
-  { uploads, uploadsDir }: DatasetDeps,
-  run: TrainingRun,
-  { sha256, totalBytes, number, id }: TrainingEpoch,
-  versionId: number,
-): Promise<void> {
-  const fileName = `${loraName(run.name)}-e${String(number).padStart(2, '0')}.safetensors`;
-  const local = work.files.localPath(sha256);
-  const path = local ?? join(uploadsDir, `epoch-${id}`);
-  try {
-    if (!local) await pipeline(work.files.open(sha256), createWriteStream(path));
-    await attachFile(work, uploads, { path, fileName, totalBytes, versionId });
-  } finally {
-    if (!local) await rm(path, { force: true });
-  }
-}
+const fileOfEpoch = (run: TrainingRun, { id, sha256, totalBytes, number }: TrainingEpoch): MadeFile => ({
+  ...{ id, sha256, totalBytes },
+  fileName: `${loraName(run.name)}-e${String(number).padStart(2, '0')}.safetensors`,
+});
 
 /** The samples of that epoch as a post of the version. It is public when the model is. */
 async function showSamples(

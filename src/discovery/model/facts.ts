@@ -1,5 +1,6 @@
 import { licenseName } from '../../catalogue/licences.ts';
-import { fromJson, toBoolean, toDateOrNull } from '../../kit/database/sql.ts';
+import type { Terms } from '../../catalogue/lineage/terms.ts';
+import { toBoolean, toDateOrNull } from '../../kit/database/sql.ts';
 import { day } from '../../kit/web/filters.ts';
 import { t } from '../../kit/web/messages.ts';
 import type { PageHead } from '../../kit/web/views.ts';
@@ -30,20 +31,20 @@ export function factsOf(model: ModelRow, version: VersionRow): FactView[] {
   return facts;
 }
 
-export function permissionsOf(model: ModelRow, restrictions: number): { text: string; symbol: string }[] {
+/** `terms` are those after all that it was made from. */
+export function permissionsOf(model: ModelRow, terms: Terms, restrictions: number): { text: string; symbol: string }[] {
   const say = (key: string, symbol: 'check' | 'info' | 'ban') => ({ text: t(key), symbol });
-  const credit = toBoolean(model.allow_no_credit);
-  const derivatives = toBoolean(model.allow_derivatives) && !isForbidden(restrictions, 'derive');
-  const different = toBoolean(model.allow_different_license);
-  const granted = fromJson<string[]>(model.allow_commercial_use)?.filter((use) => use !== 'None') ?? [];
-  const uses = isForbidden(restrictions, 'commercial') ? [] : granted;
+  const credit = terms.allowNoCredit;
+  const derivatives = terms.allowDerivatives && !isForbidden(restrictions, 'derive');
+  const different = terms.allowDifferentLicense;
+  const uses = isForbidden(restrictions, 'commercial') ? [] : terms.uses;
   return [
     say(`permission.credit.${credit}`, credit ? 'check' : 'info'),
     say(`permission.derivatives.${derivatives}`, derivatives ? 'check' : 'ban'),
     ...(derivatives ? [say(`permission.different.${different}`, different ? 'check' : 'info')] : []),
     ...uses.map((use) => say(`permission.${use}`, 'check')),
     ...(uses.length === 0 ? [say('permission.no-commerce', 'ban')] : []),
-    ...(toBoolean(model.forbids_generation) ? [say('permission.no-generation', 'ban')] : []),
+    ...(terms.forbidsGeneration ? [say('permission.no-generation', 'ban')] : []),
     ...(toBoolean(model.is_poi) ? [say('permission.poi', 'info')] : []),
     ...(toBoolean(model.is_minor) ? [say('permission.minor', 'info')] : []),
     ...(toBoolean(model.is_sfw_only) ? [say('permission.sfw', 'info')] : []),

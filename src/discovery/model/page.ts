@@ -18,8 +18,10 @@ import { chooseVersion } from './choose-version.ts';
 import { listCovers } from './covers.ts';
 import { factsOf, headOf, licenseView, permissionsOf } from './facts.ts';
 import { FILE_COLUMNS, type FileRow, fileView, type ListCopies } from './files.ts';
-import { loadLineage } from './lineage.ts';
+import { loadFamily } from './graph/load.ts';
+import { lineageView } from './graph/view.ts';
 import type { ModelPage } from './props.ts';
+import { loadRights } from './rights.ts';
 import { loadModelRows } from './rows.ts';
 
 export const ModelQuery = z.object({
@@ -53,13 +55,14 @@ export async function loadModelPage(
     upCount: version.thumbs_up_count,
     downCount: version.thumbs_down_count,
   };
-  const [files, lineage, covers, gallery, liked, reviews, conversation, follow] = await Promise.all([
+  const [files, family, rights, covers, gallery, liked, reviews, conversation, follow] = await Promise.all([
     rows<FileRow>(
       em,
       `select ${FILE_COLUMNS} from model_file f where f.version_id = ? order by f.is_primary desc, f.id`,
       [version.id],
     ),
-    loadLineage(em, version.id),
+    loadFamily(em, version.id, eyes, viewer?.id ?? 0),
+    loadRights(em, version.id, viewer?.id ?? 0),
     listCovers(work, model, version.id, eyes),
     listTiles(em, eyes, { versionId: version.id }, { limit: GALLERY_SIZE }),
     isLiked(work, modelId),
@@ -77,9 +80,8 @@ export async function loadModelPage(
   const stored = fileViews.filter(({ downloadUrl }) => downloadUrl !== null);
   const main = stored.find(({ isPrimary }) => isPrimary) ?? stored[0];
   const trained = fromJson<string[]>(version.trained_words) ?? [];
-  const mayDownload = !isForbidden(restrictions | ofVersion, 'download');
+  const mayDownload = rights.mayDownload && !isForbidden(restrictions | ofVersion, 'download');
   const mayGenerate = !isForbidden(restrictions | ofVersion, 'generate');
-  const isOffered = mine || !toBoolean(model.forbids_generation);
   return {
     id: model.id,
     name: model.name || t('editor.untitled'),
@@ -127,15 +129,16 @@ export async function loadModelPage(
     files: fileViews.map((file) => (mayDownload ? file : { ...file, downloadUrl: null })),
     download: main?.downloadUrl && mayDownload ? { url: main.downloadUrl, totalBytes: main.totalBytes } : null,
     generateUrl:
-      mayGenerate && isOffered && stored.length > 0 && CAN_GENERATE.has(model.type)
+      mayGenerate && rights.mayGenerate && stored.length > 0 && CAN_GENERATE.has(model.type)
         ? `/generate?version=${version.id}`
         : null,
-    permissions: permissionsOf(model, restrictions | ofVersion),
+    permissions: permissionsOf(model, rights.terms, restrictions | ofVersion),
+    conflicts: rights.conflicts,
     license: model.license_id ? { label: t('model.licence'), ...licenseView(model.license_id) } : null,
     creditLine: model.credit_line,
     isNameRemoved: toBoolean(model.is_name_removed),
     isLabelled: (ofVersion & RESTRICTION.label) !== 0,
-    lineage,
+    lineage: lineageView(family, { versionId: version.id, name: `${model.name} ${version.name}` }),
     covers,
     gallery: gallery.items,
     galleryUrl: gallery.nextCursor ? `/images?version=${version.id}` : '',

@@ -1,3 +1,4 @@
+import type { ConflictView } from '../../catalogue/lineage/conflict-view.ts';
 import type { Reviews } from '../../gallery/reviews/list.ts';
 import type { Conversation } from '../../gallery/talk/conversation.ts';
 import type { TopicFollowView } from '../../gallery/topics/follow.ts';
@@ -9,7 +10,7 @@ import type { TileView } from '../cards.ts';
 import type { TabView } from '../pages.ts';
 import type { FactView } from './facts.ts';
 import type { FileView } from './files.ts';
-import type { LineageView } from './lineage.ts';
+import type { LineageView } from './graph/view.ts';
 
 export interface ModelPage {
   readonly id: number;
@@ -51,6 +52,8 @@ export interface ModelPage {
   readonly download: { readonly url: string; readonly totalBytes: number } | null;
   readonly generateUrl: string | null;
   readonly permissions: readonly { readonly text: string; readonly symbol: string }[];
+  /** Where what it was made from grants less than it says. */
+  readonly conflicts: readonly ConflictView[];
   readonly license: FactView | null;
   /** Whom a decision names as its origin; '' for none. */
   readonly creditLine: string;

@@ -60,7 +60,7 @@ const CreditEntry = defineEntity({
     at: p.datetime().length(3),
   },
 });
-export type HoldKind = 'generation' | 'training' | 'caption';
+export type HoldKind = 'generation' | 'training' | 'caption' | 'merge';
 
 /** Credits of a person that wait in escrow for what a piece of work will have taken. */
 export const CreditHold = defineEntity({

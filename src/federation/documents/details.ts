@@ -49,7 +49,7 @@ export async function parentsOf(
   );
   const found = new Map<number, Parent[]>();
   for (const edge of edges) {
-    const { kind, parentName, parentHash, parentUri, weight, parent } = edge;
+    const { kind, basis, parentName, parentHash, parentUri, weight, parent } = edge;
     if (parent != null && (parent.$.state !== 'published' || parent.$.model.$.listedAt == null)) continue;
     const version = parent != null ? objectUri(origin, 'version', parent.$) : (parentUri ?? undefined);
     const told: Parent = {
@@ -58,6 +58,7 @@ export async function parentsOf(
       name: parentName === '' ? undefined : parentName,
       hash: parentHash ?? undefined,
       weight: weight ?? undefined,
+      basis: basis === 'owner' ? undefined : basis,
     };
     if (told.version ?? told.name ?? told.hash) found.set(edge.child.id, [...(found.get(edge.child.id) ?? []), told]);
   }

@@ -53,7 +53,7 @@ export async function writeParents(
   parents: readonly Parent[],
 ): Promise<void> {
   await em.nativeDelete(Lineage, { child: version });
-  for (const { relation, version: parentUri, name, hash, weight } of parents) {
+  for (const { relation, version: parentUri, name, hash, weight, basis } of parents) {
     const parent = parentUri === undefined ? null : await findVersion(em, origin, parentUri);
     em.create(
       Lineage,
@@ -61,6 +61,7 @@ export async function writeParents(
         ...{ id: newId(), child: ref(version), parent: parent ? ref(parent) : null },
         kind: LINEAGE_KINDS.find((kind) => kind === relation) ?? 'trained_on_base',
         ...{ parentName: name ?? '', parentHash: hash ?? null, weight: weight ?? null, parentUri: parentUri ?? null },
+        basis: basis ?? 'owner',
       },
       { persist: true },
     );

@@ -52,6 +52,8 @@ const Parent = z.object({
     .optional()
     .catch(undefined),
   weight: number(-1_000_000, 1_000_000),
+  /** Absent: its owner says so. `file`: only the header of the file does. `made`: the node made it. */
+  basis: z.enum(['file', 'made']).optional().catch(undefined),
 });
 export type Parent = z.output<typeof Parent>;
 

@@ -28,6 +28,8 @@ export interface Asset {
 const STYLES = ['css/tokens.css', 'css/reset.css', 'css/base.css', 'css/components/', 'css/pages/'];
 /** What few people open: their pages name `staff.css` in their head, and nobody else loads it. */
 const STAFF_STYLES = ['css/staff/'];
+/** The same for tools that few use: `tools.css`. */
+const TOOL_STYLES = ['css/tools/'];
 
 /**
  * Everything a browser loads besides pages, in memory and compressed once: about 200 KB. `app.css` is the style files
@@ -42,6 +44,7 @@ function readAssets(): ReadonlyMap<string, Asset> {
   for (const [name, paths] of [
     ['app.css', STYLES],
     ['staff.css', STAFF_STYLES],
+    ['tools.css', TOOL_STYLES],
   ] as const) {
     const styles = paths.flatMap((path) => (path.endsWith('/') ? listFiles(path) : [path])).map((path) => read(path));
     assets.set(name, makeAsset(shrinkCss(styles.join('\n')), TYPES['.css'] ?? ''));

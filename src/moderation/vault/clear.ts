@@ -48,6 +48,7 @@ function uncountedOf({ versionIds, imageIds }: Things): Uncounted {
     model_file: { sql: 'is_stored = ?', values: [false] },
     generation_image: { sql: `coalesce(posted_image_id, 0) in (${inList(images)})`, values: images },
     training_epoch: { sql: `coalesce(published_version_id, 0) in (${inList(versions)})`, values: versions },
+    merge_run: { sql: `coalesce(published_version_id, 0) in (${inList(versions)})`, values: versions },
   };
 }
 

@@ -101,11 +101,15 @@ def once(what):
 
 def lora_bytes(made):
     """A LoRA that the node takes, with the steps that made it in its header."""
-    with open(os.path.join(os.path.dirname(__file__), "../../fixtures/tiny-style-lora.safetensors"), "rb") as file:
+    return fixture("tiny-style-lora", {"steps": json.dumps(made)})
+
+
+def fixture(name, metadata):
+    with open(os.path.join(os.path.dirname(__file__), f"../../fixtures/{name}.safetensors"), "rb") as file:
         data = file.read()
     end = 8 + int.from_bytes(data[:8], "little")
     header = json.loads(data[8:end])
-    header["__metadata__"] = {**header.get("__metadata__", {}), "steps": json.dumps(made)}
+    header["__metadata__"] = {**header.get("__metadata__", {}), **metadata}
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
     return len(text).to_bytes(8, "little") + text + data[end:]
@@ -186,6 +190,27 @@ def caption(job, p):
             send("cancelled", job=job, partial=[])
             return
     send("result", job=job, captions={"done": total - failed, "failed": failed}, ms=1)
+
+
+def merge(job, p):
+    """The tiny base or LoRA with the command in its header; it does what its name says, in the words above."""
+    what = p["name"].replace("_", " ")
+    enter(job, what, "load")
+    for step in range(4):
+        enter(job, what, "merge", step, 4)
+        time.sleep(0.01)
+        if job in cancelled:
+            send("cancelled", job=job, partial=[])
+            return
+    if what.startswith("error "):
+        send("error", job=job, code=what[6:].replace(" ", "_"), message="So it says.", retryable=False, fatal=False)
+        return
+    send("warn", job=job, code="merge_partial", text="2 tensors come from the first alone.")
+    data = fixture("tiny-base" if p["kind"] == "checkpoint" else "tiny-style-lora", {"asked": json.dumps(p)})
+    its = write_counted(f"{job}-merged.safetensors", data)
+    rank = {"rank": 12} if p["kind"] == "lora" else {}
+    send("merged", job=job, autov3=its["sha256"][:12], family="fake", **its, **rank)
+    send("result", job=job, ms=1)
 
 
 def count_faces():
@@ -279,7 +304,7 @@ def main():
         time.sleep(60)
     family = {"label": "Fake", "base_model": "Other", "min_size": 8, "max_size": 64, "size_step": 8, "default_size": 32,
               "max_pixels": 4096}  # fmt: skip
-    caps = {"families": {"fake": family}, "tasks": ["txt2img", "train"], "samplers": ["Euler"], "schedules": ["Automatic"],
+    caps = {"families": {"fake": family}, "tasks": ["txt2img", "train", "merge"], "merging": {"fake": {"blocks": ["IN00", "IN01", "M00", "OUT00", "OUT01"]}}, "samplers": ["Euler"], "schedules": ["Automatic"],
             "max_pixels": 4096}  # fmt: skip
     if "--captioner" in sys.argv:
         caps["tasks"].append("caption")
@@ -332,6 +357,9 @@ def main():
             pausing.pop(command["job"], None)
             cancelled.discard(command["job"])  # of a run before
             threading.Thread(target=train, args=(command["job"], command["p"]), daemon=True).start()
+        elif kind == "merge":
+            cancelled.discard(command["job"])
+            threading.Thread(target=merge, args=(command["job"], command["p"]), daemon=True).start()
         elif kind == "caption":
             cancelled.discard(command["job"])
             threading.Thread(target=caption, args=(command["job"], command["p"]), daemon=True).start()

@@ -19,7 +19,14 @@ const resource = (given: Partial<ClosureResource> = {}): ClosureResource => ({
     restrictions: 0,
     inheritedRestrictions: 0,
   },
-  ...{ isPoi: false, isMinor: false, isSfwOnly: false, isServiceForbidden: false, levels: 1 },
+  ...{
+    isPoi: false,
+    isMinor: false,
+    isSfwOnly: false,
+    serviceForbiddenBy: null,
+    derivativesForbiddenBy: null,
+    levels: 1,
+  },
   ...given,
 });
 const safe = resource({ name: 'Safe base', isCheckpoint: true, levels: 1 });
@@ -33,7 +40,8 @@ test('scenario 31: the table of what may be made with a set of models', () => {
     ['resource-blocked', [safe, resource({ isBlocked: true })]],
     ['resource-unknown', [safe, resource({ isKnown: false })]],
     ['resource-poi', [safe, resource({ isPoi: true })]],
-    ['resource-licence', [safe, resource({ isServiceForbidden: true })]],
+    ['resource-licence', [safe, resource({ serviceForbiddenBy: 'A model' })]],
+    ['resource-licence-parent', [safe, resource({ serviceForbiddenBy: 'Its parent' })]],
     ['resource-minor-checkpoint', [explicit, resource({ isMinor: true })]],
     ['resource-minor-checkpoint', [{ ...safe, levels: 0 }, resource({ isMinor: true })]],
     ['resource-minor-photo', [safe, resource({ isMinor: true })], true],

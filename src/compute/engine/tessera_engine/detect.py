@@ -85,7 +85,7 @@ def detect_prediction(header: Header, scheduler: Mapping[str, Any] | None = None
     return Prediction("v_prediction" if "v_pred" in header.tensors else "epsilon", zero)
 
 
-def _lora_facts(header: Header) -> dict[str, Any]:
+def lora_facts(header: Header) -> dict[str, Any]:
     downs = {
         name: info.shape
         for name, info in header.tensors.items()
@@ -139,7 +139,7 @@ def inspect_file(path: Path, test_families: bool) -> dict[str, Any]:
         "problems": problems,
     }
     if kind == "lora":
-        report |= _lora_facts(header)
+        report |= lora_facts(header)
     if kind == "embedding":
         report |= _embedding_facts(header)
     return report

@@ -18,6 +18,7 @@ from .families import Family, list_families
 from .fields import Fields, FileRef
 from .hashes import file_sha256
 from .load import Model, Part, load_model, load_vae
+from .merge.blocks import describe_merging
 from .noise import MODES
 from .pictures.esrgan import load_upscaler
 from .roots import Roots
@@ -103,7 +104,7 @@ class Engine:
 
     def load_vae(self, ref: FileRef, family: Family, check: Callable[[], None], where: str) -> Part:
         path = self.roots.find("models", ref.file, where)
-        digest = self._digest(path, ref, check, where)
+        digest = self.checked_sha256(path, ref, check, where)
         load = lambda: Part(digest, load_vae(path, family, self.device, check))  # noqa: E731
         return self.cache.get(f"{digest}-{family.name}-vae", os.path.getsize(path), load)
 
@@ -113,7 +114,8 @@ class Engine:
         load = lambda: Part(digest, load_upscaler(path, self.device.torch, check))  # noqa: E731
         return self.cache.get(f"{digest}-upscaler", os.path.getsize(path), load)
 
-    def _digest(self, path: Path, ref: FileRef, check: Callable[[], None], where: str) -> str:
+    def checked_sha256(self, path: Path, ref: FileRef, check: Callable[[], None], where: str) -> str:
+        """Throws `model_invalid` when it is not what was asked for."""
         digest = file_sha256(path, check)
         if ref.sha256 and ref.sha256 != digest:
             raise EngineError("model_invalid", "The file is not the one that was asked for: its SHA-256 differs.", where)
@@ -131,7 +133,7 @@ class Engine:
         return {
             "families": families,
             "tasks": [
-                *["txt2img", "img2img", "inpaint", "hires", "upscale", "train"],
+                *["txt2img", "img2img", "inpaint", "hires", "upscale", "train", "merge"],
                 *(["caption"] if has_captioner(self.roots.maybe("captioner")) else []),
             ],
             "samplers": list(SAMPLERS),
@@ -139,6 +141,7 @@ class Engine:
             "sampler_schedules": {name: list_schedules(name) for name in SAMPLERS},
             "optimizers": list(OPTIMIZERS),
             "training": describe_training([*families]),
+            "merging": describe_merging([*families]),
             "lora_formats": ["kohya", "locon", "peft", "diffusers"],
             "max_pixels": max(f["max_pixels"] for f in families.values()),
             "upscalers": ["latent", "lanczos", "model"],

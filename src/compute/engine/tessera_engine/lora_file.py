@@ -96,7 +96,7 @@ def find_targets(family: Family, unet: nn.Module, texts: list[nn.Module]) -> dic
     return targets
 
 
-def _split(name: str) -> tuple[str, str] | None:
+def split_name(name: str) -> tuple[str, str] | None:
     for ending, role in _ENDINGS.items():
         if name.endswith(ending):
             module = name[: -len(ending)].removeprefix("base_model.model.").replace(".processor.", ".")
@@ -115,7 +115,7 @@ def read_lora(path: Path, targets: dict[str, Target], where: str) -> LoraFile:
     modules: dict[str, Factors] = {}
     with safe_open(path, framework="pt", device="cpu") as file:
         for name in header.tensors:
-            split = _split(name)
+            split = split_name(name)
             if split is None:
                 found.skipped.append(name)
                 continue

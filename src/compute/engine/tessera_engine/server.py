@@ -23,6 +23,7 @@ from .engine import Engine
 from .errors import Cancelled, EngineError, disk_error
 from .generate import run_generate
 from .job import Job
+from .merge.commands import MergeCommands
 from .params import Fields, FileRef, read_generate
 from .tensors import open_source
 from .train.commands import TrainCommands
@@ -45,7 +46,7 @@ def hello_fields(engine: Engine) -> dict[str, Any]:
     return {**versions(), "device": describe_device(), "caps": engine.caps()}
 
 
-class Server(TrainCommands, CaptionCommands):
+class Server(TrainCommands, CaptionCommands, MergeCommands):
     def __init__(self, stdin_fd: int, events: Events) -> None:
         self.engine = Engine()
         self._stdin_fd = stdin_fd

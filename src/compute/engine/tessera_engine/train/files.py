@@ -32,7 +32,7 @@ def write_tensors(folder: Path, stem: str, tensors: dict[str, Tensor], metadata:
         name = f"{stem}-{digest[:16]}.safetensors"
         size = part.stat().st_size
         os.replace(part, folder / name)
-        _flush_folder(folder)
+        flush_folder(folder)
     except OSError as error:
         part.unlink(missing_ok=True)
         raise disk_error(error) from error
@@ -44,7 +44,7 @@ def write_tensors(folder: Path, stem: str, tensors: dict[str, Tensor], metadata:
     return Written(name, digest, size)
 
 
-def _flush_folder(folder: Path) -> None:
+def flush_folder(folder: Path) -> None:
     if os.name == "posix":
         handle = os.open(folder, os.O_RDONLY)
         try:

@@ -39,7 +39,8 @@ export async function setParents(
   version: ModelVersion,
   parents: readonly ParentInput[],
 ): Promise<void> {
-  const before = await em.find(Lineage, { child: version }, { orderBy: { id: 1 } });
+  // what this node made it from is a fact, and no field of a form
+  const before = await em.find(Lineage, { child: version, basis: { $ne: 'made' } }, { orderBy: { id: 1 } });
   const textOf = (edge: Lineage) =>
     parentText({ parentId: edge.parent?.id ?? null, parentHash: edge.parentHash ?? null, parentName: edge.parentName });
   const same =
@@ -49,7 +50,7 @@ export async function setParents(
       return textOf(edge) === wanted?.text && edge.kind === wanted.kind && (edge.weight ?? null) === wanted.weight;
     });
   if (same) return;
-  const hashes = new Map(before.map((edge) => [textOf(edge), edge.parentHash ?? null]));
+  const known = new Map(before.map((edge) => [textOf(edge), edge]));
   for (const edge of before) em.remove(edge);
   for (const { kind, text, weight } of parents) {
     const parent = await resolveParent(em, viewer, text);
@@ -57,11 +58,14 @@ export async function setParents(
       const message = 'A version does not descend from itself.';
       throw new AppError('invalid', message, { fields: { parentText: message } });
     }
-    const hash = /^[0-9a-f]{8,64}$/i.test(text) ? text.toLowerCase() : (hashes.get(text) ?? null);
+    const hash = /^[0-9a-f]{8,64}$/i.test(text) ? text.toLowerCase() : (known.get(text)?.parentHash ?? null);
+    // a claim of the file that its owner left as it was stays a claim
+    const was = known.get(text);
+    const basis = was?.kind === kind ? was.basis : 'owner';
     const parentName = parent || text === hash ? '' : text.slice(0, 200);
     em.create(
       Lineage,
-      { id: newId(), child: version, parent, parentName, parentHash: hash, kind, weight },
+      { id: newId(), child: version, parent, parentName, parentHash: hash, kind, weight, basis },
       { persist: true },
     );
   }

@@ -1,0 +1,1 @@
+"""Mixing the weights of two or three files into a new one."""
