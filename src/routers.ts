@@ -15,6 +15,7 @@ import { type RunnerDeps, runnerRoutes } from './compute/runners/routes.ts';
 import { computeRoutes } from './compute/tool/routes.ts';
 import type { TrainingDeps } from './compute/training/pages/deps.ts';
 import { trainingRoutes } from './compute/training/pages/routes.ts';
+import { type FindEngineReach, reachOf } from './discovery/lists/engine-reach.ts';
 import { discoveryRoutes } from './discovery/routes.ts';
 import type { LookUp } from './discovery/search.ts';
 import { CREDIT_LINKS, creditAdminRoutes } from './economy/admin-routes.ts';
@@ -63,6 +64,7 @@ export function routersOf(parts: Parts): Router<State>[] {
       lookUp: searcherOf(federation),
       findSilence: silenceFinder(federation),
       isArriving: isBackfilling,
+      findReach: reachFinder(parts),
       countMissing: (work) => countMissing(work, parts.settings),
       listCopies: federation.mode === 'off' ? null : (work, fileIds) => listCopyViews(work, federation, fileIds),
     }),
@@ -114,6 +116,13 @@ const adminLinksOf = ({ federation }: Parts): readonly AdminLink[] => [
   ...CLAIM_LINKS,
   ...OPERATOR_LINKS,
 ];
+
+const reachFinder =
+  ({ generator }: Parts): FindEngineReach =>
+  async (work) => {
+    const status = await generator.status(work);
+    return status.state === 'ready' ? reachOf(work, status.hello.caps) : null;
+  };
 
 /** What the search finds elsewhere. */
 const searcherOf = (federation: OpenFederation): LookUp | null =>

@@ -13,7 +13,7 @@ import { listModelCards, type ModelCardView, type TileView } from './cards.ts';
 import { listTiles } from './images.ts';
 import { searchIndexOf } from './index/search-index.ts';
 import { searchWords } from './index/terms.ts';
-import { addressOf, type TabView } from './pages.ts';
+import { addressOf, type TabView } from './lists/address.ts';
 
 const KINDS = ['models', 'images', 'people'] as const;
 type Kind = (typeof KINDS)[number];
