@@ -11,6 +11,7 @@ import { apiDoor } from './api/door.ts';
 import { scheduleUploadSweep } from './catalogue/uploads/sweep.ts';
 import { scheduleSettling } from './compute/gpu/credits.ts';
 import { RUNNER_PATH } from './compute/runners/protocol.ts';
+import { scheduleFillLooks } from './discovery/similar/keep.ts';
 import { addCredits } from './economy/page-state.ts';
 import { ENTITIES } from './entities.ts';
 import { scheduleGallerySweep } from './gallery/sweep.ts';
@@ -123,6 +124,7 @@ export async function openNode(config: Config, options: NodeOptions = {}): Promi
         await scheduleAccountSweep(openWork(null));
         await scheduleCollection(openWork(null));
         await scheduleGallerySweep(openWork(null));
+        await scheduleFillLooks(openWork(null));
         await scheduleSettling(openWork(null));
         await scheduleAuditWatch(openWork(null));
         await claims.schedule(openWork(null));

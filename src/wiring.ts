@@ -28,7 +28,9 @@ import { forgetGenerationsJob, purgeGenerationJob } from './compute/keep.ts';
 import { rewardMakersJobOf } from './compute/reward-makers.ts';
 import { forgetTrainingJob } from './compute/training/keep.ts';
 import { indexAccountJob, indexModelJob, indexPostJob, unindexImageJob } from './discovery/index/keep.ts';
+import { fillLooksJob } from './discovery/similar/keep.ts';
 import { reindexStep } from './discovery/takedown.ts';
+import { countLikeJob, discountLikeJob } from './discovery/trend/count.ts';
 import { closePurseJob } from './economy/close.ts';
 import { rewardPostJobOf } from './economy/rewards.ts';
 import { applyPolicyJob } from './gallery/after-policy.ts';
@@ -41,6 +43,8 @@ import {
   postPublished,
   postUnpublished,
   postUpdated,
+  reactionCreated,
+  reactionRemoved,
   wordsWithheld,
 } from './gallery/events.ts';
 import { refreshModelsJob } from './gallery/figures.ts';
@@ -156,6 +160,9 @@ export function jobsOf(parts: Parts): JobDefinition[] {
     indexPostJob,
     indexAccountJob,
     unindexImageJob,
+    fillLooksJob,
+    countLikeJob,
+    discountLikeJob,
     collectBlobsJob,
     rescanner.job,
     executeDecisionJobOf(desks),
@@ -224,6 +231,10 @@ export function wiringOf(parts: Parts): Wiring {
     on(safetyDecided, closeHoldRowJob),
     on(hashHit, openHashRowJob, ({ hitId }) => ({ hitId })),
     on(policyChanged, indexAccountJob, ({ kind, id }) => (kind === 'account' ? { accountId: id } : null)),
+    on(reactionCreated, countLikeJob),
+    on(reactionRemoved, discountLikeJob, ({ kind, targetId }) =>
+      typeof targetId === 'number' ? { kind, targetId } : null,
+    ),
     on(collectionItemChanged, countCollectionsJob),
     on(imageDeleted, unindexImageJob, ({ imageId }) => ({ imageId })),
     on(takedownDone, claims.finishJob, ({ takedownId, caseId }) => (caseId === null ? null : { takedownId, caseId })),

@@ -1,4 +1,5 @@
 import Router from '@koa/router';
+import { anyone } from '../accounts/access/guard.ts';
 import type { FindSilence, PeerSilence } from '../gallery/deps.ts';
 import { seeModel } from '../gallery/seen/see.ts';
 import { idParam, readQuery } from '../kit/web/forms.ts';
@@ -19,7 +20,9 @@ import type { ModelPage } from './model/props.ts';
 import { loadVersionUrl } from './model/version-url.ts';
 import { loadProfilePage, type ProfilePage, ProfileQuery, readHandle } from './profile.ts';
 import { type LookUp, loadSearchPage, type SearchPage, SearchQuery } from './search.ts';
+import { loadSimilarPage, type SimilarPage, SimilarQuery } from './similar/page.ts';
 import { loadTagPage, type TagPage, TagQuery } from './tag-page.ts';
+import { type TrendPage, trendPageProps } from './trend/page.ts';
 
 const homePage = view<HomePage & Unfinished>('discovery/home');
 const modelsPage = view<Listed<ModelCardView>>('discovery/models');
@@ -29,6 +32,8 @@ const searchPage = view<SearchPage>('discovery/search');
 const profilePage = view<ProfilePage & Silent & Arriving>('discovery/profile');
 const tagPage = view<TagPage & Federates>('discovery/tag');
 
+const similarPage = view<SimilarPage>('discovery/similar');
+const trendPage = view<TrendPage>('discovery/trend');
 const collectionPage = view<CollectionPage & Federates>('discovery/collection');
 
 interface Listed<Item> {
@@ -69,6 +74,7 @@ export interface DiscoveryDeps {
   readonly isArriving: (work: Work, accountId: number) => Promise<boolean>;
 }
 
+const SIMILARS = { name: 'similar', max: 120, perMs: 60_000 };
 const SEARCHES = { name: 'search', max: 120, perMs: 60_000 };
 
 /** Lists that anyone may read; what each sees depends on their ratings. */
@@ -98,6 +104,11 @@ export function discoveryRoutes(deps: DiscoveryDeps): Router<State> {
     const { page, ...list } = await loadImagesPage(ctx.state.work, readQuery(ctx, ImagesQuery));
     imagesPage(ctx, { list, page });
   });
+  routes.get('/images/:id/similar', anyone, async (ctx) => {
+    limits.take(ctx, SIMILARS);
+    similarPage(ctx, await loadSimilarPage(ctx.state.work, idParam(ctx), readQuery(ctx, SimilarQuery)));
+  });
+  routes.get('/about/trending', anyone, (ctx) => trendPage(ctx, trendPageProps()));
   routes.get('/tags/:tag', async (ctx) => {
     const props = await loadTagPage(ctx.state.work, ctx.params.tag ?? '', readQuery(ctx, TagQuery));
     tagPage(ctx, { ...props, federates });
