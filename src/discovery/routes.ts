@@ -21,6 +21,7 @@ import { loadVersionUrl } from './model/version-url.ts';
 import { loadProfilePage, type ProfilePage, ProfileQuery, readHandle } from './profile.ts';
 import { type LookUp, loadSearchPage, type SearchPage, SearchQuery } from './search.ts';
 import { loadSimilarPage, type SimilarPage, SimilarQuery } from './similar/page.ts';
+import { loadSuggestions, type Suggestions, SuggestQuery } from './suggest/suggest.ts';
 import { loadTagPage, type TagPage, TagQuery } from './tag-page.ts';
 import { type TrendPage, trendPageProps } from './trend/page.ts';
 
@@ -33,6 +34,7 @@ const profilePage = view<ProfilePage & Silent & Arriving>('discovery/profile');
 const tagPage = view<TagPage & Federates>('discovery/tag');
 
 const similarPage = view<SimilarPage>('discovery/similar');
+const suggestPart = view<Suggestions>('discovery/suggest');
 const trendPage = view<TrendPage>('discovery/trend');
 const collectionPage = view<CollectionPage & Federates>('discovery/collection');
 
@@ -75,6 +77,8 @@ export interface DiscoveryDeps {
 }
 
 const SIMILARS = { name: 'similar', max: 120, perMs: 60_000 };
+/** A word is typed letter by letter. */
+const SUGGESTIONS = { name: 'suggest', max: 600, perMs: 60_000 };
 const SEARCHES = { name: 'search', max: 120, perMs: 60_000 };
 
 /** Lists that anyone may read; what each sees depends on their ratings. */
@@ -122,11 +126,16 @@ export function discoveryRoutes(deps: DiscoveryDeps): Router<State> {
   routes.get('/search', async (ctx) => {
     limits.take(ctx, SEARCHES);
     // what a browser fetches before anybody asked for it is no question either
-    const isQuick = ctx.get('hx-target') === 'quick-results' || ctx.get('sec-purpose').includes('prefetch');
+    const isAsked = !ctx.get('sec-purpose').includes('prefetch');
     const query = readQuery(ctx, SearchQuery);
-    const found = lookUp && (await lookUp(ctx.state.work, query.q, !isQuick));
-    if (found && 'path' in found && !isQuick) return ctx.redirect(found.path);
+    const found = lookUp && (await lookUp(ctx.state.work, query.q, isAsked));
+    if (found && 'path' in found && isAsked) return ctx.redirect(found.path);
     searchPage(ctx, await loadSearchPage(ctx.state.work, query, found));
+  });
+  routes.get('/suggest', anyone, async (ctx) => {
+    limits.take(ctx, SUGGESTIONS);
+    ctx.set('Cache-Control', 'private, max-age=30');
+    suggestPart(ctx, await loadSuggestions(ctx.state.work, readQuery(ctx, SuggestQuery), lookUp));
   });
   routes.get('/:handle', async (ctx, next) => {
     const handle = readHandle(ctx.params.handle ?? '');

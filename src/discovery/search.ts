@@ -127,8 +127,11 @@ const inOrder = <Item>(items: readonly Item[], ids: readonly number[], idOf: (it
   return [...items].sort((a, b) => (place.get(idOf(a)) ?? 0) - (place.get(idOf(b)) ?? 0));
 };
 
-async function findPeople(work: Work, words: readonly string[], limit: number): Promise<OwnerView[]> {
-  const ids = await searchIndexOf(work.em).find(work.em, 'account', words, limit);
+const findPeople = async (work: Work, words: readonly string[], limit: number): Promise<OwnerView[]> =>
+  listPeople(work, await searchIndexOf(work.em).find(work.em, 'account', words, limit));
+
+/** Those of these accounts that this viewer may find, in the order of the ids. */
+export async function listPeople(work: Pick<Work, 'em' | 'viewer'>, ids: readonly number[]): Promise<OwnerView[]> {
   if (ids.length === 0) return [];
   const viewerId = work.viewer?.id ?? 0;
   const people = await rows<OwnerRow>(
