@@ -15,7 +15,7 @@ import { type RunnerDeps, runnerRoutes } from './compute/runners/routes.ts';
 import { computeRoutes } from './compute/tool/routes.ts';
 import type { TrainingDeps } from './compute/training/pages/deps.ts';
 import { trainingRoutes } from './compute/training/pages/routes.ts';
-import { type FindEngineReach, reachOf } from './discovery/lists/engine-reach.ts';
+import { reachFinder } from './discovery/lists/engine-reach.ts';
 import { discoveryRoutes } from './discovery/routes.ts';
 import type { LookUp } from './discovery/search.ts';
 import { CREDIT_LINKS, creditAdminRoutes } from './economy/admin-routes.ts';
@@ -64,13 +64,14 @@ export function routersOf(parts: Parts): Router<State>[] {
       lookUp: searcherOf(federation),
       findSilence: silenceFinder(federation),
       isArriving: isBackfilling,
-      findReach: reachFinder(parts),
+      findReach: reachFinder(parts.generator),
       countMissing: (work) => countMissing(work, parts.settings),
       listCopies: federation.mode === 'off' ? null : (work, fileIds) => listCopyViews(work, federation, fileIds),
     }),
     apiRoutes({
       ...{ publicUrl: parts.config.publicUrl, limits: parts.limits },
       anonymousLevels: levelsLabelled(parts.config.apiAnonymousLevels),
+      findReach: reachFinder(parts.generator),
     }),
     ...accountRoutes(accountDeps(parts)),
     catalogueRoutes(catalogueDeps(parts)),
@@ -116,13 +117,6 @@ const adminLinksOf = ({ federation }: Parts): readonly AdminLink[] => [
   ...CLAIM_LINKS,
   ...OPERATOR_LINKS,
 ];
-
-const reachFinder =
-  ({ generator }: Parts): FindEngineReach =>
-  async (work) => {
-    const status = await generator.status(work);
-    return status.state === 'ready' ? reachOf(work, status.hello.caps) : null;
-  };
 
 /** What the search finds elsewhere. */
 const searcherOf = (federation: OpenFederation): LookUp | null =>

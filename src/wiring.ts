@@ -28,9 +28,12 @@ import { forgetGenerationsJob, purgeGenerationJob } from './compute/keep.ts';
 import { rewardMakersJobOf } from './compute/reward-makers.ts';
 import { forgetTrainingJob } from './compute/training/keep.ts';
 import { indexAccountJob, indexModelJob, indexPostJob, unindexImageJob } from './discovery/index/keep.ts';
+import { reachFinder } from './discovery/lists/engine-reach.ts';
+import { forgetFinderJob } from './discovery/saved/forget.ts';
+import { lookForNewJobOf } from './discovery/saved/look.ts';
 import { fillLooksJob } from './discovery/similar/keep.ts';
 import { reindexStep } from './discovery/takedown.ts';
-import { countLikeJob, discountLikeJob } from './discovery/trend/count.ts';
+import { countLikeJob, discountLikeJob, recountLikesJob } from './discovery/trend/count.ts';
 import { closePurseJob } from './economy/close.ts';
 import { rewardPostJobOf } from './economy/rewards.ts';
 import { applyPolicyJob } from './gallery/after-policy.ts';
@@ -161,6 +164,9 @@ export function jobsOf(parts: Parts): JobDefinition[] {
     indexAccountJob,
     unindexImageJob,
     fillLooksJob,
+    lookForNewJobOf(reachFinder(generator)),
+    forgetFinderJob,
+    recountLikesJob,
     countLikeJob,
     discountLikeJob,
     collectBlobsJob,
@@ -198,6 +204,9 @@ export function wiringOf(parts: Parts): Wiring {
     on(accountDeleted, forgetTrainingJob),
     on(accountDeleted, forgetRecordsJob),
     on(accountDeleted, closePurseJob),
+    on(accountDeleted, forgetFinderJob),
+    // whoever is gone counts for nothing that they liked
+    ...[accountSuspended, accountReinstated, accountDeleted].map((event) => on(event, recountLikesJob)),
     on(postPublished, rewardPostJobOf(settings)),
     on(generationPaid, rewardMakersJobOf(settings)),
     on(safetyDecided, trainer.decidedJob, ({ kind, id, outcome }) =>

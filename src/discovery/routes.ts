@@ -19,6 +19,7 @@ import { loadModelPage, ModelQuery } from './model/page.ts';
 import type { ModelPage } from './model/props.ts';
 import { loadVersionUrl } from './model/version-url.ts';
 import { loadProfilePage, type ProfilePage, ProfileQuery, readHandle } from './profile.ts';
+import { savedRoutes } from './saved/routes.ts';
 import { type LookUp, loadSearchPage, type SearchPage, SearchQuery } from './search.ts';
 import { loadSimilarPage, type SimilarPage, SimilarQuery } from './similar/page.ts';
 import { loadSuggestions, type Suggestions, SuggestQuery } from './suggest/suggest.ts';
@@ -132,6 +133,7 @@ export function discoveryRoutes(deps: DiscoveryDeps): Router<State> {
     if (found && 'path' in found && isAsked) return ctx.redirect(found.path);
     searchPage(ctx, await loadSearchPage(ctx.state.work, query, found));
   });
+  savedRoutes(routes);
   routes.get('/suggest', anyone, async (ctx) => {
     limits.take(ctx, SUGGESTIONS);
     ctx.set('Cache-Control', 'private, max-age=30');

@@ -1,4 +1,5 @@
 import type { EngineCaps } from '../../compute/engine/protocol.ts';
+import type { Generator } from '../../compute/generator.ts';
 import { Families } from '../../compute/models/families.ts';
 import { knownCondition } from '../../compute/models/known.ts';
 import { CHECKPOINT_TYPES, EMBEDDING_TYPES, LORA_TYPES } from '../../compute/models/offers.ts';
@@ -14,10 +15,14 @@ export interface EngineReach {
 /** Null where there is no engine, or it is not ready. */
 export type FindEngineReach = (work: Pick<Work, 'em'>) => Promise<EngineReach | null>;
 
-export async function reachOf({ em }: Pick<Work, 'em'>, caps: EngineCaps): Promise<EngineReach> {
-  const families = await Families.read(em, caps);
-  return { baseModels: families.baseModels(), files: families.known };
-}
+export const reachFinder =
+  (generator: Pick<Generator, 'status'>): FindEngineReach =>
+  async (work) => {
+    const status = await generator.status(work);
+    if (status.state !== 'ready') return null;
+    const families = await Families.read(work.em, status.hello.caps);
+    return { baseModels: families.baseModels(), files: families.known };
+  };
 
 const TYPES = [...CHECKPOINT_TYPES, ...LORA_TYPES, ...EMBEDDING_TYPES];
 

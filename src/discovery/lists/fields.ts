@@ -57,3 +57,10 @@ export const since = (now: Date, period: Period): Date | undefined =>
 /** One chosen rating narrows what the viewer browses; it never widens it. */
 export const narrowed = (eyes: Eyes, chosen: number): Eyes =>
   (eyes.levels & chosen) !== 0 ? { ...eyes, levels: eyes.levels & chosen } : eyes;
+
+/** Beside the query: with `after` the newest of what was listed since, whatever its order and place. */
+export interface ListedOptions {
+  readonly limit?: number;
+  readonly after?: Date;
+  readonly until?: Date;
+}

@@ -22,6 +22,8 @@ export interface ImageFilter {
   /** Only what this account has not opened. */
   readonly unseenBy?: number | undefined;
   readonly since?: Date | undefined;
+  /** Only what was listed before. */
+  readonly until?: Date | undefined;
   readonly onlyLocal?: boolean | undefined;
   readonly followedBy?: number | undefined;
   readonly baseModel?: string | undefined;
@@ -52,6 +54,7 @@ export async function imageConditions(em: EntityManager, eyes: Eyes, filter: Ima
   if (filter.ownerId) it.add('i.owner_id = ?', filter.ownerId);
   if (filter.onlyLocal) it.add('i.is_local = ?', true);
   if (filter.since) it.add('i.listed_at >= ?', filter.since);
+  if (filter.until) it.add('i.listed_at < ?', filter.until);
   for (const tagId of [...(filter.tagIds ?? []), ...(filter.tagId ? [filter.tagId] : [])]) {
     const from = 'from post_tag g where g.tag_id = ?';
     await it.addBearers(em, { id: 'i.post_id', column: 'g.post_id', from, values: [tagId] });

@@ -10,7 +10,7 @@ import { searchIndexOf } from '../index/search-index.ts';
 import { NEWEST, searchWords } from '../index/terms.ts';
 import { addressOf, feedsOf, moreUrlOf } from './address.ts';
 import { tagIdsOf } from './conditions.ts';
-import { listFields, narrowed, since, tick } from './fields.ts';
+import { type ListedOptions, listFields, narrowed, since, tick } from './fields.ts';
 import {
   type ActiveFilter,
   baseModelGroup,
@@ -66,7 +66,7 @@ export async function listImagesOf(
   work: Parts,
   eyes: Eyes,
   query: ImagesQuery,
-  { limit = 40, after }: { limit?: number; after?: Date } = {},
+  { limit = 40, after, until }: ListedOptions = {},
 ): Promise<Page<TileView>> {
   const { em, viewer } = work;
   const modelId = query.version ? await modelOfVersion(em, query.version) : query.model;
@@ -76,7 +76,7 @@ export async function listImagesOf(
   const order: { sort: ImageSort; cursor: string | undefined } = after
     ? { sort: 'newest', cursor: undefined }
     : { sort: query.sort, cursor: query.cursor };
-  return listTiles(em, narrowed(eyes, query.rating), { ...filter, since: begin }, { ...order, limit });
+  return listTiles(em, narrowed(eyes, query.rating), { ...filter, since: begin, until }, { ...order, limit });
 }
 
 async function modelOfVersion(em: Work['em'], versionId: number): Promise<number> {

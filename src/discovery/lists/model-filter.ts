@@ -39,6 +39,8 @@ export interface ModelFilter {
   readonly ownerId?: number | undefined;
   /** Only what was listed since. */
   readonly since?: Date | undefined;
+  /** Only what was listed before. */
+  readonly until?: Date | undefined;
   readonly onlyLocal?: boolean | undefined;
   /** Only models of accounts that this account follows. */
   readonly followedBy?: number | undefined;
@@ -64,6 +66,7 @@ export async function modelConditions(em: EntityManager, eyes: Eyes, filter: Mod
   if (filter.onlyLocal) it.add('m.is_local = ?', true);
   if (filter.ownerId) it.add('m.owner_id = ?', filter.ownerId);
   if (filter.since) it.add('m.listed_at >= ?', filter.since);
+  if (filter.until) it.add('m.listed_at < ?', filter.until);
   for (const tagId of [...(filter.tagIds ?? []), ...(filter.tagId ? [filter.tagId] : [])]) {
     const from = 'from model_tag g where g.tag_id = ?';
     await it.addBearers(em, { id: 'm.id', column: 'g.model_id', from, values: [tagId] });

@@ -9,7 +9,7 @@ import { NEWEST, searchWords } from '../index/terms.ts';
 import { addressOf, feedsOf, moreUrlOf } from './address.ts';
 import { tagIdsOf } from './conditions.ts';
 import type { EngineReach } from './engine-reach.ts';
-import { listFields, narrowed, severalOf, since, tick } from './fields.ts';
+import { type ListedOptions, listFields, narrowed, severalOf, since, tick } from './fields.ts';
 import {
   type ActiveFilter,
   anyOr,
@@ -74,7 +74,8 @@ async function filterOf(
           },
         }
       : {}),
-    ...(query.runs && reach ? { runsOn: reach } : {}),
+    // without an engine nothing works on it
+    ...(query.runs ? { runsOn: reach ?? { baseModels: [], files: null } } : {}),
     unseenBy: query.unseen ? viewer?.id : undefined,
     since: since(now(), query.period),
     onlyLocal: query.scope === 'here',
@@ -88,14 +89,14 @@ export async function listModelsOf(
   work: Parts,
   eyes: Eyes,
   query: ModelsQuery,
-  { reach = null, limit = 40, after }: { reach?: EngineReach | null; limit?: number; after?: Date } = {},
+  { reach = null, limit = 40, after, until }: ListedOptions & { readonly reach?: EngineReach | null } = {},
 ): Promise<Page<ModelCardView>> {
   const filter = await filterOf(work, query, reach);
   const begin = after && (!filter.since || after > filter.since) ? after : filter.since;
   const order: { sort: ModelSort; cursor: string | undefined } = after
     ? { sort: 'newest', cursor: undefined }
     : { sort: query.sort, cursor: query.cursor };
-  return listModelCards(work.em, narrowed(eyes, query.rating), { ...filter, since: begin }, { ...order, limit });
+  return listModelCards(work.em, narrowed(eyes, query.rating), { ...filter, since: begin, until }, { ...order, limit });
 }
 
 export function modelFilters(query: ModelsQuery): ActiveFilter<ModelsQuery>[] {

@@ -95,3 +95,19 @@ export const discountLikeJob = defineJob({
   attempts: 5,
   run: (work, { kind, targetId }) => discountLike(work, kind, targetId),
 });
+
+/** Somebody stopped to count, or counts again: the places of what they liked lately. */
+export const recountLikesJob = defineJob({
+  name: 'discovery.recount-likes',
+  lane: 'clock',
+  payload: z.object({ accountId: z.int() }),
+  attempts: 5,
+  async run(work, { accountId }) {
+    const found = await rows<{ model_id: number | null; image_id: number | null }>(
+      work.em,
+      `select model_id, image_id from first_like where account_id = ? and at > ? order by at desc limit ${MOST_VOTES}`,
+      [accountId, new Date(work.now().getTime() - FORGOTTEN_DAYS * 86_400_000)],
+    );
+    for (const liked of found) for (const thing of await thingsOf(work.em, liked)) await place(work, thing);
+  },
+});
