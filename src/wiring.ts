@@ -56,6 +56,7 @@ import { resolveModelJob, resolveVersionJob } from './gallery/images/resolve.ts'
 import { finishDeletionJob as finishPostDeletionJob } from './gallery/posts/delete.ts';
 import { publishScheduledJob as publishScheduledPostJob } from './gallery/posts/publish.ts';
 import { removeAccountContentJob, sweepGalleryJob } from './gallery/sweep.ts';
+import { spreadSynonymJob } from './gallery/tags/synonyms.ts';
 import { on, type Wiring } from './kit/events/wiring.ts';
 import type { JobDefinition } from './kit/queue/define.ts';
 import { makeBlocks } from './moderation/hashes/blocks.ts';
@@ -133,6 +134,7 @@ export function jobsOf(parts: Parts): JobDefinition[] {
     resolveModelJob,
     refreshModelsJob,
     countCollectionsJob,
+    spreadSynonymJob,
     applyPolicyJob,
     showWordsJob,
     executeTakedownJob(takedownStepsOf(parts), parts.log),

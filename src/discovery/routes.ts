@@ -1,5 +1,6 @@
 import Router from '@koa/router';
 import { anyone } from '../accounts/access/guard.ts';
+import { meantTags } from '../catalogue/tags.ts';
 import type { FindSilence, PeerSilence } from '../gallery/deps.ts';
 import { seeModel } from '../gallery/seen/see.ts';
 import { idParam, readQuery } from '../kit/web/forms.ts';
@@ -115,6 +116,9 @@ export function discoveryRoutes(deps: DiscoveryDeps): Router<State> {
   });
   routes.get('/about/trending', anyone, (ctx) => trendPage(ctx, trendPageProps()));
   routes.get('/tags/:tag', async (ctx) => {
+    const name = (ctx.params.tag ?? '').toLowerCase();
+    const [meant = name] = await meantTags(ctx.state.work.em, [name]);
+    if (meant !== name) return ctx.redirect(`/tags/${encodeURIComponent(meant)}${ctx.search}`);
     const props = await loadTagPage(ctx.state.work, ctx.params.tag ?? '', readQuery(ctx, TagQuery));
     tagPage(ctx, { ...props, federates });
   });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { readFileHash } from '../catalogue/files/by-hash.ts';
+import { meantTags } from '../catalogue/tags.ts';
 import { isShownPerson } from '../gallery/hidden.ts';
 import { eyesOf, OWNER_COLUMNS, type OwnerRow, type OwnerView, ownerView } from '../gallery/views.ts';
 import { rows } from '../kit/database/sql.ts';
@@ -72,7 +73,9 @@ export async function loadSearchPage(
 ): Promise<SearchPage> {
   const elsewhere = found && 'why' in found ? found : null;
   const address = found && 'path' in found ? { label: q, url: found.path } : null;
-  const words = searchWords(/^https?:/i.test(q) ? '' : q.slice(0, 200));
+  // a word that means a tag is looked for as that tag
+  const [meant = q] = await meantTags(work.em, [q.slice(0, 200).toLowerCase()]);
+  const words = searchWords(/^https?:/i.test(q) ? '' : meant);
   const wants = (name: Kind) => words.length > 0 && (!kind || kind === name);
   const limit = (name: Kind) => (kind ? LIMITS[name] : SHORT[name]);
   const hash = readFileHash(q);

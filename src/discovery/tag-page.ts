@@ -1,5 +1,8 @@
 import { z } from 'zod';
+import { can } from '../accounts/permissions.ts';
 import { Tag } from '../catalogue/model.ts';
+import { listSynonyms } from '../gallery/tags/synonyms.ts';
+import { findTagText } from '../gallery/tags/text.ts';
 import { loadTopicFollow, type TopicFollowView } from '../gallery/topics/follow.ts';
 import { isTagKnown } from '../gallery/topics/topic.ts';
 import { eyesOf } from '../gallery/views.ts';
@@ -16,6 +19,11 @@ export const TagQuery = z.object({ show: z.enum(['models', 'images']).catch('mod
 
 export interface TagPage {
   readonly name: string;
+  /** What moderators say about it; Markdown. */
+  readonly text: string;
+  readonly synonyms: readonly string[];
+  /** Where they say it; '' for everybody else. */
+  readonly editUrl: string;
   readonly follow: TopicFollowView | null;
   readonly tabItems: readonly TabView[];
   readonly models: readonly ModelCardView[] | null;
@@ -33,11 +41,15 @@ export async function loadTagPage(
   const found = await work.em.findOne(Tag, { name: name.toLowerCase() });
   if (!found || !(await isTagKnown(work.em, found.id))) throw new AppError('not_found', 'There is no such tag.');
   const eyes = await eyesOf(work.em, work.viewer);
+  const text = await findTagText(work.em, found.id);
   const path = `/tags/${encodeURIComponent(found.name)}`;
   const models = show === 'models' ? await listModelCards(work.em, eyes, { tagId: found.id }, { cursor: place }) : null;
   const images = show === 'images' ? await listTiles(work.em, eyes, { tagId: found.id }, { cursor: place }) : null;
   return {
     name: found.name,
+    text: text?.text ?? '',
+    synonyms: await listSynonyms(work.em, found.id),
+    editUrl: can(work.viewer, 'moderateContent') ? `${path}/edit` : '',
     follow: await loadTopicFollow(work.em, work.viewer, 'tag', found.id),
     tabItems: (['models', 'images'] as const).map((kind) => ({
       label: t(`tag.${kind}`),
