@@ -5,7 +5,17 @@ import { OutboxMail } from './accounts/mail/model.ts';
 import { Account, Block, Follow } from './accounts/model.ts';
 import { StaffGrant } from './accounts/staff/grants.ts';
 import { Hidden } from './catalogue/hidden/model.ts';
-import { BaseModel, DownloadMark, Lineage, Model, ModelFile, ModelTag, ModelVersion, Tag } from './catalogue/model.ts';
+import {
+  BaseModel,
+  DownloadMark,
+  Lineage,
+  Model,
+  ModelFile,
+  ModelTag,
+  ModelVersion,
+  Tag,
+  TagSynonym,
+} from './catalogue/model.ts';
 import { NameLock } from './catalogue/names/lock.ts';
 import { Upload } from './catalogue/uploads/model.ts';
 import { Dataset, DatasetItem } from './compute/datasets/model.ts';
@@ -16,6 +26,9 @@ import { FolderModel, Generation, GenerationImage } from './compute/model.ts';
 import { Runner, RunnerEvent, RunnerFile, RunnerOrder } from './compute/runners/model.ts';
 import { MergeRun } from './compute/merging/model.ts';
 import { TrainingEpoch, TrainingRun, TrainingSample } from './compute/training/model.ts';
+import { SavedSearch } from './discovery/saved/model.ts';
+import { ImageLook } from './discovery/similar/model.ts';
+import { FirstLike } from './discovery/trend/model.ts';
 import { CREDIT_ENTITIES } from './economy/ledger/model.ts';
 import { FEDERATION_ENTITIES } from './federation/model.ts';
 import { Collection, CollectionItem, CollectionRefusal } from './gallery/collections/model.ts';
@@ -33,7 +46,9 @@ import {
 } from './gallery/model.ts';
 import { Pin } from './gallery/pins.ts';
 import { Review } from './gallery/reviews/model.ts';
+import { SeenImage, SeenModel } from './gallery/seen/model.ts';
 import { Share } from './gallery/shares.ts';
+import { TagText } from './gallery/tags/model.ts';
 import { TopicFollow } from './gallery/topics/model.ts';
 import { AuditEntry, AuditHead, AuditRoot } from './kit/audit/model.ts';
 import { RecordedEvent } from './kit/events/model.ts';
@@ -64,11 +79,25 @@ export const ENTITIES = [
   ...[HashBlock, HashBank, HashHit],
   ...[PromptRuleSet, PromptRecord, SafetyHold, ProtectedPerson, ProtectedName, DoNotTrain],
   ...[QueueRow, QueueDecision, StaffExposure, Report, Rule, Takedown, TakedownStep, TakedownTrace],
-  ...[Model, ModelVersion, ModelFile, Tag, ModelTag, BaseModel, Lineage, DownloadMark, Upload, Hidden, NameLock],
+  ...[
+    Model,
+    ModelVersion,
+    ModelFile,
+    Tag,
+    TagSynonym,
+    ModelTag,
+    BaseModel,
+    Lineage,
+    DownloadMark,
+    Upload,
+    Hidden,
+    NameLock,
+  ],
   ...CASE_ENTITIES,
   ...[Post, Image, ImageMark, ImageRaw, ImageSize, ResourceUse, PostTag, Comment, Reaction],
   ...[Review, Mention, Pin, Share],
   ...[Collection, CollectionItem, CollectionRefusal, TopicFollow],
+  ...[SeenImage, SeenModel, TagText, ImageLook, FirstLike, SavedSearch],
   ...CREDIT_ENTITIES,
   ...[Generation, GenerationImage, FolderModel, GpuEngine, GpuUse, GpuPace],
   ...[Runner, RunnerOrder, RunnerEvent, RunnerFile],

@@ -11,6 +11,9 @@ import { apiDoor } from './api/door.ts';
 import { scheduleUploadSweep } from './catalogue/uploads/sweep.ts';
 import { scheduleSettling } from './compute/gpu/credits.ts';
 import { RUNNER_PATH } from './compute/runners/protocol.ts';
+import { reachFinder } from './discovery/lists/engine-reach.ts';
+import { lookForNewJobOf, scheduleLook } from './discovery/saved/look.ts';
+import { scheduleFillLooks } from './discovery/similar/keep.ts';
 import { addCredits } from './economy/page-state.ts';
 import { ENTITIES } from './entities.ts';
 import { scheduleGallerySweep } from './gallery/sweep.ts';
@@ -123,6 +126,8 @@ export async function openNode(config: Config, options: NodeOptions = {}): Promi
         await scheduleAccountSweep(openWork(null));
         await scheduleCollection(openWork(null));
         await scheduleGallerySweep(openWork(null));
+        await scheduleFillLooks(openWork(null));
+        await scheduleLook(openWork(null), 0, lookForNewJobOf(reachFinder(parts.generator)));
         await scheduleSettling(openWork(null));
         await scheduleAuditWatch(openWork(null));
         await claims.schedule(openWork(null));

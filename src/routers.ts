@@ -16,6 +16,7 @@ import { type RunnerDeps, runnerRoutes } from './compute/runners/routes.ts';
 import { computeRoutes } from './compute/tool/routes.ts';
 import type { TrainingDeps } from './compute/training/pages/deps.ts';
 import { trainingRoutes } from './compute/training/pages/routes.ts';
+import { reachFinder } from './discovery/lists/engine-reach.ts';
 import { discoveryRoutes } from './discovery/routes.ts';
 import type { LookUp } from './discovery/search.ts';
 import { CREDIT_LINKS, creditAdminRoutes } from './economy/admin-routes.ts';
@@ -64,12 +65,14 @@ export function routersOf(parts: Parts): Router<State>[] {
       lookUp: searcherOf(federation),
       findSilence: silenceFinder(federation),
       isArriving: isBackfilling,
+      findReach: reachFinder(parts.generator),
       countMissing: (work) => countMissing(work, parts.settings),
       listCopies: federation.mode === 'off' ? null : (work, fileIds) => listCopyViews(work, federation, fileIds),
     }),
     apiRoutes({
       ...{ publicUrl: parts.config.publicUrl, limits: parts.limits },
       anonymousLevels: levelsLabelled(parts.config.apiAnonymousLevels),
+      findReach: reachFinder(parts.generator),
     }),
     ...accountRoutes(accountDeps(parts)),
     catalogueRoutes(catalogueDeps(parts)),

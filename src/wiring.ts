@@ -29,7 +29,12 @@ import { forgetMergesJob } from './compute/merging/keep.ts';
 import { rewardMakersJobOf } from './compute/reward-makers.ts';
 import { forgetTrainingJob } from './compute/training/keep.ts';
 import { indexAccountJob, indexModelJob, indexPostJob, unindexImageJob } from './discovery/index/keep.ts';
+import { reachFinder } from './discovery/lists/engine-reach.ts';
+import { forgetFinderJob } from './discovery/saved/forget.ts';
+import { lookForNewJobOf } from './discovery/saved/look.ts';
+import { fillLooksJob } from './discovery/similar/keep.ts';
 import { reindexStep } from './discovery/takedown.ts';
+import { countLikeJob, discountLikeJob, recountLikesJob } from './discovery/trend/count.ts';
 import { closePurseJob } from './economy/close.ts';
 import { rewardPostJobOf } from './economy/rewards.ts';
 import { applyPolicyJob } from './gallery/after-policy.ts';
@@ -42,6 +47,8 @@ import {
   postPublished,
   postUnpublished,
   postUpdated,
+  reactionCreated,
+  reactionRemoved,
   wordsWithheld,
 } from './gallery/events.ts';
 import { refreshModelsJob } from './gallery/figures.ts';
@@ -50,6 +57,7 @@ import { resolveModelJob, resolveVersionJob } from './gallery/images/resolve.ts'
 import { finishDeletionJob as finishPostDeletionJob } from './gallery/posts/delete.ts';
 import { publishScheduledJob as publishScheduledPostJob } from './gallery/posts/publish.ts';
 import { removeAccountContentJob, sweepGalleryJob } from './gallery/sweep.ts';
+import { spreadSynonymJob } from './gallery/tags/synonyms.ts';
 import { on, type Wiring } from './kit/events/wiring.ts';
 import type { JobDefinition } from './kit/queue/define.ts';
 import { makeBlocks } from './moderation/hashes/blocks.ts';
@@ -127,6 +135,7 @@ export function jobsOf(parts: Parts): JobDefinition[] {
     resolveModelJob,
     refreshModelsJob,
     countCollectionsJob,
+    spreadSynonymJob,
     applyPolicyJob,
     showWordsJob,
     executeTakedownJob(takedownStepsOf(parts), parts.log),
@@ -159,6 +168,12 @@ export function jobsOf(parts: Parts): JobDefinition[] {
     indexPostJob,
     indexAccountJob,
     unindexImageJob,
+    fillLooksJob,
+    lookForNewJobOf(reachFinder(generator)),
+    forgetFinderJob,
+    recountLikesJob,
+    countLikeJob,
+    discountLikeJob,
     collectBlobsJob,
     rescanner.job,
     executeDecisionJobOf(desks),
@@ -195,6 +210,9 @@ export function wiringOf(parts: Parts): Wiring {
     on(accountDeleted, forgetMergesJob),
     on(accountDeleted, forgetRecordsJob),
     on(accountDeleted, closePurseJob),
+    on(accountDeleted, forgetFinderJob),
+    // whoever is gone counts for nothing that they liked
+    ...[accountSuspended, accountReinstated, accountDeleted].map((event) => on(event, recountLikesJob)),
     on(postPublished, rewardPostJobOf(settings)),
     on(generationPaid, rewardMakersJobOf(settings)),
     on(safetyDecided, trainer.decidedJob, ({ kind, id, outcome }) =>
@@ -228,6 +246,10 @@ export function wiringOf(parts: Parts): Wiring {
     on(safetyDecided, closeHoldRowJob),
     on(hashHit, openHashRowJob, ({ hitId }) => ({ hitId })),
     on(policyChanged, indexAccountJob, ({ kind, id }) => (kind === 'account' ? { accountId: id } : null)),
+    on(reactionCreated, countLikeJob),
+    on(reactionRemoved, discountLikeJob, ({ kind, targetId }) =>
+      typeof targetId === 'number' ? { kind, targetId } : null,
+    ),
     on(collectionItemChanged, countCollectionsJob),
     on(imageDeleted, unindexImageJob, ({ imageId }) => ({ imageId })),
     on(takedownDone, claims.finishJob, ({ takedownId, caseId }) => (caseId === null ? null : { takedownId, caseId })),

@@ -1,6 +1,9 @@
+import type { FindEngineReach } from '../discovery/lists/engine-reach.ts';
 import type { RateLimits } from '../kit/web/rate-limit.ts';
 
 export interface ApiDeps {
+  /** What the engine of this node can load, for feeds of saved searches. */
+  readonly findReach: FindEngineReach;
   readonly publicUrl: URL;
   readonly limits: RateLimits;
   /** Ratings for those who send no token (DESIGN.md ruling 6). */

@@ -26,6 +26,7 @@ export const Model = defineEntity({
     { properties: ['commentCount', 'id'] },
     { properties: ['imageCount', 'id'] },
     { properties: ['collectCount', 'id'] },
+    { properties: ['trendScore', 'id'] },
     { properties: ['state', 'publishAt'] },
   ],
   properties: {
@@ -74,6 +75,8 @@ export const Model = defineEntity({
     imageCount: p.integer().default(0),
     /** Public collections that it lies in. */
     collectCount: p.integer().default(0),
+    /** Its place among what is liked lately, by the formula of discovery/trend; null where nobody's like counts. */
+    trendScore: p.integer().nullable(),
     /** What its home says; shown as its claim, and never added to ours. Null for ours. */
     claimedDownloadCount: p.bigint('number').nullable(),
     claimedLikeCount: p.integer().nullable(),
@@ -129,6 +132,7 @@ export interface ModelVersion extends InferEntity<typeof ModelVersion> {}
 /** One file of a version; the bytes are a blob by `sha256`. Hashes are lower-case hex here and upper-case in the API. */
 export const ModelFile = defineEntity({
   name: 'ModelFile',
+  indexes: [{ properties: ['format', 'totalBytes', 'version'] }],
   properties: {
     id: p.integer().primary(),
     version: () => p.manyToOne(ModelVersion).ref(),
@@ -175,6 +179,17 @@ export const Tag = defineEntity({
   },
 });
 export interface Tag extends InferEntity<typeof Tag> {}
+
+/** A tag whose word means another one: what is written with it, or asked for by it, is that one. */
+export const TagSynonym = defineEntity({
+  name: 'TagSynonym',
+  properties: {
+    tag: () => p.oneToOne(Tag).ref().primary().owner().deleteRule('cascade'),
+    means: () => p.manyToOne(Tag).ref().deleteRule('cascade'),
+    setAt: p.datetime(),
+  },
+});
+export interface TagSynonym extends InferEntity<typeof TagSynonym> {}
 
 export const ModelTag = defineEntity({
   name: 'ModelTag',

@@ -15,8 +15,20 @@ export function parseTags(text: string): string[] {
   return [...new Set(names)].slice(0, MAX_TAGS);
 }
 
+/** Each name as the tag that it means, each once: a word that moderators made a synonym stands for another tag. */
+export async function meantTags(em: EntityManager, names: readonly string[]): Promise<string[]> {
+  if (names.length === 0) return [];
+  const found = await rows<{ word: string; name: string }>(
+    em,
+    `select t.name as word, m.name from tag_synonym s join tag t on t.id = s.tag_id join tag m on m.id = s.means_id
+     where t.name in (${inList(names)})`,
+    names,
+  );
+  return [...new Set(names.map((name) => found.find(({ word }) => word === name)?.name ?? name))];
+}
+
 /** The rows of these names, made when they are new; two who make one at once get the same row. */
-async function ensureTags(em: EntityManager, names: readonly string[]): Promise<Tag[]> {
+export async function ensureTags(em: EntityManager, names: readonly string[]): Promise<Tag[]> {
   if (names.length === 0) return [];
   const values = names.map(() => '(?)').join(', ');
   await rows(em, `insert into tag (name) values ${values} on conflict (name) do nothing returning id`, names);
@@ -24,7 +36,8 @@ async function ensureTags(em: EntityManager, names: readonly string[]): Promise<
 }
 
 /** Call it inside of a transaction. */
-export async function setModelTags(em: EntityManager, model: Model, names: readonly string[]): Promise<boolean> {
+export async function setModelTags(em: EntityManager, model: Model, given: readonly string[]): Promise<boolean> {
+  const names = await meantTags(em, given);
   const before = await listModelTags(em, model.id);
   if (before.join(',') === [...names].sort().join(',')) return false;
   const tags = await ensureTags(em, names);

@@ -1,6 +1,4 @@
 import type { EntityManager } from '@mikro-orm/core';
-import { MODEL_AUDIENCE, modelAudienceParameters } from '../catalogue/access.ts';
-import { hiddenCondition } from '../gallery/hidden.ts';
 import {
   type Eyes,
   OWNER_COLUMNS,
@@ -12,9 +10,8 @@ import {
   type PictureView,
   pictureView,
 } from '../gallery/views.ts';
-import { type Parameter, rows, toDate, toNumber } from '../kit/database/sql.ts';
-import type { Viewer } from '../kit/work.ts';
-import { notDelistedSql } from '../safety/standing.ts';
+import { rows, toDate, toNumber } from '../kit/database/sql.ts';
+import { type ModelFilter, modelConditions } from './lists/model-filter.ts';
 
 export interface ModelCardView {
   readonly id: number;
@@ -62,8 +59,8 @@ export const COVER_JOIN = `left join image i on i.id = coalesce(
      where v.model_id = m.id and m.cover_image_id is not null and (c.level & ?) <> 0
      order by v.position, q.id, c.position limit 1))`;
 
-const CARD_COLUMNS =
-  'm.id, m.name, m.type, m.base_model, m.download_count, m.thumbs_up_count, m.image_count, m.listed_at, m.shown_at';
+const CARD_COLUMNS = `m.id, m.name, m.type, m.base_model, m.download_count, m.thumbs_up_count, m.image_count, m.listed_at, m.shown_at,
+  m.comment_count, m.collect_count, m.trend_score`;
 
 interface ModelCardRow extends OwnerRow, PictureRow {
   id: number;
@@ -73,31 +70,26 @@ interface ModelCardRow extends OwnerRow, PictureRow {
   download_count: number;
   thumbs_up_count: number;
   image_count: number;
+  comment_count: number;
+  collect_count: number;
+  trend_score: number | null;
   listed_at: unknown;
   shown_at: unknown;
 }
 
-export type ModelSort = 'newest' | 'downloads' | 'likes';
-const SORT_COLUMNS = {
-  newest: 'listed_at',
-  downloads: 'download_count',
-  likes: 'thumbs_up_count',
-} as const satisfies Record<ModelSort, keyof ModelCardRow>;
-
-export interface ModelFilter {
-  readonly type?: string | undefined;
-  readonly baseModel?: string | undefined;
-  readonly tagId?: number | undefined;
-  readonly ownerId?: number | undefined;
-  /** Only what was listed since. */
-  readonly since?: Date | undefined;
-  readonly onlyLocal?: boolean | undefined;
-  /** Only models of accounts that this account follows. */
-  readonly followedBy?: number | undefined;
-  readonly ids?: readonly number[] | undefined;
-  /** Beside what is public, what is for this viewer; without it, what is public. */
-  readonly shownTo?: Viewer | null | undefined;
-}
+/** Civitai's orders, and what is liked lately. Its highest rated are here the most liked: there are thumbs and no stars. */
+const SORTS = {
+  newest: { column: 'listed_at', order: 'desc' },
+  oldest: { column: 'listed_at', order: 'asc' },
+  likes: { column: 'thumbs_up_count', order: 'desc' },
+  downloads: { column: 'download_count', order: 'desc' },
+  discussed: { column: 'comment_count', order: 'desc' },
+  collected: { column: 'collect_count', order: 'desc' },
+  images: { column: 'image_count', order: 'desc' },
+  trending: { column: 'trend_score', order: 'desc' },
+} as const;
+export type ModelSort = keyof typeof SORTS;
+export const MODEL_SORTS = Object.keys(SORTS) as [ModelSort, ...ModelSort[]];
 
 export interface Page<Item> {
   readonly items: Item[];
@@ -122,53 +114,30 @@ export async function listModelCards(
   filter: ModelFilter,
   { sort = 'newest', cursor, limit = 40 }: { sort?: ModelSort; cursor?: string | undefined; limit?: number } = {},
 ): Promise<Page<ModelCardView>> {
-  const isOfAll = filter.shownTo === undefined;
-  const column = sort === 'newest' && !isOfAll ? 'shown_at' : SORT_COLUMNS[sort];
-  const where = [isOfAll ? 'm.listed_at is not null' : 'm.shown_at is not null', '(m.level & ?) <> 0'];
-  const values: Parameter[] = [eyes.levels];
-  const add = (condition: string, ...given: Parameter[]) => {
-    where.push(condition);
-    values.push(...given);
-  };
-  if (filter.shownTo !== undefined) {
-    const isLeftIn = notDelistedSql('model', 'm.id', 'm.owner_id');
-    add(`(m.listed_at is not null or (${MODEL_AUDIENCE} and ${isLeftIn}))`, ...modelAudienceParameters(filter.shownTo));
-  }
-  if (filter.type) add('m.type = ?', filter.type);
-  if (filter.baseModel) add('m.base_model = ?', filter.baseModel);
-  if (filter.onlyLocal) add('m.is_local = ?', true);
-  if (filter.ownerId) add('m.owner_id = ?', filter.ownerId);
-  if (filter.since) add('m.listed_at >= ?', filter.since);
-  if (filter.tagId) add('exists (select 1 from model_tag t where t.tag_id = ? and t.model_id = m.id)', filter.tagId);
-  if (filter.ids) add(`m.id in (${filter.ids.map(() => '?').join(', ') || 'null'})`, ...filter.ids);
-  if (filter.followedBy) {
-    add(
-      `m.owner_id in (select f.target_id from follow f where f.follower_id = ? and f.state = 'accepted')`,
-      filter.followedBy,
-    );
-  }
-  // whoever opens somebody's page wants to see what is there
-  const hidden = filter.ownerId ? null : hiddenCondition('model', 'm', eyes);
-  if (hidden) add(hidden.sql, ...hidden.values);
+  const { column: listed, order } = SORTS[sort];
+  const isTime = listed === 'listed_at';
+  const column = isTime && filter.shownTo !== undefined ? 'shown_at' : listed;
+  const conditions = await modelConditions(em, eyes, filter);
+  if (sort === 'trending') conditions.add('m.trend_score is not null');
   const place = readCursor(cursor);
   if (place) {
-    const value = sort === 'newest' ? new Date(place.value) : place.value;
-    add(`(m.${column}, m.id) < (?, ?)`, value, place.id);
+    const value = isTime ? new Date(place.value) : place.value;
+    conditions.add(`(m.${column}, m.id) ${order === 'desc' ? '<' : '>'} (?, ?)`, value, place.id);
   }
   const found = await rows<ModelCardRow>(
     em,
-    `with page as (select m.id, m.${column} from model m where ${where.join(' and ')}
-       order by m.${column} desc, m.id desc limit ?)
+    `with page as (select m.id, m.${column} from model m where ${conditions.sql}
+       order by m.${column} ${order}, m.id ${order} limit ?)
      select ${CARD_COLUMNS}, ${OWNER_COLUMNS}, ${PICTURE_COLUMNS}
      from page join model m on m.id = page.id join account a on a.id = m.owner_id ${COVER_JOIN}
-     order by page.${column} desc, page.id desc`,
-    [...values, limit + 1, eyes.levels, eyes.levels],
+     order by page.${column} ${order}, page.id ${order}`,
+    [...conditions.values, limit + 1, eyes.levels, eyes.levels],
   );
   const shown = found.slice(0, limit);
   const last = found.length > limit ? shown.at(-1) : undefined;
   return {
     items: shown.map((row) => modelCardView(row, eyes)),
-    nextCursor: last ? writeCursor(sort, last[column], last.id) : null,
+    nextCursor: last ? writeCursor(isTime ? 'newest' : 'likes', last[column], last.id) : null,
   };
 }
 

@@ -20,7 +20,7 @@ import type { Work } from '../kit/work.ts';
 import { isSensitive } from '../safety/ratings.ts';
 import type { Page } from './cards.ts';
 import { COLLECTED_OF_PAGE, type FeedItem, type FeedRow, feedItems } from './feed.ts';
-import { addressOf } from './pages.ts';
+import { addressOf } from './lists/address.ts';
 
 export const CollectionQuery = z.object({ cursor: z.string().max(60).optional().catch(undefined) });
 

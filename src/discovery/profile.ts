@@ -9,7 +9,7 @@ import type { PageHead } from '../kit/web/views.ts';
 import type { Work } from '../kit/work.ts';
 import { listModelCards, type ModelCardView, type TileView } from './cards.ts';
 import { listTiles } from './images.ts';
-import { addressOf, FEEDS, feedsOf, type TabView } from './pages.ts';
+import { addressOf, FEEDS, feedsOf, type TabView } from './lists/address.ts';
 
 export const ProfileQuery = z.object({
   show: z.enum(['images', 'models', 'collections']).optional().catch(undefined),

@@ -1,41 +1,49 @@
 import Router from '@koa/router';
+import { anyone } from '../accounts/access/guard.ts';
+import { meantTags } from '../catalogue/tags.ts';
 import type { FindSilence, PeerSilence } from '../gallery/deps.ts';
+import { seeModel } from '../gallery/seen/see.ts';
 import { idParam, readQuery } from '../kit/web/forms.ts';
 import type { RateLimits } from '../kit/web/rate-limit.ts';
 import type { State } from '../kit/web/state.ts';
-import { view } from '../kit/web/views.ts';
+import { type PageHead, view } from '../kit/web/views.ts';
 import type { Work } from '../kit/work.ts';
 import type { ModelCardView, TileView } from './cards.ts';
 import { type CollectionPage, CollectionQuery, loadCollectionPage } from './collection.ts';
+import { FeedQuery, type HomePage, loadHomePage } from './home.ts';
+import type { FindEngineReach } from './lists/engine-reach.ts';
+import type { ListPage } from './lists/form.ts';
+import { ImagesQuery, loadImagesPage } from './lists/images.ts';
+import { loadModelsPage, ModelsQuery } from './lists/models.ts';
 import type { ListCopies } from './model/files.ts';
 import { loadModelPage, ModelQuery } from './model/page.ts';
 import type { ModelPage } from './model/props.ts';
 import { loadVersionUrl } from './model/version-url.ts';
-import {
-  FeedQuery,
-  type HomePage,
-  ImagesQuery,
-  type ListPage,
-  loadHomePage,
-  loadImagesPage,
-  loadModelsPage,
-  loadTagPage,
-  ModelsQuery,
-  type TagPage,
-  TagQuery,
-} from './pages.ts';
 import { loadProfilePage, type ProfilePage, ProfileQuery, readHandle } from './profile.ts';
+import { savedRoutes } from './saved/routes.ts';
 import { type LookUp, loadSearchPage, type SearchPage, SearchQuery } from './search.ts';
+import { loadSimilarPage, type SimilarPage, SimilarQuery } from './similar/page.ts';
+import { loadSuggestions, type Suggestions, SuggestQuery } from './suggest/suggest.ts';
+import { loadTagPage, type TagPage, TagQuery } from './tag-page.ts';
+import { type TrendPage, trendPageProps } from './trend/page.ts';
 
 const homePage = view<HomePage & Unfinished>('discovery/home');
-const modelsPage = view<ListPage<ModelCardView>>('discovery/models');
+const modelsPage = view<Listed<ModelCardView>>('discovery/models');
 const modelPage = view<ModelPage & Silent & Federates>('discovery/model');
-const imagesPage = view<ListPage<TileView>>('discovery/images');
+const imagesPage = view<Listed<TileView>>('discovery/images');
 const searchPage = view<SearchPage>('discovery/search');
 const profilePage = view<ProfilePage & Silent & Arriving>('discovery/profile');
 const tagPage = view<TagPage & Federates>('discovery/tag');
 
+const similarPage = view<SimilarPage>('discovery/similar');
+const suggestPart = view<Suggestions>('discovery/suggest');
+const trendPage = view<TrendPage>('discovery/trend');
 const collectionPage = view<CollectionPage & Federates>('discovery/collection');
+
+interface Listed<Item> {
+  readonly list: Omit<ListPage<Item>, 'page'>;
+  readonly page: PageHead;
+}
 
 /** Whether people of other servers can follow what is here. */
 interface Federates {
@@ -62,12 +70,17 @@ export interface DiscoveryDeps {
   readonly lookUp: LookUp | null;
   readonly listCopies: ListCopies | null;
   readonly findSilence: FindSilence;
+  /** What the engine of this node can load. */
+  readonly findReach: FindEngineReach;
   /** How much is left of the owner's list. */
   readonly countMissing: (work: Work) => Promise<number>;
   /** Are the things of this account of elsewhere being read? */
   readonly isArriving: (work: Work, accountId: number) => Promise<boolean>;
 }
 
+const SIMILARS = { name: 'similar', max: 120, perMs: 60_000 };
+/** A word is typed letter by letter. */
+const SUGGESTIONS = { name: 'suggest', max: 600, perMs: 60_000 };
 const SEARCHES = { name: 'search', max: 120, perMs: 60_000 };
 
 /** Lists that anyone may read; what each sees depends on their ratings. */
@@ -80,20 +93,32 @@ export function discoveryRoutes(deps: DiscoveryDeps): Router<State> {
     homePage(ctx, { ...home, missing: await deps.countMissing(ctx.state.work) });
   });
   routes.get('/models', async (ctx) => {
-    modelsPage(ctx, await loadModelsPage(ctx.state.work, readQuery(ctx, ModelsQuery)));
+    const reach = await deps.findReach(ctx.state.work);
+    const { page, ...list } = await loadModelsPage(ctx.state.work, readQuery(ctx, ModelsQuery), reach);
+    modelsPage(ctx, { list, page });
   });
   // federation answers the same address as JSON, before this
   routes.get('/models/:id{/:slug}', async (ctx) => {
     const model = await loadModelPage(ctx.state.work, idParam(ctx), readQuery(ctx, ModelQuery), listCopies);
+    await seeModel(ctx.state.work, model.id);
     modelPage(ctx, { ...model, federates, silence: await findSilence(ctx.state.work, model.owner.host) });
   });
   routes.get('/versions/:id', async (ctx) => {
     ctx.redirect(await loadVersionUrl(ctx.state.work, idParam(ctx)));
   });
   routes.get('/images', async (ctx) => {
-    imagesPage(ctx, await loadImagesPage(ctx.state.work, readQuery(ctx, ImagesQuery)));
+    const { page, ...list } = await loadImagesPage(ctx.state.work, readQuery(ctx, ImagesQuery));
+    imagesPage(ctx, { list, page });
   });
+  routes.get('/images/:id/similar', anyone, async (ctx) => {
+    limits.take(ctx, SIMILARS);
+    similarPage(ctx, await loadSimilarPage(ctx.state.work, idParam(ctx), readQuery(ctx, SimilarQuery)));
+  });
+  routes.get('/about/trending', anyone, (ctx) => trendPage(ctx, trendPageProps()));
   routes.get('/tags/:tag', async (ctx) => {
+    const name = (ctx.params.tag ?? '').toLowerCase();
+    const [meant = name] = await meantTags(ctx.state.work.em, [name]);
+    if (meant !== name) return ctx.redirect(`/tags/${encodeURIComponent(meant)}${ctx.search}`);
     const props = await loadTagPage(ctx.state.work, ctx.params.tag ?? '', readQuery(ctx, TagQuery));
     tagPage(ctx, { ...props, federates });
   });
@@ -106,11 +131,17 @@ export function discoveryRoutes(deps: DiscoveryDeps): Router<State> {
   routes.get('/search', async (ctx) => {
     limits.take(ctx, SEARCHES);
     // what a browser fetches before anybody asked for it is no question either
-    const isQuick = ctx.get('hx-target') === 'quick-results' || ctx.get('sec-purpose').includes('prefetch');
+    const isAsked = !ctx.get('sec-purpose').includes('prefetch');
     const query = readQuery(ctx, SearchQuery);
-    const found = lookUp && (await lookUp(ctx.state.work, query.q, !isQuick));
-    if (found && 'path' in found && !isQuick) return ctx.redirect(found.path);
+    const found = lookUp && (await lookUp(ctx.state.work, query.q, isAsked));
+    if (found && 'path' in found && isAsked) return ctx.redirect(found.path);
     searchPage(ctx, await loadSearchPage(ctx.state.work, query, found));
+  });
+  savedRoutes(routes);
+  routes.get('/suggest', anyone, async (ctx) => {
+    limits.take(ctx, SUGGESTIONS);
+    ctx.set('Cache-Control', 'private, max-age=30');
+    suggestPart(ctx, await loadSuggestions(ctx.state.work, readQuery(ctx, SuggestQuery), lookUp));
   });
   routes.get('/:handle', async (ctx, next) => {
     const handle = readHandle(ctx.params.handle ?? '');

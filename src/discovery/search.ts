@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { readFileHash } from '../catalogue/files/by-hash.ts';
+import { meantTags } from '../catalogue/tags.ts';
 import { isShownPerson } from '../gallery/hidden.ts';
 import { eyesOf, OWNER_COLUMNS, type OwnerRow, type OwnerView, ownerView } from '../gallery/views.ts';
 import { rows } from '../kit/database/sql.ts';
@@ -13,7 +14,7 @@ import { listModelCards, type ModelCardView, type TileView } from './cards.ts';
 import { listTiles } from './images.ts';
 import { searchIndexOf } from './index/search-index.ts';
 import { searchWords } from './index/terms.ts';
-import { addressOf, type TabView } from './pages.ts';
+import { addressOf, type TabView } from './lists/address.ts';
 
 const KINDS = ['models', 'images', 'people'] as const;
 type Kind = (typeof KINDS)[number];
@@ -72,7 +73,9 @@ export async function loadSearchPage(
 ): Promise<SearchPage> {
   const elsewhere = found && 'why' in found ? found : null;
   const address = found && 'path' in found ? { label: q, url: found.path } : null;
-  const words = searchWords(/^https?:/i.test(q) ? '' : q.slice(0, 200));
+  // a word that means a tag is looked for as that tag
+  const [meant = q] = await meantTags(work.em, [q.slice(0, 200).toLowerCase()]);
+  const words = searchWords(/^https?:/i.test(q) ? '' : meant);
   const wants = (name: Kind) => words.length > 0 && (!kind || kind === name);
   const limit = (name: Kind) => (kind ? LIMITS[name] : SHORT[name]);
   const hash = readFileHash(q);
@@ -127,8 +130,11 @@ const inOrder = <Item>(items: readonly Item[], ids: readonly number[], idOf: (it
   return [...items].sort((a, b) => (place.get(idOf(a)) ?? 0) - (place.get(idOf(b)) ?? 0));
 };
 
-async function findPeople(work: Work, words: readonly string[], limit: number): Promise<OwnerView[]> {
-  const ids = await searchIndexOf(work.em).find(work.em, 'account', words, limit);
+const findPeople = async (work: Work, words: readonly string[], limit: number): Promise<OwnerView[]> =>
+  listPeople(work, await searchIndexOf(work.em).find(work.em, 'account', words, limit));
+
+/** Those of these accounts that this viewer may find, in the order of the ids. */
+export async function listPeople(work: Pick<Work, 'em' | 'viewer'>, ids: readonly number[]): Promise<OwnerView[]> {
   if (ids.length === 0) return [];
   const viewerId = work.viewer?.id ?? 0;
   const people = await rows<OwnerRow>(

@@ -61,6 +61,7 @@ export const Image = defineEntity({
     { properties: ['likeCount', 'id'] },
     { properties: ['commentCount', 'id'] },
     { properties: ['collectCount', 'id'] },
+    { properties: ['trendScore', 'id'] },
     { properties: ['post', 'position'] },
     { properties: ['isLocal', 'fetchedAt'] },
   ],
@@ -108,6 +109,8 @@ export const Image = defineEntity({
     commentCount: p.integer().default(0),
     /** Public collections that it lies in. */
     collectCount: p.integer().default(0),
+    /** As a model's. */
+    trendScore: p.integer().nullable(),
     /** When the sizes below were made. */
     renderedAt: p.datetime().nullable(),
     renderError: p.string().length(300).nullable(),

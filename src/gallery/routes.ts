@@ -8,6 +8,8 @@ import { pinRoutes } from './pin-routes.ts';
 import { editRoutes } from './posts/edit-routes.ts';
 import { uploadRoutes } from './posts/upload-routes.ts';
 import { reviewRoutes } from './reviews/routes.ts';
+import { seenRoutes } from './seen/routes.ts';
+import { tagRoutes } from './tags/routes.ts';
 import { talkRoutes } from './talk/routes.ts';
 import { topicRoutes } from './topics/routes.ts';
 
@@ -23,5 +25,7 @@ export function galleryRoutes(deps: GalleryDeps): Router<State> {
   pinRoutes(routes, deps);
   collectionRoutes(routes, deps);
   topicRoutes(routes, deps);
+  tagRoutes(routes);
+  seenRoutes(routes);
   return routes;
 }

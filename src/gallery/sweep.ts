@@ -12,6 +12,8 @@ import { Comment, Post } from './model.ts';
 import { removePost } from './posts/delete.ts';
 import { dropEmptyDraft } from './posts/draft.ts';
 import { deleteReviewsOf } from './reviews/write.ts';
+import { SeenImage, SeenModel } from './seen/model.ts';
+import { forgetOldSeen } from './seen/see.ts';
 import { Share, unshare } from './shares.ts';
 import { deleteComment } from './talk/comments.ts';
 import { unlike } from './talk/likes.ts';
@@ -26,6 +28,7 @@ export const sweepGalleryJob = defineJob({
   attempts: 3,
   async run(work, _payload, { signal }) {
     await dropOldEmptyDrafts(work);
+    await forgetOldSeen(work);
     await repairFigures(work, signal);
     await scheduleGallerySweep(work);
   },
@@ -80,6 +83,8 @@ export async function removeAccountContent(
   }
   await em.nativeDelete(TopicFollow, { follower: accountId });
   await em.nativeDelete(Hidden, { account: accountId });
+  await em.nativeDelete(SeenImage, { account: accountId });
+  await em.nativeDelete(SeenModel, { account: accountId });
   const likes = await rows<{
     model_id: number | null;
     post_id: number | null;

@@ -1,4 +1,5 @@
 import { apiBench, byHashBench } from './api.ts';
+import { similarBench, suggestBench } from './discovery.ts';
 import { engineRatioBench, engineStartBench, modelLoadBench } from './engine.ts';
 import { fanoutBench } from './fanout.ts';
 import { cancelBench, jobOverheadBench } from './gpu-queue.ts';
@@ -18,6 +19,8 @@ export const benches: Readonly<Record<string, () => Promise<void>>> = {
   feed: feedBench,
   'model-page': modelPageBench,
   search: searchBench,
+  'suggest-p99-ms': suggestBench,
+  'similar-p99-ms': similarBench,
   api: apiBench,
   'by-hash-10k-ms': byHashBench,
   'prompt-engine': promptEngineBench,

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sqlite3 from 'sqlite3';
+import { BAND_COLUMNS, BANDS } from '../../src/discovery/similar/bands.ts';
 import { readConfig } from '../../src/kit/config.ts';
 import { openNode } from '../../src/node.ts';
 
@@ -110,9 +111,41 @@ async function fill(path: string, { models, images }: Size): Promise<void> {
       ${at('i', images)}, ${at('i', images)}, 1, (i * 7919) % 3000, 1767225600000, ${at('i', images)}, 1, '{"prompt":"' || ${words('i * 11')} || '"}' from n`);
   await run(`${series(images)} insert into resource_use (id, image_id, position, kind, name, hash, version_id, model_id)
     select 'r' || i, i, 0, 'lora', 'style', null, 1 + (i - 1) % ${models}, 1 + (i - 1) % ${models} from n`);
+  // rare tags beside the common ones, each of one model
+  const rare = Math.round(models / 5);
+  await run(`${series(rare)} insert into tag (id, name) select ${WORDS.length} + i, ${words('i')} || ' ' || i from n`);
+  await run(`${series(rare)} insert into model_tag (model_id, tag_id) select i, ${WORDS.length} + i from n`);
+  await fillLooks(run, series, images);
   await run(`insert into search_model (rowid, name, words, body) select id, name, base_model, description from model;
     insert into search_image (rowid, name, words, body) select id, alt_text, '', json_extract(recipe, '$.prompt') from image;
     insert into search_account (rowid, name, words, body) select id, name || ' ' || display_name, '', '' from account`);
   await run('commit; analyze');
   await close();
+}
+
+/** Ten pictures each look alike, differing in up to three hex digits of their hash; others differ by chance alone. */
+async function fillLooks(
+  run: (sql: string) => Promise<void>,
+  series: (count: number) => string,
+  images: number,
+): Promise<void> {
+  const digit = (at: string) => `(instr('0123456789abcdef', substr(h, ${at}, 1)) - 1)`;
+  const bands = Array.from({ length: BANDS }, (_, n) => {
+    const digits = [0, 1, 2, 3].map((place) => `${digit(`${n * 4 + place + 1}`)} * ${16 ** (3 - place)}`);
+    return `${digits.join(' + ')} - 32768`;
+  });
+  const changed = (h: string, at: string) =>
+    `substr(${h}, 1, ${at}) || substr('0123456789abcdef', 1 + abs(random() % 16), 1) || substr(${h}, ${at} + 2)`;
+  for (const column of BAND_COLUMNS) await run(`drop index image_look_${column}_index`);
+  await run(`create temp table likeness (c integer primary key, h text);
+    ${series(Math.ceil(images / 10))} insert into likeness select i - 1, lower(hex(randomblob(32))) from n`);
+  await run(`create temp table looks (i integer primary key, h text);
+    ${series(images)} insert into looks select i, case i % 3
+        when 0 then h when 1 then ${changed('h', '(i * 7 % 63)')} else ${changed(`(${changed('h', '(i * 5 % 63)')})`, '(i * 11 % 63)')} end
+      from n join likeness on c = (i - 1) / 10`);
+  await run(
+    `insert into image_look (image_id, hash, ${BAND_COLUMNS.join(', ')}) select i, h, ${bands.join(', ')} from looks`,
+  );
+  for (const column of BAND_COLUMNS) await run(`create index image_look_${column}_index on image_look (${column})`);
+  await run('update image set pdq = (select h from looks where i = image.id); drop table looks; drop table likeness');
 }

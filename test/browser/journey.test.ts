@@ -173,7 +173,7 @@ async function tell(site: TestNode, address: URL): Promise<Story> {
     await page.keyboard.type('brasswork');
     await page
       .locator('#quick-results')
-      .getByRole('link', { name: /Brasswork Style/ })
+      .getByRole('option', { name: /Brasswork Style/ })
       .first()
       .waitFor();
     await page.keyboard.press('ArrowDown');

@@ -148,13 +148,14 @@ test('what somebody types asks nobody; a budget for each person and for each hos
   const host = new URL(e.origin).host;
   await e.actor('vic');
   const { browser } = await node.member('bob');
-  const quick = await browser.get(search(`@vic@${host}`), { 'hx-request': 'true', 'hx-target': 'quick-results' });
+  const suggest = (text: string) => `/suggest?q=${encodeURIComponent(text)}`;
+  const quick = await browser.get(suggest(`@vic@${host}`));
   assert.equal(quick.status, 200);
   assert.match(quick.text, new RegExp(`href="/search\\?q=%40vic%40.*Ask ${host}`, 's'));
   await browser.get(search(`@vic@${host}`), { 'sec-purpose': 'prefetch' });
   assert.deepEqual(e.asked, []);
   assert.equal((await browser.get(search(`@vic@${host}`))).location, `/@vic@${host}`);
-  const known = await browser.get(search(`@vic@${host}`), { 'hx-request': 'true', 'hx-target': 'quick-results' });
+  const known = await browser.get(suggest(`@vic@${host}`));
   assert.match(known.text, new RegExp(`href="/@vic@${host}"`));
 
   let last = known;

@@ -61,6 +61,11 @@ const JOBS: Readonly<Record<string, keyof typeof ASKS>> = {
   ...{ 'compute.caption-pictures': 'none', 'compute.finish-dataset-deletion': 'none' },
   ...{ 'compute.forget-generations': 'none', 'compute.purge-generation': 'none', 'compute.forget-inputs': 'none' },
   ...{ 'discovery.index-model': 'lists', 'discovery.index-post': 'lists', 'discovery.index-account': 'lists' },
+  // places of what is liked; the lists in that order ask
+  ...{ 'discovery.count-like': 'lists', 'discovery.discount-like': 'lists', 'discovery.recount-likes': 'lists' },
+  // an index, tags, and how many of a list are new: what is found by them is listed by the lists, which ask
+  ...{ 'discovery.fill-looks': 'none', 'discovery.look-for-new': 'none', 'gallery.spread-synonym': 'none' },
+  'discovery.forget-finder': 'none',
   ...{ 'discovery.unindex-image': 'none', 'operator.collect-blobs': 'none' },
   ...{ 'federation.deliver': 'none', 'federation.probe-peer': 'none', 'federation.ask-peer': 'none' },
   ...{ 'federation.apply-policy': 'lists', 'federation.end-policy': 'lists', 'federation.sweep-peers': 'none' },

@@ -111,6 +111,8 @@ const APART: readonly (readonly [RegExp, string])[] = [
     'bytes for a draft',
   ],
   [/^\/images\/:id\/resources$/, 'a model that is here'],
+  [/^\/searches(?:\/|$)/, 'names that only who gave them reads'],
+  [/^\/tags\/:tag\/(?:text|synonyms)(?:\/|$)/, 'by moderators, on record'],
 ];
 
 function listWriting(node: Node): string[] {

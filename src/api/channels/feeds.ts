@@ -1,4 +1,4 @@
-import { rows } from '../../kit/database/sql.ts';
+import { tagIdsOf } from '../../discovery/lists/conditions.ts';
 import { AppError } from '../../kit/errors.ts';
 import { escapeHtml } from '../../kit/web/filters.ts';
 import { t } from '../../kit/web/messages.ts';
@@ -64,9 +64,9 @@ function entriesOf<Item>(
 const nothing = () => new AppError('not_found', 'There is no such feed.');
 
 async function findTagId({ em }: Ask, name: string): Promise<number> {
-  const [tag] = await rows<{ id: number }>(em, 'select id from tag where name = ?', [name.toLowerCase()]);
-  if (!tag) throw nothing();
-  return tag.id;
+  const [tagId = -1] = await tagIdsOf(em, [name.toLowerCase()]);
+  if (tagId < 0) throw nothing();
+  return tagId;
 }
 
 function pagePathOf(kind: FeedKind, { name, tag }: FeedOf): string {

@@ -8,6 +8,7 @@ import { type Ask, askOf, setCache, takeFromLimit } from '../v1/operation.ts';
 import { writeAtom } from './atom.ts';
 import { type FeedKind, type FeedOf, loadFeed } from './feeds.ts';
 import { type Channel, loadModelList } from './model-list.ts';
+import { loadSearchFeed } from './search-feed.ts';
 import { drawPreview, loadSidecar } from './sidecars.ts';
 
 type Params = Record<string, string | undefined>;
@@ -24,6 +25,16 @@ export function channelRoutes(routes: Router<State>, deps: ApiDeps): void {
     feed(`/feeds/people/:name/${kind}.atom`, ({ name = '' }) => ({ name }));
     feed(`/feeds/tags/:tag/${kind}.atom`, ({ tag = '' }) => ({ tag }));
   }
+
+  routes.get('/feeds/searches/:key.atom', async (ctx) => {
+    takeFromLimit(ctx, deps);
+    const { origin } = await askOf(ctx, deps);
+    ctx.body = writeAtom(
+      await loadSearchFeed(ctx.state.work, ctx.params.key ?? '', { origin, findReach: deps.findReach }),
+    );
+    ctx.type = 'application/atom+xml; charset=utf-8';
+    ctx.set({ 'Cache-Control': 'private, max-age=300', 'X-Robots-Tag': 'noindex' });
+  });
 
   const channel = (path: string, of: (params: Params) => Channel) =>
     routes.get(`/api/comfyui${path}/model-list.json`, async (ctx) => {

@@ -1,27 +1,11 @@
-import { type Parameter, rows, toNumber } from '../../kit/database/sql.ts';
+import { countFirst, isFew as isFewOf } from '../../discovery/lists/few.ts';
+import type { Parameter } from '../../kit/database/sql.ts';
 import type { Ask } from './operation.ts';
 import { COUNT_LIMIT } from './paging.ts';
 
 /** Counts no further than pages go. */
-export async function countUpTo(
-  { em }: Pick<Ask, 'em'>,
-  from: string,
-  values: readonly Parameter[],
-  limit = COUNT_LIMIT,
-): Promise<number> {
-  const [found] = await rows<{ n: unknown }>(
-    em,
-    `select count(*) as n from (select 1 as one ${from} limit ${limit}) counted`,
-    values,
-  );
-  return toNumber(found?.n);
-}
+export const countUpTo = ({ em }: Pick<Ask, 'em'>, from: string, values: readonly Parameter[]): Promise<number> =>
+  countFirst(em, from, values, COUNT_LIMIT);
 
-const FEW = 500;
-
-/**
- * Do so few rows fit that a list should begin with them? Of many, it walks its order and leaves out what does not fit,
- * and soon has a page; of few, that walk would go through the whole table.
- */
-export const isFew = async (ask: Pick<Ask, 'em'>, from: string, values: readonly Parameter[]): Promise<boolean> =>
-  (await countUpTo(ask, from, values, FEW)) < FEW;
+export const isFew = ({ em }: Pick<Ask, 'em'>, from: string, values: readonly Parameter[]): Promise<boolean> =>
+  isFewOf(em, from, values);

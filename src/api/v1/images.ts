@@ -1,11 +1,11 @@
-import { randomInt } from 'node:crypto';
 import { z } from 'zod';
 import { seesModel } from '../../catalogue/access.ts';
 import { readCursor, writeCursor } from '../../discovery/cards.ts';
+import { drawImageIds } from '../../discovery/lists/draw.ts';
 import { accessParameters, IMAGE_ACCESS, type ImageAccessRow, imageVerdict } from '../../gallery/access.ts';
 import { hiddenCondition } from '../../gallery/hidden.ts';
 import { OWNER_COLUMNS, type OwnerRow } from '../../gallery/views.ts';
-import { inList, type Parameter, rows, toDate, toNumber } from '../../kit/database/sql.ts';
+import { inList, type Parameter, rows, toDate } from '../../kit/database/sql.ts';
 import { ALL_LEVELS, RATING } from '../../safety/ratings.ts';
 import { countUpTo, isFew } from './count.ts';
 import { loadMetas } from './image-meta.ts';
@@ -87,7 +87,7 @@ export async function listImages(ask: Ask, query: ImagesQuery): Promise<{ items:
   const filter = await filterOf(ask, query, asked & ask.eyes.levels);
   const { ids: found, nextCursor } =
     query.sort === RANDOM
-      ? { ids: await drawIds(ask, filter, place.limit), nextCursor: null }
+      ? { ids: await drawImageIds(ask.em, filter, place.limit), nextCursor: null }
       : await pageOfIds(ask, filter, { ...SORTS[query.sort], place });
   const isCounted = place.page !== null && query.sort !== RANDOM;
   const total = isCounted
@@ -135,28 +135,6 @@ async function pageOfIds({ em }: Ask, filter: Filter, { column, order, place }: 
     ids: shown.map(({ id: imageId }) => imageId),
     nextCursor: last ? writeCursor(isTime ? 'newest' : 'likes', last.value, last.id) : null,
   };
-}
-
-/** From how many neighbours of a random place the pictures are drawn. */
-const DRAWN_FROM = 1_000;
-
-/** Some pictures by chance: a walk along the ids from a random place, and a draw among those. There is no next page. */
-async function drawIds({ em }: Ask, filter: Filter, limit: number): Promise<number[]> {
-  const [last] = await rows<{ id: unknown }>(em, 'select max(id) as id from image');
-  const from = randomInt(1, toNumber(last?.id) + 2);
-  const walk = (condition: string, most: number) =>
-    rows<{ id: number }>(
-      em,
-      `select i.id from image i where i.id ${condition} ? and ${filter.where.join(' and ')} order by i.id limit ?`,
-      [from, ...filter.values, most],
-    );
-  const found = await walk('>=', DRAWN_FROM);
-  if (found.length < DRAWN_FROM) found.push(...(await walk('<', DRAWN_FROM - found.length)));
-  for (let at = found.length - 1; at > 0; at -= 1) {
-    const other = randomInt(at + 1);
-    [found[at], found[other]] = [found[other] as { id: number }, found[at] as { id: number }];
-  }
-  return found.slice(0, limit).map(({ id: imageId }) => imageId);
 }
 
 async function filterOf(ask: Ask, query: ImagesQuery, levels: number): Promise<Filter> {

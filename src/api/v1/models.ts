@@ -3,6 +3,7 @@ import { COMMERCIAL_USES, MODEL_TYPES } from '../../catalogue/types.ts';
 import { readCursor, writeCursor } from '../../discovery/cards.ts';
 import { searchIndexOf } from '../../discovery/index/search-index.ts';
 import { searchWords } from '../../discovery/index/terms.ts';
+import { tagIdsOf } from '../../discovery/lists/conditions.ts';
 import { hiddenCondition } from '../../gallery/hidden.ts';
 import { inList, type Parameter, rows } from '../../kit/database/sql.ts';
 import { AppError } from '../../kit/errors.ts';
@@ -192,8 +193,7 @@ async function filterOf(ask: Ask, query: ModelsQuery, levels: number): Promise<F
 type Add = (condition: string, ...given: Parameter[]) => void;
 
 async function addTag({ em }: Ask, name: string, add: Add): Promise<void> {
-  const [tag] = await rows<{ id: number }>(em, 'select id from tag where name = ?', [name.toLowerCase()]);
-  const tagId = tag?.id ?? 0;
+  const [tagId = 0] = await tagIdsOf(em, [name.toLowerCase()]);
   const bearers = 'from model_tag g where g.tag_id = ?';
   if (await isFew({ em }, bearers, [tagId])) add(`m.id in (select g.model_id ${bearers})`, tagId);
   else add(`exists (select 1 ${bearers} and g.model_id = m.id)`, tagId);

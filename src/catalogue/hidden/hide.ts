@@ -4,6 +4,7 @@ import { newId } from '../../kit/ids.ts';
 import type { Work } from '../../kit/work.ts';
 import { assertSeesModel } from '../access.ts';
 import { Tag } from '../model.ts';
+import { meantTags } from '../tags.ts';
 import { Hidden } from './model.ts';
 
 /** Each list asks for it, so it stays short. */
@@ -41,7 +42,8 @@ async function readWhat({ em, viewer }: Pick<Work, 'em' | 'viewer'>, kind: strin
     await assertSeesModel(em, viewer, Number(key));
     return { model: Number(key) };
   }
-  const tag = await em.findOne(Tag, { name: key });
+  const [name = key] = await meantTags(em, [key]);
+  const tag = await em.findOne(Tag, { name });
   if (!tag) throw new AppError('not_found', 'There is no such tag.');
   return { tag: tag.id };
 }

@@ -4,6 +4,7 @@ import { defineJob } from '../../kit/queue/define.ts';
 import type { Work } from '../../kit/work.ts';
 import { RESTRICTION } from '../../safety/policy.ts';
 import { SHUT } from '../../safety/standing.ts';
+import { keepLooks } from '../similar/keep.ts';
 import { searchIndexOf } from './search-index.ts';
 
 /** Longer texts are indexed by their beginning. */
@@ -58,6 +59,7 @@ interface ImageRow {
   alt_text: string;
   recipe: unknown;
   is_recipe_hidden: unknown;
+  pdq: string | null;
   title: string;
   caption: string;
   listed_at: unknown;
@@ -73,10 +75,11 @@ export async function indexPost({ em }: Parts, postId: number): Promise<void> {
   );
   const images = await rows<ImageRow>(
     em,
-    `select i.id, i.alt_text, i.recipe, i.is_recipe_hidden, i.listed_at, p.title, p.caption
+    `select i.id, i.alt_text, i.recipe, i.is_recipe_hidden, i.listed_at, i.pdq, p.title, p.caption
        from image i join post p on p.id = i.post_id where p.id = ?`,
     [postId],
   );
+  await keepLooks({ em }, images);
   for (const image of images) {
     if (image.listed_at === null) {
       await index.remove(em, 'image', image.id);

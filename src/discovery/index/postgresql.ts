@@ -26,4 +26,22 @@ export const postgresqlIndex: SearchIndex = {
     );
     return found.map(({ id }) => id);
   },
+  async suggest(em, kind, words, limit) {
+    const query = words.map((word, index) => `${word}:${index === words.length - 1 ? '*' : ''}A`).join(' & ');
+    const found = await rows<{ id: number }>(
+      em,
+      `select id from search_${kind} where document @@ to_tsquery('simple', ?) order by id desc limit ?`,
+      [query, limit],
+    );
+    return found.map(({ id }) => id);
+  },
+  async suggestTags(em, prefix, limit) {
+    // the index on names is in the order of a language, which knows no beginnings: the table of tags is read whole
+    const found = await rows<{ name: string }>(
+      em,
+      'select name from tag where starts_with(name, ?) order by length(name), name limit ?',
+      [prefix, limit],
+    );
+    return found.map(({ name }) => name);
+  },
 };

@@ -18,15 +18,33 @@ export const sqliteIndex: SearchIndex = {
     await rows(em, `delete from search_${kind} where rowid = ?`, [id]);
   },
   async find(em, kind, words, limit) {
-    // a word in quotes is text and nothing else; the last one may still be being typed
-    const match = words.map((word, index) => `"${word}"${index === words.length - 1 ? ' *' : ''}`).join(' ');
     const found = await rows<{ id: number }>(
       em,
       `select id from (select rowid as id, bm25(search_${kind}, 10.0, 4.0, 1.0) as score from search_${kind}
          where search_${kind} match ? order by rowid desc limit ${NEWEST})
        order by score, id desc limit ?`,
-      [match, limit],
+      [matchOf(words), limit],
     );
     return found.map(({ id }) => id);
   },
+  async suggest(em, kind, words, limit) {
+    const found = await rows<{ id: number }>(
+      em,
+      `select rowid as id from search_${kind} where search_${kind} match ? order by rowid desc limit ?`,
+      [`name : (${matchOf(words)})`, limit],
+    );
+    return found.map(({ id }) => id);
+  },
+  async suggestTags(em, prefix, limit) {
+    const found = await rows<{ name: string }>(
+      em,
+      'select name from tag where name >= ? and name < ? order by length(name), name limit ?',
+      [prefix, `${prefix}\u{10ffff}`, limit],
+    );
+    return found.map(({ name }) => name);
+  },
 };
+
+/** A word in quotes is text and nothing else; the last one may still be being typed. */
+const matchOf = (words: readonly string[]): string =>
+  words.map((word, index) => `"${word}"${index === words.length - 1 ? ' *' : ''}`).join(' ');

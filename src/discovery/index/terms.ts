@@ -17,6 +17,10 @@ export interface SearchIndex {
   remove(em: EntityManager, kind: SearchKind, id: number): Promise<void>;
   /** Ids, the best first: of the newest `NEWEST` matches, ordered by how well they fit. */
   find(em: EntityManager, kind: SearchKind, words: readonly string[], limit: number): Promise<number[]>;
+  /** Ids of the newest whose names have these words, the last of which may still be being typed. Nothing is ranked. */
+  suggest(em: EntityManager, kind: SearchKind, words: readonly string[], limit: number): Promise<number[]>;
+  /** Names of tags that begin so, the shortest first. */
+  suggestTags(em: EntityManager, prefix: string, limit: number): Promise<string[]>;
 }
 
 /**

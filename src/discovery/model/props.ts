@@ -7,7 +7,7 @@ import type { PageHead } from '../../kit/web/views.ts';
 import type { Visibility } from '../../safety/audience.ts';
 import type { Subject } from '../../safety/policy.ts';
 import type { TileView } from '../cards.ts';
-import type { TabView } from '../pages.ts';
+import type { TabView } from '../lists/address.ts';
 import type { FactView } from './facts.ts';
 import type { FileView } from './files.ts';
 import type { LineageView } from './graph/view.ts';

@@ -13,6 +13,7 @@ import { addResource, editImage, findVersions, ImageForm, removeResource, type V
 import { loadRawBlocks } from '../images/serve.ts';
 import { loadOwnImage, removeImage } from '../posts/delete.ts';
 import { workflowOf } from '../recipe/workflow.ts';
+import { seeImages } from '../seen/see.ts';
 import { type GatePage, type ImagePage, loadImagePage } from './image-page.ts';
 import { loadPostPage, type PostPage } from './post-page.ts';
 
@@ -61,6 +62,7 @@ export function pageRoutes(routes: Router<State>, deps: GalleryDeps): void {
     const props = await loadImagePage(ctx.state.work, idParam(ctx), { revealed: reveal === '1' }, deps.publicUrl);
     if (props.gate) gatePage(ctx, props);
     else {
+      await seeImages(ctx.state.work, [props.id]);
       const silence = await deps.findSilence(ctx.state.work, props.owner.host);
       const kept = (name: keyof ImageProps['edit']) => {
         const value = typed[name];
@@ -75,8 +77,12 @@ export function pageRoutes(routes: Router<State>, deps: GalleryDeps): void {
 
   routes.get('/posts/:id', anyone, async (ctx) => {
     const props = await loadPostPage(ctx.state.work, idParam(ctx), deps.publicUrl);
-    if (props.gate) gatePage(ctx, props);
-    else postPage(ctx, { ...props, silence: await deps.findSilence(ctx.state.work, props.owner.host) });
+    if (props.gate) return gatePage(ctx, props);
+    await seeImages(
+      ctx.state.work,
+      props.images.map(({ id }) => id),
+    );
+    postPage(ctx, { ...props, silence: await deps.findSilence(ctx.state.work, props.owner.host) });
   });
 
   routes.get('/images/:id/workflow.json', anyone, async (ctx) => {

@@ -1,4 +1,5 @@
 import type { EntityManager } from '@mikro-orm/core';
+import { meantTags } from '../../catalogue/tags.ts';
 import { inList, rows } from '../../kit/database/sql.ts';
 
 const MOST_TAGS = 20;
@@ -23,7 +24,8 @@ export function readTags(text: string): string[] {
 }
 
 /** Gives a post exactly these tags; tags that nobody used before are made. Within the caller's transaction. */
-export async function setPostTags(em: EntityManager, postId: number, names: readonly string[]): Promise<void> {
+export async function setPostTags(em: EntityManager, postId: number, given: readonly string[]): Promise<void> {
+  const names = await meantTags(em, given);
   for (const name of names) {
     await rows(em, 'insert into tag (name) values (?) on conflict (name) do nothing returning id', [name]);
   }

@@ -13,6 +13,7 @@ import { migration as m0011 } from './0011-words.ts';
 import { migration as m0012 } from './0012-claim-proofs.ts';
 import { migration as m0016 } from './0016-api-lists.ts';
 import { migration as m0017 } from './0017-credits.ts';
+import { migration as m0020 } from './0020-discovery.ts';
 import { migration as m0021 } from './0021-lineage-merging.ts';
 
 /** Written by `npm run migration`. */
@@ -31,5 +32,6 @@ export const migrations: readonly Migration[] = [
   m0012,
   m0016,
   m0017,
+  m0020,
   m0021,
 ];

@@ -1,0 +1,161 @@
+import { z } from 'zod';
+import { FILE_FORMATS, MODEL_TYPES } from '../../catalogue/types.ts';
+import { type Eyes, eyesOf } from '../../gallery/views.ts';
+import { t } from '../../kit/web/messages.ts';
+import type { Work } from '../../kit/work.ts';
+import { listModelCards, MODEL_SORTS, type ModelCardView, type ModelSort, type Page } from '../cards.ts';
+import { searchIndexOf } from '../index/search-index.ts';
+import { NEWEST, searchWords } from '../index/terms.ts';
+import { addressOf, feedsOf, moreUrlOf } from './address.ts';
+import { tagIdsOf } from './conditions.ts';
+import type { EngineReach } from './engine-reach.ts';
+import { type ListedOptions, listFields, narrowed, severalOf, since, tick } from './fields.ts';
+import {
+  type ActiveFilter,
+  anyOr,
+  baseModelGroup,
+  box,
+  commonFilters,
+  dropsOf,
+  group,
+  type ListPage,
+  linksOf,
+  periodGroup,
+  ratingGroups,
+  scopeGroup,
+  sortGroup,
+} from './form.ts';
+import { type ModelFilter, PERMISSIONS } from './model-filter.ts';
+
+const GB = 1_000_000_000;
+/** Bytes of a file, from and up to but without. */
+const SIZES = {
+  '100mb': [0, GB / 10],
+  '1gb': [GB / 10, GB],
+  '4gb': [GB, 4 * GB],
+  '10gb': [4 * GB, 10 * GB],
+  more: [10 * GB, Number.MAX_SAFE_INTEGER],
+} as const;
+const SIZE_NAMES = Object.keys(SIZES) as [keyof typeof SIZES, ...(keyof typeof SIZES)[]];
+
+/** Filters of `/models`. */
+export const ModelsQuery = z.object({
+  ...listFields,
+  type: z.enum(MODEL_TYPES).optional().catch(undefined),
+  may: severalOf(PERMISSIONS),
+  format: z.enum(FILE_FORMATS).optional().catch(undefined),
+  size: z.enum(SIZE_NAMES).optional().catch(undefined),
+  /** Works on this node's engine. */
+  runs: tick,
+  /** `rated` is Civitai's first order: with thumbs for stars it is that of the likes. */
+  sort: z.preprocess((value) => (value === 'rated' ? 'likes' : value), z.enum(MODEL_SORTS)).catch('newest'),
+});
+export type ModelsQuery = z.output<typeof ModelsQuery>;
+
+type Parts = Pick<Work, 'em' | 'viewer' | 'now'>;
+
+async function filterOf(
+  { em, viewer, now }: Parts,
+  query: ModelsQuery,
+  reach: EngineReach | null,
+): Promise<ModelFilter> {
+  const words = searchWords(query.q);
+  return {
+    type: query.type,
+    baseModel: query.base || undefined,
+    tagIds: await tagIdsOf(em, query.tag),
+    notTagIds: query.not.length > 0 ? await tagIdsOf(em, query.not) : undefined,
+    permissions: query.may,
+    ...(query.format || query.size
+      ? {
+          file: {
+            ...(query.format ? { format: query.format } : {}),
+            ...(query.size ? { bytes: SIZES[query.size] } : {}),
+          },
+        }
+      : {}),
+    // without an engine nothing works on it
+    ...(query.runs ? { runsOn: reach ?? { baseModels: [], files: null } } : {}),
+    unseenBy: query.unseen ? viewer?.id : undefined,
+    since: since(now(), query.period),
+    onlyLocal: query.scope === 'here',
+    // the newest of those that fit the words, as the search finds them
+    ids: words.length > 0 ? await searchIndexOf(em).find(em, 'model', words, NEWEST) : undefined,
+  };
+}
+
+/** The models of a query for these eyes: its page, and what saved searches look for. */
+export async function listModelsOf(
+  work: Parts,
+  eyes: Eyes,
+  query: ModelsQuery,
+  { reach = null, limit = 40, after, until }: ListedOptions & { readonly reach?: EngineReach | null } = {},
+): Promise<Page<ModelCardView>> {
+  const filter = await filterOf(work, query, reach);
+  const begin = after && (!filter.since || after > filter.since) ? after : filter.since;
+  const order: { sort: ModelSort; cursor: string | undefined } = after
+    ? { sort: 'newest', cursor: undefined }
+    : { sort: query.sort, cursor: query.cursor };
+  return listModelCards(work.em, narrowed(eyes, query.rating), { ...filter, since: begin, until }, { ...order, limit });
+}
+
+export function modelFilters(query: ModelsQuery): ActiveFilter<ModelsQuery>[] {
+  const filters = commonFilters(query);
+  const add = (label: string, without: Partial<ModelsQuery>) =>
+    filters.push({ label, without: { ...query, ...without } });
+  if (query.type) add(query.type, { type: undefined });
+  for (const name of query.may) add(t(`permission.${name}`), { may: query.may.filter((one) => one !== name) });
+  if (query.format) add(query.format, { format: undefined });
+  if (query.size) add(t(`size.${query.size}`), { size: undefined });
+  if (query.runs) add(t('filter.runs'), { runs: false });
+  return filters;
+}
+
+export async function loadModelsPage(
+  work: Parts,
+  query: ModelsQuery,
+  reach: EngineReach | null = null,
+): Promise<ListPage<ModelCardView>> {
+  const { em, viewer } = work;
+  const eyes = await eyesOf(em, viewer);
+  const { items, nextCursor } = await listModelsOf(work, eyes, query, { reach });
+  const filters = modelFilters(query);
+  const isBare = filters.length === 0;
+  const hasAny = async (other: ModelsQuery) =>
+    (await listModelsOf(work, eyes, { ...other, cursor: undefined }, { reach, limit: 1 })).items.length > 0;
+  return {
+    title: t('models.title'),
+    action: '/models',
+    query: { name: 'q', label: t('filter.words'), value: query.q },
+    groups: [
+      group('type', query.type ?? '', anyOr(MODEL_TYPES.map((type) => [type, type]))),
+      await baseModelGroup(em, query.base),
+      periodGroup(query.period),
+      sortGroup(query.sort, ['newest', 'oldest', 'trending', 'likes', 'downloads', 'discussed', 'collected', 'images']),
+    ],
+    moreGroups: [
+      group('format', query.format ?? '', anyOr(FILE_FORMATS.map((name) => [name, name]))),
+      group('size', query.size ?? '', anyOr(SIZE_NAMES.map((name) => [name, t(`size.${name}`)]))),
+      ...ratingGroups(eyes, query.rating),
+      scopeGroup(query.scope),
+    ],
+    texts: [
+      { name: 'tag', label: t('filter.tag'), value: query.tag.join(', '), hint: t('filter.tag-hint') },
+      { name: 'not', label: t('filter.not'), value: query.not.join(', '), hint: t('filter.not-hint') },
+    ],
+    boxes: [
+      ...PERMISSIONS.map((name) => box('may', t(`permission.${name}`), query.may.includes(name), name)),
+      ...(reach || query.runs ? [box('runs', t('filter.runs'), query.runs)] : []),
+      ...(viewer ? [box('unseen', t('filter.unseen'), query.unseen)] : []),
+    ],
+    moreCount: filters.length - [query.q, query.type, query.base, query.period !== 'all'].filter(Boolean).length,
+    kept: [],
+    chips: linksOf('/models', filters),
+    clearUrl: addressOf('/models', { sort: query.sort }),
+    saveUrl: viewer && !isBare ? addressOf('/searches/new', { ...query, kind: 'models', cursor: undefined }) : '',
+    drops: items.length === 0 && !query.cursor ? await dropsOf('/models', filters, hasAny) : [],
+    items,
+    moreUrl: moreUrlOf('/models', query, nextCursor),
+    page: { title: t('models.title'), canonical: '/models', feeds: feedsOf('/feeds', ['models']) },
+  };
+}

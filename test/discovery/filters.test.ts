@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ModelTag, Tag } from '../../src/catalogue/model.ts';
+import { indexPost } from '../../src/discovery/index/keep.ts';
+import type { EngineReach } from '../../src/discovery/lists/engine-reach.ts';
+import { ImagesQuery, loadImagesPage } from '../../src/discovery/lists/images.ts';
+import { loadModelsPage, ModelsQuery } from '../../src/discovery/lists/models.ts';
+import { PostTag } from '../../src/gallery/model.ts';
+import { Browser } from '../accounts/browser.ts';
+import { givenMember } from '../factories/accounts.ts';
+import { givenFile, givenImage, givenModel, givenPost, givenVersion, NOW } from '../factories/content.ts';
+import { testNode } from '../node.ts';
+
+const ENGINE: EngineReach = { baseModels: ['SD 1.5'], files: null };
+const at = (days: number) => new Date(NOW.getTime() - days * 86_400_000);
+
+test('models are narrowed by tags, permissions, files, the engine and what was opened, and stand in each order of Civitai', async (t) => {
+  const { em, workAs, start } = await testNode(t);
+  const ada = await givenMember(em, 'ada');
+  const ink = em.create(Tag, { name: 'ink' }, { persist: true });
+  const photo = em.create(Tag, { name: 'photo' }, { persist: true });
+  const plain = givenModel(em, { name: 'plain', listedAt: at(3), commentCount: 9, trendScore: 5 });
+  const paid = givenModel(em, {
+    ...{ name: 'paid', listedAt: at(2), allowNoCredit: false, allowDerivatives: false, collectCount: 9 },
+    ...{ allowCommercialUse: ['Image', 'Sell'], imageCount: 3, trendScore: 9 },
+  });
+  const large = givenModel(em, { name: 'large', type: 'Checkpoint', baseModel: 'Flux.1 D', listedAt: at(40) });
+  for (const model of [plain, paid, large]) em.create(ModelTag, { model, tag: ink }, { persist: true });
+  em.create(ModelTag, { model: paid, tag: photo }, { persist: true });
+  givenFile(em, { version: givenVersion(em, { model: plain }), totalBytes: 150_000_000 });
+  givenFile(em, { version: givenVersion(em, { model: paid }), format: 'PickleTensor', totalBytes: 50_000_000 });
+  givenFile(em, { version: givenVersion(em, { model: large, baseModel: 'Flux.1 D' }), totalBytes: 12_000_000_000 });
+  await em.flush();
+  const namesOf = async (query: Record<string, unknown>, viewer: typeof ada | null = null) =>
+    (await loadModelsPage(workAs(viewer), ModelsQuery.parse(query), ENGINE)).items.map(({ name }) => name);
+
+  assert.deepEqual(await namesOf({ tag: 'ink', not: 'photo' }), ['plain', 'large']);
+  assert.deepEqual(await namesOf({ tag: 'ink, photo' }), ['paid']);
+  assert.deepEqual(await namesOf({ tag: 'nobody uses this' }), []);
+  assert.deepEqual(await namesOf({ may: 'no-credit,derivatives' }), ['plain', 'large']);
+  assert.deepEqual(await namesOf({ may: ['sell', 'sell-images'] }), ['paid']);
+  assert.deepEqual(await namesOf({ format: 'PickleTensor' }), ['paid']);
+  assert.deepEqual(await namesOf({ size: 'more' }), ['large']);
+  assert.deepEqual(await namesOf({ size: '1gb', format: 'SafeTensor' }), ['plain']);
+  assert.deepEqual(await namesOf({ runs: '1' }), ['plain'], 'neither a pickle nor another family');
+  const orders = {
+    ...{ newest: ['paid', 'plain', 'large'], oldest: ['large', 'plain', 'paid'], trending: ['paid', 'plain'] },
+    ...{
+      discussed: ['plain', 'large', 'paid'],
+      collected: ['paid', 'large', 'plain'],
+      images: ['paid', 'large', 'plain'],
+    },
+  };
+  for (const [sort, names] of Object.entries(orders)) assert.deepEqual(await namesOf({ sort }), names, sort);
+  assert.deepEqual(await namesOf({ period: 'month', sort: 'oldest' }), ['plain', 'paid']);
+
+  const web = new Browser(await start('web'));
+  await web.signIn('ada');
+  assert.equal((await web.get(`/models/${plain.id}`)).status, 200);
+  assert.deepEqual(await namesOf({ unseen: '1' }, ada), ['paid', 'large']);
+  assert.deepEqual(await namesOf({ unseen: '1' }), ['paid', 'plain', 'large'], 'a visitor has opened nothing');
+
+  // what is set stands as links to the list without it; an empty list says which of them to drop
+  const empty = await web.get('/models?tag=ink&format=GGUF&period=week');
+  const found = /class="chips drops">(.*?)<\/ul>/s.exec(empty.text)?.[1] ?? '';
+  assert.match(found, /href="\/models\?tag=ink&amp;period=week"/, 'without the format there is something');
+  assert.doesNotMatch(found, /href="\/models\?tag=ink&amp;format=GGUF"/, 'without the period there is not');
+  const set = /class="chips" aria-label(.*?)<\/ul>/s.exec(empty.text)?.[1] ?? '';
+  assert.equal(set.match(/<a class="chip"/g)?.length, 3);
+  assert.match(empty.text, /<details class="fold more-filters" open>/);
+  const all = await web.get('/models');
+  assert.match(all.text, /<details class="fold more-filters">/);
+  assert.doesNotMatch(all.text, /active-filters/);
+});
+
+test('pictures are narrowed by words of their prompts, tags, recipes and what was opened', async (t) => {
+  const { em, workAs, start } = await testNode(t);
+  const ada = await givenMember(em, 'ada');
+  const photo = em.create(Tag, { name: 'photo' }, { persist: true });
+  const posts = [0, 1, 2].map((index) => givenPost(em, { listedAt: at(index) }));
+  const recipes = [{ prompt: 'a lighthouse at dusk' }, { prompt: 'a lighthouse by day' }, null];
+  const images = posts.map((post, index) => {
+    const recipe = recipes[index] as never;
+    return givenImage(em, { post, recipe, hasRecipe: recipe !== null, listedAt: at(index), commentCount: index });
+  });
+  const [first, second, third] = images;
+  assert(first && second && third);
+  em.create(PostTag, { post: second.post, tag: photo }, { persist: true });
+  await em.flush();
+  for (const { id } of posts) await indexPost(workAs(null), id);
+  const idsOf = async (query: Record<string, unknown>, viewer: typeof ada | null = null) =>
+    (await loadImagesPage(workAs(viewer), ImagesQuery.parse(query))).items.map(({ id }) => id);
+
+  assert.deepEqual(await idsOf({ q: 'lighthouse' }), [first.id, second.id]);
+  assert.deepEqual(await idsOf({ q: 'lighthouse', not: 'photo' }), [first.id]);
+  assert.deepEqual(await idsOf({ tag: 'photo' }), [second.id]);
+  assert.deepEqual(await idsOf({ recipe: '1', sort: 'oldest' }), [second.id, first.id]);
+  assert.deepEqual(await idsOf({ sort: 'comments' }), [third.id, second.id, first.id]);
+  assert.deepEqual((await idsOf({ sort: 'random' })).sort(), [first.id, second.id, third.id].sort());
+
+  const web = new Browser(await start('web'));
+  await web.signIn('ada');
+  assert.equal((await web.get(`/images/${third.id}`)).status, 200);
+  await web.get(`/posts/${second.post.id}`);
+  assert.deepEqual(await idsOf({ unseen: '1' }, ada), [first.id]);
+  await web.post('/seen/removal');
+  assert.equal((await idsOf({ unseen: '1' }, ada)).length, 3, 'it is forgotten on request');
+});
