@@ -4,6 +4,7 @@ import { Login } from './accounts/login.ts';
 import { OutboxMail } from './accounts/mail/model.ts';
 import { Account, Block, Follow } from './accounts/model.ts';
 import { StaffGrant } from './accounts/staff/grants.ts';
+import { EarlyAccess, Entitlement } from './catalogue/early/model.ts';
 import { Hidden } from './catalogue/hidden/model.ts';
 import { BaseModel, DownloadMark, Lineage, Model, ModelFile, ModelTag, ModelVersion, Tag } from './catalogue/model.ts';
 import { NameLock } from './catalogue/names/lock.ts';
@@ -15,7 +16,10 @@ import { GpuEngine, GpuPace, GpuUse } from './compute/gpu/model.ts';
 import { FolderModel, Generation, GenerationImage } from './compute/model.ts';
 import { Runner, RunnerEvent, RunnerFile, RunnerOrder } from './compute/runners/model.ts';
 import { TrainingEpoch, TrainingRun, TrainingSample } from './compute/training/model.ts';
+import { BOUNTY_ENTITIES } from './economy/bounties/model.ts';
 import { CREDIT_ENTITIES } from './economy/ledger/model.ts';
+import { LicenceGrant, LicenceOffer } from './economy/licences/model.ts';
+import { CreditPledge } from './economy/pledges/model.ts';
 import { FEDERATION_ENTITIES } from './federation/model.ts';
 import { Collection, CollectionItem, CollectionRefusal } from './gallery/collections/model.ts';
 import {
@@ -68,7 +72,8 @@ export const ENTITIES = [
   ...[Post, Image, ImageMark, ImageRaw, ImageSize, ResourceUse, PostTag, Comment, Reaction],
   ...[Review, Mention, Pin, Share],
   ...[Collection, CollectionItem, CollectionRefusal, TopicFollow],
-  ...CREDIT_ENTITIES,
+  ...[EarlyAccess, Entitlement],
+  ...[...CREDIT_ENTITIES, CreditPledge, ...BOUNTY_ENTITIES, LicenceOffer, LicenceGrant],
   ...[Generation, GenerationImage, FolderModel, GpuEngine, GpuUse, GpuPace],
   ...[Runner, RunnerOrder, RunnerEvent, RunnerFile],
   ...[Dataset, DatasetItem, TrainingRun, TrainingEpoch, TrainingSample],

@@ -16,7 +16,7 @@ export function parseTags(text: string): string[] {
 }
 
 /** The rows of these names, made when they are new; two who make one at once get the same row. */
-async function ensureTags(em: EntityManager, names: readonly string[]): Promise<Tag[]> {
+export async function ensureTags(em: EntityManager, names: readonly string[]): Promise<Tag[]> {
   if (names.length === 0) return [];
   const values = names.map(() => '(?)').join(', ');
   await rows(em, `insert into tag (name) values ${values} on conflict (name) do nothing returning id`, names);

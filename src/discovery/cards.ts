@@ -13,6 +13,7 @@ import {
   pictureView,
 } from '../gallery/views.ts';
 import { type Parameter, rows, toDate, toNumber } from '../kit/database/sql.ts';
+import { t } from '../kit/web/messages.ts';
 import type { Viewer } from '../kit/work.ts';
 import { notDelistedSql } from '../safety/standing.ts';
 
@@ -27,6 +28,8 @@ export interface ModelCardView {
   readonly downloadCount: number;
   readonly likeCount: number;
   readonly imageCount: number;
+  /** '' for none. */
+  readonly badge: string;
 }
 
 export interface TileView extends PictureView {
@@ -62,8 +65,9 @@ export const COVER_JOIN = `left join image i on i.id = coalesce(
      where v.model_id = m.id and m.cover_image_id is not null and (c.level & ?) <> 0
      order by v.position, q.id, c.position limit 1))`;
 
-const CARD_COLUMNS =
-  'm.id, m.name, m.type, m.base_model, m.download_count, m.thumbs_up_count, m.image_count, m.listed_at, m.shown_at';
+const CARD_COLUMNS = `m.id, m.name, m.type, m.base_model, m.download_count, m.thumbs_up_count, m.image_count, m.listed_at, m.shown_at,
+  (select count(*) from model_version ev join early_access ea on ea.version_id = ev.id and ea.ended_at is null
+    where ev.model_id = m.id and ev.state = 'published') as early_count`;
 
 interface ModelCardRow extends OwnerRow, PictureRow {
   id: number;
@@ -75,6 +79,7 @@ interface ModelCardRow extends OwnerRow, PictureRow {
   image_count: number;
   listed_at: unknown;
   shown_at: unknown;
+  early_count: unknown;
 }
 
 export type ModelSort = 'newest' | 'downloads' | 'likes';
@@ -185,5 +190,6 @@ function modelCardView(row: ModelCardRow, eyes: Eyes): ModelCardView {
     downloadCount: row.download_count,
     likeCount: row.thumbs_up_count,
     imageCount: row.image_count,
+    badge: toNumber(row.early_count) > 0 ? t('early.badge') : '',
   };
 }

@@ -20,6 +20,8 @@ export interface ClosureResource {
   readonly isSfwOnly: boolean;
   /** Its author does not want that nodes generate with it, and the person is not the author. */
   readonly isServiceForbidden: boolean;
+  /** Public, and not this person's yet (catalogue/early). */
+  readonly isEarly?: boolean;
   /** Ratings of its pictures, as bits; 0 is not known. */
   readonly levels: number;
 }
@@ -30,6 +32,7 @@ export type ClosureRefusal =
   | 'resource-unknown'
   | 'resource-poi'
   | 'resource-licence'
+  | 'resource-early'
   | 'resource-minor-checkpoint'
   | 'resource-minor-photo';
 
@@ -77,6 +80,10 @@ export function judgeClosure(resources: readonly ClosureResource[], isPhoto: boo
     refuse(
       'resource-licence',
       of(({ isServiceForbidden }) => isServiceForbidden),
+    ) ??
+    refuse(
+      'resource-early',
+      of(({ isEarly }) => isEarly === true),
     ) ??
     (minor && checkpoint
       ? { reason: 'resource-minor-checkpoint' as const, name: minor.name, checkpoint: checkpoint.name }

@@ -1,5 +1,8 @@
 import type { EntityManager } from '@mikro-orm/core';
+import { listEarly } from '../../catalogue/early/access.ts';
+import { listLicensed } from '../../economy/licences/grants-of.ts';
 import { fromJson, inList, rows, toBoolean } from '../../kit/database/sql.ts';
+import type { Viewer } from '../../kit/work.ts';
 import type { GenerationFile } from '../model.ts';
 import type { ClosureResource } from './closure.ts';
 
@@ -15,6 +18,7 @@ export interface LoadedResource extends ClosureResource {
 
 interface VersionRow {
   id: number;
+  model_id: number;
   model_name: string;
   version_name: string;
   trained_words: unknown;
@@ -33,14 +37,17 @@ type Ancestry = ReadonlyMap<number, readonly number[]>;
 /** What the files of a request are, with what they inherit. `checkpoint` is the first. */
 export async function loadClosure(
   em: EntityManager,
-  viewerId: number,
+  viewer: Pick<Viewer, 'id' | 'permissions' | 'speaksFor'>,
   files: readonly GenerationFile[],
+  now: Date,
 ): Promise<LoadedResource[]> {
   const sha256s = files.map(({ sha256 }) => sha256);
   const direct = files.flatMap(({ versionId }) => versionId ?? []);
   const parents = await loadAncestry(em, direct);
   const ids = [...new Set([...direct, ...parents.keys(), ...[...parents.values()].flat()])];
   const versions = new Map((await loadVersions(em, ids)).map((row) => [row.id, row]));
+  const early = await listEarly(em, viewer, direct, now);
+  const licensed = await listLicensed(em, viewer.id, versions.values(), now);
   const blocked = await findBlocked(em, sha256s);
   const folder = await rows<{ sha256: string }>(
     em,
@@ -67,7 +74,12 @@ export async function loadClosure(
       isPoi: line.some((one) => toBoolean(one.is_poi)),
       isMinor: line.some((one) => toBoolean(one.is_minor)),
       isSfwOnly: own !== undefined && toBoolean(own.is_sfw_only),
-      isServiceForbidden: own !== undefined && toBoolean(own.forbids_generation) && own.owner_id !== viewerId,
+      isServiceForbidden:
+        own !== undefined &&
+        toBoolean(own.forbids_generation) &&
+        own.owner_id !== viewer.id &&
+        !licensed.has(own.model_id),
+      isEarly: file.versionId !== null && early.has(file.versionId),
       levels: own?.level ?? 0,
       words: [file.title, file.name, ...(own ? wordsOf(own) : [])],
     };
@@ -84,7 +96,7 @@ function loadVersions(em: EntityManager, ids: readonly number[]): Promise<Versio
     `coalesce((select s.restrictions from policy_state s where s.target_kind = '${kind}' and s.target_id = ${id}), 0)`;
   return rows<VersionRow>(
     em,
-    `select v.id, v.name as version_name, v.trained_words, m.name as model_name, m.type, m.level, m.owner_id, m.is_poi,
+    `select v.id, v.model_id, v.name as version_name, v.trained_words, m.name as model_name, m.type, m.level, m.owner_id, m.is_poi,
        m.is_minor, m.is_sfw_only, m.forbids_generation,
        ${of('version', 'v.id')} | ${of('model', 'm.id')} | ${of('account', 'm.owner_id')} as restrictions
      from model_version v join model m on m.id = v.model_id where v.id in (${inList(ids)})`,

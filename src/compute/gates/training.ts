@@ -41,7 +41,7 @@ export async function assertTraining(
   viewer: Viewer,
   { name, base, items, settings }: TrainingAsked,
 ): Promise<TrainingScreening> {
-  const [resource] = await loadClosure(work.em, viewer.id, [base]);
+  const [resource] = await loadClosure(work.em, viewer, [base], work.now());
   const { refusal } = judgeClosure(resource ? [resource] : [], false);
   if (refusal) throw refusing('base', t(`safety.denied.${refusal.reason}`, { name: refusal.name, checkpoint: '' }));
   await assertMayTrainOn(work, items);

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { loadEarlyView } from '../../economy/early/view.ts';
+import { loadLicenceShelf } from '../../economy/licences/view.ts';
 import { isPinned } from '../../gallery/pins.ts';
 import { loadReviews } from '../../gallery/reviews/list.ts';
 import { loadShares } from '../../gallery/shares.ts';
@@ -33,7 +35,7 @@ const CAN_GENERATE: ReadonlySet<string> = new Set(['Checkpoint', 'LORA', 'LoCon'
 
 /** Throws `not_found`, `gone` (410) or `withheld` (451). A handful of indexed queries, no entity. */
 export async function loadModelPage(
-  work: Pick<Work, 'em' | 'viewer'>,
+  work: Pick<Work, 'em' | 'viewer' | 'now'>,
   modelId: number,
   { version: wanted, reviews: afterReview }: z.output<typeof ModelQuery>,
   listCopies: ListCopies | null = null,
@@ -53,7 +55,7 @@ export async function loadModelPage(
     upCount: version.thumbs_up_count,
     downCount: version.thumbs_down_count,
   };
-  const [files, lineage, covers, gallery, liked, reviews, conversation, follow] = await Promise.all([
+  const [files, lineage, covers, gallery, liked, reviews, conversation, follow, early, licences] = await Promise.all([
     rows<FileRow>(
       em,
       `select ${FILE_COLUMNS} from model_file f where f.version_id = ? order by f.is_primary desc, f.id`,
@@ -68,6 +70,8 @@ export async function loadModelPage(
       ? loadConversation(work, { kind: 'model', id: modelId }, model.owner_id)
       : { items: [], action: '' },
     loadTopicFollow(em, viewer, 'model', modelId),
+    loadEarlyView(work, version.id),
+    loadLicenceShelf(work, modelId),
   ]);
   const ofElsewhere = files.filter(({ remote_url: url }) => url !== null).map(({ id }) => id);
   const copies = listCopies && ofElsewhere.length > 0 ? await listCopies(work, ofElsewhere) : null;
@@ -77,9 +81,10 @@ export async function loadModelPage(
   const stored = fileViews.filter(({ downloadUrl }) => downloadUrl !== null);
   const main = stored.find(({ isPrimary }) => isPrimary) ?? stored[0];
   const trained = fromJson<string[]>(version.trained_words) ?? [];
-  const mayDownload = !isForbidden(restrictions | ofVersion, 'download');
-  const mayGenerate = !isForbidden(restrictions | ofVersion, 'generate');
-  const isOffered = mine || !toBoolean(model.forbids_generation);
+  const isOpenToViewer = early === null || early.isIn;
+  const mayDownload = isOpenToViewer && !isForbidden(restrictions | ofVersion, 'download');
+  const mayGenerate = isOpenToViewer && !isForbidden(restrictions | ofVersion, 'generate');
+  const isOffered = mine || licences.mayGenerate || !toBoolean(model.forbids_generation);
   return {
     id: model.id,
     name: model.name || t('editor.untitled'),
@@ -135,6 +140,7 @@ export async function loadModelPage(
     creditLine: model.credit_line,
     isNameRemoved: toBoolean(model.is_name_removed),
     isLabelled: (ofVersion & RESTRICTION.label) !== 0,
+    ...{ early, licences },
     lineage,
     covers,
     gallery: gallery.items,
