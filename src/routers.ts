@@ -74,7 +74,10 @@ export function routersOf(parts: Parts): Router<State>[] {
     ...accountRoutes(accountDeps(parts)),
     catalogueRoutes(catalogueDeps(parts)),
     galleryRoutes(galleryDeps(parts)),
-    economyRoutes({ settings: parts.settings, limits: parts.limits, screening: parts.screening, isLookedInto }),
+    economyRoutes({
+      ...{ settings: parts.settings, limits: parts.limits, screening: parts.screening },
+      ...{ publicUrl: parts.config.publicUrl, isLookedInto },
+    }),
     creditAdminRoutes({ settings: parts.settings, adminLinks: adminLinksOf(parts) }),
     computeRoutes(computeDeps(parts)),
     jobRoutes(computeDeps(parts)),

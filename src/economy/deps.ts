@@ -11,5 +11,6 @@ export interface EconomyDeps {
   readonly settings: Settings;
   readonly limits: RateLimits;
   readonly screening: Screening;
+  readonly publicUrl: URL;
   readonly isLookedInto: IsLookedInto;
 }

@@ -79,7 +79,8 @@ async function endBounty(
     const bounty = await tx.findOneOrFail(Bounty, { id: bountyId });
     // put off meanwhile, and another job comes then
     if (bounty.awardBy > at) return false;
-    if (await isLookedInto(tx, await thingsOf(tx, bountyId))) {
+    // one that nobody ever saw has nobody to wait for
+    if (bounty.heldAt == null && (await isLookedInto(tx, await thingsOf(tx, bountyId)))) {
       scheduleEnd(tx, jobs, isLookedInto, bountyId, new Date(at.getTime() + LOOK_AGAIN_MS), at);
       await tx.flush();
       return false;

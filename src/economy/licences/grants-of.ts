@@ -32,6 +32,13 @@ export async function grantsOf(
   }));
 }
 
+/**
+ * Was this account granted a licence to make pictures with `model m`? For lists of what can be chosen; whether it still
+ * holds is asked by the gate (`listLicensed`). Takes the account.
+ */
+export const LICENSED_SQL = `exists (select 1 from licence_grant lg where lg.model_id = m.id and lg.holder_id = ?
+  and lg.state = 'granted' and (cast(lg.uses as text) like '%"personal"%' or cast(lg.uses as text) like '%"commercial"%'))`;
+
 /** A licence to use a model, for oneself or commercially, is one to make pictures with it on this node too. */
 const MAKES: readonly LicenceUse[] = ['personal', 'commercial'];
 

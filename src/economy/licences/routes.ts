@@ -64,7 +64,7 @@ const ASK: Limit = { name: 'licence', max: 40, perMs: 3_600_000 };
 type ParamCtx = Ctx & { params: Record<string, string | undefined> };
 
 /** Terms that somebody offers for their models, who asks for them, and who was granted them. */
-export function licenceRoutes(routes: Router<State>, { settings, limits }: EconomyDeps): void {
+export function licenceRoutes(routes: Router<State>, { settings, limits, publicUrl }: EconomyDeps): void {
   async function showOffers(ctx: ParamCtx, form: FormState = EMPTY_FORM): Promise<void> {
     const { em } = ctx.state.work;
     const model = await loadLicensable(ctx.state.work, idParam(ctx));
@@ -80,22 +80,22 @@ export function licenceRoutes(routes: Router<State>, { settings, limits }: Econo
     });
   }
 
-  routes.get('/models/:id/licence-offers', browserOnly, (ctx) => showOffers(ctx));
-  routes.post('/models/:id/licence-offers', browserOnly, (ctx) => {
+  routes.get('/licence-offers/model/:id', browserOnly, (ctx) => showOffers(ctx));
+  routes.post('/licence-offers/model/:id', browserOnly, (ctx) => {
     limits.take(ctx, ASK);
     return submitForm(
       ctx,
       OfferForm,
       async (form) => {
         await createOffer(ctx.state.work, settings, idParam(ctx), form);
-        ctx.redirect(`/models/${idParam(ctx)}/licence-offers`);
+        ctx.redirect(`/licence-offers/model/${idParam(ctx)}`);
       },
       (form) => showOffers(ctx, form),
     );
   });
   routes.post('/licence-offers/:id/removal', browserOnly, async (ctx) => {
     const offer = await closeOffer(ctx.state.work, uuidParam(ctx));
-    ctx.redirect(`/models/${offer.model.id}/licence-offers`);
+    ctx.redirect(`/licence-offers/model/${offer.model.id}`);
   });
 
   async function showOffer(ctx: ParamCtx, form: FormState = EMPTY_FORM): Promise<void> {
@@ -152,7 +152,7 @@ export function licenceRoutes(routes: Router<State>, { settings, limits }: Econo
       throw new AppError('not_found', t('licence.no-grant'));
     }
     const page = { title: t('licence.certificate'), noindex: true };
-    grantPage(ctx, { grant, isOwner, isHolder, nodeUrl: ctx.origin, form, page });
+    grantPage(ctx, { grant, isOwner, isHolder, nodeUrl: publicUrl.origin, form, page });
   }
 
   routes.get('/licences/:id', browserOnly, (ctx) => showGrant(ctx));
