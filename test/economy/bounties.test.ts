@@ -4,10 +4,10 @@ import { eraseAccount } from '../../src/accounts/leaving/leave.ts';
 import { Account } from '../../src/accounts/model.ts';
 import { createModel } from '../../src/catalogue/create.ts';
 import { Bounty, BountyEntry } from '../../src/economy/bounties/model.ts';
-import { withholdWords } from '../../src/moderation/reports/words.ts';
 import { AuditEntry } from '../../src/kit/audit/model.ts';
 import { newId } from '../../src/kit/ids.ts';
 import { QueueRow } from '../../src/moderation/queue/model.ts';
+import { withholdWords } from '../../src/moderation/reports/words.ts';
 import { releaseHold } from '../../src/safety/holds/hold.ts';
 import { QUARANTINE } from '../../src/safety/policy.ts';
 import { restrict } from '../../src/safety/restrict.ts';
@@ -21,7 +21,14 @@ import { assertWhole, purseOf } from './purses.ts';
 const DAY_MS = 86_400_000;
 const FORM = {
   ...{ title: 'A brass fish', text: 'Swimming, **please**.', subject: 'fictional', kind: 'LoraCreation' },
-  ...{ mode: 'Individual', tags: 'brass, fishes', references: '', baseModel: 'SD 1.5', amount: '100', deadline: '2026-01-12' },
+  ...{
+    mode: 'Individual',
+    tags: 'brass, fishes',
+    references: '',
+    baseModel: 'SD 1.5',
+    amount: '100',
+    deadline: '2026-01-12',
+  },
 };
 
 const ask = async (browser: Browser, change: Record<string, string> = {}) => {
@@ -39,7 +46,11 @@ async function town(t: TestContext) {
   const [bert, cleo] = [await site.other('bert'), await site.other('cleo')];
   const mia = await site.other('mia');
   const moderator = await givenMember(site.em, 'mod', { role: 'moderator' });
-  const { id: versionId, model } = await createModel(site.workAs(site.ada), { name: 'Fish', type: 'LORA', baseModel: 'SD 1.5' });
+  const { id: versionId, model } = await createModel(site.workAs(site.ada), {
+    name: 'Fish',
+    type: 'LORA',
+    baseModel: 'SD 1.5',
+  });
   await site.give(versionId, kohyaLoraSd1(), 'fish.safetensors');
   const staff = new (site.visitor.constructor as typeof Browser)(site.address);
   await staff.signIn('mod');
@@ -81,7 +92,10 @@ test('a bounty is asked, filled, answered and awarded once, and its files open',
 
   // the version is a draft of ada's: nobody else brings it, and its file is for few
   assert.equal((await enter(bert.browser, id, { model: `/versions/${versionId}/edit` })).status, 409);
-  assert.match(textOf((await enter(mia.browser, id, { model: `/versions/${versionId}/edit` })).text), /not a version of yours/);
+  assert.match(
+    textOf((await enter(mia.browser, id, { model: `/versions/${versionId}/edit` })).text),
+    /not a version of yours/,
+  );
   assert.equal((await enter(browser, id, {})).status, 422);
   const { entryId } = await enter(browser, id, { model: `/versions/${versionId}/edit` });
   const file = `/bounties/${id}/entries/${entryId}/file`;
@@ -127,7 +141,8 @@ test('a bounty is asked, filled, answered and awarded once, and its files open',
 });
 
 test('what shows somebody waits for a moderator; what is looked into is not paid out; what is over goes back', async (t) => {
-  const { browser, visitor, em, bert, cleo, mia, staff, moderator, workAs, clock, settle, ada, versionId, modelId } = await town(t);
+  const { browser, visitor, em, bert, cleo, mia, staff, moderator, workAs, clock, settle, ada, versionId, modelId } =
+    await town(t);
   const post = givenPost(em, { owner: bert.account });
   const image = givenImage(em, { post, owner: bert.account });
   const made = givenImage(em, { post, owner: bert.account, hasRecipe: true });
@@ -148,10 +163,20 @@ test('what shows somebody waits for a moderator; what is looked into is not paid
   await settle();
   assert.equal((await visitor.get(`/bounties/${held}`)).status, 200);
   // edited, it is read anew
-  const edit = { title: 'A brass fish', text: 'More', tags: '', subject: 'fictional', references: '', deadline: '2026-01-12' };
+  const edit = {
+    title: 'A brass fish',
+    text: 'More',
+    tags: '',
+    subject: 'fictional',
+    references: '',
+    deadline: '2026-01-12',
+  };
   assert.match(textOf((await bert.browser.post(`/bounties/${held}/edit`, { ...edit, title: 'nude loli' })).text), /./);
   assert.equal((await bert.browser.post(`/bounties/${held}/edit`, { ...edit, deadline: '2026-01-05' })).status, 422);
-  assert.equal((await bert.browser.post(`/bounties/${held}/edit`, { ...edit, references: `/images/${image.id}` })).status, 302);
+  assert.equal(
+    (await bert.browser.post(`/bounties/${held}/edit`, { ...edit, references: `/images/${image.id}` })).status,
+    302,
+  );
   assert.equal((await visitor.get(`/bounties/${held}`)).status, 404, 'held again');
   await settle();
 
@@ -164,7 +189,10 @@ test('what shows somebody waits for a moderator; what is looked into is not paid
 
   // a dispute stops the payout; two people cannot take what is not theirs
   assert.equal((await visitor.get(`/reports/new?about=entry:${entryId}`)).status, 302);
-  assert.equal((await bert.browser.post('/reports', { about: `entry:${entryId}`, reason: 'other', text: 'Stolen' })).status < 400, true);
+  assert.equal(
+    (await bert.browser.post('/reports', { about: `entry:${entryId}`, reason: 'other', text: 'Stolen' })).status < 400,
+    true,
+  );
   assert.equal(await em.fork().count(QueueRow, { aboutKind: 'entry', aboutId: entryId, state: 'open' }), 1);
   assert.equal((await cleo.browser.post(award)).status, 409);
   assert.match(textOf((await visitor.get(`/bounties/${id}`)).text), /nothing is paid out until they have decided/);
@@ -204,7 +232,10 @@ test('what shows somebody waits for a moderator; what is looked into is not paid
   const { id: shut } = await ask(cleo.browser, later);
   await withholdWords(workAs(null), { kind: 'bounty', id: shut });
   assert.deepEqual(
-    [(await visitor.get(`/bounties/${shut}`)).status, (await visitor.get(`/bounties/${shut}/entries/${first}/file`)).status],
+    [
+      (await visitor.get(`/bounties/${shut}`)).status,
+      (await visitor.get(`/bounties/${shut}/entries/${first}/file`)).status,
+    ],
     [451, 451],
   );
   // whoever leaves: the words go, what others put in comes back

@@ -18,7 +18,8 @@ import { assertWhole, purseOf } from './purses.ts';
 
 const DAY_MS = 86_400_000;
 /** As `datetime-local` has it, so many days after the still clock. */
-const inDays = (days: number) => new Date(Date.parse('2026-01-02T03:04:00Z') + days * DAY_MS).toISOString().slice(0, 16);
+const inDays = (days: number) =>
+  new Date(Date.parse('2026-01-02T03:04:00Z') + days * DAY_MS).toISOString().slice(0, 16);
 
 test('a version is its owner’s, followers’ and payers’ first, and opens by itself', async (t) => {
   const site = await publisher(t);
@@ -63,7 +64,11 @@ test('a version is its owner’s, followers’ and payers’ first, and opens by
   assert.match(textOf((await visitor.get('/models')).text), /Early access/);
   const listed = JSON.parse((await visitor.get('/api/v1/models?earlyAccess=true')).text);
   assert.deepEqual(
-    [listed.items[0].availability, listed.items[0].modelVersions[0].availability, listed.items[0].modelVersions[0].earlyAccessEndsAt],
+    [
+      listed.items[0].availability,
+      listed.items[0].modelVersions[0].availability,
+      listed.items[0].modelVersions[0].earlyAccessEndsAt,
+    ],
     ['EarlyAccess', 'EarlyAccess', '2026-01-12T03:04:00.000Z'],
   );
   assert.equal(JSON.parse((await visitor.get('/api/v1/models?availability=Public')).text).items.length, 0);
@@ -123,7 +128,11 @@ test('a version is its owner’s, followers’ and payers’ first, and opens by
   assert.equal((await purseOf(em, ada)).balance, adaBefore + 40);
   const after = JSON.parse((await visitor.get(`/api/v1/models/${model.id}`)).text);
   assert.deepEqual([after.availability, after.modelVersions[0].earlyAccessEndsAt], ['Public', undefined]);
-  assert.equal((await browser.post(form, { endsAt: inDays(20), followers: '1' })).status, 409, 'what was open stays open');
+  assert.equal(
+    (await browser.post(form, { endsAt: inDays(20), followers: '1' })).status,
+    409,
+    'what was open stays open',
+  );
   assert.equal((await mallory.browser.post(`${form}/purchase`, { price: '40' })).status, 409);
   await assertWhole(em.fork());
 });

@@ -28,7 +28,13 @@ test('terms are offered, asked for or paid, granted, shown, enforced, and end as
   await publishVersion(workAs(ada), versionId);
   await em.nativeUpdate(Model, { id: model.id }, { forbidsGeneration: true });
   const page = `/licence-offers/model/${model.id}`;
-  const terms = { title: 'One year', uses: 'personal', text: 'As long as you like it.', forbids: 'Weapons', revocation: '' };
+  const terms = {
+    title: 'One year',
+    uses: 'personal',
+    text: 'As long as you like it.',
+    forbids: 'Weapons',
+    revocation: '',
+  };
 
   assert.equal((await bert.browser.get(page)).status, 404);
   assert.equal((await browser.post(page, { ...terms, title: '' })).status, 422);
@@ -37,10 +43,23 @@ test('terms are offered, asked for or paid, granted, shown, enforced, and end as
   assert.match(wrong.text, /Kept words/);
   assert.equal((await browser.post(page, { ...terms, title: 'nude loli' })).status, 422);
   assert.equal((await browser.post(page, { ...terms, priceCredits: '80', days: '365' })).status, 302);
-  assert.equal((await browser.post(page, { ...terms, title: 'Ask me', uses: ['commercial', 'merge'], revocation: 'If you sell it on.' })).status, 302);
+  assert.equal(
+    (
+      await browser.post(page, {
+        ...terms,
+        title: 'Ask me',
+        uses: ['commercial', 'merge'],
+        revocation: 'If you sell it on.',
+      })
+    ).status,
+    302,
+  );
   const [paid, asked] = await em.fork().find(LicenceOffer, {}, { orderBy: { id: 1 } });
   assert.ok(paid && asked);
-  assert.match(textOf((await visitor.get(`/models/${model.id}`)).text), /Licence offers .*One year Personal use · 80 credits .*Ask me Commercial use, Merging · ask/);
+  assert.match(
+    textOf((await visitor.get(`/models/${model.id}`)).text),
+    /Licence offers .*One year Personal use · 80 credits .*Ask me Commercial use, Merging · ask/,
+  );
   assert.match(textOf((await visitor.get(`/licence-offers/${paid.id}`)).text), /It may not be used for .*Weapons/);
 
   const file = { sha256: 'x', fileId: 1, versionId, name: 'brass', title: 'Brass v1' };
@@ -81,7 +100,10 @@ test('terms are offered, asked for or paid, granted, shown, enforced, and end as
   const shelf = textOf((await visitor.get(`/models/${model.id}`)).text);
   assert.match(shelf, /Who holds one .*@cleo Ask me .*Granted .*@bert One year .*Granted/);
   assert.doesNotMatch(shelf, /book cover/);
-  assert.equal((await buy(cleo.browser, paid.id, { price: '80', purpose: 'this looks like a naked child' })).status, 422);
+  assert.equal(
+    (await buy(cleo.browser, paid.id, { price: '80', purpose: 'this looks like a naked child' })).status,
+    422,
+  );
 
   // taken back where the terms say so, and nowhere else
   assert.equal((await browser.post(`/licences/${key}/revocation`, { answer: 'No' })).status, 403);

@@ -27,7 +27,7 @@ interface Brought {
   readonly isPerson: boolean;
 }
 
-/** What an entry brings: the entrant's own, of this node. Throws `invalid` at the field. */
+/** What an entry brings: the entrant's own, of this node. Throws `invalid` at the field, `gone` and `withheld`. */
 async function loadBrought(work: Pick<Work, 'em' | 'viewer'>, viewer: Viewer, { model, post }: Form): Promise<Brought> {
   const { em } = work;
   const versionId = readId(
@@ -52,7 +52,7 @@ async function findOwnVersion(work: Pick<Work, 'em' | 'viewer'>, versionId: numb
   try {
     return await loadOwnVersion(work, versionId);
   } catch (error) {
-    if (!(error instanceof AppError)) throw error;
+    if (!(error instanceof AppError) || error.kind !== 'not_found') throw error;
     throw wrong('model', t('bounty.not-yours'));
   }
 }

@@ -111,10 +111,11 @@ export async function refundPledges(em: EntityManager, subject: PledgeSubject, n
   return held.length;
 }
 
-export async function refundPledge(tx: EntityManager, pledgeId: string, now: Date): Promise<void> {
+/** False when it had ended. */
+export async function refundPledge(tx: EntityManager, pledgeId: string, now: Date): Promise<boolean> {
   await creditAccountId(tx, NODE);
   const [one] = await end(tx, [pledgeId], 'refunded', now);
-  if (!one) return;
+  if (!one) return false;
   const [payer] = await rows<{ owner_id: number | null }>(
     tx,
     // locked, so that nobody leaves in between
@@ -128,4 +129,5 @@ export async function refundPledge(tx: EntityManager, pledgeId: string, now: Dat
   ];
   const subject = { kind: one.subject_kind, id: one.subject_id };
   await post(tx, { key: `pledge-end:${pledgeId}`, kind: 'pledge-back', moves, at: now, subject });
+  return true;
 }
