@@ -95,7 +95,7 @@ test('terms are offered, asked for or paid, granted, shown, enforced, and end as
   assert.equal((await browser.post(`${grant}/decision`, { choice: 'grant', answer: 'With pleasure' })).status, 302);
   assert.equal((await browser.post(`${grant}/decision`, { choice: 'decline' })).status, 409);
   const certificate = textOf((await cleo.browser.get(grant)).text);
-  assert.match(certificate, /Granted .*By @ada .*To @cleo .*With pleasure .*If you sell it on.*Number/);
+  assert.match(certificate, /Granted .*By @ada .*To @cleo .*With pleasure .*If you sell it on.*Number/s);
   assert.deepEqual(await may(cleo.account), [true, true]);
   const shelf = textOf((await visitor.get(`/models/${model.id}`)).text);
   assert.match(shelf, /Who holds one .*@cleo Ask me .*Granted .*@bert One year .*Granted/);
