@@ -4,6 +4,7 @@ import { Login } from './accounts/login.ts';
 import { OutboxMail } from './accounts/mail/model.ts';
 import { Account, Block, Follow } from './accounts/model.ts';
 import { StaffGrant } from './accounts/staff/grants.ts';
+import { EarlyAccess, Entitlement } from './catalogue/early/model.ts';
 import { Hidden } from './catalogue/hidden/model.ts';
 import {
   BaseModel,
@@ -22,14 +23,17 @@ import { Dataset, DatasetItem } from './compute/datasets/model.ts';
 import { GenerationDraft, GenerationInput, GenerationPreset } from './compute/desk/model.ts';
 import { FirstOutputs } from './compute/gates/first-outputs.ts';
 import { GpuEngine, GpuPace, GpuUse } from './compute/gpu/model.ts';
+import { MergeRun } from './compute/merging/model.ts';
 import { FolderModel, Generation, GenerationImage } from './compute/model.ts';
 import { Runner, RunnerEvent, RunnerFile, RunnerOrder } from './compute/runners/model.ts';
-import { MergeRun } from './compute/merging/model.ts';
 import { TrainingEpoch, TrainingRun, TrainingSample } from './compute/training/model.ts';
 import { SavedSearch } from './discovery/saved/model.ts';
 import { ImageLook } from './discovery/similar/model.ts';
 import { FirstLike } from './discovery/trend/model.ts';
+import { BOUNTY_ENTITIES } from './economy/bounties/model.ts';
 import { CREDIT_ENTITIES } from './economy/ledger/model.ts';
+import { LicenceGrant, LicenceOffer } from './economy/licences/model.ts';
+import { CreditPledge } from './economy/pledges/model.ts';
 import { FEDERATION_ENTITIES } from './federation/model.ts';
 import { Collection, CollectionItem, CollectionRefusal } from './gallery/collections/model.ts';
 import {
@@ -98,7 +102,8 @@ export const ENTITIES = [
   ...[Review, Mention, Pin, Share],
   ...[Collection, CollectionItem, CollectionRefusal, TopicFollow],
   ...[SeenImage, SeenModel, TagText, ImageLook, FirstLike, SavedSearch],
-  ...CREDIT_ENTITIES,
+  ...[EarlyAccess, Entitlement],
+  ...[...CREDIT_ENTITIES, CreditPledge, ...BOUNTY_ENTITIES, LicenceOffer, LicenceGrant],
   ...[Generation, GenerationImage, FolderModel, GpuEngine, GpuUse, GpuPace],
   ...[Runner, RunnerOrder, RunnerEvent, RunnerFile],
   ...[Dataset, DatasetItem, TrainingRun, TrainingEpoch, TrainingSample, MergeRun],

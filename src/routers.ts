@@ -45,6 +45,7 @@ import type { CaseDeps } from './moderation/cases/pages/deps.ts';
 import { caseRoutes } from './moderation/cases/pages/routes.ts';
 import { CLAIM_LINKS } from './moderation/cases/pages/settings-routes.ts';
 import { MODERATION_LINKS } from './moderation/deps.ts';
+import { isLookedInto } from './moderation/looked-into.ts';
 import { SignedPaths } from './moderation/queue/signed.ts';
 import { moderationRoutes } from './moderation/routes.ts';
 import { OPERATOR_LINKS, operatorRoutes } from './operator/routes.ts';
@@ -77,7 +78,10 @@ export function routersOf(parts: Parts): Router<State>[] {
     ...accountRoutes(accountDeps(parts)),
     catalogueRoutes(catalogueDeps(parts)),
     galleryRoutes(galleryDeps(parts)),
-    economyRoutes({ settings: parts.settings, limits: parts.limits }),
+    economyRoutes({
+      ...{ settings: parts.settings, limits: parts.limits, screening: parts.screening },
+      ...{ publicUrl: parts.config.publicUrl, isLookedInto },
+    }),
     creditAdminRoutes({ settings: parts.settings, adminLinks: adminLinksOf(parts) }),
     computeRoutes(computeDeps(parts)),
     jobRoutes(computeDeps(parts)),

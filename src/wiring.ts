@@ -35,7 +35,11 @@ import { lookForNewJobOf } from './discovery/saved/look.ts';
 import { fillLooksJob } from './discovery/similar/keep.ts';
 import { reindexStep } from './discovery/takedown.ts';
 import { countLikeJob, discountLikeJob, recountLikesJob } from './discovery/trend/count.ts';
+import { endBountyJobOf } from './economy/bounties/end.ts';
+import { bountyDecidedJobOf, decidedBounty } from './economy/bounties/withhold.ts';
 import { closePurseJob } from './economy/close.ts';
+import { openEarlyJob, returnEarlyJob } from './economy/early/open.ts';
+import { endDealingsJobOf } from './economy/leave.ts';
 import { rewardPostJobOf } from './economy/rewards.ts';
 import { applyPolicyJob } from './gallery/after-policy.ts';
 import { heldWords, showWordsJob } from './gallery/after-words.ts';
@@ -64,6 +68,7 @@ import { makeBlocks } from './moderation/hashes/blocks.ts';
 import { RESCAN } from './moderation/hashes/rescan.ts';
 import { openHashRowJob } from './moderation/hashes/rows.ts';
 import { closeHoldRowJob, openHoldRowJob } from './moderation/holds/rows.ts';
+import { isLookedInto } from './moderation/looked-into.ts';
 import { restrictionDecided } from './moderation/queue/events.ts';
 import { executeDecisionJobOf } from './moderation/queue/execute.ts';
 import { watchAuditJobOf } from './moderation/staff/audit-watch.ts';
@@ -164,6 +169,8 @@ export function jobsOf(parts: Parts): JobDefinition[] {
     rewardMakersJobOf(settings),
     rewardPostJobOf(settings),
     closePurseJob,
+    ...[openEarlyJob, returnEarlyJob, endBountyJobOf(isLookedInto)],
+    ...[bountyDecidedJobOf(isLookedInto), endDealingsJobOf(isLookedInto)],
     indexModelJob,
     indexPostJob,
     indexAccountJob,
@@ -213,6 +220,14 @@ export function wiringOf(parts: Parts): Wiring {
     on(accountDeleted, forgetFinderJob),
     // whoever is gone counts for nothing that they liked
     ...[accountSuspended, accountReinstated, accountDeleted].map((event) => on(event, recountLikesJob)),
+    on(accountDeleted, endDealingsJobOf(isLookedInto)),
+    ...[modelUpdated, modelUnpublished, modelDeleted].map((event) =>
+      on(event, returnEarlyJob, ({ modelId }) => ({ kind: 'model' as const, id: modelId })),
+    ),
+    on(policyChanged, returnEarlyJob, ({ kind, id }) =>
+      kind === 'version' || kind === 'model' || kind === 'account' ? { kind, id } : null,
+    ),
+    on(safetyDecided, bountyDecidedJobOf(isLookedInto), ({ kind, id, outcome }) => decidedBounty(kind, id, outcome)),
     on(postPublished, rewardPostJobOf(settings)),
     on(generationPaid, rewardMakersJobOf(settings)),
     on(safetyDecided, trainer.decidedJob, ({ kind, id, outcome }) =>

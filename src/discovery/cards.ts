@@ -11,6 +11,7 @@ import {
   pictureView,
 } from '../gallery/views.ts';
 import { rows, toDate, toNumber } from '../kit/database/sql.ts';
+import { t } from '../kit/web/messages.ts';
 import { type ModelFilter, modelConditions } from './lists/model-filter.ts';
 
 export interface ModelCardView {
@@ -24,6 +25,8 @@ export interface ModelCardView {
   readonly downloadCount: number;
   readonly likeCount: number;
   readonly imageCount: number;
+  /** '' for none. */
+  readonly badge: string;
 }
 
 export interface TileView extends PictureView {
@@ -60,7 +63,9 @@ export const COVER_JOIN = `left join image i on i.id = coalesce(
      order by v.position, q.id, c.position limit 1))`;
 
 const CARD_COLUMNS = `m.id, m.name, m.type, m.base_model, m.download_count, m.thumbs_up_count, m.image_count, m.listed_at, m.shown_at,
-  m.comment_count, m.collect_count, m.trend_score`;
+  m.comment_count, m.collect_count, m.trend_score,
+  (select count(*) from model_version ev join early_access ea on ea.version_id = ev.id and ea.ended_at is null
+    where ev.model_id = m.id and ev.state = 'published') as early_count`;
 
 interface ModelCardRow extends OwnerRow, PictureRow {
   id: number;
@@ -75,6 +80,7 @@ interface ModelCardRow extends OwnerRow, PictureRow {
   trend_score: number | null;
   listed_at: unknown;
   shown_at: unknown;
+  early_count: unknown;
 }
 
 /** Civitai's orders, and what is liked lately. Its highest rated are here the most liked: there are thumbs and no stars. */
@@ -154,5 +160,6 @@ function modelCardView(row: ModelCardRow, eyes: Eyes): ModelCardView {
     downloadCount: row.download_count,
     likeCount: row.thumbs_up_count,
     imageCount: row.image_count,
+    badge: toNumber(row.early_count) > 0 ? t('early.badge') : '',
   };
 }

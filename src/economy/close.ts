@@ -21,6 +21,7 @@ export const closePurseJob = defineJob({
  */
 export async function closePurse({ em, now }: Pick<Work, 'em' | 'now'>, accountId: number): Promise<void> {
   await em.fork().transactional(async (tx) => {
+    await rows(tx, 'update credit_pledge set account_id = null where account_id = ? returning id', [accountId]);
     // escrow first, as whoever ends a hold takes them
     await rows(tx, `update credit_account set owner_id = null where owner_id = ? and kind = 'escrow' returning id`, [
       accountId,

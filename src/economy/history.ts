@@ -3,7 +3,7 @@ import { handle } from '../accounts/model.ts';
 import { rows, toDate, toNumber } from '../kit/database/sql.ts';
 import { isId } from '../kit/ids.ts';
 import { hasMessage, t } from '../kit/web/messages.ts';
-import type { HoldKind, PostingKind } from './ledger/model.ts';
+import type { PostingKind } from './ledger/model.ts';
 
 export interface HistoryLine {
   readonly id: string;
@@ -47,7 +47,7 @@ export async function listHistory(
     `select e.id, e.amount, e.at, p.kind, p.subject_kind, p.subject_id, p.note,
        h.state as hold_state, n.name as other_name, n.host as other_host
      from credit_entry e join credit_posting p on p.id = e.posting_id
-     left join credit_entry c on p.kind in ('tip', 'hold') and c.posting_id = p.id and c.id <> e.id
+     left join credit_entry c on p.kind in ('tip', 'hold', 'licence') and c.posting_id = p.id and c.id <> e.id
      left join credit_hold h on h.escrow_id = c.account_id
      left join credit_account o on o.id = c.account_id and o.kind = 'person'
      left join account n on n.id = o.owner_id
@@ -83,7 +83,7 @@ function lineOf(row: Row): HistoryLine {
 
 /** A hold that ended reads as what was paid, beside what came back of it. */
 function wayOf({ kind, hold_state: state }: Row, amount: number): string {
-  if (kind === 'tip') return amount > 0 ? '-in' : '-out';
+  if (kind === 'tip' || kind === 'licence') return amount > 0 ? '-in' : '-out';
   return kind === 'hold' && state !== 'held' ? '-ended' : '';
 }
 
@@ -95,8 +95,12 @@ const otherOf = (account: { name: string; host: string }) => ({
 const FOLDERS: Readonly<Record<string, string>> = {
   ...{ image: '/images/', model: '/models/', post: '/posts/' },
   ...{ generation: '/generate/', training: '/train/' },
+  ...{ bounty: '/bounties/', licence: '/licences/' },
 };
-const urlOf = (kind: string, id: string): string => (FOLDERS[kind] ? `${FOLDERS[kind]}${id}` : '');
+const urlOf = (kind: string, id: string): string => {
+  if (kind === 'early-access') return `/versions/${id}/early-access`;
+  return FOLDERS[kind] ? `${FOLDERS[kind]}${id}` : '';
+};
 
 export interface HeldLine {
   readonly what: string;
@@ -107,13 +111,15 @@ export interface HeldLine {
 
 const MOST_HELD = 50;
 
-/** What is put aside for work that waits or runs. */
+/** What is put aside: for work that waits or runs, and for what others may earn. */
 export async function listHeld(em: EntityManager, purseId: string): Promise<HeldLine[]> {
-  const found = await rows<{ subject_kind: HoldKind; subject_id: string; amount: number; created_at: unknown }>(
+  const found = await rows<{ subject_kind: string; subject_id: string; amount: number; created_at: unknown }>(
     em,
-    `select subject_kind, subject_id, amount, created_at from credit_hold where payer_id = ? and state = 'held'
+    `select id, subject_kind, subject_id, amount, created_at from credit_hold where payer_id = ? and state = 'held'
+     union all
+     select id, subject_kind, subject_id, amount, created_at from credit_pledge where payer_id = ? and state = 'held'
      order by id desc limit ${MOST_HELD}`,
-    [purseId],
+    [purseId, purseId],
   );
   return found.map(({ subject_kind: kind, subject_id: id, amount, created_at: at }) => ({
     ...{ what: t(`credits.subject.${kind}`), url: urlOf(kind, id), amount },

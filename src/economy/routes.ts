@@ -5,15 +5,18 @@ import { can } from '../accounts/permissions.ts';
 import { accountCard } from '../accounts/profile/header.ts';
 import { AppError } from '../kit/errors.ts';
 import { newId } from '../kit/ids.ts';
-import type { Settings } from '../kit/settings.ts';
 import { EMPTY_FORM, type FormState, readQuery, readRawForm, submitRaw } from '../kit/web/forms.ts';
 import { t } from '../kit/web/messages.ts';
-import type { Limit, RateLimits } from '../kit/web/rate-limit.ts';
+import type { Limit } from '../kit/web/rate-limit.ts';
 import type { Ctx, State } from '../kit/web/state.ts';
 import { view } from '../kit/web/views.ts';
 import { openPurse } from './allowance.ts';
+import { bountyRoutes } from './bounties/routes.ts';
+import type { EconomyDeps } from './deps.ts';
+import { earlyRoutes } from './early/routes.ts';
 import { type HeldLine, type HistoryLine, listHeld, listHistory } from './history.ts';
 import { findPurse } from './ledger/accounts.ts';
+import { licenceRoutes } from './licences/routes.ts';
 import { type CreditSettings, creditSettings, dayOf, nextDay } from './settings.ts';
 import { loadTipTarget, type TipTarget } from './tips/target.ts';
 import { loadTipRules, sendTip, TipForm } from './tips/tip.ts';
@@ -46,14 +49,13 @@ const History = z.object({ before: z.string().max(60).catch('') });
 const About = z.object({ about: z.string().max(60).catch('') });
 const TIPS: Limit = { name: 'tip', max: 120, perMs: 3_600_000 };
 
-export interface EconomyDeps {
-  readonly settings: Settings;
-  readonly limits: RateLimits;
-}
-
-/** `/credits`, `/tips/new`: each member's own, in a browser. */
-export function economyRoutes({ settings, limits }: EconomyDeps): Router<State> {
+/** `/credits`, `/tips/new`: each member's own, in a browser; and what credits buy and thank for. */
+export function economyRoutes(deps: EconomyDeps): Router<State> {
+  const { settings, limits } = deps;
   const routes = new Router<State>();
+  earlyRoutes(routes, deps);
+  licenceRoutes(routes, deps);
+  bountyRoutes(routes, deps);
 
   routes.get('/credits', browserOnly, async (ctx) => {
     const { em, now } = ctx.state.work;

@@ -22,6 +22,12 @@ export const CreditSettings = z.object({
   modelUseMostPerDay: whole(100, 0, 1_000_000),
   tipMost: whole(500, 1, 1_000_000),
   tipMostPerDay: whole(1_000, 1, 10_000_000),
+  /** 0: no version is early. */
+  earlyMostDays: whole(30, 0, 365),
+  earlyMostPrice: whole(2_000, 1, 1_000_000),
+  licenceMostPrice: whole(50_000, 1, 10_000_000),
+  bountyLeast: whole(50, 1, 1_000_000),
+  bountyMost: whole(100_000, 1, 10_000_000),
 });
 export type CreditSettings = z.output<typeof CreditSettings>;
 export const creditSettings = defineSettings('economy.credits', CreditSettings);

@@ -108,7 +108,10 @@ export type Target =
   | { readonly kind: 'review'; readonly id: string };
 
 /** What one may look at. */
-export type Sight = Target | { readonly kind: 'version'; readonly id: number };
+export type Sight =
+  | Target
+  | { readonly kind: 'version'; readonly id: number }
+  | { readonly kind: 'bounty'; readonly id: string };
 
 export interface Look {
   readonly verdict: Verdict;
@@ -130,6 +133,7 @@ export async function lookAt(
 ): Promise<Look | null> {
   const { kind, id } = target;
   if (kind === 'review') return lookAtReview(em, viewer, id, act);
+  if (kind === 'bounty') return lookAtBounty(em, viewer, id, act);
   if (kind === 'version') return lookAtVersion(em, viewer, id, act);
   if (kind === 'comment') return lookAtComment(em, viewer, String(id), act);
   if (kind === 'model') {
@@ -191,6 +195,7 @@ interface CommentRow {
   post_id: number | null;
   image_id: number | null;
   review_id: string | null;
+  bounty_id: string | null;
   deleted_at: unknown;
   withheld_at: unknown;
 }
@@ -199,7 +204,7 @@ interface CommentRow {
 async function lookAtComment(em: EntityManager, viewer: Viewer | null, id: string, act: Act): Promise<Look | null> {
   const [row] = await rows<CommentRow>(
     em,
-    `select c.author_id, c.audience, c.is_local, c.model_id, c.post_id, c.image_id, c.review_id, c.deleted_at, c.withheld_at,
+    `select c.author_id, c.audience, c.is_local, c.model_id, c.post_id, c.image_id, c.review_id, c.bounty_id, c.deleted_at, c.withheld_at,
        case when ${COMMENT_AUDIENCE} then 1 else 0 end as is_audience from comment c where c.id = ?`,
     [...accessParameters(viewer), id],
   );
@@ -233,6 +238,35 @@ async function lookAtVersion(em: EntityManager, viewer: Viewer | null, id: numbe
   return lookOf(row, model.allowed ? modelVerdict(row, viewer, act, row) : model);
 }
 
+interface BountyRow {
+  owner_id: number;
+  held_at: unknown;
+  withheld_at: unknown;
+  owner_state: Account['state'];
+  restrictions: number;
+}
+
+/** The rows are of the room above, as the words below them are of this one. A request that waits for a person is a draft. */
+async function lookAtBounty(em: EntityManager, viewer: Viewer | null, id: string, act: Act): Promise<Look | null> {
+  // peers hear of none
+  if (act === 'federate') return null;
+  const [row] = await rows<BountyRow>(
+    em,
+    `select b.owner_id, b.held_at, b.withheld_at, a.state as owner_state, ${restrictionsOf('account', 'b.owner_id')} as restrictions
+     from bounty b join account a on a.id = b.owner_id where b.id = ?`,
+    [id],
+  );
+  if (!row) return null;
+  const subject: Subject = {
+    ownerId: row.owner_id,
+    state: row.owner_state === 'deleted' ? 'deleted' : row.held_at == null ? 'published' : 'draft',
+    restrictions: row.restrictions | (row.withheld_at == null ? 0 : RESTRICTION.view),
+    isForViewer: true,
+  };
+  const verdict = decide(act, viewer, subject, can(viewer, 'moderateContent'));
+  return { verdict, ownerId: row.owner_id, visibility: 'public', isLocal: true };
+}
+
 interface ReviewRow {
   author_id: number;
   author_state: Account['state'];
@@ -263,7 +297,8 @@ async function lookAtReview(em: EntityManager, viewer: Viewer | null, id: string
   return { verdict, ownerId: row.author_id, visibility: version.visibility, isLocal: toBoolean(row.is_local) };
 }
 
-function pageOf(row: CommentRow): Target {
+function pageOf(row: CommentRow): Sight {
+  if (row.bounty_id !== null) return { kind: 'bounty', id: row.bounty_id };
   if (row.model_id !== null) return { kind: 'model', id: row.model_id };
   if (row.post_id !== null) return { kind: 'post', id: row.post_id };
   if (row.review_id !== null) return { kind: 'review', id: row.review_id };

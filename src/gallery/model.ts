@@ -215,6 +215,7 @@ export const Comment = defineEntity({
     { properties: ['post', 'createdAt'] },
     { properties: ['image', 'createdAt'] },
     { properties: ['review', 'createdAt'] },
+    { properties: ['bounty', 'createdAt'] },
   ],
   properties: {
     id: p.uuid().primary(),
@@ -223,6 +224,8 @@ export const Comment = defineEntity({
     post: () => p.manyToOne(Post).ref().nullable().deleteRule('cascade'),
     image: () => p.manyToOne(Image).ref().nullable().deleteRule('cascade'),
     review: () => p.manyToOne(Review).ref().nullable().deleteRule('cascade'),
+    /** A Bounty of the room above. */
+    bounty: p.uuid().fieldName('bounty_id').nullable(),
     parent: () => p.manyToOne(Comment).ref().nullable().deleteRule('cascade'),
     /** Who of those that see the page sees it: all, its author's followers and who is named, or only who is named. */
     audience: p.enum([...COMMENT_AUDIENCES]).default('page'),

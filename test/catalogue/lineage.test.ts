@@ -16,12 +16,12 @@ import { loadClosure } from '../../src/compute/gates/load-closure.ts';
 import { newId } from '../../src/kit/ids.ts';
 import { Browser, textOf } from '../accounts/browser.ts';
 import { givenMember } from '../factories/accounts.ts';
-import { givenAccount, givenFile, givenModel, givenVersion } from '../factories/content.ts';
+import { givenAccount, givenFile, givenModel, givenVersion, NOW } from '../factories/content.ts';
 import { testNode } from '../node.ts';
 
 const licensed = (given: Partial<Licensed>): Licensed => ({
   isDeriveBarred: false,
-  ...{ versionId: 1, ownerId: 1, name: 'It', href: '/it', uses: ['Image', 'Sell'] },
+  ...{ versionId: 1, modelId: 1, ownerId: 1, name: 'It', href: '/it', uses: ['Image', 'Sell'] },
   ...{ allowNoCredit: true, allowDerivatives: true, allowDifferentLicense: true, forbidsGeneration: false },
   ...given,
 });
@@ -161,7 +161,7 @@ test('the page of a merge draws its line, says which parent forbids what, and ha
     title: 'Merge',
   };
   const judged = async (personId: number) => {
-    const resources = await loadClosure(em.fork(), personId, [file]);
+    const resources = await loadClosure(em.fork(), { id: personId, permissions: 0 }, [file], NOW);
     return [judgeClosure(resources, false).refusal, judgeDeriving(resources)].map(
       (one) => one && [one.reason, one.parent],
     );
@@ -172,9 +172,9 @@ test('the page of a merge draws its line, says which parent forbids what, and ha
   ]);
   assert.deepEqual(await judged(its.ann.id), [null, null]);
   const own = { ...file, fileId: base.file.id, versionId: base.version.id, title: 'Base' };
-  const direct = judgeDeriving(await loadClosure(em.fork(), its.dan.id, [own]));
+  const direct = judgeDeriving(await loadClosure(em.fork(), { id: its.dan.id, permissions: 0 }, [own], NOW));
   assert.deepEqual([direct?.reason, direct?.name], ['resource-derivatives', 'Base']);
-  assert.deepEqual(judgeDeriving(await loadClosure(em.fork(), its.ann.id, [own])), null);
+  assert.deepEqual(judgeDeriving(await loadClosure(em.fork(), { id: its.ann.id, permissions: 0 }, [own], NOW)), null);
   assert.equal((await visitor.get(`/api/download/models/${middle.version.id}`)).status, 403);
 });
 

@@ -7,6 +7,7 @@ import { addUse, endHold, holdCredits } from '../../src/economy/holds.ts';
 import { creditAccountId, findPurse, NODE, person } from '../../src/economy/ledger/accounts.ts';
 import { InsufficientCredit, post } from '../../src/economy/ledger/post.ts';
 import { verifyLedger } from '../../src/economy/ledger/verify.ts';
+import { listHeld, payPledges, pledge, refundPledge } from '../../src/economy/pledges/pledge.ts';
 import { ENTITIES } from '../../src/entities.ts';
 import { migrate } from '../../src/kit/database/migrate.ts';
 import { openDatabase } from '../../src/kit/database/open.ts';
@@ -80,6 +81,10 @@ const act = fc.oneof(
   fc.record({ act: fc.constant('tip' as const), from: who, to: who, amount: credits, slot }),
   fc.record({ act: fc.constant('hold' as const), by: who, amount: credits, slot }),
   fc.record({ act: fc.constant('use' as const), seconds: fc.integer({ min: 0, max: 60 }), slot }),
+  // one pot for each slot: many put in, one gets it, or each gets theirs back
+  fc.record({ act: fc.constant('pledge' as const), by: who, amount: credits, slot }),
+  fc.record({ act: fc.constant('award' as const), to: who, slot }),
+  fc.record({ act: fc.constant('give-back' as const), slot }),
   fc.record({ act: fc.constant('end' as const), how: fc.constantFrom('capture' as const, 'refund' as const), slot }),
 );
 /** How often it is said, and whether the process dies before the commit the first time. */
@@ -101,6 +106,8 @@ for (const dialect of ['sqlite', 'postgresql']) {
         /** What each key did when it did something: it may do it once. */
         const done = new Map<string, { effect: Map<number, number>; count: number }>();
         const paid: number[] = [];
+        /** What came out of pots: to whom, and how much. */
+        const given: (readonly [number, number])[] = [];
         const wrote = (key: string, moves: readonly (readonly [number, number])[]) => {
           const known = done.get(key) ?? { effect: new Map(), count: 0 };
           known.count += 1;
@@ -127,6 +134,24 @@ for (const dialect of ['sqlite', 'postgresql']) {
           if (one.act === 'use') {
             await addUse(em, id, one.seconds);
             return () => {};
+          }
+          const pot = { kind: 'bounty' as const, id };
+          if (one.act === 'pledge') {
+            const key = `pot:${round}:${at}:${one.by}:${one.amount}`;
+            const { isNew } = await pledge(em, { key, subject: pot, accountId: one.by, amount: one.amount }, NOW);
+            return isNew ? () => wrote(key, [[one.by, -one.amount]]) : () => {};
+          }
+          if (one.act === 'award') {
+            const held = await listHeld(em, pot);
+            const ids = held.map((part) => part.id);
+            const got = await payPledges(em, ids, one.to, `award:${round}:${at}:${ids[0] ?? ''}`, NOW);
+            return () => given.push([one.to, got]);
+          }
+          if (one.act === 'give-back') {
+            const [part] = await listHeld(em, pot);
+            if (!part) return () => {};
+            const isBack = await refundPledge(em, part.id, NOW);
+            return () => given.push([part.accountId ?? 0, isBack ? part.amount : 0]);
           }
           const { paid: cost } = await endHold(em, { kind: 'generation', id }, one.how, NOW);
           return () => paid.push(cost);
@@ -157,14 +182,25 @@ for (const dialect of ['sqlite', 'postgresql']) {
           [...done.values()].every(({ count }) => count === 1),
           'a key did something twice',
         );
+        const fromPots = given.reduce((sum, [, amount]) => sum + amount, 0);
+        const intoPots = [...done].reduce(
+          (sum, [key, { effect }]) =>
+            key.startsWith('pot:') ? sum - [...effect.values()].reduce((all, one) => all + one, 0) : sum,
+          0,
+        );
+        const inPots = toNumber((await inPotsNow(fork(), [...holds.values()]))?.total);
+        assert.equal(intoPots, fromPots + inPots, 'what is put in is paid once, comes back once, or lies there');
         const expected = PEOPLE.map((id, n) =>
-          [...done.values()].reduce((sum, { effect }) => sum + (effect.get(id) ?? 0), before[n] ?? 0),
+          [...done.values()].reduce(
+            (sum, { effect }) => sum + (effect.get(id) ?? 0),
+            (before[n] ?? 0) + given.reduce((sum, [to, amount]) => (to === id ? sum + amount : sum), 0),
+          ),
         );
         const after = await Promise.all(PEOPLE.map((id) => balanceOf(fork(), id)));
         const total = (list: readonly number[]) => list.reduce((sum, one) => sum + one, 0);
         const escrowAfter = toNumber((await inEscrow(fork()))?.total);
         // what is not with people any more is in escrow, or was paid to the node by a hold that ended
-        assert.equal(total(expected) + escrowBefore, total(after) + escrowAfter + total(paid));
+        assert.equal(total(expected) + escrowBefore, total(after) + escrowAfter - inPots + total(paid));
         assert.ok(after.every((balance) => balance >= 0));
       }),
       { numRuns: 12 },
@@ -279,6 +315,16 @@ async function inEscrow(em: EntityManager): Promise<{ total: unknown } | undefin
   const [found] = await rows<{ total: unknown }>(
     em,
     `select coalesce(sum(balance), 0) as total from credit_account where kind = 'escrow'`,
+  );
+  return found;
+}
+
+async function inPotsNow(em: EntityManager, ids: readonly string[]): Promise<{ total: unknown } | undefined> {
+  const [found] = await rows<{ total: unknown }>(
+    em,
+    `select coalesce(sum(amount), 0) as total from credit_pledge where state = 'held'
+       and subject_id in (${ids.map(() => '?').join(', ')})`,
+    ids,
   );
   return found;
 }

@@ -35,6 +35,9 @@ const JOBS: Readonly<Record<string, keyof typeof ASKS>> = {
   // credits alone; a post that is kept back is not listed and earns nothing
   ...{ 'economy.reward-post': 'none', 'economy.close-purse': 'none', 'compute.settle-credits': 'none' },
   'compute.reward-makers': 'none',
+  // what is kept back is not paid for: the buyers of a version and of a bounty get theirs back (economy/*.test.ts)
+  ...{ 'economy.open-early': 'lists', 'economy.return-early': 'lists', 'economy.end-bounty': 'none' },
+  ...{ 'economy.bounty-decided': 'decides', 'economy.end-dealings': 'none' },
   ...{ 'catalogue.finish-upload': 'takes', 'catalogue.strip-file': 'takes', 'catalogue.sweep-uploads': 'none' },
   ...{ 'catalogue.publish-scheduled': 'publishes', 'catalogue.finish-deletion': 'none' },
   // without its bytes a picture is not rendered, and names are masked in the copy that it makes

@@ -4,10 +4,13 @@ import { createModel } from '../../src/catalogue/create.ts';
 import { saveVersion, VersionForm } from '../../src/catalogue/edit.ts';
 import { ModelFile } from '../../src/catalogue/model.ts';
 import { publishVersion } from '../../src/catalogue/publish.ts';
+import { Bounty, BountyEntry } from '../../src/economy/bounties/model.ts';
+import { LicenceOffer } from '../../src/economy/licences/model.ts';
 import { collect, createCollection } from '../../src/gallery/collections/edit.ts';
 import { pin } from '../../src/gallery/pins.ts';
 import { writeReview } from '../../src/gallery/reviews/write.ts';
 import { addComment } from '../../src/gallery/talk/comments.ts';
+import { newId } from '../../src/kit/ids.ts';
 import type { Node } from '../../src/node.ts';
 import { routersOf } from '../../src/routers.ts';
 import { kohyaLoraSd1 } from '../factories/safetensors.ts';
@@ -27,6 +30,11 @@ export interface Things {
   readonly sha256: string;
   readonly comments: { readonly model: string; readonly post: string; readonly image: string };
   readonly reviewId: string;
+  /** Of Eve: it leans on the picture, and Ada's version and post answer it. */
+  readonly bountyId: string;
+  readonly entryId: string;
+  /** Of Ada, for the model. */
+  readonly offerId: string;
 }
 
 export async function givenThings(site: Painter): Promise<Things> {
@@ -63,6 +71,7 @@ export async function givenThings(site: Painter): Promise<Things> {
     await collect(workAs(eve), collection.id, thing);
   await pin(workAs(owner), { kind: 'model', id: modelId });
   await pin(workAs(owner), { kind: 'post', id: postId });
+  const dealings = await givenDealings(site, { eve, modelId, versionId: version.id, postId, imageId });
   await settle();
   const { sha256 } = await em.fork().findOneOrFail(ModelFile, { version: version.id });
   return {
@@ -76,8 +85,37 @@ export async function givenThings(site: Painter): Promise<Things> {
       sha256,
       comments,
       reviewId,
+      ...dealings,
     },
   };
+}
+
+interface Dealt {
+  readonly eve: Account;
+  readonly modelId: number;
+  readonly versionId: number;
+  readonly postId: number;
+  readonly imageId: number;
+}
+
+async function givenDealings({ em, ada, clock }: Painter, { eve, modelId, versionId, postId, imageId }: Dealt) {
+  const fork = em.fork();
+  const [bountyId, entryId, offerId] = [newId(), newId(), newId()];
+  const at = clock.now();
+  const until = new Date(at.getTime() + 30 * 86_400_000);
+  const times = { createdAt: at, updatedAt: at };
+  await fork.insert(Bounty, {
+    ...{ id: bountyId, owner: eve.id, title: 'A fish', text: 'Please.', kind: 'LoraCreation', mode: 'Individual' },
+    ...{ deadlineAt: until, awardBy: until, ...times },
+  });
+  await fork.insert('BountyReference', { bounty: bountyId, image: imageId, position: 0 });
+  const entry = { id: entryId, bounty: bountyId, account: ada.id, text: 'Here.', version: versionId, post: postId };
+  await fork.insert(BountyEntry, { ...entry, awardedAt: at, ...times });
+  await fork.insert(LicenceOffer, {
+    ...{ id: offerId, model: modelId, owner: ada.id, title: 'Mine', uses: ['personal'], text: 'Do.', forbids: '' },
+    ...{ revocation: '', createdAt: at },
+  });
+  return { bountyId, entryId, offerId };
 }
 
 /** Every address that is asked with GET, as the routers name it. */

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { test } from 'node:test';
 import { ModelFile } from '../../src/catalogue/model.ts';
 import { inList, rows, toNumber } from '../../src/kit/database/sql.ts';
@@ -95,6 +96,20 @@ const ADDS: Readonly<Record<string, Writes>> = {
   ],
   '/models/:id/restore': one('models', '/restore', {}),
   '/versions/:id/restore': one('versions', '/restore', {}),
+  '/versions/:id/early-access': one('versions', '/early-access', { endsAt: '2026-01-09T00:00', followers: '1' }),
+  '/versions/:id/early-access/purchase': one('versions', '/early-access/purchase', { price: '5' }),
+  '/licence-offers/model/:id': ({ modelId }) => [
+    { url: `/licence-offers/model/${modelId}`, fields: { title: 'More', uses: 'personal', text: 'Terms' } },
+  ],
+  '/licence-offers/:id/grants': ({ offerId }) => [
+    { url: `/licence-offers/${offerId}/grants`, fields: { key: randomUUID(), purpose: 'Why', price: '' } },
+  ],
+  '/bounties/:id/entries': ({ bountyId, versionId }) => [
+    {
+      url: `/bounties/${bountyId}/entries`,
+      fields: { key: randomUUID(), text: 'It', model: `/versions/${versionId}/edit` },
+    },
+  ],
 };
 
 const STAFF = 'for staff alone, who decide and are shown what was decided';
@@ -120,6 +135,12 @@ const APART: readonly (readonly [RegExp, string])[] = [
   [/\/likes\/removal$|\/shares\/removal$/, ENDS],
   [/^\/(?:comments|posts|images|reviews)\/:id\/removal$|^\/(?:models|versions)\/:id\/delete$/, ENDS],
   [/^\/images\/:id\/resources\/:use\/removal$/, ENDS],
+  [/^\/versions\/:id\/early-access\/removal$|^\/licence-offers\/:id\/removal$/, ENDS],
+  [/^\/licences\/:id\//, 'between the two parties of a licence: nothing of the model is shown there'],
+  [
+    /^\/bounties\/:id\/(?!entries$)/,
+    'words and credits of a bounty; what an entry brings is asked for when it is awarded',
+  ],
   [/^\/reviews\/:id\/removal\/undo$/, 'gives back one’s own words, which are shown where the model is'],
 ];
 
@@ -160,6 +181,10 @@ const COUNTED = [
   'share',
   'pin',
   'topic_follow',
+  'early_access',
+  'licence_offer',
+  'licence_grant',
+  'bounty_entry',
   'model_version',
   'model_file',
   'image',

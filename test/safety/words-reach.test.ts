@@ -4,15 +4,18 @@ import { type TestContext, test } from 'node:test';
 import { createModel } from '../../src/catalogue/create.ts';
 import { saveVersion, VersionForm } from '../../src/catalogue/edit.ts';
 import { publishVersion } from '../../src/catalogue/publish.ts';
+import { Bounty, BountyEntry } from '../../src/economy/bounties/model.ts';
+import { LicenceGrant, LicenceOffer } from '../../src/economy/licences/model.ts';
 import { createCollection } from '../../src/gallery/collections/edit.ts';
 import { writeReview } from '../../src/gallery/reviews/write.ts';
 import { addComment } from '../../src/gallery/talk/comments.ts';
+import { newId } from '../../src/kit/ids.ts';
 import type { Node } from '../../src/node.ts';
 import { routersOf } from '../../src/routers.ts';
 import { guardSettings } from '../../src/safety/settings.ts';
 import type { Browser } from '../accounts/browser.ts';
 import { kohyaLoraSd1 } from '../factories/safetensors.ts';
-import { painter } from '../gallery/painter.ts';
+import { type Painter, painter } from '../gallery/painter.ts';
 
 /** Refused in a name, held in talk. */
 const DENIED = 'nude loli';
@@ -26,6 +29,10 @@ interface Ids {
   readonly collection: number;
   readonly comment: string;
   readonly review: string;
+  readonly bounty: string;
+  readonly entry: string;
+  readonly offer: string;
+  readonly grant: string;
 }
 
 /** Who asks, with which words: an address that puts words before others refuses or holds them. */
@@ -46,6 +53,20 @@ const talk = (kind: 'model' | 'post' | 'image' | 'review'): Reads => ({
   url: (ids) => `/${kind}s/${ids[kind]}/comments`,
   form: () => ({ text: HELD }),
 });
+
+const BOUNTY = {
+  ...{
+    title: DENIED,
+    text: 'Please',
+    subject: 'fictional',
+    kind: 'Other',
+    mode: 'Individual',
+    tags: '',
+    references: '',
+  },
+  deadline: '2026-01-12',
+};
+const entry = ({ version }: Ids) => ({ text: DENIED, model: `/versions/${version}/edit` });
 
 const READS: Readonly<Record<string, Reads>> = {
   '/versions/:id/edit': model({ tags: DENIED }, ({ version }) => `/versions/${version}/edit`),
@@ -78,6 +99,31 @@ const READS: Readonly<Record<string, Reads>> = {
     ...{ as: 'other', url: () => '/tips' },
     form: ({ model }) => ({ about: `model:${model}`, key: randomUUID(), amount: '1', note: HELD }),
   },
+  '/bounties': { as: 'other', url: () => '/bounties', form: () => ({ ...BOUNTY, key: randomUUID(), amount: '60' }) },
+  '/bounties/:id/edit': { as: 'other', url: ({ bounty }) => `/bounties/${bounty}/edit`, form: () => BOUNTY },
+  '/bounties/:id/entries': {
+    ...{ as: 'owner', url: ({ bounty }) => `/bounties/${bounty}/entries` },
+    form: (ids) => ({ ...entry(ids), key: randomUUID() }),
+  },
+  '/bounties/:id/entries/:entryId/edit': {
+    ...{ as: 'owner', url: ({ bounty, entry: id }) => `/bounties/${bounty}/entries/${id}/edit` },
+    form: (ids) => ({ ...entry(ids), key: randomUUID() }),
+  },
+  '/bounties/:id/comments': {
+    ...{ as: 'owner', url: ({ bounty }) => `/bounties/${bounty}/comments`, form: () => ({ text: HELD }) },
+  },
+  '/licence-offers/model/:id': {
+    ...{ as: 'owner', url: (ids) => `/licence-offers/model/${ids.model}` },
+    form: () => ({ title: 'Mine', uses: 'personal', text: HELD }),
+  },
+  '/licence-offers/:id/grants': {
+    ...{ as: 'other', url: ({ offer }) => `/licence-offers/${offer}/grants` },
+    form: () => ({ key: randomUUID(), price: '', purpose: HELD }),
+  },
+  '/licences/:id/decision': {
+    ...{ as: 'owner', url: ({ grant }) => `/licences/${grant}/decision` },
+    form: () => ({ choice: 'decline', answer: HELD }),
+  },
   '/settings/profile': {
     ...{ as: 'other', url: () => '/settings/profile', form: () => ({ displayName: 'Eve', bio: HELD }) },
   },
@@ -104,6 +150,9 @@ const APART: readonly (readonly [RegExp, string])[] = [
   [/^\/(?:sign-in|sign-out|sign-up|setup|password|verify-email)(?:\/|$)/, 'of accounts; what joins is told to staff'],
   [/^\/settings\/(?!profile$)/, 'of the account, or a picture, which is hashed'],
   [/^\/(?:hidden|follows|topic-follows|accounts|actors|nodes|hashes|uploads)(?:\/|$)/, 'choices, no words'],
+  [/^\/licences\/:id\/(?:revocation|withdrawal)$/, 'as a decision: assertSayable (licences.test.ts)'],
+  [/^\/bounties\/:id\/(?:credits|cancellation|refund|entries\/:entryId\/award)$/, 'credits, no words'],
+  [/\/early-access(?:\/|$)/, 'times and prices'],
   [/\/(?:likes|shares|follow|pin|items|refusals|cover)(?:\/|$)|\/copy(?:\/|$)/, 'choices, no words'],
   [/\/(?:removal|remove|delete|restore|restoration|unpublication|undo)$/, 'takes away, or gives back what was read'],
   [
@@ -174,6 +223,26 @@ async function given(t: TestContext) {
     collection: (await createCollection(workAs(eve), { name: 'Tank', description: '', visibility: 'public' })).id,
     comment: await addComment(workAs(eve), speaker, { kind: 'post', id: postId }, { text: 'Nice.' }),
     review: await writeReview(workAs(eve), speaker, version.id, { isRecommended: true, text: 'Good.' }),
+    ...{ bounty: newId(), entry: newId(), offer: newId(), grant: newId() },
   };
+  await givenDealings(site, ids, eve.id);
   return { owner: site.browser, other, visitor: site.visitor, ids };
+}
+
+/** Eve asks, Ada has answered and offers a licence, for which Eve asks too. */
+async function givenDealings({ em, ada, clock }: Painter, ids: Ids, eveId: number): Promise<void> {
+  const fork = em.fork();
+  const at = clock.now();
+  const until = new Date(at.getTime() + 9 * 86_400_000);
+  const times = { createdAt: at, updatedAt: at };
+  await fork.insert(Bounty, {
+    ...{ id: ids.bounty, owner: eveId, title: 'A fish', text: 'Please.', kind: 'Other', mode: 'Individual' },
+    ...{ deadlineAt: until, awardBy: until, ...times },
+  });
+  const about = { id: ids.entry, bounty: ids.bounty, account: ada.id, version: ids.version, post: null };
+  await fork.insert(BountyEntry, { ...about, text: 'Here.', ...times });
+  const terms = { title: 'Mine', uses: ['personal' as const], text: 'Do.', forbids: '', revocation: '' };
+  await fork.insert(LicenceOffer, { id: ids.offer, model: ids.model, owner: ada.id, ...terms, createdAt: at });
+  const asked = { offer: ids.offer, model: ids.model, holder: eveId, state: 'asked' as const, askedAt: at };
+  await fork.insert(LicenceGrant, { id: ids.grant, ...asked, ...terms });
 }

@@ -24,11 +24,14 @@ export interface VersionRow {
   thumbs_up_count: number;
   thumbs_down_count: number;
   restrictions: number;
+  /** Null for what everybody has. */
+  early_ends_at: unknown;
 }
 
 export const VERSION_COLUMNS = `v.id, v.model_id, v.name, v.base_model, v.changelog, v.trained_words, v.state, v.published_at,
   v.created_at, v.updated_at, v.download_count, v.thumbs_up_count, v.thumbs_down_count,
-  coalesce((select s.restrictions from policy_state s where s.target_kind = 'version' and s.target_id = v.id), 0) as restrictions`;
+  coalesce((select s.restrictions from policy_state s where s.target_kind = 'version' and s.target_id = v.id), 0) as restrictions,
+  (select ea.ends_at from early_access ea where ea.version_id = v.id and ea.ended_at is null) as early_ends_at`;
 
 interface ModelRow extends OwnerRow, ModelAccessRow {
   id: number;
@@ -139,7 +142,7 @@ function modelOf(
     poi: toBoolean(row.is_poi),
     minor: toBoolean(row.is_minor),
     sfwOnly: toBoolean(row.is_sfw_only),
-    availability: 'Public',
+    availability: versions.some(isEarly) ? 'EarlyAccess' : 'Public',
     ...(isArchived ? { mode: 'Archived' } : {}),
     allowNoCredit: toBoolean(row.allow_no_credit),
     allowCommercialUse: fromJson<CommercialUse[]>(row.allow_commercial_use) ?? [],
@@ -200,7 +203,7 @@ function versionOf(ask: Ask, { model, version, index, parts, primaryFileOnly }: 
   return {
     ...versionFacts(version, toBoolean(model.is_local)),
     index,
-    availability: 'Public',
+    availability: isEarly(version) ? 'EarlyAccess' : 'Public',
     nsfwLevel: images.reduce((sum, { nsfwLevel }) => sum | nsfwLevel, 0),
     covered: images.length > 0,
     supportsGeneration: supportsGeneration(model, restrictions),
@@ -218,6 +221,13 @@ function versionOf(ask: Ask, { model, version, index, parts, primaryFileOnly }: 
   };
 }
 
+const isEarly = ({ early_ends_at: at }: Pick<VersionRow, 'early_ends_at'>): boolean => at != null;
+
+function earlyFacts({ early_ends_at: at }: Pick<VersionRow, 'early_ends_at'>) {
+  const endsAt = toDateOrNull(at)?.toISOString();
+  return endsAt ? { earlyAccessEndsAt: endsAt, earlyAccessDeadline: endsAt } : {};
+}
+
 /** What a version is called and when, the same in a model and by itself. */
 export const versionFacts = (row: VersionRow, isLocal: boolean) => ({
   id: row.id,
@@ -231,6 +241,7 @@ export const versionFacts = (row: VersionRow, isLocal: boolean) => ({
   description: row.changelog === '' ? null : htmlOf(row.changelog, isLocal),
   trainedWords: fromJson<string[]>(row.trained_words) ?? [],
   paidAccess: null,
+  ...earlyFacts(row),
 });
 
 /** Civitai says `Standard` of the families that also have inpainting and refiner checkpoints. */

@@ -129,6 +129,9 @@ interface Filter {
 }
 
 const MOST_FOUND = 400;
+/** Few at a time, so that they are found first. */
+const EARLY_MODELS = `select ev.model_id from early_access ea join model_version ev on ev.id = ea.version_id
+  where ea.ended_at is null and ev.state = 'published'`;
 
 async function filterOf(ask: Ask, query: ModelsQuery, levels: number): Promise<Filter> {
   const where = ['m.listed_at is not null', '(m.level & ?) <> 0'];
@@ -180,8 +183,10 @@ async function filterOf(ask: Ask, query: ModelsQuery, levels: number): Promise<F
         where v.model_id = m.id and l.kind = 'trained_on_base')`,
     );
   }
-  // nothing is here that waits for payment, and what is archived is not in lists
-  if (query.earlyAccess || query.availability === 'EarlyAccess' || query.availability === 'Private') add('1 = 0');
+  // what is private or archived is not in lists
+  if (query.availability === 'Private') add('1 = 0');
+  if (query.earlyAccess || query.availability === 'EarlyAccess') add(`m.id in (${EARLY_MODELS})`);
+  if (query.availability === 'Public') add(`m.id not in (${EARLY_MODELS})`);
   if (query.allowNoCredit !== undefined) add('m.allow_no_credit = ?', query.allowNoCredit);
   if (query.allowDerivatives !== undefined) add('m.allow_derivatives = ?', query.allowDerivatives);
   if (query.allowDifferentLicense !== undefined) add('m.allow_different_license = ?', query.allowDifferentLicense);

@@ -64,6 +64,8 @@ export const File = z.object({
 });
 export type File = z.output<typeof File>;
 
+/** What of a version is not everybody's yet says so. */
+const Availability = z.enum(['Public', 'EarlyAccess']);
 const State = z.enum(['Published', 'Draft', 'Scheduled', 'Unpublished']);
 const Mode = z.enum(['Archived', 'TakenDown']);
 
@@ -81,6 +83,9 @@ const versionFields = {
   description: z.string().nullable(),
   trainedWords: z.array(z.string()),
   paidAccess: z.null(),
+  /** Only while it is early. */
+  earlyAccessEndsAt: time.optional(),
+  earlyAccessDeadline: time.optional(),
   files: z.array(File),
   images: z.array(VersionImage),
   /** Of the primary file, without a query. */
@@ -90,7 +95,7 @@ const versionFields = {
 export const Version = z.object({
   ...versionFields,
   index: count,
-  availability: z.literal('Public'),
+  availability: Availability,
   covered: z.boolean(),
   supportsGeneration: z.boolean(),
   stats: z.object({ downloadCount: count, thumbsUpCount: count, thumbsDownCount: count }),
@@ -110,7 +115,7 @@ export const Model = z.object({
   poi: z.boolean(),
   minor: z.boolean(),
   sfwOnly: z.boolean(),
-  availability: z.literal('Public'),
+  availability: Availability,
   mode: Mode.optional(),
   allowNoCredit: z.boolean(),
   allowCommercialUse: z.array(z.enum(COMMERCIAL_USES)),

@@ -8,6 +8,7 @@ import type { Work } from '../../kit/work.ts';
 import { isOpen } from '../../safety/audience.ts';
 import type { Verdict } from '../../safety/policy.ts';
 import { MODEL_ACCESS, type ModelAccessRow, modelAudienceParameters, modelVerdict } from '../access.ts';
+import { EarlyAccessError, listEarly } from '../early/access.ts';
 import { findSharingBan } from '../lineage/load-terms.ts';
 import type { ContentState } from '../types.ts';
 
@@ -60,9 +61,12 @@ const VERSION_RESTRICTIONS = `coalesce((select s.restrictions from policy_state 
 const COLUMNS = `f.id as file_id, m.id as model_id, f.name, f.kind, f.format, f.precision, f.is_pruned,
   f.is_primary, f.sha256, f.total_bytes, v.state, f.created_at, ${MODEL_ACCESS}, ${VERSION_RESTRICTIONS}`;
 
-/** Throws `not_found` (none fits), `gone`, `withheld` or `forbidden` (what it was made from does not let it be shared). */
+/**
+ * Throws `not_found` (none fits), `gone`, `withheld`, `forbidden` (what it was made from does not let it be shared), or
+ * `EarlyAccessError`.
+ */
 export async function loadDownload(
-  { em, viewer }: Pick<Work, 'em' | 'viewer'>,
+  { em, viewer, now }: Pick<Work, 'em' | 'viewer' | 'now'>,
   versionId: number,
   query: z.output<typeof DownloadQuery>,
 ): Promise<DownloadFile> {
@@ -81,6 +85,8 @@ export async function loadDownload(
   const asPeer = viewer?.speaksFor ? modelVerdict(first, viewer, 'mirror', { state, restrictions }) : verdict;
   if (!verdict.allowed || !asPeer.allowed) return refuse(verdict.allowed ? asPeer : verdict);
   await assertShared({ em, viewer }, versionId);
+  const opensAt = (await listEarly(em, viewer, [versionId], now())).get(versionId);
+  if (opensAt) throw new EarlyAccessError(opensAt, first.model_id, versionId);
   const chosen = chooseFile(found, query);
   if (!chosen) throw new AppError('not_found', 'This version has no file like that.');
   return {

@@ -66,6 +66,7 @@ function licensedOf(row: TermsRow): Licensed {
   const isDeriveBarred = (row.restrictions & RESTRICTION.derive) !== 0;
   return {
     versionId: row.id,
+    modelId: row.model_id,
     ownerId: row.owner_id,
     allowNoCredit: toBoolean(row.allow_no_credit),
     allowDerivatives: toBoolean(row.allow_derivatives) && !isDeriveBarred,

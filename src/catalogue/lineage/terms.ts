@@ -16,6 +16,7 @@ export interface Terms {
 /** One of a line: a version, and what the model that it belongs to lets do. */
 export interface Licensed extends Terms {
   readonly versionId: number;
+  readonly modelId: number;
   readonly ownerId: number;
   /** A moderation decision forbids to make something of it, to its owner too. */
   readonly isDeriveBarred: boolean;

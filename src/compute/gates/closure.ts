@@ -22,6 +22,8 @@ export interface ClosureResource {
   readonly serviceForbiddenBy: string | null;
   /** Whose author does not want that something is made of it. */
   readonly derivativesForbiddenBy: string | null;
+  /** Public, and not this person's yet (catalogue/early). */
+  readonly isEarly?: boolean;
   /** Ratings of its pictures, as bits; 0 is not known. */
   readonly levels: number;
 }
@@ -35,6 +37,7 @@ export type ClosureRefusal =
   | 'resource-licence-parent'
   | 'resource-derivatives'
   | 'resource-derivatives-parent'
+  | 'resource-early'
   | 'resource-minor-checkpoint'
   | 'resource-minor-photo';
 
@@ -88,6 +91,10 @@ export function judgeClosure(resources: readonly ClosureResource[], isPhoto: boo
       of(({ isPoi }) => isPoi),
     ) ??
     refuseByLicence('resource-licence', resources, ({ serviceForbiddenBy }) => serviceForbiddenBy) ??
+    refuse(
+      'resource-early',
+      of(({ isEarly }) => isEarly === true),
+    ) ??
     (minor && checkpoint
       ? { reason: 'resource-minor-checkpoint' as const, name: minor.name, checkpoint: checkpoint.name }
       : null) ??

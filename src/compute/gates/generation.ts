@@ -36,7 +36,7 @@ export async function assertGeneration(
   viewer: Viewer,
   request: GenerationRequest,
 ): Promise<GenerationScreening> {
-  const resources = await loadClosure(work.em, viewer.id, filesOf(request));
+  const resources = await loadClosure(work.em, viewer, filesOf(request), work.now());
   const provenance = request.start ? (request.start.provenance ?? 'unproven') : 'here';
   const closure = judgeClosure(resources, provenance === 'photo' || provenance === 'unproven');
   if (closure.refusal) {

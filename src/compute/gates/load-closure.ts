@@ -1,9 +1,12 @@
 import type { EntityManager } from '@mikro-orm/core';
+import { listEarly } from '../../catalogue/early/access.ts';
 import { ancestorsOf, loadAncestry } from '../../catalogue/lineage/ancestry.ts';
-import { loadLines } from '../../catalogue/lineage/load-terms.ts';
+import { type Line, loadLines } from '../../catalogue/lineage/load-terms.ts';
 import { forbidsDeriving, forbidsGenerating, type Licensed } from '../../catalogue/lineage/terms.ts';
+import { licencesFor, notFreedOf } from '../../economy/licences/grants-of.ts';
 import { fromJson, inList, rows, toBoolean } from '../../kit/database/sql.ts';
 import { t } from '../../kit/web/messages.ts';
+import type { Viewer } from '../../kit/work.ts';
 import type { GenerationFile } from '../model.ts';
 import type { ClosureResource } from './closure.ts';
 
@@ -29,8 +32,9 @@ interface VersionRow {
 /** What the files of a request are, with what they inherit. `checkpoint` is the first. */
 export async function loadClosure(
   em: EntityManager,
-  viewerId: number,
+  viewer: Pick<Viewer, 'id' | 'permissions' | 'speaksFor'>,
   files: readonly GenerationFile[],
+  now: Date,
 ): Promise<LoadedResource[]> {
   const sha256s = files.map(({ sha256 }) => sha256);
   const direct = files.flatMap(({ versionId }) => versionId ?? []);
@@ -38,6 +42,8 @@ export async function loadClosure(
   const lines = await loadLines(em, direct, parents);
   const ids = [...new Set([...direct, ...direct.flatMap((id) => ancestorsOf(id, parents))])];
   const versions = new Map((await loadVersions(em, ids)).map((row) => [row.id, row]));
+  const early = await listEarly(em, viewer, direct, now);
+  const held = await licencesFor(em, viewer.id, peopleOf(lines.values()), now);
   const blocked = await findBlocked(em, sha256s);
   const folder = await rows<{ sha256: string }>(
     em,
@@ -56,7 +62,7 @@ export async function loadClosure(
     const its = file.versionId === null ? [] : ancestorsOf(file.versionId, parents);
     const ancestors = its.flatMap((id) => versions.get(id) ?? []);
     const terms = file.versionId === null ? undefined : lines.get(file.versionId);
-    const licensed = terms ? [terms.own, ...terms.ancestors] : [];
+    const people = terms ? peopleOf([terms]) : [];
     const line = own ? [own, ...ancestors] : ancestors;
     return {
       ...{ name: file.title, sha256: file.sha256, isCheckpoint: n === 0 },
@@ -67,8 +73,9 @@ export async function loadClosure(
       isPoi: line.some((one) => toBoolean(one.is_poi)),
       isMinor: line.some((one) => toBoolean(one.is_minor)),
       isSfwOnly: own !== undefined && toBoolean(own.is_sfw_only),
-      serviceForbiddenBy: whose(forbidsGenerating(licensed, viewerId), file),
-      derivativesForbiddenBy: whose(forbidsDeriving(licensed, viewerId), file),
+      serviceForbiddenBy: whose(forbidsGenerating(notFreedOf(people, held.makes), viewer.id), file),
+      derivativesForbiddenBy: whose(forbidsDeriving(notFreedOf(people, held.derives), viewer.id), file),
+      isEarly: file.versionId !== null && early.has(file.versionId),
       levels: own?.level ?? 0,
       words: [file.title, file.name, ...(own ? wordsOf(own) : [])],
     };
@@ -78,6 +85,8 @@ export async function loadClosure(
 /** Whom the person is told of; null when nobody forbids it. One that is not public is not named. */
 const whose = (by: Licensed | null, { versionId, title }: GenerationFile): string | null =>
   by && (by.versionId === versionId ? title : by.name || t('recipe.private'));
+
+const peopleOf = (lines: Iterable<Line>): Licensed[] => [...lines].flatMap(({ own, ancestors }) => [own, ...ancestors]);
 
 const wordsOf = ({ model_name: model, version_name: version, trained_words: words }: VersionRow): string[] => [
   `${model} ${version}`,

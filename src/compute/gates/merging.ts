@@ -20,7 +20,7 @@ export async function assertMerging(
   viewer: Viewer,
   { name, kind, parts }: Pick<MergeRun, 'name' | 'kind'> & { readonly parts: readonly MergePart[] },
 ): Promise<void> {
-  const loaded = await loadClosure(work.em, viewer.id, parts);
+  const loaded = await loadClosure(work.em, viewer, parts, work.now());
   for (const [n, one] of loaded.entries()) {
     const resource = { ...one, isCheckpoint: kind === 'checkpoint' };
     const refusal = judgeClosure([resource], false).refusal ?? judgeDeriving([resource]);

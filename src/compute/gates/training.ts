@@ -41,7 +41,7 @@ export async function assertTraining(
   viewer: Viewer,
   { name, base, items, settings }: TrainingAsked,
 ): Promise<TrainingScreening> {
-  const [resource] = await loadClosure(work.em, viewer.id, [base]);
+  const [resource] = await loadClosure(work.em, viewer, [base], work.now());
   const line = resource ? [resource] : [];
   const refusal = judgeClosure(line, false).refusal ?? judgeDeriving(line);
   if (refusal) {

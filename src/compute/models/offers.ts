@@ -6,6 +6,7 @@ import {
   modelAudienceParameters,
   modelVerdict,
 } from '../../catalogue/access.ts';
+import { LICENSED_SQL } from '../../economy/licences/grants-of.ts';
 import { fromJson, inList, type Parameter, rows } from '../../kit/database/sql.ts';
 import type { Viewer } from '../../kit/work.ts';
 import { isSensitive } from '../../safety/ratings.ts';
@@ -65,7 +66,7 @@ const OFFERS = `select f.id as file_id, f.sha256, f.name as file_name, v.id as v
     and b.format = 'SafeTensor' and (b.kind in ('Model', 'Pruned Model') or (m.type = 'VAE' and b.kind = 'VAE') or (m.type = 'TextualInversion' and b.kind = 'Negative')) and b.virus_scan_result <> 'Danger'
     order by b.is_primary desc, b.id limit 1)
   left join image i on i.id = m.cover_image_id and i.deleted_at is null and i.rendered_at is not null
-  where (not m.forbids_generation or m.owner_id = ?) and v.state = 'published' and v.deleted_at is null and m.state = 'published' and m.deleted_at is null`;
+  where (not m.forbids_generation or m.owner_id = ? or ${LICENSED_SQL}) and v.state = 'published' and v.deleted_at is null and m.state = 'published' and m.deleted_at is null`;
 
 interface OfferFilter {
   readonly types: readonly string[];
@@ -145,6 +146,7 @@ async function findOffers(
   const found = await rows<OfferRow>(em, `${OFFERS} and ${MODEL_AUDIENCE} ${condition}`, [
     ...audience,
     true,
+    viewer.id,
     viewer.id,
     ...audience,
     ...parameters,

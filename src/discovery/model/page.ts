@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { loadEarlyView } from '../../economy/early/view.ts';
+import { loadLicenceShelf } from '../../economy/licences/view.ts';
 import { isPinned } from '../../gallery/pins.ts';
 import { loadReviews } from '../../gallery/reviews/list.ts';
 import { loadShares } from '../../gallery/shares.ts';
@@ -35,7 +37,7 @@ const CAN_GENERATE: ReadonlySet<string> = new Set(['Checkpoint', 'LORA', 'LoCon'
 
 /** Throws `not_found`, `gone` (410) or `withheld` (451). A handful of indexed queries, no entity. */
 export async function loadModelPage(
-  work: Pick<Work, 'em' | 'viewer'>,
+  work: Pick<Work, 'em' | 'viewer' | 'now'>,
   modelId: number,
   { version: wanted, reviews: afterReview }: z.output<typeof ModelQuery>,
   listCopies: ListCopies | null = null,
@@ -55,23 +57,26 @@ export async function loadModelPage(
     upCount: version.thumbs_up_count,
     downCount: version.thumbs_down_count,
   };
-  const [files, family, rights, covers, gallery, liked, reviews, conversation, follow] = await Promise.all([
-    rows<FileRow>(
-      em,
-      `select ${FILE_COLUMNS} from model_file f where f.version_id = ? order by f.is_primary desc, f.id`,
-      [version.id],
-    ),
-    loadFamily(em, version.id, eyes, viewer?.id ?? 0),
-    loadRights(em, version.id, viewer?.id ?? 0),
-    listCovers(work, model, version.id, eyes),
-    listTiles(em, eyes, { versionId: version.id }, { limit: GALLERY_SIZE }),
-    isLiked(work, modelId),
-    loadReviews(work, reviewed, afterReview),
-    viewer || model.comment_count > 0
-      ? loadConversation(work, { kind: 'model', id: modelId }, model.owner_id)
-      : { items: [], action: '' },
-    loadTopicFollow(em, viewer, 'model', modelId),
-  ]);
+  const [files, family, rights, covers, gallery, liked, reviews, conversation, follow, early, licences] =
+    await Promise.all([
+      rows<FileRow>(
+        em,
+        `select ${FILE_COLUMNS} from model_file f where f.version_id = ? order by f.is_primary desc, f.id`,
+        [version.id],
+      ),
+      loadFamily(em, version.id, eyes, viewer?.id ?? 0),
+      loadRights(work, version.id),
+      listCovers(work, model, version.id, eyes),
+      listTiles(em, eyes, { versionId: version.id }, { limit: GALLERY_SIZE }),
+      isLiked(work, modelId),
+      loadReviews(work, reviewed, afterReview),
+      viewer || model.comment_count > 0
+        ? loadConversation(work, { kind: 'model', id: modelId }, model.owner_id)
+        : { items: [], action: '' },
+      loadTopicFollow(em, viewer, 'model', modelId),
+      loadEarlyView(work, version.id),
+      loadLicenceShelf(work, modelId),
+    ]);
   const ofElsewhere = files.filter(({ remote_url: url }) => url !== null).map(({ id }) => id);
   const copies = listCopies && ofElsewhere.length > 0 ? await listCopies(work, ofElsewhere) : null;
   const fileViews = files.map((row) =>
@@ -80,8 +85,9 @@ export async function loadModelPage(
   const stored = fileViews.filter(({ downloadUrl }) => downloadUrl !== null);
   const main = stored.find(({ isPrimary }) => isPrimary) ?? stored[0];
   const trained = fromJson<string[]>(version.trained_words) ?? [];
-  const mayDownload = rights.mayDownload && !isForbidden(restrictions | ofVersion, 'download');
-  const mayGenerate = !isForbidden(restrictions | ofVersion, 'generate');
+  const isOpenToViewer = early === null || early.isIn;
+  const mayDownload = isOpenToViewer && rights.mayDownload && !isForbidden(restrictions | ofVersion, 'download');
+  const mayGenerate = isOpenToViewer && rights.mayGenerate && !isForbidden(restrictions | ofVersion, 'generate');
   return {
     id: model.id,
     name: model.name || t('editor.untitled'),
@@ -129,15 +135,14 @@ export async function loadModelPage(
     files: fileViews.map((file) => (mayDownload ? file : { ...file, downloadUrl: null })),
     download: main?.downloadUrl && mayDownload ? { url: main.downloadUrl, totalBytes: main.totalBytes } : null,
     generateUrl:
-      mayGenerate && rights.mayGenerate && stored.length > 0 && CAN_GENERATE.has(model.type)
-        ? `/generate?version=${version.id}`
-        : null,
+      mayGenerate && stored.length > 0 && CAN_GENERATE.has(model.type) ? `/generate?version=${version.id}` : null,
     permissions: permissionsOf(model, rights.terms, restrictions | ofVersion),
     conflicts: rights.conflicts,
     license: model.license_id ? { label: t('model.licence'), ...licenseView(model.license_id) } : null,
     creditLine: model.credit_line,
     isNameRemoved: toBoolean(model.is_name_removed),
     isLabelled: (ofVersion & RESTRICTION.label) !== 0,
+    ...{ early, licences },
     lineage: lineageView(family, { versionId: version.id, name: `${model.name} ${version.name}` }),
     covers,
     gallery: gallery.items,

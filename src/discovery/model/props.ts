@@ -1,4 +1,6 @@
 import type { ConflictView } from '../../catalogue/lineage/conflict-view.ts';
+import type { EarlyView } from '../../economy/early/view.ts';
+import type { LicenceShelf } from '../../economy/licences/view.ts';
 import type { Reviews } from '../../gallery/reviews/list.ts';
 import type { Conversation } from '../../gallery/talk/conversation.ts';
 import type { TopicFollowView } from '../../gallery/topics/follow.ts';
@@ -60,6 +62,9 @@ export interface ModelPage {
   readonly isNameRemoved: boolean;
   /** Made with something that was taken down after a claim. */
   readonly isLabelled: boolean;
+  /** Null for what everybody has. */
+  readonly early: EarlyView | null;
+  readonly licences: LicenceShelf;
   readonly lineage: LineageView;
   readonly covers: readonly PictureView[];
   readonly gallery: readonly TileView[];

@@ -1,8 +1,9 @@
-import type { EntityManager } from '@mikro-orm/core';
 import { type ConflictView, conflictViews } from '../../catalogue/lineage/conflict-view.ts';
 import { loadLines } from '../../catalogue/lineage/load-terms.ts';
 import { effectiveTerms, forbidsGenerating, forbidsSharing, type Terms } from '../../catalogue/lineage/terms.ts';
+import { licencesFor, notFreedOf } from '../../economy/licences/grants-of.ts';
 import { AppError } from '../../kit/errors.ts';
+import type { Work } from '../../kit/work.ts';
 
 export interface Rights {
   /** What may be done after all that it was made from. */
@@ -13,15 +14,21 @@ export interface Rights {
   readonly mayDownload: boolean;
 }
 
-export async function loadRights(em: EntityManager, versionId: number, personId: number): Promise<Rights> {
+export async function loadRights(
+  { em, viewer, now }: Pick<Work, 'em' | 'viewer' | 'now'>,
+  versionId: number,
+): Promise<Rights> {
+  const personId = viewer?.id ?? 0;
   const line = (await loadLines(em, [versionId])).get(versionId);
   if (!line) throw new AppError('not_found', 'There is no such version.');
   const { own, ancestors } = line;
+  const people = [own, ...ancestors];
+  const held = await licencesFor(em, personId, people, now());
   const { terms, conflicts } = effectiveTerms(own, ancestors);
   return {
     terms,
     conflicts: conflictViews(conflicts),
-    mayGenerate: forbidsGenerating([own, ...ancestors], personId) === null,
+    mayGenerate: forbidsGenerating(notFreedOf(people, held.makes), personId) === null,
     mayDownload: forbidsSharing(own, ancestors, personId) === null,
   };
 }

@@ -27,7 +27,8 @@ const CreditAccount = defineEntity({
 /** `capture` ends a hold with what it cost, `refund` without. Other rooms add theirs: the table takes any word. */
 export type PostingKind =
   | ('allowance' | 'grant' | 'reward-post' | 'reward-use' | 'tip')
-  | ('hold' | 'capture' | 'refund' | 'close');
+  | ('hold' | 'capture' | 'refund' | 'close')
+  | ('pledge' | 'pledge-paid' | 'pledge-back' | 'licence');
 
 /** Credits that moved, as one act: two entries or more, whose sum is zero. Rows are never changed but for their note. */
 export const CreditPosting = defineEntity({

@@ -21,7 +21,7 @@ export async function verifyLedger(em: EntityManager): Promise<LedgerReport> {
 }
 
 async function verify(em: EntityManager): Promise<LedgerReport> {
-  const [acts, accounts, holds] = [
+  const [acts, accounts, holds, pledges] = [
     await rows<{ id: string; total: unknown; sides: unknown }>(
       em,
       `select p.id, coalesce(sum(e.amount), 0) as total, count(e.id) as sides
@@ -40,6 +40,11 @@ async function verify(em: EntityManager): Promise<LedgerReport> {
       `select h.id, a.balance, h.state from credit_hold h join credit_account a on a.id = h.escrow_id
        where a.balance <> case when h.state = 'held' then h.amount else 0 end order by h.id limit ${MOST_FAULTS}`,
     ),
+    await rows<{ id: string; balance: unknown; state: string }>(
+      em,
+      `select h.id, a.balance, h.state from credit_pledge h join credit_account a on a.id = h.escrow_id
+       where a.balance <> case when h.state = 'held' then h.amount else 0 end order by h.id limit ${MOST_FAULTS}`,
+    ),
   ];
   const [totals] = await rows<{ postings: unknown; accounts: unknown; sum: unknown; out: unknown }>(
     em,
@@ -55,6 +60,7 @@ async function verify(em: EntityManager): Promise<LedgerReport> {
         : `account ${id} (${kind}) says ${toNumber(balance)} and has entries of ${toNumber(total)}`,
     ),
     ...holds.map(({ id, balance, state }) => `hold ${id} is ${state} and has ${toNumber(balance)} in escrow`),
+    ...pledges.map(({ id, balance, state }) => `pledge ${id} is ${state} and has ${toNumber(balance)} in escrow`),
     ...(toNumber(totals?.sum) === 0 ? [] : [`everything together makes ${toNumber(totals?.sum)}`]),
   ].slice(0, MOST_FAULTS);
   return {

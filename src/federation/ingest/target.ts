@@ -84,7 +84,8 @@ async function findSaid(
   kind: 'comment' | 'review',
   where: { id: string } | { uri: string },
 ): Promise<Named | null> {
-  const row = kind === 'comment' ? await em.findOne(Comment, where) : await em.findOne(Review, where);
+  const row =
+    kind === 'comment' ? await em.findOne(Comment, { ...where, bounty: null }) : await em.findOne(Review, where);
   return row && { kind, id: row.id, ownerId: row.author.id, isLocal: row.isLocal };
 }
 

@@ -20,6 +20,8 @@ export async function announceComment(work: Task, federation: Federation, commen
   const { em, now } = work;
   const comment = await em.findOne(Comment, commentId, { refresh: true });
   if (comment && !comment.isLocal) return passOnComment(work, federation, comment);
+  // a bounty is of this node alone, and so is what is said below it
+  if (comment?.bounty != null) return;
   const author = comment && (await em.findOne(Account, comment.author.id));
   if (!comment || !author || !isLocal(author)) return;
   const target = await commentTarget(federation.origin, em, comment);

@@ -1,4 +1,4 @@
-const countOf = (kind: 'model' | 'post' | 'image' | 'review'): string =>
+const countOf = (kind: 'model' | 'post' | 'image' | 'review' | 'bounty'): string =>
   `comment_count = (select count(*) from comment c where c.${kind}_id = ${kind}.id and c.audience = 'page'
     and c.deleted_at is null and c.withheld_at is null)`;
 
@@ -8,4 +8,5 @@ export const COMMENT_COUNT = {
   post: countOf('post'),
   image: countOf('image'),
   review: countOf('review'),
+  bounty: countOf('bounty'),
 } as const;

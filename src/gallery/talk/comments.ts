@@ -89,6 +89,7 @@ function subjectColumns(em: EntityManager, { kind, id }: Subject) {
     post: kind === 'post' ? em.getReference(Post, id) : null,
     image: kind === 'image' ? em.getReference(Image, id) : null,
     review: kind === 'review' ? em.getReference(Review, id) : null,
+    bounty: kind === 'bounty' ? id : null,
   };
 }
 
@@ -122,6 +123,7 @@ export const subjectOf = (comment: Comment): Subject => {
   if (comment.model) return { kind: 'model', id: comment.model.id };
   if (comment.post) return { kind: 'post', id: comment.post.id };
   if (comment.review) return { kind: 'review', id: comment.review.id };
+  if (comment.bounty != null) return { kind: 'bounty', id: comment.bounty };
   return { kind: 'image', id: comment.image?.id ?? 0 };
 };
 

@@ -6,7 +6,7 @@ import type { Work } from '../../kit/work.ts';
 import { accessParameters, COMMENT_AUDIENCE } from '../access.ts';
 import { isShownPerson } from '../hidden.ts';
 import { OWNER_COLUMNS, type OwnerRow, type OwnerView, ownerView } from '../views.ts';
-import type { Subject } from './target.ts';
+import { type Subject, urlOf } from './target.ts';
 
 /** A comment as `comment.njk` draws it. */
 interface CommentView {
@@ -95,7 +95,7 @@ export async function loadConversation(
     return any;
   };
   walk('', 0);
-  return { items, action: viewer ? `/${subject.kind}s/${subject.id}/comments` : '' };
+  return { items, action: viewer ? `${urlOf(subject)}/comments` : '' };
 }
 
 const isGone = (row: CommentRow): boolean => row.deleted_at != null || row.withheld_at != null;

@@ -37,10 +37,11 @@ type ParamCtx = Ctx & { params: Record<string, string | undefined> };
 
 /** What people say of models, posts, pictures and reviews, and what they like. */
 export function talkRoutes(routes: Router<State>, { limits }: GalleryDeps): void {
-  for (const kind of ['model', 'post', 'image', 'review'] as const) {
+  const folders = { model: 'models', post: 'posts', image: 'images', review: 'reviews', bounty: 'bounties' } as const;
+  for (const kind of ['model', 'post', 'image', 'review', 'bounty'] as const) {
     const subjectIn = (ctx: ParamCtx): Subject =>
-      kind === 'review' ? { kind, id: uuidParam(ctx) } : { kind, id: idParam(ctx) };
-    routes.post(`/${kind}s/:id/comments`, membersOnly, async (ctx) => {
+      kind === 'review' || kind === 'bounty' ? { kind, id: uuidParam(ctx) } : { kind, id: idParam(ctx) };
+    routes.post(`/${folders[kind]}/:id/comments`, membersOnly, async (ctx) => {
       limits.take(ctx, COMMENT);
       const subject = subjectIn(ctx);
       const act = async ({ text, parent }: z.output<typeof CommentForm>) => {
@@ -55,8 +56,11 @@ export function talkRoutes(routes: Router<State>, { limits }: GalleryDeps): void
         showAgain(ctx, subject, form);
       });
     });
-    likeRoutes(routes, `/${kind}s/:id/likes`, limits, subjectIn);
   }
+  for (const kind of ['model', 'post', 'image'] as const) {
+    likeRoutes(routes, `/${kind}s/:id/likes`, limits, (ctx) => ({ kind, id: idParam(ctx) }));
+  }
+  likeRoutes(routes, '/reviews/:id/likes', limits, (ctx) => ({ kind: 'review', id: uuidParam(ctx) }));
   for (const kind of ['model', 'post'] as const) shareRoutes(routes, kind, limits);
   likeRoutes(routes, '/comments/:id/likes', limits, (ctx) => ({ kind: 'comment', id: uuidParam(ctx) }));
 

@@ -5,7 +5,7 @@ import type { Viewer } from '../../kit/work.ts';
 import { assertSees, lookAt, type Sight, type Target } from '../access.ts';
 
 /** What one may talk about. */
-export type Subject = Exclude<Target, { kind: 'comment' }>;
+export type Subject = Exclude<Target, { kind: 'comment' }> | Extract<Sight, { kind: 'bounty' }>;
 
 /** Who speaks: the viewer, or an account of a peer whose activity was verified. */
 export interface Speaker {
@@ -13,7 +13,7 @@ export interface Speaker {
   readonly permissions: number;
 }
 
-export const urlOf = (subject: Subject): string => `/${subject.kind}s/${subject.id}`;
+export const urlOf = ({ kind, id }: Subject): string => (kind === 'bounty' ? `/bounties/${id}` : `/${kind}s/${id}`);
 
 const speakerAsViewer = (speaker: Speaker | null): Viewer | null =>
   speaker && { id: speaker.id, permissions: speaker.permissions, name: '', levels: 0, scopes: null };

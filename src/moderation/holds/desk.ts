@@ -9,7 +9,7 @@ import { HOLD_PREFIX, HOLD_ROWS, holdCategory, readHoldSubject } from './rows.ts
 const CHOICES: readonly Choice[] = [{ name: 'release' }, { name: 'refuse', isHarsh: true }];
 
 /** Nobody but its owner ever saw it. */
-const PRIVATE: readonly HoldKind[] = ['generation', 'training', 'account', 'bounty'];
+const PRIVATE: readonly HoldKind[] = ['generation', 'training', 'account', 'bounty', 'entry'];
 
 /** The desk of what the safety rules hold until a person looked (spec/guardrails.md sections 2 and 3). */
 export const holdDesk: Desk = {

@@ -73,7 +73,7 @@ async function heldAccount(em: EntityManager, id: string): Promise<Held> {
 
 /** What is published, or would be. */
 const heldThing =
-  (kind: 'image' | 'model' | 'post' | 'collection' | 'comment' | 'review') =>
+  (kind: 'image' | 'model' | 'post' | 'collection' | 'comment' | 'review' | 'bounty' | 'entry') =>
   async (em: EntityManager, id: string): Promise<Held> => {
     const found = await findThing(em, { kind, id });
     return found ? { title: found.title, text: found.text, url: found.url, imageIds: found.imageIds, facts: [] } : GONE;
@@ -86,5 +86,5 @@ export const HELD: Readonly<Record<HoldKind, (em: EntityManager, id: string) => 
   ...{ generation: heldGeneration, training: heldTraining, account: heldAccount },
   ...{ image: heldThing('image'), model: heldThing('model'), post: heldThing('post') },
   ...{ collection: heldThing('collection'), comment: heldThing('comment'), review: heldThing('review') },
-  bounty: async () => ({ title: '', text: '', facts: [] }),
+  ...{ bounty: heldThing('bounty'), entry: heldThing('entry') },
 };

@@ -11,7 +11,14 @@ import { type RuleCategory, urgencyOf } from '../rules/model.ts';
 
 /** An account that is stopped stands among the reports: it is the person that somebody decides about. */
 export const HOLD_ROWS: Readonly<Record<HoldKind, QueueKind>> = {
-  ...{ generation: 'generation', training: 'training', account: 'report', bounty: 'bounty', image: 'upload' },
+  ...{
+    generation: 'generation',
+    training: 'training',
+    account: 'report',
+    bounty: 'bounty',
+    entry: 'bounty',
+    image: 'upload',
+  },
   ...{ model: 'upload', post: 'upload', collection: 'upload', comment: 'report', review: 'report' },
 };
 /** Rows of holds; a report of the same account is another row. */

@@ -3,6 +3,7 @@ import { RULE_CATEGORIES } from '../rules/model.ts';
 
 export const REPORTED_KINDS = [
   ...(['model', 'version', 'image', 'post', 'comment', 'review', 'collection', 'account'] as const),
+  ...(['bounty', 'entry'] as const),
 ] as const;
 export type ReportedKind = (typeof REPORTED_KINDS)[number];
 

@@ -1,11 +1,13 @@
 import type { EntityManager } from '@mikro-orm/core';
 import { Account, handle } from '../../accounts/model.ts';
 import { Model, ModelFile, ModelVersion } from '../../catalogue/model.ts';
+import { Bounty, BountyEntry } from '../../economy/bounties/model.ts';
 import { assertSees } from '../../gallery/access.ts';
 import { assertSeesCollection } from '../../gallery/collections/access.ts';
 import { Collection } from '../../gallery/collections/model.ts';
 import { Comment, Image, Post } from '../../gallery/model.ts';
 import { Review } from '../../gallery/reviews/model.ts';
+import { rows } from '../../kit/database/sql.ts';
 import { AppError } from '../../kit/errors.ts';
 import { isId } from '../../kit/ids.ts';
 import type { Viewer } from '../../kit/work.ts';
@@ -26,7 +28,7 @@ export interface Thing extends ThingName {
   readonly ownerId: number;
   readonly owner: string;
   readonly isOwnerLocal: boolean;
-  /** Null for comments and reviews, which are withheld by a time of their own. */
+  /** Null for comments, reviews, bounties and entries, which are withheld by a time of their own. */
   readonly target: PolicyTarget | null;
   /** Rating bits; 0 where it has none. */
   readonly level: number;
@@ -43,7 +45,7 @@ export function readThingName(text: string): ThingName | null {
   const [, kind, id = ''] = /^([a-z]+):([0-9a-f-]{1,36})$/.exec(text) ?? [];
   const known = REPORTED_KINDS.find((one) => one === kind);
   if (!known) return null;
-  const isText = known === 'comment' || known === 'review';
+  const isText = known === 'comment' || known === 'review' || known === 'bounty' || known === 'entry';
   const isGood = isText ? isId(id) : /^[1-9]\d{0,9}$/.test(id) && Number(id) <= 2_147_483_647;
   return isGood ? { kind: known, id } : null;
 }
@@ -53,8 +55,15 @@ export async function assertMayReport(em: EntityManager, viewer: Viewer, { kind,
   if (kind === 'account') {
     if (!(await em.count(Account, { id: Number(id), state: { $ne: 'deleted' } }))) throw nothing();
   } else if (kind === 'collection') await assertSeesCollection(em, viewer, Number(id));
-  else if (kind === 'comment' || kind === 'review') await assertSees(em, viewer, { kind, id });
+  else if (kind === 'comment' || kind === 'review' || kind === 'bounty') await assertSees(em, viewer, { kind, id });
+  else if (kind === 'entry') await assertSeesEntry(em, viewer, id);
   else await assertSees(em, viewer, { kind, id: Number(id) });
+}
+
+async function assertSeesEntry(em: EntityManager, viewer: Viewer, id: string): Promise<void> {
+  const entry = await em.findOne(BountyEntry, { id, withdrawnAt: null, heldAt: null, withheldAt: null });
+  if (!entry) throw nothing();
+  await assertSees(em, viewer, { kind: 'bounty', id: entry.bounty.id });
 }
 
 const nothing = () => new AppError('not_found', 'There is nothing at this address.');
@@ -140,6 +149,37 @@ const FINDERS: Readonly<Record<ReportedKind, (em: EntityManager, id: string) => 
     return {
       ...{ title: '', text: review.text, url: `/reviews/${id}`, owner: review.author.$ },
       isGone: review.deletedAt != null,
+    };
+  },
+  async bounty(em, id) {
+    const bounty = await em.findOne(Bounty, id, { populate: ['owner'] });
+    if (!bounty) return null;
+    const found = await rows<{ image_id: number }>(
+      em,
+      'select image_id from bounty_reference where bounty_id = ? order by position',
+      [id],
+    );
+    return {
+      ...{ title: bounty.title, text: bounty.text, url: `/bounties/${id}`, owner: bounty.owner.$ },
+      imageIds: found.map(({ image_id: imageId }) => imageId),
+      isGone: bounty.owner.$.state === 'deleted',
+    };
+  },
+  async entry(em, id) {
+    const entry = await em.findOne(BountyEntry, id, { populate: ['account'] });
+    if (!entry) return null;
+    const images = entry.post
+      ? await em.find(
+          Image,
+          { post: entry.post.id, deletedAt: null },
+          { orderBy: { position: 'asc' }, limit: MOST_IMAGES },
+        )
+      : [];
+    return {
+      ...{ title: '', text: entry.text, url: `/bounties/${entry.bounty.id}#entry-${id}`, owner: entry.account.$ },
+      imageIds: images.map((image) => image.id),
+      hashes: entry.version ? await fileHashes(em, { version: entry.version.id }) : [],
+      isGone: entry.withdrawnAt != null,
     };
   },
   async collection(em, id) {

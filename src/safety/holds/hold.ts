@@ -20,7 +20,7 @@ interface NewHold {
 }
 
 /** These are as they were when somebody decided about them; an account goes on, and words are written anew. */
-const DECIDED_ONCE: readonly HoldKind[] = ['generation', 'training', 'bounty', 'image'];
+const DECIDED_ONCE: readonly HoldKind[] = ['generation', 'training', 'image'];
 
 /** Written with the caller's flush. What is held stays held for its first reason, and what was decided stays decided. */
 export async function hold(em: EntityManager, { kind, id, accountId, reason }: NewHold, now: Date): Promise<void> {

@@ -3,7 +3,7 @@ import { Account } from '../../accounts/model.ts';
 
 export const HOLD_KINDS = [
   ...(['generation', 'training', 'account', 'bounty', 'image'] as const),
-  ...(['model', 'post', 'collection', 'comment', 'review'] as const),
+  ...(['model', 'post', 'collection', 'comment', 'review', 'entry'] as const),
 ] as const;
 export type HoldKind = (typeof HOLD_KINDS)[number];
 

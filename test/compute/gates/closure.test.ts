@@ -88,7 +88,7 @@ test('scenario 31: a merge inherits what its parents are, however far back, also
   await em.flush();
 
   const files = [{ sha256: file.sha256, fileId: file.id, versionId: merge.id, name: 'merge', title: 'Merge v1' }];
-  const [loaded] = await loadClosure(em, 0, files);
+  const [loaded] = await loadClosure(em, { id: 0, permissions: 0 }, files, NOW);
   assert.deepEqual(
     [loaded?.isPoi, loaded?.isMinor, loaded?.inheritedRestrictions, loaded?.restrictions, loaded?.isKnown],
     [true, true, RESTRICTION.generate, 0, true],
@@ -106,7 +106,7 @@ test('scenario 31: a file that nobody knows is refused, one of the folder of the
   await em.flush();
   const files = [own, stray].map((sha256) => ({ sha256, fileId: null, versionId: null, name: 'x', title: sha256 }));
   await addBlock(workAs(null), { kind: 'file', hash: own, category: 'copyright' });
-  const loaded = await loadClosure(em, 0, files);
+  const loaded = await loadClosure(em, { id: 0, permissions: 0 }, files, NOW);
   assert.deepEqual(
     loaded.map(({ isKnown, isBlocked }) => [isKnown, isBlocked]),
     [

@@ -15,6 +15,7 @@ import { migration as m0016 } from './0016-api-lists.ts';
 import { migration as m0017 } from './0017-credits.ts';
 import { migration as m0020 } from './0020-discovery.ts';
 import { migration as m0021 } from './0021-lineage-merging.ts';
+import { migration as m0022 } from './0022-economy.ts';
 
 /** Written by `npm run migration`. */
 export const migrations: readonly Migration[] = [
@@ -34,4 +35,5 @@ export const migrations: readonly Migration[] = [
   m0017,
   m0020,
   m0021,
+  m0022,
 ];
