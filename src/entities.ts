@@ -4,6 +4,8 @@ import { Login } from './accounts/login.ts';
 import { OutboxMail } from './accounts/mail/model.ts';
 import { Account, Block, Follow } from './accounts/model.ts';
 import { StaffGrant } from './accounts/staff/grants.ts';
+import { OAuthClient, OAuthGrant, OAuthSecret } from './api/oauth/model.ts';
+import { ApiOnce } from './api/operation/once-model.ts';
 import { Hidden } from './catalogue/hidden/model.ts';
 import { BaseModel, DownloadMark, Lineage, Model, ModelFile, ModelTag, ModelVersion, Tag } from './catalogue/model.ts';
 import { NameLock } from './catalogue/names/lock.ts';
@@ -74,4 +76,5 @@ export const ENTITIES = [
   ...[Dataset, DatasetItem, TrainingRun, TrainingEpoch, TrainingSample],
   ...[GenerationDraft, GenerationPreset, GenerationInput, FirstOutputs],
   ...FEDERATION_ENTITIES,
+  ...[ApiOnce, OAuthClient, OAuthGrant, OAuthSecret],
 ];

@@ -69,6 +69,7 @@ export function routersOf(parts: Parts): Router<State>[] {
     apiRoutes({
       ...{ publicUrl: parts.config.publicUrl, limits: parts.limits },
       anonymousLevels: levelsLabelled(parts.config.apiAnonymousLevels),
+      ...{ catalogue: catalogueDeps(parts), gallery: galleryDeps(parts), training: trainingDeps(parts) },
     }),
     ...accountRoutes(accountDeps(parts)),
     catalogueRoutes(catalogueDeps(parts)),

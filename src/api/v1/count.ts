@@ -1,5 +1,5 @@
 import { type Parameter, rows, toNumber } from '../../kit/database/sql.ts';
-import type { Ask } from './operation.ts';
+import type { Ask } from '../operation/define.ts';
 import { COUNT_LIMIT } from './paging.ts';
 
 /** Counts no further than pages go. */

@@ -1,20 +1,20 @@
 import { z } from 'zod';
-import { COMMERCIAL_USES, MODEL_TYPES } from '../../catalogue/types.ts';
-import { readCursor, writeCursor } from '../../discovery/cards.ts';
-import { searchIndexOf } from '../../discovery/index/search-index.ts';
-import { searchWords } from '../../discovery/index/terms.ts';
-import { hiddenCondition } from '../../gallery/hidden.ts';
-import { inList, type Parameter, rows } from '../../kit/database/sql.ts';
-import { AppError } from '../../kit/errors.ts';
-import type { Viewer } from '../../kit/work.ts';
-import { ALL_LEVELS, RATING } from '../../safety/ratings.ts';
-import { countUpTo, isFew } from './count.ts';
-import { GENERATES, loadModels } from './model-views.ts';
-import type { Ask } from './operation.ts';
-import { type Metadata, malformedCursor, narrowing, pageMetadata, placeOf } from './paging.ts';
-import { findAccountId } from './people.ts';
-import { flag, id, ids, list, scope, text, whole } from './query.ts';
-import type { Model } from './shapes.ts';
+import { COMMERCIAL_USES, MODEL_TYPES } from '../../../catalogue/types.ts';
+import { readCursor, writeCursor } from '../../../discovery/cards.ts';
+import { searchIndexOf } from '../../../discovery/index/search-index.ts';
+import { searchWords } from '../../../discovery/index/terms.ts';
+import { hiddenCondition } from '../../../gallery/hidden.ts';
+import { inList, type Parameter, rows } from '../../../kit/database/sql.ts';
+import { AppError } from '../../../kit/errors.ts';
+import type { Viewer } from '../../../kit/work.ts';
+import { ALL_LEVELS, RATING } from '../../../safety/ratings.ts';
+import type { Ask } from '../../operation/define.ts';
+import { countUpTo, isFew } from '../count.ts';
+import { type Metadata, malformedCursor, narrowing, pageMetadata, placeOf } from '../paging.ts';
+import { findAccountId } from '../people.ts';
+import { flag, id, ids, list, scope, text, whole } from '../query.ts';
+import type { Model } from '../shapes.ts';
+import { GENERATES, loadModels } from './views.ts';
 
 const SORTS = {
   'Highest Rated': { column: 'thumbs_up_count', order: 'desc' },

@@ -1,22 +1,22 @@
 import { randomInt } from 'node:crypto';
 import { z } from 'zod';
-import { seesModel } from '../../catalogue/access.ts';
-import { readCursor, writeCursor } from '../../discovery/cards.ts';
-import { accessParameters, IMAGE_ACCESS, type ImageAccessRow, imageVerdict } from '../../gallery/access.ts';
-import { hiddenCondition } from '../../gallery/hidden.ts';
-import { OWNER_COLUMNS, type OwnerRow } from '../../gallery/views.ts';
-import { inList, type Parameter, rows, toDate, toNumber } from '../../kit/database/sql.ts';
-import { ALL_LEVELS, RATING } from '../../safety/ratings.ts';
-import { countUpTo, isFew } from './count.ts';
-import { loadMetas } from './image-meta.ts';
-import { usernameOf } from './model-views.ts';
-import { period, sinceOf } from './models.ts';
-import type { Ask } from './operation.ts';
-import { type Metadata, malformedCursor, narrowing, type Place, pageMetadata, placeOf } from './paging.ts';
-import { imageUrlOf } from './parts.ts';
-import { findAccountId } from './people.ts';
-import { flag, id, ids, list, scope, text, whole } from './query.ts';
-import type { ImageItem } from './shapes.ts';
+import { seesModel } from '../../../catalogue/access.ts';
+import { readCursor, writeCursor } from '../../../discovery/cards.ts';
+import { accessParameters, IMAGE_ACCESS, type ImageAccessRow, imageVerdict } from '../../../gallery/access.ts';
+import { hiddenCondition } from '../../../gallery/hidden.ts';
+import { OWNER_COLUMNS, type OwnerRow } from '../../../gallery/views.ts';
+import { inList, type Parameter, rows, toDate, toNumber } from '../../../kit/database/sql.ts';
+import { ALL_LEVELS, RATING } from '../../../safety/ratings.ts';
+import type { Ask } from '../../operation/define.ts';
+import { countUpTo, isFew } from '../count.ts';
+import { period, sinceOf } from '../models/list.ts';
+import { imageUrlOf } from '../models/parts.ts';
+import { usernameOf } from '../models/views.ts';
+import { type Metadata, malformedCursor, narrowing, type Place, pageMetadata, placeOf } from '../paging.ts';
+import { findAccountId } from '../people.ts';
+import { flag, id, ids, list, scope, text, whole } from '../query.ts';
+import type { ImageItem } from '../shapes.ts';
+import { loadMetas } from './meta.ts';
 
 const SORTS = {
   'Most Reactions': { column: 'like_count', order: 'desc' },
