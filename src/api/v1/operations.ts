@@ -3,6 +3,7 @@ import { defineOperation, defineOwn, type Operation } from '../operation/define.
 import { Enums, loadEnums } from './enums.ts';
 import { ImagesQuery, listImages } from './images/list.ts';
 import { listModels, ModelsQuery } from './models/list.ts';
+import { loadMini, MiniQuery, MiniVersion } from './models/mini.ts';
 import {
   findFiles,
   loadModel,
@@ -66,6 +67,13 @@ export const OPERATIONS: readonly Operation[] = [
     maxBodyBytes: 1_000_000,
     answer: z.array(z.object({ modelVersionId: z.int(), modelId: z.int(), hash: z.string() })),
     run: (ask, { body, query }) => findFiles(ask, body, query.scope),
+  }),
+  defineOperation({
+    ...{ method: 'get', path: '/model-versions/mini/:id', name: 'getMiniVersion' },
+    summary: 'What is needed to fetch one file of a version.',
+    ...{ params: ById, query: MiniQuery, answer: MiniVersion },
+    cacheSeconds: LISTS,
+    run: (ask, { params, query }) => loadMini(ask, params.id, query),
   }),
   defineOperation({
     ...{ method: 'get', path: '/model-versions/:id', name: 'getVersion' },
