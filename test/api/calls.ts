@@ -30,12 +30,12 @@ export class Caller {
   readonly document: Json;
   readonly called = new Set<string>();
   readonly #address: URL;
-  readonly #token: string;
+  readonly token: string;
   readonly #check: ReturnType<typeof checker>;
 
   private constructor(address: URL, document: Json, token: string) {
     this.#address = address;
-    this.#token = token;
+    this.token = token;
     this.document = document;
     this.#check = checker(document);
   }
@@ -60,7 +60,7 @@ export class Caller {
       if (filled.includes(`{${key}}`)) filled = filled.replace(`{${key}}`, encodeURIComponent(value));
       else query.set(key, String(value));
     }
-    const token = call.token === undefined ? this.#token : call.token;
+    const token = call.token === undefined ? this.token : call.token;
     const form = call.files && new FormData();
     for (const [fileName, bytes] of Object.entries(call.files ?? {})) {
       form?.append('file', new Blob([typeof bytes === 'string' ? bytes : new Uint8Array(bytes)]), fileName);

@@ -12,6 +12,7 @@ import {
 } from '../../../gallery/collections/edit.ts';
 import { COLLECTED_KINDS, COLLECTION_VISIBILITIES } from '../../../gallery/collections/model.ts';
 import { listOwnCollections } from '../../../gallery/collections/queries.ts';
+import { checkForm } from '../../../kit/web/forms.ts';
 import { defineOperation, defineOwn, type Operation, type OwnAsk } from '../../operation/define.ts';
 import { ById, pathId, text } from '../query.ts';
 import { Done, done, Published, published } from './said.ts';
@@ -86,7 +87,7 @@ export const COLLECTION_OPERATIONS: readonly Operation[] = [
     ...{ body: CollectionBody.required({ name: true }), answer: Saved },
     run: async (ask, { body }) => {
       ask.take(ADD);
-      return said(ask, (await createCollection(ask, CollectionForm.parse(body))).id);
+      return said(ask, (await createCollection(ask, checkForm(body, CollectionForm))).id);
     },
   }),
   defineOwn({
@@ -95,7 +96,7 @@ export const COLLECTION_OPERATIONS: readonly Operation[] = [
     ...{ params: ById, body: CollectionBody, answer: Saved },
     run: async (ask, { params: { id }, body }) => {
       const { name, description, visibility } = await loadOwnCollection(ask, id);
-      await editCollection(ask, id, CollectionForm.parse({ name, description, visibility, ...body }));
+      await editCollection(ask, id, checkForm({ name, description, visibility, ...body }, CollectionForm));
       return said(ask, id);
     },
   }),
