@@ -9,7 +9,7 @@ import { personRoutes } from './oauth/person-routes.ts';
 import { programRoutes } from './oauth/program-routes.ts';
 import { askOf, mountOperations, setCache, takeFromLimit } from './operation/mount.ts';
 import { isProbe, probeAnswer } from './v1/enums.ts';
-import { ModelsQuery } from './v1/models/list.ts';
+import { ModelsQuery } from './v1/models/query.ts';
 import { OPERATIONS } from './v1/operations.ts';
 import { plainNames } from './v1/query.ts';
 

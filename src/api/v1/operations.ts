@@ -1,9 +1,11 @@
 import { z } from 'zod';
 import { defineOperation, defineOwn, type Operation } from '../operation/define.ts';
 import { Enums, loadEnums } from './enums.ts';
-import { ImagesQuery, listImages } from './images/list.ts';
-import { listModels, ModelsQuery } from './models/list.ts';
+import { listImages } from './images/list.ts';
+import { ImagesQuery } from './images/query.ts';
+import { listModels } from './models/list.ts';
 import { loadMini, MiniQuery, MiniVersion } from './models/mini.ts';
+import { ModelsQuery } from './models/query.ts';
 import {
   findFiles,
   loadModel,

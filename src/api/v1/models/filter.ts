@@ -1,0 +1,120 @@
+import { searchIndexOf } from '../../../discovery/index/search-index.ts';
+import { searchWords } from '../../../discovery/index/terms.ts';
+import { hiddenCondition } from '../../../gallery/hidden.ts';
+import { inList, type Parameter, rows } from '../../../kit/database/sql.ts';
+import { AppError } from '../../../kit/errors.ts';
+import type { Viewer } from '../../../kit/work.ts';
+import type { Ask } from '../../operation/define.ts';
+import { isFew } from '../count.ts';
+import { findAccountId } from '../people.ts';
+import { type ModelsQuery, SORTS, sinceOf } from './query.ts';
+import { GENERATES } from './views.ts';
+
+interface Filter {
+  readonly where: string[];
+  readonly values: Parameter[];
+}
+
+const MOST_FOUND = 400;
+
+/** What a model has to be, in SQL over `model m`. */
+export async function filterOf(ask: Ask, query: ModelsQuery, levels: number): Promise<Filter> {
+  const where = ['m.listed_at is not null', '(m.level & ?) <> 0'];
+  const values: Parameter[] = [levels];
+  const add = (condition: string, ...given: Parameter[]) => {
+    where.push(condition);
+    values.push(...given);
+  };
+  const addList = (condition: (places: string) => string, given: readonly (string | number)[] | undefined) => {
+    if (given && given.length > 0) add(condition(inList(given)), ...given);
+  };
+  const since = sinceOf(ask.now(), query.period);
+  if (query.scope === 'local') add('m.is_local = ?', true);
+  if (since) add('m.listed_at >= ?', since);
+  if (query.username) add('m.owner_id = ?', await findAccountId(ask, query.username));
+  if (query.tag) await addTag(ask, query.tag, add);
+  if (query.query) {
+    const words = searchWords(query.query);
+    const found = words.length === 0 ? [] : await searchIndexOf(ask.em).find(ask.em, 'model', words, MOST_FOUND);
+    add(`m.id in (${inList(found)})`, ...found);
+  }
+  // by count, an index of types would find all of a type and sort them: hidden from it, the order is walked instead
+  const type = SORTS[query.sort].column === 'listed_at' ? 'm.type' : "(m.type || '')";
+  addList((places) => `${type} in (${places})`, query.types ?? (query.type ? [query.type] : undefined));
+  if (query.baseModels && query.baseModels.length > 0) await addBaseModels(ask, query.baseModels, add);
+  addList((places) => `m.id in (${places})`, query.ids);
+  addList(
+    (places) => `m.id in (select v.model_id from model_version v where v.state = 'published' and v.id in (${places}))`,
+    query.modelVersionIds,
+  );
+  if (query.collectionId) {
+    add(
+      `m.id in (select c.model_id from collection_item c join collection k on k.id = c.collection_id
+        where k.id = ? and k.visibility = 'public' and k.deleted_at is null)`,
+      query.collectionId,
+    );
+  }
+  if (query.checkpointType) {
+    const isMerged = `exists (select 1 from lineage l join model_version v on v.id = l.child_id
+      where v.model_id = m.id and l.kind = 'merged_from')`;
+    add(`m.type = 'Checkpoint' and ${query.checkpointType === 'Merge' ? '' : 'not '}${isMerged}`);
+  }
+  if (query.supportsGeneration) {
+    add(`m.forbids_generation = ? and m.type in (${inList(GENERATES)})`, false, ...GENERATES);
+  }
+  if (query.fromPlatform) {
+    add(
+      `exists (select 1 from lineage l join model_version v on v.id = l.child_id
+        where v.model_id = m.id and l.kind = 'trained_on_base')`,
+    );
+  }
+  // nothing is here that waits for payment, and what is archived is not in lists
+  if (query.earlyAccess || query.availability === 'EarlyAccess' || query.availability === 'Private') add('1 = 0');
+  if (query.allowNoCredit !== undefined) add('m.allow_no_credit = ?', query.allowNoCredit);
+  if (query.allowDerivatives !== undefined) add('m.allow_derivatives = ?', query.allowDerivatives);
+  if (query.allowDifferentLicense !== undefined) add('m.allow_different_license = ?', query.allowDifferentLicense);
+  for (const use of query.allowCommercialUse ?? []) add('cast(m.allow_commercial_use as text) like ?', `%"${use}"%`);
+  addPersonal(ask, query, add);
+  return { where, values };
+}
+
+type Add = (condition: string, ...given: Parameter[]) => void;
+
+async function addTag({ em }: Ask, name: string, add: Add): Promise<void> {
+  const [tag] = await rows<{ id: number }>(em, 'select id from tag where name = ?', [name.toLowerCase()]);
+  const tagId = tag?.id ?? 0;
+  const bearers = 'from model_tag g where g.tag_id = ?';
+  if (await isFew({ em }, bearers, [tagId])) add(`m.id in (select g.model_id ${bearers})`, tagId);
+  else add(`exists (select 1 ${bearers} and g.model_id = m.id)`, tagId);
+}
+
+async function addBaseModels({ em }: Ask, names: readonly string[], add: Add): Promise<void> {
+  const versions = `from model_version v where v.base_model in (${inList(names)}) and v.state = 'published'`;
+  if (await isFew({ em }, versions, names)) add(`m.id in (select v.model_id ${versions})`, ...names);
+  else add(`exists (select 1 ${versions} and v.model_id = m.id)`, ...names);
+}
+
+/** Lists of one's own; a token says whose. Throws `unauthenticated`. */
+function addPersonal(
+  { viewer, eyes }: Ask,
+  query: ModelsQuery,
+  add: (condition: string, ...given: Parameter[]) => void,
+) {
+  const me = [query.favorites, query.hidden, query.followed].some((value) => value !== undefined)
+    ? member(viewer)
+    : null;
+  if (me && query.favorites) add('m.id in (select r.model_id from reaction r where r.account_id = ?)', me.id);
+  if (me && query.followed) {
+    add(`m.owner_id in (select f.target_id from follow f where f.follower_id = ? and f.state = 'accepted')`, me.id);
+  }
+  if (me && query.hidden) add('m.id in (select h.model_id from hidden h where h.account_id = ?)', me.id);
+  // whoever names things wants to see them
+  const isNamed = query.hidden || query.username || query.ids || query.modelVersionIds;
+  const hidden = isNamed ? null : hiddenCondition('model', 'm', eyes);
+  if (hidden) add(hidden.sql, ...hidden.values);
+}
+
+function member(viewer: Viewer | null): Viewer {
+  if (!viewer) throw new AppError('unauthenticated', 'Unauthorized');
+  return viewer;
+}
