@@ -1,4 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { LockMode } from '@mikro-orm/core';
 import { z } from 'zod';
 import { ApiToken } from '../../accounts/access/model.ts';
 import { hashSecret } from '../../accounts/access/secrets.ts';
@@ -91,7 +92,8 @@ async function issue({ em, now }: OAuthWork, { id, token }: OAuthGrant): Promise
   const at = now();
   const [access, refresh] = [TOKEN_PREFIX + randomToken(), randomToken()];
   return em.transactional(async (tx) => {
-    const row = await tx.findOne(ApiToken, { id: token.id }, { refresh: true });
+    // locked, so that taking it back waits until all of it is written, or comes before
+    const row = await tx.findOne(ApiToken, { id: token.id }, { refresh: true, lockMode: LockMode.PESSIMISTIC_WRITE });
     const isActive = row && (await tx.count(Account, { id: row.account.id, state: 'active' })) > 0;
     if (!row || !isActive) throw refused();
     const expiresAt = new Date(at.getTime() + ACCESS_MS);
