@@ -5,6 +5,8 @@ import { OutboxMail } from './accounts/mail/model.ts';
 import { Account, Block, Follow } from './accounts/model.ts';
 import { StaffGrant } from './accounts/staff/grants.ts';
 import { EarlyAccess, Entitlement } from './catalogue/early/model.ts';
+import { OAuthClient, OAuthGrant, OAuthSecret } from './api/oauth/model.ts';
+import { ApiOnce } from './api/operation/once-model.ts';
 import { Hidden } from './catalogue/hidden/model.ts';
 import {
   BaseModel,
@@ -109,4 +111,5 @@ export const ENTITIES = [
   ...[Dataset, DatasetItem, TrainingRun, TrainingEpoch, TrainingSample, MergeRun],
   ...[GenerationDraft, GenerationPreset, GenerationInput, FirstOutputs],
   ...FEDERATION_ENTITIES,
+  ...[ApiOnce, OAuthClient, OAuthGrant, OAuthSecret],
 ];

@@ -7,7 +7,7 @@ import { identify } from './accounts/access/identify.ts';
 import { issueSetUpToken } from './accounts/joining/set-up.ts';
 import { loadPageState } from './accounts/page-state.ts';
 import { scheduleAccountSweep } from './accounts/sweep.ts';
-import { apiDoor } from './api/door.ts';
+import { apiDoor, isOAuthForPrograms } from './api/door.ts';
 import { scheduleUploadSweep } from './catalogue/uploads/sweep.ts';
 import { scheduleSettling } from './compute/gpu/credits.ts';
 import { RUNNER_PATH } from './compute/runners/protocol.ts';
@@ -191,7 +191,7 @@ const isCookieless = (path: string): boolean =>
   /^\/(?:users\/[^/]+|(?:models|collections|tags)\/[^/]+\/actor)\/inbox$/.test(path);
 
 /** The API for programs is open to the pages of every site, so only a token counts there. */
-const ignoresCookies = (path: string): boolean => path.startsWith('/api/v1/');
+const ignoresCookies = (path: string): boolean => path.startsWith('/api/v1/') || isOAuthForPrograms(path);
 const NO_COOKIES: Pick<Cookies, 'read'> = { read: () => null };
 
 function lanesOf(processes: readonly Process[]): Lane[] {

@@ -74,6 +74,7 @@ export function routersOf(parts: Parts): Router<State>[] {
       ...{ publicUrl: parts.config.publicUrl, limits: parts.limits },
       anonymousLevels: levelsLabelled(parts.config.apiAnonymousLevels),
       findReach: reachFinder(parts.generator),
+      ...{ catalogue: catalogueDeps(parts), gallery: galleryDeps(parts), training: trainingDeps(parts) },
     }),
     ...accountRoutes(accountDeps(parts)),
     catalogueRoutes(catalogueDeps(parts)),

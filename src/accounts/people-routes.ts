@@ -39,7 +39,7 @@ const peoplePage = settingsPage<PeoplePage>('people');
 /** As the toggle button sends it: 1 switches on, 0 off. */
 const Switch = z.object({ on: z.enum(['0', '1']).default('1') });
 
-const FOLLOW: Limit = { name: 'follow', max: 200, perMs: 3_600_000 };
+export const FOLLOW: Limit = { name: 'follow', max: 200, perMs: 3_600_000 };
 
 /** Follow, block and mute: any member; the requests and blocks of each member under `/settings/people`. */
 export function peopleRoutes({ limits }: AccountDeps): Router<State> {

@@ -18,6 +18,10 @@ export type Scope = keyof typeof SCOPES;
 /** In the order of the forms. `all` stands for every scope, also later ones. */
 export const SCOPE_NAMES = [...Object.keys(SCOPES), 'all'] as readonly (Scope | 'all')[];
 
+/** What an app may ask for: none that runs the node. */
+export const OAUTH_SCOPES = ['read', 'write:models', 'write:images', 'write:social', 'generate', 'train'] as const;
+export type OAuthScope = (typeof OAUTH_SCOPES)[number];
+
 /** The part of somebody's permissions that reaches through a token, so that no service has to ask for scopes again. */
 export function permissionsWithin(permissions: number, scopes: ReadonlySet<string> | null): number {
   if (scopes === null || scopes.has('all')) return permissions;

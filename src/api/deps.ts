@@ -1,4 +1,7 @@
+import type { CatalogueDeps } from '../catalogue/deps.ts';
+import type { TrainingDeps } from '../compute/training/pages/deps.ts';
 import type { FindEngineReach } from '../discovery/lists/engine-reach.ts';
+import type { GalleryDeps } from '../gallery/deps.ts';
 import type { RateLimits } from '../kit/web/rate-limit.ts';
 
 export interface ApiDeps {
@@ -8,4 +11,8 @@ export interface ApiDeps {
   readonly limits: RateLimits;
   /** Ratings for those who send no token (DESIGN.md ruling 6). */
   readonly anonymousLevels: number;
+  // what the pages lean on: writing calls what they call
+  readonly catalogue: CatalogueDeps;
+  readonly gallery: GalleryDeps;
+  readonly training: TrainingDeps;
 }

@@ -7,9 +7,16 @@ import type { State } from '../kit/web/state.ts';
 const EXPOSED =
   'Accept-Ranges, Content-Disposition, Content-Length, Content-Range, ETag, RateLimit, RateLimit-Policy, Retry-After';
 
+const OAUTH_DOORS: ReadonlySet<string> = new Set([
+  ...['/oauth/register', '/oauth/token', '/oauth/revoke', '/.well-known/oauth-authorization-server'],
+]);
+/** Where programs speak of their tokens; the page that asks the person is a page like every other. */
+export const isOAuthForPrograms = (path: string): boolean => OAUTH_DOORS.has(path);
+
 /** Machines of this node speak a protocol of their own, and no page of another site talks to it. */
 const isForPrograms = (path: string): boolean =>
-  (path.startsWith('/api/') || path.startsWith('/feeds/')) && !path.startsWith(RUNNER_PATH);
+  isOAuthForPrograms(path) ||
+  ((path.startsWith('/api/') || path.startsWith('/feeds/')) && !path.startsWith(RUNNER_PATH));
 
 /**
  * What is the same for every answer to programs: pages of any site may read it, for nothing of it leans on a cookie
@@ -22,8 +29,9 @@ export const apiDoor: Middleware<State> = async (ctx, next) => {
   ctx.set('Access-Control-Expose-Headers', EXPOSED);
   if (ctx.method === 'OPTIONS') {
     ctx.set({
-      'Access-Control-Allow-Methods': 'GET, HEAD, POST, OPTIONS',
-      'Access-Control-Allow-Headers': 'Authorization, Content-Type, Range, If-None-Match',
+      'Access-Control-Allow-Methods': 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS',
+      'Access-Control-Allow-Headers':
+        'Authorization, Content-Type, Range, If-None-Match, Idempotency-Key, Last-Event-ID',
       'Access-Control-Max-Age': '86400',
     });
     ctx.status = 204;
@@ -37,9 +45,9 @@ export const apiDoor: Middleware<State> = async (ctx, next) => {
 };
 
 function inApiWords(error: unknown): unknown {
-  const { kind, message, isFault } = failureOf(error);
+  const { kind, message, fields, isFault } = failureOf(error);
   if (isFault) return error;
   if (kind === 'unauthenticated') return new AppError('unauthenticated', 'Unauthorized', { cause: error });
-  if (kind === 'invalid') return new AppError('malformed', message, { cause: error });
+  if (kind === 'invalid') return new AppError('malformed', message, { cause: error, fields });
   return error;
 }

@@ -5,9 +5,11 @@ import { channelRoutes } from './channels/routes.ts';
 import type { ApiDeps } from './deps.ts';
 import { writeDocument } from './docs/openapi.ts';
 import { type ReferencePage, referencePage } from './docs/reference.ts';
+import { personRoutes } from './oauth/person-routes.ts';
+import { programRoutes } from './oauth/program-routes.ts';
+import { askOf, mountOperations, setCache, takeFromLimit } from './operation/mount.ts';
 import { isProbe, probeAnswer } from './v1/enums.ts';
-import { ModelsQuery } from './v1/models.ts';
-import { askOf, mountOperations, setCache, takeFromLimit } from './v1/operation.ts';
+import { ModelsQuery } from './v1/models/query.ts';
 import { OPERATIONS } from './v1/operations.ts';
 import { plainNames } from './v1/query.ts';
 
@@ -27,6 +29,8 @@ export function apiRoutes(deps: ApiDeps): Router<State> {
   });
   mountOperations(routes, OPERATIONS, deps);
   channelRoutes(routes, deps);
+  programRoutes(routes, deps);
+  personRoutes(routes, deps);
 
   const document = writeDocument(OPERATIONS, origin);
   routes.get('/api/openapi.json', async (ctx) => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { scopeOfPage } from '../../src/accounts/access/guard.ts';
 import { ApiToken } from '../../src/accounts/access/model.ts';
 import { createToken } from '../../src/accounts/access/tokens.ts';
 import { PERMISSION } from '../../src/accounts/permissions.ts';
@@ -49,6 +50,29 @@ test('a token changes no settings, however much it may do otherwise', async (t) 
     assert.equal((await browser.get(path, headers)).status, 403, path);
   }
   assert.equal((await browser.post('/settings/tokens', { label: 'x', scopes: 'all' }, headers)).status, 403);
+});
+
+test('by the forms of pages a token changes no more than its scopes say', async (t) => {
+  const { em, start, workAs } = await testNode(t);
+  const ada = await givenMember(em, 'ada');
+  const eve = await givenMember(em, 'eve');
+  const browser = new Browser(await start('web'));
+  const headersFor = async (...scopes: string[]) => {
+    const { secret } = await createToken(workAs(null), ada, { label: 'x', scopes, expiresAt: null });
+    return { authorization: `Bearer ${secret}` };
+  };
+  const read = await headersFor('read', 'generate');
+  const paths = [`/accounts/${eve.id}/follow`, '/collections', '/reports', '/posts/1/removal', '/hidden'];
+  for (const path of [...paths, '/models/1/likes', '/images/1/edit', '/versions/1/files', '/upload']) {
+    const { status, text } = await browser.post(path, {}, read);
+    assert.equal(status, 403, path);
+    assert.match(text, /This token lacks the scope write:/);
+  }
+  const social = await headersFor('write:social');
+  assert.equal((await browser.post(`/accounts/${eve.id}/follow`, {}, social)).status, 302);
+  assert.equal((await browser.post('/images/1/edit', {}, social)).status, 403);
+  assert.equal(scopeOfPage('/models/1/comments'), 'write:social');
+  assert.equal(scopeOfPage('/models/1/versions'), 'write:models');
 });
 
 test('a token ends when it says, and a token in the address counts under /api/ only', async (t) => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readAir, writeAir } from '../../src/api/v1/air.ts';
+import { readAir, writeAir } from '../../src/api/v1/models/air.ts';
 import { givenFile, givenModel, givenVersion, NOW } from '../factories/content.ts';
 import { BLAKE, browses, emptyShelf, furnishedShelf, keysOf, ORIGIN, SHA, TENSOR } from './shelf.ts';
 

@@ -128,6 +128,7 @@ const APART: readonly (readonly [RegExp, string])[] = [
   [/^\/tags\/:tag\/follow$/, 'of a name'],
   [/^\/tags\/:tag\/(?:text|synonyms)(?:\/|$)/, STAFF],
   [/\/inbox$/, PEERS],
+  [/^\/api\/v1\/(?!runner\/)/, 'each calls what the page of the same thing calls, and that is in the table'],
   [/^\/api\/v1\/runner\//, 'for runners: an order that is cancelled answers 410'],
   [/^\/collections\/:id\//, 'of who owns the collection: what was taken down is shown in none'],
   [/^\/hashes\/:hash\/question$/, 'asks other servers for a hash that nothing here is shown for'],

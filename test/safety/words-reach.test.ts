@@ -146,6 +146,8 @@ const APART: readonly (readonly [RegExp, string])[] = [
   [/^\/generate(?:\/|$)/, 'private; the gate of generations reads every word (gates/generation.ts)'],
   [/\/inbox$/, 'of peers: federation/ingest reads (words-peers.test.ts)'],
   [/^\/api\/v1\/model-versions\/by-hash/, 'hashes that are looked up'],
+  [/^\/api\/v1\/(?!runner\/)/, 'each calls what the page of the same thing calls (test/api/words.test.ts shows it)'],
+  [/^\/oauth\//, 'of programs; what one is called is shown to who connects it'],
   [/^\/api\/v1\/runner\//, 'runners of this node'],
   [/^\/(?:sign-in|sign-out|sign-up|setup|password|verify-email)(?:\/|$)/, 'of accounts; what joins is told to staff'],
   [/^\/settings\/(?!profile$)/, 'of the account, or a picture, which is hashed'],

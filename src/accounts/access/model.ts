@@ -51,6 +51,8 @@ export const ApiToken = defineEntity({
     id: p.uuid().primary(),
     tokenHash: p.string().length(64).unique(),
     account: () => p.manyToOne(Account).ref().index(),
+    /** An app's stands under the apps of its person, and ends and begins anew by the app's own asking (api/oauth). */
+    kind: p.enum(['personal', 'app']).default('personal'),
     label: p.string().length(60),
     scopes: p.json<string[]>(),
     /** The last characters, by which its person knows it. */

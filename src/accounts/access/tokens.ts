@@ -8,7 +8,7 @@ import { ApiToken } from './model.ts';
 import { hashSecret } from './secrets.ts';
 
 /** Makes a token findable by secret scanners. */
-const TOKEN_PREFIX = 'tessera_';
+export const TOKEN_PREFIX = 'tessera_';
 const MAX_TOKENS = 50;
 
 const listOf = z.union([z.string().transform((one) => [one]), z.array(z.string())]);
@@ -57,7 +57,7 @@ export async function issueToken(work: Pick<Work, 'em' | 'viewer' | 'now'>, form
   const { em, viewer, now } = work;
   const account = viewer && (await em.findOne(Account, viewer.id));
   if (!account) throw new AppError('unauthenticated', 'Please sign in.');
-  if ((await em.count(ApiToken, { account: account.id })) >= MAX_TOKENS) {
+  if ((await em.count(ApiToken, { account: account.id, kind: 'personal' })) >= MAX_TOKENS) {
     throw new AppError('conflict', 'You have many tokens. Delete one that you no longer use.');
   }
   const expiresAt = form.days === 'never' ? null : new Date(now().getTime() + Number(form.days) * 86_400_000);
@@ -66,13 +66,13 @@ export async function issueToken(work: Pick<Work, 'em' | 'viewer' | 'now'>, form
 
 /** Throws `not_found` for a token of somebody else. */
 export async function deleteToken({ em, viewer }: Pick<Work, 'em' | 'viewer'>, tokenId: string): Promise<void> {
-  const gone = viewer ? await em.nativeDelete(ApiToken, { id: tokenId, account: viewer.id }) : 0;
+  const gone = viewer ? await em.nativeDelete(ApiToken, { id: tokenId, account: viewer.id, kind: 'personal' }) : 0;
   if (gone === 0) throw new AppError('not_found', 'There is no such token.');
 }
 
 export async function listTokens({ em, viewer, now }: Pick<Work, 'em' | 'viewer' | 'now'>) {
   if (!viewer) return [];
-  const tokens = await em.find(ApiToken, { account: viewer.id }, { orderBy: { createdAt: 'desc' } });
+  const tokens = await em.find(ApiToken, { account: viewer.id, kind: 'personal' }, { orderBy: { createdAt: 'desc' } });
   return tokens.map((token) => ({
     id: token.id,
     label: token.label,

@@ -6,8 +6,8 @@ import { AppError } from '../../kit/errors.ts';
 import { bytes } from '../../kit/web/filters.ts';
 import { RESTRICTION, type Verdict } from '../../safety/policy.ts';
 import { SHUT } from '../../safety/standing.ts';
-import type { Ask } from '../v1/operation.ts';
-import { fileUrlOf } from '../v1/parts.ts';
+import type { Ask } from '../operation/define.ts';
+import { fileUrlOf } from '../v1/models/parts.ts';
 
 // The list of models that ComfyUI-Manager reads from a channel: `model-list.json` under the channel's address
 // (ltdrdata/ComfyUI-Manager, glob/manager_core.py, get_data_by_mode). Where a file is put follows its type

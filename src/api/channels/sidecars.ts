@@ -2,9 +2,9 @@ import { loadSize } from '../../gallery/images/serve.ts';
 import { AppError } from '../../kit/errors.ts';
 import { plainPng } from '../../kit/storage/images-plain.ts';
 import type { Work } from '../../kit/work.ts';
-import type { Ask } from '../v1/operation.ts';
+import type { Ask } from '../operation/define.ts';
+import { loadVersion } from '../v1/models/versions.ts';
 import type { VersionDetail } from '../v1/shapes.ts';
-import { loadVersion } from '../v1/versions.ts';
 
 // What programs look for beside a model's file (spec/civitai-api.md 2.7): `name.civitai.info`, which is what the API says
 // of the version, and `name.preview.png`.

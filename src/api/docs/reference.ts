@@ -14,11 +14,21 @@ interface OperationView {
   readonly method: string;
   readonly path: string;
   readonly summary: string;
-  readonly needsToken: boolean;
+  /** What a token needs; '' where none is needed. */
+  readonly scope: string;
   readonly parameters: readonly ParameterView[];
-  /** What the body is; '' where there is none. */
+  /** What the body is; '' where there is none, or where `fields` say it. */
   readonly body: string;
+  readonly fields: readonly ParameterView[];
+  /** What files are put in; '' for none. */
+  readonly files: string;
   readonly answer: string;
+}
+
+interface GroupView {
+  readonly title: string;
+  readonly id: string;
+  readonly operations: readonly OperationView[];
 }
 
 interface ShapeView {
@@ -28,35 +38,51 @@ interface ShapeView {
 
 export interface ReferencePage {
   readonly origin: string;
-  readonly operations: readonly OperationView[];
+  readonly groups: readonly GroupView[];
   readonly shapes: readonly ShapeView[];
   readonly page: PageHead;
 }
 
 /** The document for people: the same facts as a page. */
 export function referencePage(document: ApiDocument, origin: string): ReferencePage {
-  const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
-    Object.entries(methods).map(([method, operation]) => ({
-      id: operation.operationId,
-      method: method.toUpperCase(),
-      path,
-      summary: operation.summary,
-      needsToken: !operation.security.some((one) => Object.keys(one).length === 0),
-      parameters: operation.parameters.map(({ name, required, schema }) => fieldOf(name, schema, required)),
-      body: operation.requestBody ? typeOf(operation.requestBody.content['application/json'].schema) : '',
-      answer: typeOf(operation.responses[200]?.content['application/json'].schema ?? {}),
-    })),
+  const all = Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
   );
+  const titles = [...new Set(all.flatMap(({ operation }) => operation.tags))];
+  const groups = titles.map((title, n) => ({
+    ...{ title, id: `group-${n + 1}` },
+    operations: all
+      .filter(({ operation }) => operation.tags.includes(title))
+      .map(({ path, method, operation }) => operationView(path, method, operation)),
+  }));
   const shapes = Object.entries(document.components.schemas)
     .filter(([, schema]) => schema.properties !== undefined)
-    .map(([name, schema]) => ({
-      name,
-      fields: Object.entries(schema.properties as Record<string, JsonSchema>).map(([field, property]) =>
-        fieldOf(field, property, ((schema.required ?? []) as string[]).includes(field)),
-      ),
-    }));
-  return { origin, operations, shapes, page: { title: t('api.title'), canonical: '/api' } };
+    .map(([name, schema]) => ({ name, fields: fieldsOf(schema) }));
+  return { origin, groups, shapes, page: { title: t('api.title'), canonical: '/api' } };
 }
+
+type Documented = ApiDocument['paths'][string][string];
+
+function operationView(path: string, method: string, operation: Documented): OperationView {
+  const [needed] = operation.security.map((one) => Object.values(one)[0] ?? null);
+  const body = operation.requestBody?.content['application/json']?.schema;
+  const [success] = Object.entries(operation.responses);
+  const [[type, { schema }] = ['', { schema: {} }]] = Object.entries(success?.[1].content ?? {});
+  return {
+    ...{ id: operation.operationId, method: method.toUpperCase(), path, summary: operation.summary },
+    scope: needed ? needed.join(', ') : '',
+    parameters: operation.parameters.map(({ name, required, schema: its }) => fieldOf(name, its, required)),
+    body: body && body.properties === undefined ? typeOf(body) : '',
+    fields: body ? fieldsOf(body) : [],
+    files: operation.requestBody?.description ?? '',
+    answer: type === 'application/json' ? typeOf(schema) : type,
+  };
+}
+
+const fieldsOf = (schema: JsonSchema): ParameterView[] =>
+  Object.entries((schema.properties ?? {}) as Readonly<Record<string, JsonSchema>>).map(([name, property]) =>
+    fieldOf(name, property, ((schema.required ?? []) as string[]).includes(name)),
+  );
 
 const fieldOf = (name: string, schema: JsonSchema, isRequired: boolean): ParameterView => ({
   name,

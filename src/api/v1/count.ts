@@ -1,6 +1,6 @@
 import { countFirst, isFew as isFewOf } from '../../discovery/lists/few.ts';
 import type { Parameter } from '../../kit/database/sql.ts';
-import type { Ask } from './operation.ts';
+import type { Ask } from '../operation/define.ts';
 import { COUNT_LIMIT } from './paging.ts';
 
 /** Counts no further than pages go. */

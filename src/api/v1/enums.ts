@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { FILE_KINDS, MODEL_TYPES } from '../../catalogue/types.ts';
 import { rows, toBoolean } from '../../kit/database/sql.ts';
-import type { Ask } from './operation.ts';
+import type { Ask } from '../operation/define.ts';
 
 export const Enums = z.object({
   ModelType: z.array(z.string()),

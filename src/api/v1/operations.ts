@@ -1,17 +1,25 @@
 import { z } from 'zod';
+import { defineOperation, defineOwn, type Operation } from '../operation/define.ts';
 import { Enums, loadEnums } from './enums.ts';
-import { ImagesQuery, listImages } from './images.ts';
-import { listModels, ModelsQuery } from './models.ts';
-import { defineOperation, type Operation } from './operation.ts';
+import { listImages } from './images/list.ts';
+import { ImagesQuery } from './images/query.ts';
+import { listModels } from './models/list.ts';
+import { loadMini, MiniQuery, MiniVersion } from './models/mini.ts';
+import { ModelsQuery } from './models/query.ts';
+import {
+  findFiles,
+  loadModel,
+  loadVersion,
+  loadVersionByHash,
+  loadVersionsByHashes,
+  WholeHash,
+} from './models/versions.ts';
 import { CreatorList, CreatorsQuery, listCreators, listUsers, loadMe, Me, UserList, UsersQuery } from './people.ts';
-import { MOST_ID, scope } from './query.ts';
+import { ById, scope } from './query.ts';
 import { envelope, ImageItem, Model, VersionDetail } from './shapes.ts';
 import { listTags, TagList, TagsQuery } from './tags.ts';
-import { findFiles, loadModel, loadVersion, loadVersionByHash, loadVersionsByHashes, WholeHash } from './versions.ts';
+import { WRITE_OPERATIONS } from './write/operations.ts';
 
-const asId = (value: unknown): unknown =>
-  typeof value === 'string' && /^\d{1,15}$/.test(value) ? Number(value) : value;
-const ById = z.object({ id: z.preprocess(asId, z.int().min(1).max(MOST_ID)) });
 const InScope = z.object({ scope });
 
 const LISTS = 300;
@@ -63,6 +71,13 @@ export const OPERATIONS: readonly Operation[] = [
     run: (ask, { body, query }) => findFiles(ask, body, query.scope),
   }),
   defineOperation({
+    ...{ method: 'get', path: '/model-versions/mini/:id', name: 'getMiniVersion' },
+    summary: 'What is needed to fetch one file of a version.',
+    ...{ params: ById, query: MiniQuery, answer: MiniVersion },
+    cacheSeconds: LISTS,
+    run: (ask, { params, query }) => loadMini(ask, params.id, query),
+  }),
+  defineOperation({
     ...{ method: 'get', path: '/model-versions/:id', name: 'getVersion' },
     summary: 'One version, by its id or its AIR name.',
     params: z.object({ id: z.string().max(600) }),
@@ -98,10 +113,10 @@ export const OPERATIONS: readonly Operation[] = [
     cacheSeconds: LISTS,
     run: (ask, { query }) => listUsers(ask, query),
   }),
-  defineOperation({
+  defineOwn({
     ...{ method: 'get', path: '/me', name: 'getMe', summary: 'Whose token this is.' },
     answer: Me,
-    needsToken: true,
+    scope: 'read',
     run: (ask) => loadMe(ask),
   }),
   defineOperation({
@@ -110,4 +125,5 @@ export const OPERATIONS: readonly Operation[] = [
     cacheSeconds: LISTS,
     run: (ask) => loadEnums(ask),
   }),
+  ...WRITE_OPERATIONS,
 ];

@@ -1,15 +1,13 @@
 import { z } from 'zod';
-import { requireScope } from '../../accounts/scopes.ts';
 import { searchIndexOf } from '../../discovery/index/search-index.ts';
 import { searchWords } from '../../discovery/index/terms.ts';
 import { OWNER_COLUMNS, type OwnerRow, ownerView } from '../../gallery/views.ts';
 import { inList, type Parameter, rows, toNumber } from '../../kit/database/sql.ts';
-import { AppError } from '../../kit/errors.ts';
 import { RESTRICTION } from '../../safety/policy.ts';
 import { SHUT } from '../../safety/standing.ts';
+import type { Ask, OwnAsk } from '../operation/define.ts';
 import { countUpTo } from './count.ts';
-import { usernameOf } from './model-views.ts';
-import type { Ask } from './operation.ts';
+import { usernameOf } from './models/views.ts';
 import { Metadata, malformedCursor, pageMetadata, placeOf } from './paging.ts';
 import { ids, text, whole } from './query.ts';
 
@@ -134,8 +132,6 @@ export const Me = z.object({
 });
 
 /** Whose token it is. Nobody pays here, so everybody is of one tier. */
-export async function loadMe({ viewer }: Ask): Promise<z.output<typeof Me>> {
-  if (!viewer) throw new AppError('unauthenticated', 'Unauthorized');
-  const { id, name } = requireScope(viewer, 'read');
+export async function loadMe({ viewer: { id, name } }: OwnAsk): Promise<z.output<typeof Me>> {
   return { id, username: name, tier: 'free', status: 'active', isMember: false, subscriptions: [] };
 }

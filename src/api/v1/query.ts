@@ -44,3 +44,8 @@ export const ids = () => list(z.preprocess(asNumber, z.int().min(1).max(MOST_ID)
 
 export const text = (most = 200) => z.string().trim().max(most).optional();
 export const scope = z.enum(['local', 'known']).default('local');
+
+/** An integer of the path. */
+export const pathId = z.preprocess(asNumber, z.int().min(1).max(MOST_ID));
+export const ById = z.object({ id: pathId });
+export const ByUuid = z.object({ id: z.uuid().toLowerCase() });

@@ -199,4 +199,5 @@ export type ImageItem = z.output<typeof ImageItem>;
 
 export const envelope = <Item extends z.ZodType>(item: Item) => z.object({ items: z.array(item), metadata: Metadata });
 
-export const ErrorAnswer = z.object({ error: z.string() });
+/** `fields`: what is wrong with each of those that were sent. */
+export const ErrorAnswer = z.object({ error: z.string(), fields: z.record(z.string(), z.string()).optional() });

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type Parameter, rows } from '../../kit/database/sql.ts';
+import type { Ask } from '../operation/define.ts';
 import { countUpTo } from './count.ts';
-import type { Ask } from './operation.ts';
 import { Metadata, pageMetadata, placeOf } from './paging.ts';
 import { readNameCursor, writeNameCursor } from './people.ts';
 import { text, whole } from './query.ts';

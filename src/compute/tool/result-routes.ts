@@ -22,7 +22,7 @@ import { followGeneration } from './live.ts';
 import { loadGenerationView } from './queries.ts';
 import { capsOf } from './show.ts';
 
-const REQUESTS = { name: 'generate', max: 300, perMs: 3_600_000 };
+export const REQUESTS = { name: 'generate', max: 300, perMs: 3_600_000 };
 
 const ChosenForm = z.object({
   image: z

@@ -15,10 +15,9 @@ import { compareRoutes } from './compare-routes.ts';
 import { type CostView, loadCost } from './cost.ts';
 import { Prefill, prefilledForm } from './prefill.ts';
 import { readToolForm } from './read-form.ts';
-import { resultRoutes } from './result-routes.ts';
+import { REQUESTS, resultRoutes } from './result-routes.ts';
 import { capsOf, showTool } from './show.ts';
 
-const REQUESTS = { name: 'generate', max: 300, perMs: 3_600_000 };
 /** What happens while somebody types. */
 const KEYSTROKES = { name: 'generate-typing', max: 6_000, perMs: 3_600_000 };
 

@@ -29,8 +29,8 @@ interface UploadPage {
 const uploadPage = view<UploadPage>('gallery/upload');
 
 const UploadQuery = z.object({ version: z.coerce.number().int().nonnegative().catch(0) });
-const UPLOAD: Limit = { name: 'image-upload', max: 400, perMs: 3_600_000 };
-const DRAFT: Limit = { name: 'post-draft', max: 60, perMs: 3_600_000 };
+export const UPLOAD: Limit = { name: 'image-upload', max: 400, perMs: 3_600_000 };
+export const DRAFT: Limit = { name: 'post-draft', max: 60, perMs: 3_600_000 };
 
 /** Pictures come in as a multipart form: all at once without scripts, one by one with them. */
 export function uploadRoutes(routes: Router<State>, deps: GalleryDeps): void {

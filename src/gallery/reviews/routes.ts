@@ -15,7 +15,7 @@ import { loadPlacedReview, type ReviewFormView, type ReviewView, versionPath } f
 import type { Review } from './model.ts';
 import { deleteReview, ReviewForm, restoreReview, writeReview } from './write.ts';
 
-const REVIEW: Limit = { name: 'review', max: 30, perMs: 3_600_000 };
+export const REVIEW: Limit = { name: 'review', max: 30, perMs: 3_600_000 };
 
 interface ReviewPage {
   /** Null while it is being written. */

@@ -15,9 +15,9 @@ import { addComment, CommentForm, deleteComment, editComment, loadComment, subje
 import { like, loadLikes, unlike } from './likes.ts';
 import { loadSubject, type Subject, urlOf } from './target.ts';
 
-const COMMENT: Limit = { name: 'comment', max: 30, perMs: 600_000 };
-const LIKE: Limit = { name: 'like', max: 300, perMs: 3_600_000 };
-const SHARE: Limit = { name: 'share', max: 100, perMs: 3_600_000 };
+export const COMMENT: Limit = { name: 'comment', max: 30, perMs: 600_000 };
+export const LIKE: Limit = { name: 'like', max: 300, perMs: 3_600_000 };
+export const SHARE: Limit = { name: 'share', max: 100, perMs: 3_600_000 };
 
 const EditForm = CommentForm.pick({ text: true });
 

@@ -1,22 +1,19 @@
 import type Router from '@koa/router';
 import { z } from 'zod';
 import { browserOnly, membersOnly, safeNext } from '../../accounts/access/guard.ts';
-import { followAccount, unfollowAccount } from '../../accounts/follow.ts';
 import { settingsPage } from '../../accounts/settings-page.ts';
-import { Tag } from '../../catalogue/model.ts';
-import { AppError } from '../../kit/errors.ts';
 import { idParam, readForm, uuidParam } from '../../kit/web/forms.ts';
 import type { Limit } from '../../kit/web/rate-limit.ts';
 import type { Ctx, State } from '../../kit/web/state.ts';
 import type { GalleryDeps } from '../deps.ts';
-import { findFeedUri, followTopic, unfollowTopic } from './follow.ts';
 import { type FollowingPage, listFollowing, unfollowTopicById } from './following.ts';
 import type { TopicKind } from './model.ts';
 import { topicUrl } from './topic.ts';
+import { loadTag, turnTopic } from './turn.ts';
 
 /** As the toggle button sends it: 1 switches on, 0 off. */
 const Switch = z.object({ on: z.enum(['0', '1']).default('1') });
-const FOLLOW: Limit = { name: 'follow-topic', max: 200, perMs: 3_600_000 };
+export const FOLLOW: Limit = { name: 'follow-topic', max: 200, perMs: 3_600_000 };
 
 const followingPage = settingsPage<FollowingPage>('following');
 
@@ -25,21 +22,8 @@ export function topicRoutes(routes: Router<State>, { limits, findPeer }: Gallery
   const turn = async (ctx: Ctx, kind: TopicKind, id: number, back: string) => {
     limits.take(ctx, FOLLOW);
     const { on } = await readForm(ctx, Switch);
-    const { work } = ctx.state;
-    const feedUri = await findFeedUri(work.em, kind, id);
-    if (feedUri !== null) await turnRemote(ctx, feedUri, on === '1');
-    else if (on === '1') await followTopic(work, kind, id);
-    else await unfollowTopic(work, kind, id);
+    await turnTopic(ctx.state.work, { findPeer }, { kind, id }, on === '1');
     ctx.redirect(safeNext(ctx.query.next ?? back));
-  };
-
-  /** A model or collection of elsewhere is followed as the actor that tells of it. */
-  const turnRemote = async (ctx: Ctx, feedUri: string, on: boolean) => {
-    const { work } = ctx.state;
-    const accountId = await findPeer?.(work, feedUri);
-    if (accountId == null) throw new AppError('unavailable', 'Its server does not answer. Try again later.');
-    if (on) await followAccount(work, accountId);
-    else await unfollowAccount(work, accountId);
   };
 
   for (const kind of ['model', 'collection'] as const) {
@@ -50,9 +34,7 @@ export function topicRoutes(routes: Router<State>, { limits, findPeer }: Gallery
   }
 
   routes.post('/tags/:tag/follow', membersOnly, async (ctx) => {
-    const name = (ctx.params.tag ?? '').toLowerCase();
-    const tag = name.includes('\0') ? null : await ctx.state.work.em.findOne(Tag, { name });
-    if (!tag) throw new AppError('not_found', 'There is no such tag.');
+    const tag = await loadTag(ctx.state.work, ctx.params.tag ?? '');
     await turn(ctx, 'tag', tag.id, topicUrl('tag', tag.id, tag.name));
   });
 

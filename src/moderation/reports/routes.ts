@@ -34,7 +34,7 @@ const About = z.object({ about: z.string().max(60).default('') });
 const OwnQuery = z.object({ before: z.uuid().nullable().default(null).catch(null) });
 
 /** Forms, also refused ones; what counts is limited in the service. */
-const TRIES: Limit = { name: 'report', max: 60, perMs: 3_600_000 };
+export const TRIES: Limit = { name: 'report', max: 60, perMs: 3_600_000 };
 
 /** `/reports/new`, `/reports`: members, each what they see and what they reported themselves. */
 export function reportRoutes({ limits }: ModerationDeps): Router<State> {

@@ -16,9 +16,9 @@ import { loadOwnDataset } from '../own.ts';
 import type { DatasetDeps } from './deps.ts';
 import { takeFiles } from './take-files.ts';
 
-const UPLOAD = { name: 'dataset-upload', max: 1_200, perMs: 3_600_000 };
+export const UPLOAD = { name: 'dataset-upload', max: 1_200, perMs: 3_600_000 };
 /** Of one form without scripts: pictures, and a text for each. */
-const MOST_FILES = 100;
+export const MOST_FILES = 100;
 /** An archive is more than its pictures by its directory and its texts. */
 const ARCHIVE_EXTRA_BYTES = 20_000_000;
 const PATIENCE_MS = 4_000;
@@ -40,7 +40,7 @@ export function uploadRoutes(routes: Router<State>, deps: DatasetDeps, show: Sho
       maxFileBytes: deps.maxImageBytes,
     });
     try {
-      const { pictures, captions } = await sorted(form.files);
+      const { pictures, captions } = await sortFiles(form.files);
       const { taken, refused } = await takeFiles(work, { ...deps, ...allowed }, dataset, pictures, captions);
       const [first] = refused;
       const nothing = form.files.length === 0 ? ['Choose a picture first.'] : [];
@@ -115,7 +115,7 @@ export function uploadRoutes(routes: Router<State>, deps: DatasetDeps, show: Sho
 }
 
 /** Pictures, and the words of the texts that came beside them. */
-async function sorted(files: readonly UploadedFile[]) {
+export async function sortFiles(files: readonly UploadedFile[]) {
   const isText = ({ fileName }: UploadedFile) => /\.(?:txt|caption)$/i.test(fileName);
   const captions = new Map<string, string>();
   for (const file of files.filter(isText)) {

@@ -11,6 +11,8 @@ import type { DatasetDeps } from '../../datasets/pages/deps.ts';
 import { type DatasetCard, listDatasets } from '../../datasets/pages/queries.ts';
 import { listRuns, type RunCard } from '../queries.ts';
 
+export const DATASET = { name: 'dataset', max: 60, perMs: 3_600_000 };
+
 interface OverviewPage {
   readonly sets: readonly DatasetCard[];
   readonly runs: readonly RunCard[];
@@ -34,7 +36,7 @@ export function overviewRoutes(routes: Router<State>, { settings, limits }: Data
 
   routes.get('/train', browserOnly, (ctx) => show(ctx));
   routes.post('/datasets', browserOnly, async (ctx) => {
-    limits.take(ctx, { name: 'dataset', max: 60, perMs: 3_600_000 });
+    limits.take(ctx, DATASET);
     const allowed = await settings.read(ctx.state.work.em, trainingSettings);
     await submitForm(
       ctx,

@@ -22,6 +22,8 @@ import { checkTraining, startTraining, type TrainingRequest } from '../start.ts'
 import type { TrainingDeps } from './deps.ts';
 import { durationText } from './run-view.ts';
 
+export const TRAIN = { name: 'train', max: 60, perMs: 3_600_000 };
+
 /** A request whose path names the set. */
 type OfSet = Ctx & { readonly params: Record<string, string | undefined> };
 
@@ -241,7 +243,7 @@ export function startRoutes(routes: Router<State>, deps: TrainingDeps): void {
     if (request) await showSummary(ctx, raw, request).catch((error: unknown) => refused(ctx, raw, request, error));
   });
   routes.post('/datasets/:id/train', browserOnly, async (ctx) => {
-    limits.take(ctx, { name: 'train', max: 60, perMs: 3_600_000 });
+    limits.take(ctx, TRAIN);
     const { work } = ctx.state;
     const raw = await readRawForm(ctx);
     const request = await readRequest(ctx, raw);
@@ -260,7 +262,7 @@ export function startRoutes(routes: Router<State>, deps: TrainingDeps): void {
 const OF_SUMMARY = ['rights', 'rightsKind', 'people', 'pictures'];
 
 /** What the owner states about the pictures. Throws `invalid`: likenesses of real people are not trained in this release. */
-function attestationOf(raw: RawForm): { readonly rightsStatement: string; readonly rightsKind: Rights } {
+export function attestationOf(raw: RawForm): { readonly rightsStatement: string; readonly rightsKind: Rights } {
   const rightsKind = RIGHTS.find((kind) => kind === textValue(raw.rightsKind));
   const isConfirmed = textValue(raw.rights) === '1';
   const fields = {

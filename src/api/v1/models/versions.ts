@@ -1,21 +1,21 @@
 import { z } from 'zod';
-import { MODEL_ACCESS, type ModelAccessRow, modelAudienceParameters, modelVerdict } from '../../catalogue/access.ts';
-import { filesWithHash, readFileHash } from '../../catalogue/files/by-hash.ts';
-import type { ModelType } from '../../catalogue/types.ts';
-import { lookAt } from '../../gallery/access.ts';
-import { inList, type Parameter, rows, toBoolean } from '../../kit/database/sql.ts';
-import { AppError } from '../../kit/errors.ts';
-import type { Verdict } from '../../safety/policy.ts';
-import { ALL_LEVELS, isSensitive } from '../../safety/ratings.ts';
-import { isForbidden, SHUT } from '../../safety/standing.ts';
+import { MODEL_ACCESS, type ModelAccessRow, modelAudienceParameters, modelVerdict } from '../../../catalogue/access.ts';
+import { filesWithHash, readFileHash } from '../../../catalogue/files/by-hash.ts';
+import type { ModelType } from '../../../catalogue/types.ts';
+import { lookAt } from '../../../gallery/access.ts';
+import { inList, type Parameter, rows, toBoolean } from '../../../kit/database/sql.ts';
+import { AppError } from '../../../kit/errors.ts';
+import type { Verdict } from '../../../safety/policy.ts';
+import { ALL_LEVELS, isSensitive } from '../../../safety/ratings.ts';
+import { isForbidden, SHUT } from '../../../safety/standing.ts';
+import type { Ask } from '../../operation/define.ts';
+import { loadMetas } from '../images/meta.ts';
+import { narrowing } from '../paging.ts';
+import { MOST_ID } from '../query.ts';
+import type { Model, VersionDetail } from '../shapes.ts';
 import { readAir, writeAir } from './air.ts';
-import { loadMetas } from './image-meta.ts';
-import { filesOf, loadModels, VERSION_COLUMNS, type VersionRow, versionFacts } from './model-views.ts';
-import type { Ask } from './operation.ts';
-import { narrowing } from './paging.ts';
 import { imageOf, loadParts } from './parts.ts';
-import { MOST_ID } from './query.ts';
-import type { Model, VersionDetail } from './shapes.ts';
+import { filesOf, loadModels, VERSION_COLUMNS, type VersionRow, versionFacts } from './views.ts';
 
 /** A refusal in Civitai's words. */
 function refuse(verdict: Verdict, missing: string): void {

@@ -1,7 +1,7 @@
-import { listUsesOf, withoutSecretNames } from '../../gallery/pages/recipe-view.ts';
-import type { Recipe } from '../../gallery/recipe/recipe.ts';
-import { fromJson, inList, rows, toBoolean } from '../../kit/database/sql.ts';
-import type { Ask } from './operation.ts';
+import { listUsesOf, withoutSecretNames } from '../../../gallery/pages/recipe-view.ts';
+import type { Recipe } from '../../../gallery/recipe/recipe.ts';
+import { fromJson, inList, rows, toBoolean } from '../../../kit/database/sql.ts';
+import type { Ask } from '../../operation/define.ts';
 
 export type ImageMeta = Record<string, unknown>;
 

@@ -1,127 +1,15 @@
-import { z } from 'zod';
-import { COMMERCIAL_USES, MODEL_TYPES } from '../../catalogue/types.ts';
-import { readCursor, writeCursor } from '../../discovery/cards.ts';
-import { searchIndexOf } from '../../discovery/index/search-index.ts';
-import { searchWords } from '../../discovery/index/terms.ts';
-import { tagIdsOf } from '../../discovery/lists/conditions.ts';
-import { hiddenCondition } from '../../gallery/hidden.ts';
-import { inList, type Parameter, rows } from '../../kit/database/sql.ts';
-import { AppError } from '../../kit/errors.ts';
-import type { Viewer } from '../../kit/work.ts';
-import { ALL_LEVELS, RATING } from '../../safety/ratings.ts';
-import { countUpTo, isFew } from './count.ts';
-import { GENERATES, loadModels } from './model-views.ts';
-import type { Ask } from './operation.ts';
-import { type Metadata, malformedCursor, narrowing, pageMetadata, placeOf } from './paging.ts';
-import { findAccountId } from './people.ts';
-import { flag, id, ids, list, scope, text, whole } from './query.ts';
-import type { Model } from './shapes.ts';
-
-const SORTS = {
-  'Highest Rated': { column: 'thumbs_up_count', order: 'desc' },
-  'Most Downloaded': { column: 'download_count', order: 'desc' },
-  'Most Liked': { column: 'thumbs_up_count', order: 'desc' },
-  'Most Discussed': { column: 'comment_count', order: 'desc' },
-  'Most Collected': { column: 'collect_count', order: 'desc' },
-  'Most Images': { column: 'image_count', order: 'desc' },
-  Newest: { column: 'listed_at', order: 'desc' },
-  Oldest: { column: 'listed_at', order: 'asc' },
-} as const;
-type Sort = keyof typeof SORTS;
-const MODEL_SORTS = Object.keys(SORTS) as [Sort, ...Sort[]];
-
-const PERIODS = { AllTime: null, Year: 365, Month: 30, Week: 7, Day: 1 } as const;
-export const period = z.enum(Object.keys(PERIODS) as [keyof typeof PERIODS]).default('AllTime');
-/** When a period began; null for that of all time. */
-export const sinceOf = (now: Date, name: keyof typeof PERIODS): Date | null =>
-  PERIODS[name] === null ? null : new Date(now.getTime() - PERIODS[name] * 86_400_000);
-
-const MOST_MODELS = 100;
-
-export const ModelsQuery = z.object({
-  limit: whole(0, MOST_MODELS),
-  page: whole(1, 1_000_000),
-  cursor: text(60),
-  query: text(),
-  tag: text(60),
-  username: text(320),
-  types: list(z.enum(MODEL_TYPES)),
-  baseModels: list(z.string().max(60)),
-  checkpointType: z.enum(['Trained', 'Merge']).optional(),
-  sort: z.enum(MODEL_SORTS).default('Highest Rated'),
-  period,
-  periodMode: z.enum(['published', 'stats']).default('published'),
-  /** Taken and without effect: there are thumbs here and no stars. */
-  rating: whole(0, 5),
-  ids: ids(),
-  modelVersionIds: ids(),
-  /** Absent or false is PG alone; true is everything that whoever asks may be given. */
-  nsfw: flag(),
-  primaryFileOnly: flag(),
-  supportsGeneration: flag(),
-  fromPlatform: flag(),
-  earlyAccess: flag(),
-  archived: flag(),
-  availability: z.enum(['Public', 'Private', 'EarlyAccess']).optional(),
-  allowNoCredit: flag(),
-  allowDerivatives: flag(),
-  allowDifferentLicense: flag(),
-  allowCommercialUse: list(z.enum(COMMERCIAL_USES)),
-  favorites: flag(),
-  hidden: flag(),
-  followed: flag(),
-  collectionId: id,
-  scope,
-  // by other names, of the extension of A1111
-  type: z.enum(MODEL_TYPES).optional(),
-  pageSize: whole(1, MOST_MODELS),
-});
-export type ModelsQuery = z.output<typeof ModelsQuery>;
-
-export interface ModelList {
-  readonly items: Model[];
-  readonly metadata: Metadata;
-}
-
-/** The page of ids by one indexed query, then what their models show. */
-export async function listModels(ask: Ask, query: ModelsQuery): Promise<ModelList> {
-  const place = placeOf({ ...query, limit: query.limit ?? query.pageSize ?? MOST_MODELS });
-  const asked = query.nsfw ? ALL_LEVELS : RATING.pg;
-  const levels = asked & ask.eyes.levels;
-  const filter = await filterOf(ask, query, levels);
-  const { column, order } = SORTS[query.sort];
-  const where = [...filter.where];
-  const values = [...filter.values];
-  if (place.cursor !== null) {
-    const after = readCursor(place.cursor);
-    if (!after) throw malformedCursor();
-    where.push(`(m.${column}, m.id) ${order === 'desc' ? '<' : '>'} (?, ?)`);
-    values.push(column === 'listed_at' ? new Date(after.value) : after.value, after.id);
-  }
-  const [found, total] = await Promise.all([
-    rows<{ id: number; value: unknown }>(
-      ask.em,
-      `select m.id, m.${column} as value from model m where ${where.join(' and ')}
-       order by m.${column} ${order}, m.id ${order} limit ? offset ?`,
-      [...values, place.limit + 1, place.offset],
-    ),
-    place.page === null ? null : countUpTo(ask, `from model m where ${filter.where.join(' and ')}`, filter.values),
-  ]);
-  const shown = found.slice(0, place.limit);
-  const last = found.length > place.limit ? shown.at(-1) : undefined;
-  const sort = column === 'listed_at' ? 'newest' : 'likes';
-  return {
-    items: await loadModels(
-      ask,
-      shown.map(({ id: modelId }) => modelId),
-      { levels, primaryFileOnly: query.primaryFileOnly },
-    ),
-    metadata: {
-      ...pageMetadata(ask.url, place, { nextCursor: last ? writeCursor(sort, last.value, last.id) : null, total }),
-      ...narrowing(asked, ask.eyes.levels),
-    },
-  };
-}
+import { searchIndexOf } from '../../../discovery/index/search-index.ts';
+import { searchWords } from '../../../discovery/index/terms.ts';
+import { tagIdsOf } from '../../../discovery/lists/conditions.ts';
+import { hiddenCondition } from '../../../gallery/hidden.ts';
+import { inList, type Parameter } from '../../../kit/database/sql.ts';
+import { AppError } from '../../../kit/errors.ts';
+import type { Viewer } from '../../../kit/work.ts';
+import type { Ask } from '../../operation/define.ts';
+import { isFew } from '../count.ts';
+import { findAccountId } from '../people.ts';
+import { type ModelsQuery, SORTS, sinceOf } from './query.ts';
+import { GENERATES } from './views.ts';
 
 interface Filter {
   readonly where: string[];
@@ -133,7 +21,8 @@ const MOST_FOUND = 400;
 const EARLY_MODELS = `select ev.model_id from early_access ea join model_version ev on ev.id = ea.version_id
   where ea.ended_at is null and ev.state = 'published'`;
 
-async function filterOf(ask: Ask, query: ModelsQuery, levels: number): Promise<Filter> {
+/** What a model has to be, in SQL over `model m`. */
+export async function filterOf(ask: Ask, query: ModelsQuery, levels: number): Promise<Filter> {
   const where = ['m.listed_at is not null', '(m.level & ?) <> 0'];
   const values: Parameter[] = [levels];
   const add = (condition: string, ...given: Parameter[]) => {

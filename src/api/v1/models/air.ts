@@ -1,4 +1,4 @@
-import type { ModelType } from '../../catalogue/types.ts';
+import type { ModelType } from '../../../catalogue/types.ts';
 
 // AIR names (spec/civitai-api.md 2.6): urn:air:{ecosystem}:{type}:{source}:{id}[@{version}][+{file}][.{format}]
 

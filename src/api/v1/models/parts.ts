@@ -1,14 +1,14 @@
-import { FILE_COLUMNS, type FileRow, hashesOf } from '../../discovery/model/files.ts';
+import { FILE_COLUMNS, type FileRow, hashesOf } from '../../../discovery/model/files.ts';
 import {
   accessParameters,
   IMAGE_ACCESS,
   type ImageAccessRow,
   imageVerdict,
   POST_AUDIENCE,
-} from '../../gallery/access.ts';
-import { inList, rows, toBoolean, toDateOrNull, toNumber } from '../../kit/database/sql.ts';
-import type { Ask } from './operation.ts';
-import type { File, VersionImage } from './shapes.ts';
+} from '../../../gallery/access.ts';
+import { inList, rows, toBoolean, toDateOrNull, toNumber } from '../../../kit/database/sql.ts';
+import type { Ask } from '../../operation/define.ts';
+import type { File, VersionImage } from '../shapes.ts';
 
 // Files and pictures of many versions at once: one query for each, however many versions a page has.
 

@@ -1,13 +1,13 @@
-import { MODEL_ACCESS, type ModelAccessRow, modelAudienceParameters, modelVerdict } from '../../catalogue/access.ts';
-import type { CommercialUse, ContentState, ModelType } from '../../catalogue/types.ts';
-import { htmlOf } from '../../gallery/pages/image-page.ts';
-import { OWNER_COLUMNS, type OwnerRow, ownerView } from '../../gallery/views.ts';
-import { fromJson, inList, rows, toBoolean, toDate, toDateOrNull } from '../../kit/database/sql.ts';
-import { isSensitive } from '../../safety/ratings.ts';
-import { isForbidden } from '../../safety/standing.ts';
-import type { Ask } from './operation.ts';
+import { MODEL_ACCESS, type ModelAccessRow, modelAudienceParameters, modelVerdict } from '../../../catalogue/access.ts';
+import type { CommercialUse, ContentState, ModelType } from '../../../catalogue/types.ts';
+import { htmlOf } from '../../../gallery/pages/image-page.ts';
+import { OWNER_COLUMNS, type OwnerRow, ownerView } from '../../../gallery/views.ts';
+import { fromJson, inList, rows, toBoolean, toDate, toDateOrNull } from '../../../kit/database/sql.ts';
+import { isSensitive } from '../../../safety/ratings.ts';
+import { isForbidden } from '../../../safety/standing.ts';
+import type { Ask } from '../../operation/define.ts';
+import type { Model, Version } from '../shapes.ts';
 import { downloadUrlOf, fileOf, imageOf, loadParts, type VersionParts } from './parts.ts';
-import type { Model, Version } from './shapes.ts';
 
 export interface VersionRow {
   id: number;

@@ -1,0 +1,25 @@
+import type { Operation } from '../../operation/define.ts';
+import { COLLECTION_OPERATIONS } from './collections.ts';
+import { DATASET_OPERATIONS } from './datasets.ts';
+import { GENERATION_OPERATIONS } from './generations.ts';
+import { JOB_OPERATIONS } from './jobs.ts';
+import { MODEL_OPERATIONS } from './models.ts';
+import { POST_OPERATIONS } from './posts.ts';
+import { SOCIAL_OPERATIONS } from './social.ts';
+import { TALK_OPERATIONS } from './talk.ts';
+import { TRAINING_OPERATIONS } from './trainings.ts';
+import { UPLOAD_OPERATIONS } from './uploads.ts';
+
+/** What a page can do, for programs: each calls what the page calls, under Civitai's nouns and with other verbs. */
+export const WRITE_OPERATIONS: readonly Operation[] = [
+  ...MODEL_OPERATIONS,
+  ...UPLOAD_OPERATIONS,
+  ...POST_OPERATIONS,
+  ...GENERATION_OPERATIONS,
+  ...JOB_OPERATIONS,
+  ...DATASET_OPERATIONS,
+  ...TRAINING_OPERATIONS,
+  ...COLLECTION_OPERATIONS,
+  ...SOCIAL_OPERATIONS,
+  ...TALK_OPERATIONS,
+];
