@@ -45,6 +45,7 @@ import { CLAIM_LINKS } from './moderation/cases/pages/settings-routes.ts';
 import { MODERATION_LINKS } from './moderation/deps.ts';
 import { SignedPaths } from './moderation/queue/signed.ts';
 import { moderationRoutes } from './moderation/routes.ts';
+import { notificationRoutes } from './notifications/routes.ts';
 import { OPERATOR_LINKS, operatorRoutes } from './operator/routes.ts';
 import { countMissing } from './operator/start.ts';
 import type { Parts } from './parts.ts';
@@ -94,6 +95,11 @@ export function routersOf(parts: Parts): Router<State>[] {
       compliance: federation.mode === 'off' ? null : { total: countPublicCompliance, of: findPublicCompliance },
     }),
     ...caseRoutes(caseDeps(parts)),
+    notificationRoutes({
+      ...{ limits: parts.limits, vapid: parts.vapid, secretKey: parts.secretKey, closing: parts.closing },
+      sendsMail: parts.mailer.isConnected,
+      fork: () => parts.orm.em.fork(),
+    }),
     operatorRoutes({
       adminLinks: adminLinksOf(parts),
       settings: parts.settings,

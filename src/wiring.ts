@@ -75,6 +75,8 @@ import { unlistStep } from './moderation/takedown/steps/unlist.ts';
 import { unsetStep } from './moderation/takedown/steps/unset.ts';
 import { clearBytesStep, vaultStep } from './moderation/takedown/steps/vault.ts';
 import { executeTakedownJob, inTurn } from './moderation/takedown/worker.ts';
+import { notificationJobs } from './notifications/jobs.ts';
+import { NOTIFICATION_WIRING } from './notifications/wiring.ts';
 import { collectBlobsJob } from './operator/collect.ts';
 import type { Parts } from './parts.ts';
 import { blockAdded, hashHit } from './safety/hashes/events.ts';
@@ -110,7 +112,7 @@ export function takedownStepsOf(parts: Parts): TakedownStepDefinition[] {
 /** Every kind of job that a worker of this program runs. */
 export function jobsOf(parts: Parts): JobDefinition[] {
   const { mailer, uploads, generator, trainer, imports, looker, captioner, rescanner, federation } = parts;
-  const { desks, claims, settings, log, config } = parts;
+  const { desks, claims, settings, log, config, net, vapid, secretKey } = parts;
   return [
     mailer.job,
     deleteAccountJob,
@@ -166,6 +168,7 @@ export function jobsOf(parts: Parts): JobDefinition[] {
     openHashRowJob,
     watchAuditJobOf({ settings, log }),
     ...claims.jobs,
+    ...notificationJobs({ net, vapid, secretKey, mailer, settings, publicUrl: config.publicUrl }),
     ...federation.jobList,
   ];
 }
@@ -227,6 +230,7 @@ export function wiringOf(parts: Parts): Wiring {
     on(collectionItemChanged, countCollectionsJob),
     on(imageDeleted, unindexImageJob, ({ imageId }) => ({ imageId })),
     on(takedownDone, claims.finishJob, ({ takedownId, caseId }) => (caseId === null ? null : { takedownId, caseId })),
+    ...NOTIFICATION_WIRING,
     ...federation.wiring,
   ];
 }

@@ -13,7 +13,8 @@ const TABS = [
   ['people', 'users'],
   ['hidden', 'eye-off'],
   ['moving', 'external-link'],
-  ['following', 'bell'],
+  ['following', 'user-plus'],
+  ['notifications', 'bell'],
   ['data', 'hard-drive'],
 ] as const;
 type Tab = (typeof TABS)[number][0];

@@ -13,6 +13,7 @@ import { migration as m0011 } from './0011-words.ts';
 import { migration as m0012 } from './0012-claim-proofs.ts';
 import { migration as m0016 } from './0016-api-lists.ts';
 import { migration as m0017 } from './0017-credits.ts';
+import { migration as m0019 } from './0019-talk.ts';
 
 /** Written by `npm run migration`. */
 export const migrations: readonly Migration[] = [
@@ -30,4 +31,5 @@ export const migrations: readonly Migration[] = [
   m0012,
   m0016,
   m0017,
+  m0019,
 ];
