@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { modelPublished, versionPublished } from '../../src/catalogue/events.ts';
 import { trainingEnded } from '../../src/compute/events.ts';
-import { Job } from '../../src/kit/queue/job.ts';
 import { record } from '../../src/kit/events/events.ts';
 import { newId } from '../../src/kit/ids.ts';
+import { Job } from '../../src/kit/queue/job.ts';
 import { Notification } from '../../src/notifications/model.ts';
 import { type Browser, textOf } from '../accounts/browser.ts';
 import { givenImage, givenModel, givenPost, givenVersion, NOW } from '../factories/content.ts';
@@ -62,13 +62,17 @@ test('whose things people like, answer, name and review is told once, in lines t
 
   // a line leads on, and marks all that stands in it
   const id = /id="notification-(\d+)"[\s\S]*?liked your picture/.exec(
-    (await browser.get('/notifications')).text.split('<li ').findLast((part) => part.includes('liked your picture')) ?? '',
+    (await browser.get('/notifications')).text.split('<li ').findLast((part) => part.includes('liked your picture')) ??
+      '',
   )?.[1];
   const before = await bellOf(browser);
   assert.equal((await browser.get(`/notifications/${id}`)).location, page);
   assert.equal(await bellOf(browser), before - 2);
   assert.equal((await bob.browser.get(`/notifications/${id}`)).status, 404, 'not his');
-  assert.equal((await linesOf(browser, '?show=unread')).some((line) => line.includes('liked')), false);
+  assert.equal(
+    (await linesOf(browser, '?show=unread')).some((line) => line.includes('liked')),
+    false,
+  );
 
   await bob.browser.post(`/comments/${commentId}/removal`);
   await eve.browser.post(`${page}/likes`, { on: '0' });
