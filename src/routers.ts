@@ -3,6 +3,7 @@ import type Router from '@koa/router';
 import type { AccountDeps, AdminLink } from './accounts/deps.ts';
 import { accountRoutes } from './accounts/routes.ts';
 import { apiRoutes } from './api/routes.ts';
+import { webhookRoutes } from './api/webhooks/routes.ts';
 import type { CatalogueDeps } from './catalogue/deps.ts';
 import { catalogueRoutes } from './catalogue/routes.ts';
 import { datasetRoutes } from './compute/datasets/pages/routes.ts';
@@ -100,6 +101,7 @@ export function routersOf(parts: Parts): Router<State>[] {
       sendsMail: parts.mailer.isConnected,
       fork: () => parts.orm.em.fork(),
     }),
+    webhookRoutes({ limits: parts.limits, secretKey: parts.secretKey }),
     operatorRoutes({
       adminLinks: adminLinksOf(parts),
       settings: parts.settings,

@@ -9,6 +9,9 @@ import {
 import { deleteAccountJob } from './accounts/leaving/leave.ts';
 import { followAlongJob } from './accounts/moving/follow-along.ts';
 import { sweepAccountsJob } from './accounts/sweep.ts';
+import { announceToWebhooksJobOf } from './api/webhooks/announce.ts';
+import { deliverWebhookJobOf } from './api/webhooks/deliver.ts';
+import { webhookWiring } from './api/webhooks/wiring.ts';
 import { finishDeletionJob } from './catalogue/delete.ts';
 import {
   fileStored,
@@ -169,6 +172,8 @@ export function jobsOf(parts: Parts): JobDefinition[] {
     watchAuditJobOf({ settings, log }),
     ...claims.jobs,
     ...notificationJobs({ net, vapid, secretKey, mailer, settings, publicUrl: config.publicUrl }),
+    announceToWebhooksJobOf(config.publicUrl),
+    deliverWebhookJobOf({ net, secretKey }),
     ...federation.jobList,
   ];
 }
@@ -231,6 +236,7 @@ export function wiringOf(parts: Parts): Wiring {
     on(imageDeleted, unindexImageJob, ({ imageId }) => ({ imageId })),
     on(takedownDone, claims.finishJob, ({ takedownId, caseId }) => (caseId === null ? null : { takedownId, caseId })),
     ...NOTIFICATION_WIRING,
+    ...webhookWiring(config.publicUrl),
     ...federation.wiring,
   ];
 }

@@ -9,6 +9,7 @@ const TABS = [
   ['security', 'shield-check'],
   ['sessions', 'monitor'],
   ['tokens', 'key'],
+  ['webhooks', 'link'],
   ['browsing', 'eye'],
   ['people', 'users'],
   ['hidden', 'eye-off'],

@@ -33,7 +33,9 @@ test('a message is encrypted as in the example of RFC 8291, appendix A', () => {
 
 /** A browser's side, by WebCrypto: what a message says that came for it (RFC 8291, 3.4; RFC 8188, 2). */
 async function makeBrowser() {
-  const keys = (await subtle.generateKey({ name: 'ECDH', namedCurve: 'P-256' }, true, ['deriveBits'])) as CryptoKeyPair;
+  const keys = (await subtle.generateKey({ name: 'ECDH', namedCurve: 'P-256' }, true, [
+    'deriveBits',
+  ])) as webcrypto.CryptoKeyPair;
   const point = Buffer.from(await subtle.exportKey('raw', keys.publicKey));
   const auth = Buffer.from(webcrypto.getRandomValues(new Uint8Array(16)));
   const derive = async (salt: Buffer, secret: Buffer, info: Buffer, length: number) => {
