@@ -1,4 +1,5 @@
 import { ApiToken, Credential, OneTimeToken, Session } from './accounts/access/model.ts';
+import { WEBHOOK_ENTITIES } from './api/webhooks/model.ts';
 import { Invite } from './accounts/joining/model.ts';
 import { Login } from './accounts/login.ts';
 import { OutboxMail } from './accounts/mail/model.ts';
@@ -68,6 +69,7 @@ import { Rule } from './moderation/rules/model.ts';
 import { Approval } from './moderation/staff/model.ts';
 import { Takedown, TakedownStep } from './moderation/takedown/model.ts';
 import { TakedownTrace } from './moderation/takedown/trace.ts';
+import { NOTIFICATION_ENTITIES } from './notifications/model.ts';
 import { HashBank, HashBlock, HashHit } from './safety/hashes/model.ts';
 import { SafetyHold } from './safety/holds/model.ts';
 import { ProtectedName, ProtectedPerson } from './safety/people/model.ts';
@@ -112,4 +114,6 @@ export const ENTITIES = [
   ...[GenerationDraft, GenerationPreset, GenerationInput, FirstOutputs],
   ...FEDERATION_ENTITIES,
   ...[ApiOnce, OAuthClient, OAuthGrant, OAuthSecret],
+  ...NOTIFICATION_ENTITIES,
+  ...WEBHOOK_ENTITIES,
 ];

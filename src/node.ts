@@ -30,6 +30,8 @@ import { makeBlocks } from './moderation/hashes/blocks.ts';
 import { scheduleAuditWatch } from './moderation/staff/audit-watch.ts';
 import { takeDownAgain } from './moderation/takedown/again/apply.ts';
 import { MARKS_FILE } from './moderation/takedown/again/marks.ts';
+import { scheduleDigests } from './notifications/digest.ts';
+import { addUnread } from './notifications/page-state.ts';
 import { openParts } from './open-parts.ts';
 import type { RestoreParts } from './operator/backup/restore.ts';
 import { restoredDatabase } from './operator/backup/restore-database.ts';
@@ -71,7 +73,8 @@ export async function openNode(config: Config, options: NodeOptions = {}): Promi
     pageState: async (ctx, viewer) => {
       const work = ctx.state.work ?? openWork(viewer);
       const page = await loadPageState(ctx, work, viewer, settings);
-      return ctx.state.door === 'cookie' ? addCredits(page, work, viewer, settings) : page;
+      if (ctx.state.door !== 'cookie') return page;
+      return addUnread(await addCredits(page, work, viewer, settings), work, viewer);
     },
     isCookieless,
     ignoresCookies,
@@ -130,6 +133,7 @@ export async function openNode(config: Config, options: NodeOptions = {}): Promi
         await scheduleLook(openWork(null), 0, lookForNewJobOf(reachFinder(parts.generator)));
         await scheduleSettling(openWork(null));
         await scheduleAuditWatch(openWork(null));
+        await scheduleDigests(openWork(null));
         await claims.schedule(openWork(null));
         await federation.schedule(openWork(null));
       }
@@ -184,9 +188,10 @@ const CHECK_AFTER_MS = 1_000;
 /** Open requests and event streams get this long at shutdown. */
 const CLOSE_WITHIN_MS = 10_000;
 
-/** Inboxes prove who asks by a signature, runners by a token of their own, so no cookie counts there. */
+/** Inboxes prove who asks by a signature, runners and links in mail by a token of their own, so no cookie counts there. */
 const isCookieless = (path: string): boolean =>
   path === '/inbox' ||
+  path === '/notifications/unsubscribe' ||
   path.startsWith(`${RUNNER_PATH}/`) ||
   /^\/(?:users\/[^/]+|(?:models|collections|tags)\/[^/]+\/actor)\/inbox$/.test(path);
 

@@ -46,6 +46,7 @@ import { reportDesk } from './moderation/reports/desk.ts';
 import { seedRules } from './moderation/rules/list.ts';
 import { appealDesk } from './moderation/statements/appeal.ts';
 import { MARKS_FILE } from './moderation/takedown/again/marks.ts';
+import { makeVapid } from './notifications/push/vapid.ts';
 import type { NodeOptions, Parts } from './parts.ts';
 import { Classifier } from './safety/classifier/classifier.ts';
 import { HashGate } from './safety/hashes/gate.ts';
@@ -225,6 +226,7 @@ export async function openParts(
     uploadsDir,
     claims,
     federation,
+    vapid: makeVapid(secretKey, config.publicUrl),
     closing,
   };
   return { parts, queue, openWork };

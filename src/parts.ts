@@ -27,6 +27,7 @@ import type { Words } from './kit/work.ts';
 import type { Claims } from './moderation/cases/claims.ts';
 import type { Rescanner } from './moderation/hashes/rescan.ts';
 import type { Desks } from './moderation/queue/desk.ts';
+import type { Vapid } from './notifications/push/vapid.ts';
 import type { ClassifierOptions } from './safety/classifier/classifier.ts';
 import type { HashGate } from './safety/hashes/gate.ts';
 import type { Screening } from './safety/screening.ts';
@@ -69,6 +70,8 @@ export interface Parts {
   readonly marks: LineLog;
   readonly claims: Claims;
   readonly federation: OpenFederation;
+  /** How this node shows push services who it is. */
+  readonly vapid: Vapid;
   /** Key of everything that is hashed or signed for ourselves. */
   readonly secretKey: string;
   /** Absolute path of the folder for what is not a blob: uploads under way, the engine's job folders. */

@@ -3,6 +3,7 @@ import type Router from '@koa/router';
 import type { AccountDeps, AdminLink } from './accounts/deps.ts';
 import { accountRoutes } from './accounts/routes.ts';
 import { apiRoutes } from './api/routes.ts';
+import { webhookRoutes } from './api/webhooks/routes.ts';
 import type { CatalogueDeps } from './catalogue/deps.ts';
 import { catalogueRoutes } from './catalogue/routes.ts';
 import { datasetRoutes } from './compute/datasets/pages/routes.ts';
@@ -48,6 +49,7 @@ import { MODERATION_LINKS } from './moderation/deps.ts';
 import { isLookedInto } from './moderation/looked-into.ts';
 import { SignedPaths } from './moderation/queue/signed.ts';
 import { moderationRoutes } from './moderation/routes.ts';
+import { notificationRoutes } from './notifications/routes.ts';
 import { OPERATOR_LINKS, operatorRoutes } from './operator/routes.ts';
 import { countMissing } from './operator/start.ts';
 import type { Parts } from './parts.ts';
@@ -104,6 +106,12 @@ export function routersOf(parts: Parts): Router<State>[] {
       compliance: federation.mode === 'off' ? null : { total: countPublicCompliance, of: findPublicCompliance },
     }),
     ...caseRoutes(caseDeps(parts)),
+    notificationRoutes({
+      ...{ limits: parts.limits, vapid: parts.vapid, secretKey: parts.secretKey, closing: parts.closing },
+      sendsMail: parts.mailer.isConnected,
+      fork: () => parts.orm.em.fork(),
+    }),
+    webhookRoutes({ limits: parts.limits, secretKey: parts.secretKey }),
     operatorRoutes({
       adminLinks: adminLinksOf(parts),
       settings: parts.settings,

@@ -9,6 +9,9 @@ import {
 import { deleteAccountJob } from './accounts/leaving/leave.ts';
 import { followAlongJob } from './accounts/moving/follow-along.ts';
 import { sweepAccountsJob } from './accounts/sweep.ts';
+import { announceToWebhooksJobOf } from './api/webhooks/announce.ts';
+import { deliverWebhookJobOf } from './api/webhooks/deliver.ts';
+import { webhookWiring } from './api/webhooks/wiring.ts';
 import { finishDeletionJob } from './catalogue/delete.ts';
 import {
   fileStored,
@@ -89,6 +92,8 @@ import { unlistStep } from './moderation/takedown/steps/unlist.ts';
 import { unsetStep } from './moderation/takedown/steps/unset.ts';
 import { clearBytesStep, vaultStep } from './moderation/takedown/steps/vault.ts';
 import { executeTakedownJob, inTurn } from './moderation/takedown/worker.ts';
+import { notificationJobs } from './notifications/jobs.ts';
+import { NOTIFICATION_WIRING } from './notifications/wiring.ts';
 import { collectBlobsJob } from './operator/collect.ts';
 import type { Parts } from './parts.ts';
 import { blockAdded, hashHit } from './safety/hashes/events.ts';
@@ -124,7 +129,7 @@ export function takedownStepsOf(parts: Parts): TakedownStepDefinition[] {
 /** Every kind of job that a worker of this program runs. */
 export function jobsOf(parts: Parts): JobDefinition[] {
   const { mailer, uploads, generator, trainer, merger, imports, looker, captioner, rescanner, federation } = parts;
-  const { desks, claims, settings, log, config } = parts;
+  const { desks, claims, settings, log, config, net, vapid, secretKey } = parts;
   return [
     mailer.job,
     deleteAccountJob,
@@ -191,6 +196,9 @@ export function jobsOf(parts: Parts): JobDefinition[] {
     openHashRowJob,
     watchAuditJobOf({ settings, log }),
     ...claims.jobs,
+    ...notificationJobs({ net, vapid, secretKey, mailer, settings, publicUrl: config.publicUrl }),
+    announceToWebhooksJobOf(config.publicUrl),
+    deliverWebhookJobOf({ net, secretKey }),
     ...federation.jobList,
   ];
 }
@@ -268,6 +276,8 @@ export function wiringOf(parts: Parts): Wiring {
     on(collectionItemChanged, countCollectionsJob),
     on(imageDeleted, unindexImageJob, ({ imageId }) => ({ imageId })),
     on(takedownDone, claims.finishJob, ({ takedownId, caseId }) => (caseId === null ? null : { takedownId, caseId })),
+    ...NOTIFICATION_WIRING,
+    ...webhookWiring(config.publicUrl),
     ...federation.wiring,
   ];
 }

@@ -10,11 +10,13 @@ const TABS = [
   ['sessions', 'monitor'],
   ['tokens', 'key'],
   ['apps', 'link'],
+  ['webhooks', 'link'],
   ['browsing', 'eye'],
   ['people', 'users'],
   ['hidden', 'eye-off'],
   ['moving', 'external-link'],
-  ['following', 'bell'],
+  ['following', 'user-plus'],
+  ['notifications', 'bell'],
   ['data', 'hard-drive'],
 ] as const;
 type Tab = (typeof TABS)[number][0];

@@ -7,6 +7,7 @@ import { chargeAhead } from '../economy/charge.ts';
 import { whenBack } from '../kit/database/away.ts';
 import { rows, toNumber } from '../kit/database/sql.ts';
 import { AppError } from '../kit/errors.ts';
+import { record } from '../kit/events/events.ts';
 import { newId } from '../kit/ids.ts';
 import { defineJob, type JobDefinition, type JobHandle } from '../kit/queue/define.ts';
 import { countCrash, writeUnderFence } from '../kit/queue/lease.ts';
@@ -17,6 +18,7 @@ import type { HashGate } from '../safety/hashes/gate.ts';
 import type { EngineEvent } from './engine/protocol.ts';
 import type { Engines } from './engines/engines.ts';
 import type { EngineStatus } from './engines/report.ts';
+import { generationEnded } from './events.ts';
 import { failureText } from './failures.ts';
 import type { GenerateFields } from './form.ts';
 import { countFirstOutputs } from './gates/first-outputs.ts';
@@ -293,7 +295,10 @@ async function fail(
       `update generation set state = ?, error = ?, finished_at = ? where id = ? and state = 'queued' returning id`,
       [state, message.slice(0, 500), now(), generationId],
     );
-    if (ended.length > 0) await endWork(tx, 'generation', generationId, state, now());
+    if (ended.length === 0) return;
+    if (state === 'failed') record(tx, generationEnded, { generationId, isDone: false });
+    await tx.flush();
+    await endWork(tx, 'generation', generationId, state, now());
   });
   return { state };
 }

@@ -11,7 +11,7 @@ import { t } from '../kit/web/messages.ts';
 import type { Work } from '../kit/work.ts';
 import type { HashGate } from '../safety/hashes/gate.ts';
 import type { EngineImage } from './engine/protocol.ts';
-import { generationPaid } from './events.ts';
+import { generationEnded, generationPaid } from './events.ts';
 import { Generation, GenerationImage, OUTPUT_FORMATS, type OutputFormat } from './model.ts';
 
 const THUMB_PX = 640;
@@ -63,6 +63,7 @@ export async function keepResults(
     }
     const { paid } = await endHold(tx, { kind: 'generation', id: generation.id }, 'capture', now());
     if (paid > 0) record(tx, generationPaid, { generationId: generation.id });
+    record(tx, generationEnded, { generationId: generation.id, isDone: true });
     await tx.flush();
   });
 }

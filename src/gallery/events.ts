@@ -7,6 +7,8 @@ const uri = z.string().nullable();
 
 /** A post is public that was not. */
 export const postPublished = defineEvent('post.published', post);
+/** Of another node, with its pictures: again whenever they are fetched. */
+export const postArrived = defineEvent('post.arrived', post);
 /** Its words, its pictures or their ratings changed while it is published. */
 export const postUpdated = defineEvent('post.updated', post);
 /** Only its owner sees it now; it may come back. */

@@ -5,6 +5,7 @@ import { fanoutBench } from './fanout.ts';
 import { cancelBench, jobOverheadBench } from './gpu-queue.ts';
 import { hashBench } from './hashing.ts';
 import { inboxBench } from './inbox.ts';
+import { notifyBench } from './notify.ts';
 import { feedBench, modelPageBench } from './pages.ts';
 import { pdqBench, pdqScanBench } from './pdq.ts';
 import { promptEngineBench } from './prompt-engine.ts';
@@ -31,6 +32,7 @@ export const benches: Readonly<Record<string, () => Promise<void>>> = {
   'pdq-scan-200k-ms': pdqScanBench,
   inbox: inboxBench,
   fanout: fanoutBench,
+  'notify-10k-s': notifyBench,
   'job-overhead': jobOverheadBench,
   cancel: cancelBench,
   'policy-check-us': policyCheckBench,

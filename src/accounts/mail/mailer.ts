@@ -35,13 +35,19 @@ export class Mailer {
   }
 
   /** Persisted with the caller's flush, like the change that it tells of. */
-  post({ em, jobs, now }: Pick<Work, 'em' | 'jobs' | 'now'>, toAddress: string, letter: Letter): void {
+  post(
+    { em, jobs, now }: Pick<Work, 'em' | 'jobs' | 'now'>,
+    toAddress: string,
+    letter: Letter,
+    { unsubscribeUrl = null }: { readonly unsubscribeUrl?: string | null } = {},
+  ): void {
     const mail = em.create(OutboxMail, {
       id: newId(),
       toAddress,
       subject: letter.subject,
       text: plainText(letter),
       html: htmlText(letter),
+      unsubscribeUrl,
       createdAt: now(),
     });
     em.persist(mail);
@@ -52,7 +58,8 @@ export class Mailer {
     const mail = await em.findOne(OutboxMail, mailId);
     if (!mail || mail.sentAt || !this.#transport) return;
     const { toAddress: to, subject, text, html } = mail;
-    await this.#transport.send({ to, subject, text, html, messageId: `<${mail.id}@${this.#host}>` });
+    const messageId = `<${mail.id}@${this.#host}>`;
+    await this.#transport.send({ to, subject, text, html, messageId, unsubscribeUrl: mail.unsubscribeUrl ?? null });
     Object.assign(mail, { sentAt: now(), text: '', html: '' });
     await em.flush();
   }

@@ -11,6 +11,8 @@ export const OutboxMail = defineEntity({
     /** Emptied when sent: it may hold a link that signs in. */
     text: p.text(),
     html: p.text(),
+    /** Stops mail of this kind (RFC 8058); null for what nobody gets unasked. */
+    unsubscribeUrl: p.string().length(500).nullable(),
     createdAt: p.datetime(),
     sentAt: p.datetime().nullable(),
   },

@@ -1,5 +1,6 @@
 import type { EntityManager } from '@mikro-orm/core';
 import { rows } from '../../kit/database/sql.ts';
+import { record } from '../../kit/events/events.ts';
 import { newId } from '../../kit/ids.ts';
 import type { JobHandle } from '../../kit/queue/define.ts';
 import { writeUnderFence } from '../../kit/queue/lease.ts';
@@ -8,6 +9,7 @@ import { cropImage } from '../../kit/storage/images-crop.ts';
 import type { Work } from '../../kit/work.ts';
 import type { HashGate } from '../../safety/hashes/gate.ts';
 import type { EngineCheckpoint, TrainingPicture } from '../engine/protocol-train.ts';
+import { trainingEnded } from '../events.ts';
 import { endWork } from '../gpu/credits.ts';
 import { TrainingEpoch, TrainingRun, TrainingSample } from './model.ts';
 
@@ -133,7 +135,10 @@ export async function endRun(
        where id = ? and state in ('queued', 'running') returning id`,
       [state, error?.slice(0, 500) ?? null, now(), runId],
     );
-    if (ended.length > 0) await endWork(tx, 'training', runId, state, now());
+    if (ended.length === 0) return;
+    if (state !== 'cancelled') record(tx, trainingEnded, { runId, isDone: state === 'done' });
+    await tx.flush();
+    await endWork(tx, 'training', runId, state, now());
   });
 }
 

@@ -1,10 +1,12 @@
 import { z } from 'zod';
 import { AppError } from '../../kit/errors.ts';
+import { record } from '../../kit/events/events.ts';
 import type { Settings } from '../../kit/settings.ts';
 import { t } from '../../kit/web/messages.ts';
 import type { Viewer, Work } from '../../kit/work.ts';
 import { RATING } from '../../safety/ratings.ts';
 import { openPurse } from '../allowance.ts';
+import { tipSent } from '../events.ts';
 import { creditAccountId, person } from '../ledger/accounts.ts';
 import { InsufficientCredit, post } from '../ledger/post.ts';
 import { type CreditSettings, creditSettings } from '../settings.ts';
@@ -57,16 +59,22 @@ export async function sendTip(
   const { balance } = await openPurse(em, viewer.id, rules, now());
   await em.fork().transactional(async (tx) => {
     const sender = await creditAccountId(tx, person(viewer.id));
+    // the sender's name before theirs, so that nobody takes a key of somebody else's
+    const act = `tip:${sender}:${key}`;
     try {
-      await post(tx, {
-        // the sender's name before theirs, so that nobody takes a key of somebody else's
-        ...{ key: `tip:${sender}:${key}`, kind: 'tip', note, at: now() },
+      const isNew = await post(tx, {
+        ...{ key: act, kind: 'tip', note, at: now() },
         subject: { kind: target.kind, id: target.id },
         moves: [
           { account: person(viewer.id), amount: -amount },
           { account: person(target.recipient.id), amount },
         ],
       });
+      if (isNew) {
+        const of = { senderId: viewer.id, recipientId: target.recipient.id };
+        record(tx, tipSent, { key: act, ...of, kind: target.kind, targetId: target.id, amount });
+        await tx.flush();
+      }
     } catch (error) {
       if (!(error instanceof InsufficientCredit)) throw error;
       const message = t('tip.too-few', { balance: balance.toLocaleString('en') });

@@ -82,9 +82,10 @@ export async function circleOfComment(
   if (comment.audience !== 'page') return circle(site, 'direct', author, await namedBy(em, { comment: comment.id }));
   const { visibility, postId } = await pageOf(em, comment);
   if (isOpen(visibility)) {
-    const all = circle(site, visibility, author, others([answered]));
+    const named = await namedBy(em, { comment: comment.id });
+    const all = circle(site, visibility, author, others([answered, ...named]));
     const ids = isLocal(pageOwner) ? [author.id, pageOwner.id] : [author.id];
-    return { ...all, followersOf: ids, accountIds: others(concerned).map(({ id }) => id) };
+    return { ...all, followersOf: ids, accountIds: others([...concerned, ...named]).map(({ id }) => id) };
   }
   const named = others([...concerned, ...(postId === null ? [] : await namedBy(em, { post: postId }))]);
   const host = modelOwner ?? pageOwner;

@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ModelVersion } from '../../catalogue/model.ts';
 import { indexPostJob } from '../../discovery/index/keep.ts';
+import { postArrived } from '../../gallery/events.ts';
 import { addImage } from '../../gallery/images/add.ts';
 import { addVersionUse, kindOfModel } from '../../gallery/images/made-with.ts';
 import { Image, ImageRaw, Mention, Post, RESOURCE_KINDS, ResourceUse } from '../../gallery/model.ts';
@@ -9,6 +10,7 @@ import { relistPost } from '../../gallery/posts/relist.ts';
 import type { Resource } from '../../gallery/recipe/recipe.ts';
 import { workflowOf } from '../../gallery/recipe/workflow.ts';
 import { AppError } from '../../kit/errors.ts';
+import { record } from '../../kit/events/events.ts';
 import { newId } from '../../kit/ids.ts';
 import { hasMediaType } from '../../kit/net/media-type.ts';
 import type { Work } from '../../kit/work.ts';
@@ -70,6 +72,8 @@ export async function fetchPictures(
     }
   }
   if (failure !== null) throw failure;
+  record(em, postArrived, { postId });
+  await em.flush();
 }
 
 const LASTING: ReadonlySet<string> = new Set(['invalid', 'too_large', 'conflict', 'not_found', 'withheld']);

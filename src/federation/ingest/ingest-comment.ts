@@ -56,7 +56,7 @@ export async function ingestComment(
       if (heldFor !== null) await holdComment(inner, known, heldFor, now());
       else record(inner, commentEdited, { commentId: known.id });
       await inner.flush();
-      await setMentions(inner, { comment: known.id }, author.id, circle.audience === 'page' ? [] : circle.named);
+      await setMentions(inner, { comment: known.id }, author.id, circle.named);
       await recountPage({ em: inner }, known);
       return 'done';
     }
@@ -73,7 +73,7 @@ export async function ingestComment(
     if (heldFor !== null) await holdComment(inner, comment, heldFor, now());
     else record(inner, commentCreated, { commentId: comment.id });
     await inner.flush();
-    if (circle.audience !== 'page') await setMentions(inner, { comment: comment.id }, author.id, circle.named);
+    await setMentions(inner, { comment: comment.id }, author.id, circle.named);
     await recountPage({ em: inner }, comment);
     return 'done';
   });
@@ -93,18 +93,9 @@ async function narrownessOf(
   const owner = await ownerOf(em, place);
   const isNarrowThread = parent !== null && parent.audience !== 'page';
   if (!isNarrowThread && (await isForPage(site, em, place, { visibility, addressees })))
-    return { audience: 'page', named: [] };
-  const uris = [...addressees, ...mentionUris];
-  const locals = uris.flatMap((uri) => {
-    const own = readOwnUri(site.origin, uri);
-    return own?.kind === 'account' ? [own.name] : [];
-  });
-  const found = await em.find(
-    Account,
-    { $or: [{ uri: { $in: uris } }, { host: '', name: { $in: locals } }] },
-    { fields: ['id'] },
-  );
-  const named = [owner.id, ...(parent ? [parent.author.id] : []), ...found.map(({ id }) => id)];
+    return { audience: 'page', named: await idsOf(site, em, mentionUris) };
+  const found = await idsOf(site, em, [...addressees, ...mentionUris]);
+  const named = [owner.id, ...(parent ? [parent.author.id] : []), ...found];
   return {
     audience: visibility === 'followers' && !isNarrowThread ? 'followers' : 'direct',
     named: [...new Set(named)],
@@ -124,6 +115,24 @@ export async function isForPage(
   if (page.visibility !== 'followers') return page.visibility === 'direct';
   const collectionUri = await followersUriOf(site, em, await ownerOf(em, await audienceOf(em, place)));
   return collectionUri !== null && addressees.includes(collectionUri);
+}
+
+/** The people of these addresses who are known here. */
+async function idsOf(
+  { origin }: Pick<Federation, 'origin'>,
+  em: Work['em'],
+  uris: readonly string[],
+): Promise<readonly number[]> {
+  const locals = uris.flatMap((uri) => {
+    const own = readOwnUri(origin, uri);
+    return own?.kind === 'account' ? [own.name] : [];
+  });
+  const found = await em.find(
+    Account,
+    { $or: [{ uri: { $in: [...uris] } }, { host: '', name: { $in: locals } }] },
+    { fields: ['id'] },
+  );
+  return found.map(({ id }) => id);
 }
 
 /** A review is for those whom its model is for. */

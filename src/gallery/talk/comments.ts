@@ -12,7 +12,7 @@ import { RATING } from '../../safety/ratings.ts';
 import { holdWords } from '../../safety/words/hold.ts';
 import { commentCreated, commentDeleted, commentEdited, wordsWithheld } from '../events.ts';
 import { Comment, Image, Mention, Post } from '../model.ts';
-import { setMentions } from '../posts/mentions.ts';
+import { findKnown, resolveMentions, setMentions } from '../posts/mentions.ts';
 import { Review } from '../reviews/model.ts';
 import { COMMENT_COUNT } from './comment-count.ts';
 import { assertNoBlock, isSeenBy, loadSubject, type Speaker, type Subject } from './target.ts';
@@ -54,6 +54,7 @@ export async function addComment(
   const parent = parentId ? await loadParent(em, speaker, parentId, subject) : null;
   await assertNoBlock(em, speaker.id, parent ? [ownerId, parent.author.id] : [ownerId]);
   const heldFor = await words.read(sayingOf(speaker, text, remote !== undefined));
+  const named = remote ? [] : await namedIn(em, text);
   return em.transactional(async (tx) => {
     const known = remote && (await tx.findOne(Comment, { uri: remote.uri }));
     if (known) return known.id;
@@ -78,6 +79,7 @@ export async function addComment(
     else await holdWords(tx, { kind: 'comment', id: comment.id }, speaker.id, heldFor, now());
     await tx.flush();
     if (parent && comment.audience !== 'page') await nameThoseOf(tx, comment, parent, ownerId);
+    else if (named.length > 0) await setMentions(tx, { comment: comment.id }, speaker.id, named);
     await countComments(tx, comment);
     return comment.id;
   });
@@ -92,6 +94,10 @@ function subjectColumns(em: EntityManager, { kind, id }: Subject) {
     bounty: kind === 'bounty' ? id : null,
   };
 }
+
+/** Whom words name, among those who are known here. */
+const namedIn = async (em: EntityManager, text: string): Promise<readonly number[]> =>
+  (await resolveMentions(text, findKnown(em))).accountIds;
 
 /** An answer to a narrow comment is for its author, whom that names, and whose page it is. */
 async function nameThoseOf(em: EntityManager, comment: Comment, parent: Comment, pageOwnerId: number): Promise<void> {
@@ -152,11 +158,13 @@ export async function editComment(
   await loadSubject(em, speaker, subjectOf(comment));
   if (comment.text === text) return;
   const heldFor = await words.read(sayingOf(speaker, text, !comment.isLocal));
+  const named = comment.isLocal && comment.audience === 'page' ? await namedIn(em, text) : null;
   await em.transactional(async (tx) => {
     Object.assign(comment, { text: text.slice(0, MOST_REMOTE_CHARACTERS), editedAt: now() });
     if (heldFor !== null) await holdComment(tx, comment, heldFor, now());
     record(tx, heldFor === null ? commentEdited : commentDeleted, { commentId });
     await tx.flush();
+    if (named) await setMentions(tx, { comment: commentId }, comment.author.id, named);
     await countComments(tx, comment);
   });
 }

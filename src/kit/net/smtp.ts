@@ -8,6 +8,8 @@ interface OutgoingMail {
   readonly html: string;
   /** The same for every attempt, so that a mail that was sent twice shows once. */
   readonly messageId: string;
+  /** Where a program of mail stops mail of this kind at once (RFC 8058). */
+  readonly unsubscribeUrl: string | null;
 }
 
 export interface MailTransport {
@@ -29,10 +31,13 @@ export function openSmtp(url: URL, from: string): MailTransport {
     disableUrlAccess: true,
   });
   return {
-    async send({ to, subject, text, html, messageId }) {
+    async send({ to, subject, text, html, messageId, unsubscribeUrl }) {
+      const headers: Record<string, string> = unsubscribeUrl
+        ? { 'List-Unsubscribe': `<${unsubscribeUrl}>`, 'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click' }
+        : {};
       try {
         // an address object, so that no sign in it can become a second recipient
-        await transport.sendMail({ from, to: { name: '', address: to }, subject, text, html, messageId });
+        await transport.sendMail({ from, to: { name: '', address: to }, subject, text, html, messageId, headers });
       } catch (cause) {
         throw new AppError('unavailable', 'The mail server did not take the mail.', { cause });
       }

@@ -50,6 +50,9 @@ export interface JobDefinition<Payload extends z.ZodType = z.ZodType> {
   run(work: Work, payload: z.output<Payload>, handle: JobHandle): unknown;
 }
 
+/** All that whoever enqueues it has to know: what it does may need parts that only the composition root has. */
+export type JobShape<Payload extends z.ZodType = z.ZodType> = Omit<JobDefinition<Payload>, 'run'>;
+
 export function defineJob<Payload extends z.ZodType>(definition: JobDefinition<Payload>): JobDefinition<Payload> {
   return definition;
 }

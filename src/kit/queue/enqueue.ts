@@ -1,14 +1,14 @@
 import type { EntityManager } from '@mikro-orm/core';
 import type { z } from 'zod';
 import { newId } from '../ids.ts';
-import type { JobDefinition } from './define.ts';
+import type { JobShape } from './define.ts';
 import { Job } from './job.ts';
 import type { EnqueueOptions } from './jobs.ts';
 
 /** Writes the row into what `em` flushes next. */
 export function enqueueJob<Payload extends z.ZodType>(
   em: EntityManager,
-  job: JobDefinition<Payload>,
+  job: JobShape<Payload>,
   payload: z.input<Payload>,
   { delayMs = 0, priority = 0, partition = '', partitionLimit, dedupeKey, accountId, share }: EnqueueOptions,
   now: Date,

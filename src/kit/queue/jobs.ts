@@ -1,6 +1,6 @@
 import type { EntityManager } from '@mikro-orm/core';
 import type { z } from 'zod';
-import type { JobDefinition, Lane } from './define.ts';
+import type { JobShape, Lane } from './define.ts';
 import type { JobClass } from './fair/decide.ts';
 import type { Forecast } from './fair/plan.ts';
 import type { JobStatus } from './status.ts';
@@ -40,7 +40,7 @@ export interface Jobs {
    */
   enqueue<Payload extends z.ZodType>(
     em: EntityManager,
-    job: JobDefinition<Payload>,
+    job: JobShape<Payload>,
     payload: z.input<Payload>,
     options?: EnqueueOptions,
   ): string;
@@ -48,6 +48,10 @@ export interface Jobs {
   cancel(em: EntityManager, jobId: string): Promise<boolean>;
   /** Its place in a lane that is shared out fairly, and when it would begin; null when it does not wait there. */
   forecast(lane: Lane, jobId: string): Promise<Forecast | null>;
+  /** Tells every process that something changed, by a name that is no job's id; what it was is in the rows. */
+  signal(topic: string): void;
+  /** Calls back at each signal and each change of a job, of whichever process; returns what ends it. */
+  onSignal(listener: (topic: string) => void): () => void;
   /** The job as it is now, then after each change, until it has ended; nothing when there is no such job. */
   watch(jobId: string, signal?: AbortSignal): AsyncIterable<JobStatus>;
 }

@@ -109,6 +109,8 @@ export class Queue {
       enqueue: (em, job, payload, options = {}) => enqueueJob(em, job, payload, options, now()),
       cancel: (em, jobId) => this.#cancel(em, jobId),
       forecast: (lane, jobId) => this.#forecasts.of(lane, jobId),
+      signal: (topic) => this.#driver.changed(topic),
+      onSignal: (listener) => this.#driver.onChange(listener),
       watch: (jobId, signal) => watchJob(this.#fork, this.#driver, this.#forecasts, jobId, signal),
     };
   }

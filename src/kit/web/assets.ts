@@ -135,7 +135,9 @@ interface AssetContext {
 
 /** Koa middleware for `/assets/*`. */
 export async function serveAssets(ctx: AssetContext, next: () => Promise<unknown>): Promise<void> {
-  const asset = ctx.path.startsWith('/assets/') ? findAsset(ctx.path.slice('/assets/'.length)) : null;
+  // a service worker rules the paths below its own, so it stands at the root
+  const path = ctx.path === '/sw.js' ? '/assets/sw.js' : ctx.path;
+  const asset = path.startsWith('/assets/') ? findAsset(path.slice('/assets/'.length)) : null;
   if (!asset || (ctx.method !== 'GET' && ctx.method !== 'HEAD')) {
     await next();
     return;

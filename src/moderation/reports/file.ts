@@ -4,8 +4,10 @@ import { Account } from '../../accounts/model.ts';
 import { audited } from '../../kit/audit/append.ts';
 import { rows, toNumber } from '../../kit/database/sql.ts';
 import { AppError } from '../../kit/errors.ts';
+import { record } from '../../kit/events/events.ts';
 import { newId } from '../../kit/ids.ts';
 import type { Work } from '../../kit/work.ts';
+import { reportFiled } from '../queue/events.ts';
 import { QueueRow } from '../queue/model.ts';
 import { openRow } from '../queue/open.ts';
 import { Rule, type RuleCategory, urgencyOf } from '../rules/model.ts';
@@ -93,6 +95,7 @@ async function write(em: EntityManager, now: Date, reporterId: number, name: Thi
     },
     { persist: true },
   );
+  record(em, reportFiled, { reportId: result.id });
   const entry = {
     ...{ action: 'report.file', subject: { kind: name.kind, id: name.id }, role: 'reporter' },
     after: { report: result.id, category, weight: result.weight },

@@ -55,12 +55,12 @@ export async function scheduleAuditWatch({ em, jobs, now }: Pick<Work, 'em' | 'j
   if ((await em.count(Job, { name: definition.name, state: 'queued' })) > 0) return;
   // shortly after midnight (UTC), when the day whose root is kept is over
   const delayMs = DAY_MS - (now().getTime() % DAY_MS) + 5 * 60_000;
-  jobs.enqueue(em, { ...definition, run: () => {} }, {}, { delayMs, dedupeKey: definition.name });
+  jobs.enqueue(em, definition, {}, { delayMs, dedupeKey: definition.name });
   await em.flush();
 }
 
 /** The clock's own run keeps its time: this one has a key of its own. */
 export async function checkAuditSoon({ em, jobs }: Pick<Work, 'em' | 'jobs'>): Promise<void> {
-  jobs.enqueue(em, { ...definition, run: () => {} }, {}, { dedupeKey: `${definition.name} now` });
+  jobs.enqueue(em, definition, {}, { dedupeKey: `${definition.name} now` });
   await em.flush();
 }

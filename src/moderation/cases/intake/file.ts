@@ -1,7 +1,9 @@
 import { randomInt } from 'node:crypto';
 import type { EntityManager } from '@mikro-orm/core';
+import { record } from '../../../kit/events/events.ts';
 import { newId } from '../../../kit/ids.ts';
 import type { Work } from '../../../kit/work.ts';
+import { caseOpened } from '../../queue/events.ts';
 import { setClock } from '../clocks/set.ts';
 import type { Desk } from '../desk.ts';
 import { ClaimCase } from '../model/case.ts';
@@ -55,6 +57,7 @@ export async function fileCase(
     act: async (em, kase) => {
       await act(em, kase);
       await setClock(em, kase.id, 'expire', new Date(now.getTime() + 3 * DAY));
+      record(em, caseOpened, { caseId: kase.id });
       work.jobs.enqueue(em, desk.takeInJob, { caseId: kase.id });
     },
   });

@@ -14,6 +14,7 @@ import { migration as m0012 } from './0012-claim-proofs.ts';
 import { migration as m0016 } from './0016-api-lists.ts';
 import { migration as m0017 } from './0017-credits.ts';
 import { migration as m0018 } from './0018-api-apps.ts';
+import { migration as m0019 } from './0019-talk.ts';
 import { migration as m0020 } from './0020-discovery.ts';
 import { migration as m0021 } from './0021-lineage-merging.ts';
 import { migration as m0022 } from './0022-economy.ts';
@@ -35,6 +36,7 @@ export const migrations: readonly Migration[] = [
   m0016,
   m0017,
   m0018,
+  m0019,
   m0020,
   m0021,
   m0022,

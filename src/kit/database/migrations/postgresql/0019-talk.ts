@@ -1,0 +1,32 @@
+import type { Migration } from '../../migration.ts';
+
+export const migration: Migration = {
+  name: '0019-talk',
+  statements: [
+    `create table "notification" ("id" serial primary key, "account_id" int not null, "actor_id" int null, "kind" varchar(20) not null, "subject_kind" varchar(20) not null, "subject_id" varchar(40) not null, "comment_id" varchar(40) null, "note" varchar(120) not null default '', "key" varchar(160) not null, "group_key" varchar(120) not null, "channels" smallint not null, "created_at" timestamptz not null, "read_at" timestamptz null);`,
+    `create index "notification_actor_id_index" on "notification" ("actor_id");`,
+    `create index "notification_account_id_id_index" on "notification" ("account_id", "id");`,
+    `create index "notification_account_id_read_at_index" on "notification" ("account_id", "read_at");`,
+    `create index "notification_created_at_index" on "notification" ("created_at");`,
+    `alter table "notification" add constraint "notification_key_account_id_unique" unique ("key", "account_id");`,
+    `create table "notification_setting" ("account_id" int not null, "page_off" int not null default 16384, "mail_off" int not null default 49152, "push_off" int not null default 7201, "digest" text check ("digest" in ('off', 'daily', 'weekly')) not null default 'off', "digest_at" timestamptz null, constraint "notification_setting_pkey" primary key ("account_id"));`,
+    `create index "notification_setting_digest_digest_at_index" on "notification_setting" ("digest", "digest_at");`,
+    `create table "push_subscription" ("id" uuid not null, "account_id" int not null, "endpoint" varchar(2048) not null, "p256dh" varchar(100) not null, "auth" varchar(40) not null, "label" varchar(120) not null default '', "created_at" timestamptz not null, "last_used_at" timestamptz null, constraint "push_subscription_pkey" primary key ("id"));`,
+    `create index "push_subscription_account_id_index" on "push_subscription" ("account_id");`,
+    `alter table "push_subscription" add constraint "push_subscription_endpoint_unique" unique ("endpoint");`,
+    `create table "webhook" ("id" uuid not null, "account_id" int not null, "is_node_wide" boolean not null default false, "url" varchar(2048) not null, "events" int not null, "secret" varchar(300) not null, "previous_secret" varchar(300) null, "previous_until" timestamptz null, "failure_count" int not null default 0, "disabled_at" timestamptz null, "created_at" timestamptz not null, constraint "webhook_pkey" primary key ("id"));`,
+    `create index "webhook_account_id_index" on "webhook" ("account_id");`,
+    `create index "webhook_is_node_wide_index" on "webhook" ("is_node_wide");`,
+    `create table "webhook_delivery" ("id" uuid not null, "webhook_id" uuid not null, "event" varchar(40) not null, "key" varchar(120) not null, "body" text not null, "state" text check ("state" in ('pending', 'delivered', 'failed')) not null default 'pending', "attempts" smallint not null default 0, "status" smallint null, "error" varchar(200) not null default '', "created_at" timestamptz not null, "tried_at" timestamptz null, constraint "webhook_delivery_pkey" primary key ("id"));`,
+    `create index "webhook_delivery_webhook_id_created_at_id_index" on "webhook_delivery" ("webhook_id", "created_at", "id");`,
+    `create index "webhook_delivery_created_at_index" on "webhook_delivery" ("created_at");`,
+    `alter table "webhook_delivery" add constraint "webhook_delivery_webhook_id_key_unique" unique ("webhook_id", "key");`,
+    `alter table "notification" add constraint "notification_account_id_foreign" foreign key ("account_id") references "account" ("id") on update cascade on delete cascade;`,
+    `alter table "notification" add constraint "notification_actor_id_foreign" foreign key ("actor_id") references "account" ("id") on update cascade on delete cascade;`,
+    `alter table "notification_setting" add constraint "notification_setting_account_id_foreign" foreign key ("account_id") references "account" ("id") on update cascade on delete cascade;`,
+    `alter table "push_subscription" add constraint "push_subscription_account_id_foreign" foreign key ("account_id") references "account" ("id") on update cascade on delete cascade;`,
+    `alter table "webhook" add constraint "webhook_account_id_foreign" foreign key ("account_id") references "account" ("id") on update cascade on delete cascade;`,
+    `alter table "webhook_delivery" add constraint "webhook_delivery_webhook_id_foreign" foreign key ("webhook_id") references "webhook" ("id") on update cascade on delete cascade;`,
+    `alter table "outbox_mail" add column "unsubscribe_url" varchar(500) null;`,
+  ],
+};
