@@ -52,6 +52,8 @@ import { ProtectedName, ProtectedPerson } from './safety/people/model.ts';
 import { PolicyRestriction, PolicyState } from './safety/policy.ts';
 import { PromptRecord, PromptRuleSet } from './safety/prompts/model.ts';
 import { DoNotTrain } from './safety/training/do-not-train.ts';
+import { AccountExport } from './transfer/export/model.ts';
+import { MovedPage, Transfer, TransferItem, TransferMark } from './transfer/import/model.ts';
 
 /** Every table of the program; migrations are written from this list. */
 export const ENTITIES = [
@@ -74,4 +76,5 @@ export const ENTITIES = [
   ...[Dataset, DatasetItem, TrainingRun, TrainingEpoch, TrainingSample],
   ...[GenerationDraft, GenerationPreset, GenerationInput, FirstOutputs],
   ...FEDERATION_ENTITIES,
+  ...[AccountExport, Transfer, TransferItem, TransferMark, MovedPage],
 ];

@@ -50,6 +50,7 @@ import { Classifier } from './safety/classifier/classifier.ts';
 import { HashGate } from './safety/hashes/gate.ts';
 import { Screening } from './safety/screening.ts';
 import { WordReader } from './safety/words/reader.ts';
+import { Exports } from './transfer/export/make.ts';
 
 /** The server that ENGINE names in the place of our own engine. */
 function serverOf(
@@ -187,6 +188,10 @@ export async function openParts(
     [holdDesk, hashDesk, appealDesk, ...PEER_DESKS, reportDesk({ mailer, settings, publicUrl: config.publicUrl })],
     [CASE_PAGES, PEER_PAGES],
   );
+  const exports = new Exports({
+    ...{ mailer, settings, publicUrl: config.publicUrl },
+    folder: join(uploadsDir, 'exports'),
+  });
   const parts: Parts = {
     config,
     log,
@@ -219,6 +224,7 @@ export async function openParts(
     uploadsDir,
     claims,
     federation,
+    exports,
     closing,
   };
   return { parts, queue, openWork };

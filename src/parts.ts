@@ -29,6 +29,7 @@ import type { Desks } from './moderation/queue/desk.ts';
 import type { ClassifierOptions } from './safety/classifier/classifier.ts';
 import type { HashGate } from './safety/hashes/gate.ts';
 import type { Screening } from './safety/screening.ts';
+import type { Exports } from './transfer/export/make.ts';
 
 /** What lives as long as the process, handed down to the routes and jobs that name it. */
 export interface Parts {
@@ -67,6 +68,8 @@ export interface Parts {
   readonly marks: LineLog;
   readonly claims: Claims;
   readonly federation: OpenFederation;
+  /** Archives of whole accounts. */
+  readonly exports: Exports;
   /** Key of everything that is hashed or signed for ourselves. */
   readonly secretKey: string;
   /** Absolute path of the folder for what is not a blob: uploads under way, the engine's job folders. */

@@ -50,6 +50,7 @@ import { countMissing } from './operator/start.ts';
 import type { Parts } from './parts.ts';
 import { PROTECT_LINKS, peopleRoutes } from './safety/people/routes.ts';
 import { levelsLabelled } from './safety/ratings.ts';
+import { transferRoutes } from './transfer/routes.ts';
 
 /** Every address of the node: one line for each room. */
 export function routersOf(parts: Parts): Router<State>[] {
@@ -94,6 +95,10 @@ export function routersOf(parts: Parts): Router<State>[] {
       compliance: federation.mode === 'off' ? null : { total: countPublicCompliance, of: findPublicCompliance },
     }),
     ...caseRoutes(caseDeps(parts)),
+    transferRoutes({
+      ...{ limits: parts.limits, secretKey: parts.secretKey, exports: parts.exports },
+      publicUrl: parts.config.publicUrl,
+    }),
     operatorRoutes({
       adminLinks: adminLinksOf(parts),
       settings: parts.settings,

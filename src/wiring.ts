@@ -167,6 +167,8 @@ export function jobsOf(parts: Parts): JobDefinition[] {
     watchAuditJobOf({ settings, log }),
     ...claims.jobs,
     ...federation.jobList,
+    parts.exports.job,
+    parts.exports.sweepJob,
   ];
 }
 

@@ -1,0 +1,11 @@
+import Router from '@koa/router';
+import type { State } from '../kit/web/state.ts';
+import type { TransferDeps } from './deps.ts';
+import { exportRoutes } from './export/routes.ts';
+
+/** Moving in and out. */
+export function transferRoutes(deps: TransferDeps): Router<State> {
+  const routes = new Router<State>();
+  exportRoutes(routes, deps);
+  return routes;
+}
