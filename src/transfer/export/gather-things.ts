@@ -127,7 +127,8 @@ async function gatherVersions(
 function fileDoc(gathering: Gathering, file: ModelFile, isKept: boolean, of: string): FileDoc {
   const { kind, sha256, totalBytes } = file;
   const name = file.originalName || file.name;
-  const known = file.crc32 ? Number.parseInt(file.crc32, 16) : null;
+  // its bytes stand in the hash the other way round, as Civitai writes it
+  const known = file.crc32 ? Buffer.from(file.crc32, 'hex').readUInt32LE(0) : null;
   const path = isKept && file.isStored ? gathering.take('files', sha256, totalBytes, endingOf(file.name), known) : null;
   if (path === null) gathering.leaveOut('file', `${of}: ${name}`);
   return { name, kind, totalBytes, sha256, path };
