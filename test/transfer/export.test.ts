@@ -74,7 +74,9 @@ test('an archive of an account holds all that is theirs and nothing of others, b
 
   // what a moderator decides later: the archive does not go out again, and a new one leaves it out and says so
   its.clock.pass(60_000);
-  await restrict(its.workAs(null), { kind: 'image', id: made.imageIds[0] ?? 0 }, 'decision:1', RESTRICTION.view);
+  await its.em.fork().transactional(async (em) => {
+    await restrict(em, { kind: 'image', id: made.imageIds[0] ?? 0 }, 'decision:1', RESTRICTION.view, its.clock.now());
+  });
   await its.settle();
   assert.equal((await its.browser.get('/settings/export/archive')).status, 451);
   assert.equal((await its.visitor.get(`/exports/archive${key}&entry=models.jsonl`)).status, 451);
