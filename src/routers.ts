@@ -50,6 +50,7 @@ import { countMissing } from './operator/start.ts';
 import type { Parts } from './parts.ts';
 import { PROTECT_LINKS, peopleRoutes } from './safety/people/routes.ts';
 import { levelsLabelled } from './safety/ratings.ts';
+import type { TransferDeps } from './transfer/deps.ts';
 import { transferRoutes } from './transfer/routes.ts';
 
 /** Every address of the node: one line for each room. */
@@ -95,10 +96,7 @@ export function routersOf(parts: Parts): Router<State>[] {
       compliance: federation.mode === 'off' ? null : { total: countPublicCompliance, of: findPublicCompliance },
     }),
     ...caseRoutes(caseDeps(parts)),
-    transferRoutes({
-      ...{ limits: parts.limits, secretKey: parts.secretKey, exports: parts.exports },
-      publicUrl: parts.config.publicUrl,
-    }),
+    transferRoutes(transferDeps(parts)),
     operatorRoutes({
       adminLinks: adminLinksOf(parts),
       settings: parts.settings,
@@ -187,6 +185,14 @@ function trainingDeps(parts: Parts): TrainingDeps {
   return {
     ...computeDeps(parts),
     ...{ uploads, trainer, imports, captioner },
+    openWork: () => ({ em: orm.em.fork(), viewer: null, jobs, files, words, now }),
+  };
+}
+
+function transferDeps(parts: Parts): TransferDeps {
+  const { limits, secretKey, exports, transfers, uploads, uploadsDir, orm, jobs, files, words, now, config } = parts;
+  return {
+    ...{ limits, secretKey, exports, transfers, uploads, uploadsDir, publicUrl: config.publicUrl },
     openWork: () => ({ em: orm.em.fork(), viewer: null, jobs, files, words, now }),
   };
 }

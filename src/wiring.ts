@@ -169,6 +169,8 @@ export function jobsOf(parts: Parts): JobDefinition[] {
     ...federation.jobList,
     parts.exports.job,
     parts.exports.sweepJob,
+    parts.transfers.lookJob,
+    parts.transfers.takeJob,
   ];
 }
 

@@ -1,19 +1,19 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { crc32 } from 'node:zlib';
 import { OutboxMail } from '../../src/accounts/mail/model.ts';
 import { memoryBytes } from '../../src/catalogue/files/bytes.ts';
 import { listZipEntries, readZipEntry } from '../../src/catalogue/files/zip.ts';
 import { StoredZip } from '../../src/kit/web/download/stored-zip.ts';
-import { restrict } from '../../src/safety/restrict.ts';
 import { RESTRICTION } from '../../src/safety/policy.ts';
+import { restrict } from '../../src/safety/restrict.ts';
 import { Manifest } from '../../src/transfer/format.ts';
-import { Browser } from '../accounts/browser.ts';
+import type { Browser } from '../accounts/browser.ts';
 import { painter } from '../gallery/painter.ts';
 import { aLife } from './life.ts';
-import { Readable } from 'node:stream';
-import { buffer } from 'node:stream/consumers';
 
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
@@ -44,11 +44,20 @@ test('an archive of an account holds all that is theirs and nothing of others, b
     return readZipEntry(bytes, entry, 100_000_000);
   };
   const manifest = Manifest.parse(JSON.parse((await read('tessera-export.json')).toString()));
-  assert.deepEqual(entries.map(({ name }) => name).slice(1), manifest.entries.map(({ name }) => name));
+  assert.deepEqual(
+    entries.map(({ name }) => name).slice(1),
+    manifest.entries.map(({ name }) => name),
+  );
   for (const { name, sha256: told } of manifest.entries) assert.equal(sha256(await read(name)), told, name);
   const lines = async (name: string) =>
-    (await read(name)).toString().trim().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>);
-  const [model] = (await lines('models.jsonl')) as [{ name: string; versions: { name: string; files: { path: string }[] }[] }];
+    (await read(name))
+      .toString()
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+  const [model] = (await lines('models.jsonl')) as [
+    { name: string; versions: { name: string; files: { path: string }[] }[] },
+  ];
   assert.deepEqual([model.name, model.versions.map(({ name }) => name)], ['Brass and ink', ['v2.0', 'v1.0']]);
   const [post] = (await lines('posts.jsonl')) as [{ images: { path: string; recipe: { seed: string } | null }[] }];
   assert.equal(post.images[0]?.recipe?.seed, '123456789');
@@ -57,7 +66,10 @@ test('an archive of an account holds all that is theirs and nothing of others, b
   assert.equal((await lines('reviews.jsonl')).length, 1);
   assert.equal((await lines('collections.jsonl')).length, 1);
   const host = new URL(manifest.origin).host;
-  assert.match((await read('following_accounts.csv')).toString(), new RegExp(`^Account address,Show boosts.*\\nbea@${host},true`));
+  assert.match(
+    (await read('following_accounts.csv')).toString(),
+    new RegExp(`^Account address,Show boosts.*\\nbea@${host},true`),
+  );
   assert.equal((await read('blocked_accounts.csv')).toString(), `cy@${host}\n`);
   assert.match((await read('muted_accounts.csv')).toString(), new RegExp(`\\ndan@${host},true\\n$`));
   assert.doesNotMatch(fetched.bytes.toString('latin1'), /A secret of Bea|ada@example|bea@example/);

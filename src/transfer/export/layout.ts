@@ -64,7 +64,10 @@ export interface Archive {
 /** Throws `gone` when its documents are not there any more. */
 export async function openArchive(
   files: Pick<Files, 'open' | 'has'>,
-  { documentsSha256, layoutSha256 }: { documentsSha256?: string | null | undefined; layoutSha256?: string | null | undefined },
+  {
+    documentsSha256,
+    layoutSha256,
+  }: { documentsSha256?: string | null | undefined; layoutSha256?: string | null | undefined },
 ): Promise<Archive> {
   if (!documentsSha256 || !layoutSha256 || !(await files.has(layoutSha256))) {
     throw new AppError('gone', 'This archive is not here any more. Make a new one.');

@@ -1,16 +1,18 @@
 import type Router from '@koa/router';
 import { anyone, browserOnly, viewerIn } from '../../accounts/access/guard.ts';
+import { Account } from '../../accounts/model.ts';
 import { settingsPage } from '../../accounts/settings-page.ts';
 import { followJob } from '../../compute/tool/live.ts';
 import { AppError } from '../../kit/errors.ts';
 import { findStatus } from '../../kit/queue/status.ts';
 import { failureOf } from '../../kit/web/errors.ts';
 import { sendEvents } from '../../kit/web/event-stream.ts';
-import { EMPTY_FORM } from '../../kit/web/forms.ts';
+import { EMPTY_FORM, type FormState, submitForm } from '../../kit/web/forms.ts';
 import { t } from '../../kit/web/messages.ts';
 import type { Limit } from '../../kit/web/rate-limit.ts';
 import type { Ctx, State } from '../../kit/web/state.ts';
 import type { TransferDeps } from '../deps.ts';
+import { countRedirects, endRedirects, RedirectsForm, setRedirects } from '../moved/redirects.ts';
 import { KEPT_DAYS } from './make.ts';
 import { AccountExport } from './model.ts';
 import { archiveAddress, loadByKey, sendArchive } from './send.ts';
@@ -28,6 +30,8 @@ interface ExportNow {
     /** For another node. */
     readonly address: string;
   } | null;
+  /** Where this account went: its pages may lead there. */
+  readonly moved: { readonly count: number } | null;
   readonly live: { readonly url: string; readonly value: number; readonly max: number; readonly note: string } | null;
 }
 const exportPage = settingsPage<ExportNow>('export', 'transfer/export');
@@ -41,9 +45,10 @@ const EVENTS = '/settings/export/events';
 export function exportRoutes(routes: Router<State>, { exports, limits, publicUrl, secretKey }: TransferDeps): void {
   const find = (ctx: Ctx) => ctx.state.work.em.findOne(AccountExport, { account: viewerIn(ctx).id });
 
-  const show = async (ctx: Ctx, message: string | null = null) => {
+  const show = async (ctx: Ctx, form: FormState = EMPTY_FORM) => {
     const row = await find(ctx);
     const { em } = ctx.state.work;
+    const { movedToUri } = await em.findOneOrFail(Account, viewerIn(ctx).id);
     const job = row?.state === 'making' && row.jobId ? await findStatus(em, row.jobId) : null;
     const isOpen = job?.state === 'queued' || job?.state === 'running';
     const isOver = row !== null && row.expiresAt <= ctx.state.work.now();
@@ -51,19 +56,23 @@ export function exportRoutes(routes: Router<State>, { exports, limits, publicUrl
       ctx,
       {
         keptDays: KEPT_DAYS,
-        archive: row === null || isOver ? null : {
-            state: row.state === 'making' && !isOpen ? 'failed' : row.state,
-            ...{ totalBytes: row.totalBytes, entryCount: row.entryCount, leftOut: row.leftOut },
-            message: row.message ?? t('export.broke'),
-            madeAt: (row.finishedAt ?? row.createdAt).toISOString(),
-            expiresAt: row.expiresAt.toISOString(),
-            address: archiveAddress(publicUrl, secretKey, row),
-          },
+        archive:
+          row === null || isOver
+            ? null
+            : {
+                state: row.state === 'making' && !isOpen ? 'failed' : row.state,
+                ...{ totalBytes: row.totalBytes, entryCount: row.entryCount, leftOut: row.leftOut },
+                message: row.message ?? t('export.broke'),
+                madeAt: (row.finishedAt ?? row.createdAt).toISOString(),
+                expiresAt: row.expiresAt.toISOString(),
+                address: archiveAddress(publicUrl, secretKey, row),
+              },
         live: isOpen
           ? { url: EVENTS, value: job.progressDone, max: job.progressTotal || 100, note: job.progressNote }
           : null,
+        moved: movedToUri == null ? null : { count: await countRedirects(ctx.state.work) },
       },
-      { ...EMPTY_FORM, message },
+      form,
     );
   };
 
@@ -77,7 +86,7 @@ export function exportRoutes(routes: Router<State>, { exports, limits, publicUrl
     } catch (error) {
       const { isFault, message, status } = failureOf(error);
       if (isFault) throw error;
-      await show(ctx, message);
+      await show(ctx, { ...EMPTY_FORM, message });
       ctx.status = status;
     }
   });
@@ -88,6 +97,23 @@ export function exportRoutes(routes: Router<State>, { exports, limits, publicUrl
     if (row?.state === 'making' && row.jobId) await jobs.cancel(em, row.jobId);
     if (row) await em.nativeDelete(AccountExport, { id: row.id });
     ctx.redirect('/settings/export?said=export-removed');
+  });
+
+  routes.post('/settings/export/pages', browserOnly, async (ctx) => {
+    await submitForm(
+      ctx,
+      RedirectsForm,
+      async ({ pages }) => {
+        await setRedirects(ctx.state.work, publicUrl, pages);
+        ctx.redirect('/settings/export?said=pages-lead-on');
+      },
+      (form) => show(ctx, form),
+    );
+  });
+
+  routes.post('/settings/export/pages/removal', browserOnly, async (ctx) => {
+    await endRedirects(ctx.state.work);
+    ctx.redirect('/settings/export?said=pages-stay');
   });
 
   routes.get(EVENTS, browserOnly, async (ctx) => {

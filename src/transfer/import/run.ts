@@ -2,15 +2,15 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { viewerOf } from '../../accounts/access/identify.ts';
 import { Account } from '../../accounts/model.ts';
-import { can } from '../../accounts/permissions.ts';
 import { nodeSettings } from '../../accounts/node-settings.ts';
+import { can } from '../../accounts/permissions.ts';
 import { rows, toNumber } from '../../kit/database/sql.ts';
 import { AppError } from '../../kit/errors.ts';
 import { newId } from '../../kit/ids.ts';
 import { t } from '../../kit/web/messages.ts';
 import type { Viewer, Work } from '../../kit/work.ts';
+import { type ItemKind, type Transfer, TransferItem } from './model.ts';
 import type { TransferParts } from './parts.ts';
-import { type ItemKind, Transfer, TransferItem } from './model.ts';
 import type { Source } from './source.ts';
 import { takeModel } from './take-model.ts';
 import { takeBlock, takeFollow, takeProfile } from './take-people.ts';
@@ -97,7 +97,7 @@ export async function takeWaiting(
 /** True when the source did not answer. */
 async function takeItem(taking: Taking, item: TransferItem): Promise<boolean> {
   const em = taking.work.em.fork();
-  const write = (change: Partial<Pick<TransferItem, 'state' | 'message' | 'path'>>) =>
+  const write = (change: { state: ItemState; message: string | null; path?: string | null }) =>
     em.nativeUpdate(TransferItem, { id: item.id }, change);
   try {
     const { path, isKnown, isHeld, problems, notes = [] } = await TAKES[item.kind](taking, item.plan);

@@ -25,6 +25,8 @@ export interface WantedBytes {
 
 /** Where things come from. Opened for a look and for each run, so that a run goes on where another process began it. */
 export interface Source {
+  /** What its documents leave empty is empty; else the headers of files fill it in. */
+  readonly isExact: boolean;
   /** All that there is, what others lean on first. Throws `invalid` for what is none of this kind, and `unavailable`. */
   look(signal: AbortSignal): AsyncIterable<FoundItem>;
   /** What a person should know about it, after the look. */

@@ -1,5 +1,5 @@
 import { createModel, createVersion } from '../../catalogue/create.ts';
-import { settingsText, saveVersion, VersionForm } from '../../catalogue/edit.ts';
+import { saveVersion, settingsText, VersionForm } from '../../catalogue/edit.ts';
 import { isLicense } from '../../catalogue/licences.ts';
 import { Model, ModelFile, ModelVersion } from '../../catalogue/model.ts';
 import { publishVersion } from '../../catalogue/publish.ts';
@@ -29,7 +29,8 @@ export async function takeModel(taking: Taking, plan: unknown): Promise<Taken> {
   for (const version of [...doc.versions].reverse()) {
     taking.signal.throwIfAborted();
     const whole = await findMark(em, viewer.id, wholeOf(version));
-    if (whole && (await em.fork().count(ModelVersion, { id: Number(whole.targetId), state: { $ne: 'deleted' } })) > 0) continue;
+    if (whole && (await em.fork().count(ModelVersion, { id: Number(whole.targetId), state: { $ne: 'deleted' } })) > 0)
+      continue;
     const { id, isNew } = await ensureVersion(taking, doc, version, modelId);
     modelId ??= (await em.fork().findOneOrFail(ModelVersion, id)).model.id;
     made += 1;
@@ -156,7 +157,7 @@ async function save(taking: Taking, versionId: number, words: Words, version: Ve
     parentWeight: version.parents.map(({ weight }) => (weight === null ? '' : String(weight))),
   });
   if (!parsed.success) throw new AppError('invalid', parsed.error.issues[0]?.message ?? t('import.bad-document'));
-  const form = await filledIn(taking, versionId, parsed.data);
+  const form = taking.source.isExact ? parsed.data : await filledIn(taking, versionId, parsed.data);
   await saveVersion({ ...work, em: work.em.fork() }, versionId, form);
 }
 
@@ -193,6 +194,7 @@ async function parentText(
 async function publish({ work }: Taking, versionId: number, { publishedAt }: VersionDoc): Promise<void> {
   const em = work.em.fork();
   const day = publishedAt === null ? null : new Date(publishedAt);
-  if (day && day < work.now()) await em.nativeUpdate(ModelVersion, { id: versionId, publishedAt: null }, { publishedAt: day });
+  if (day && day < work.now())
+    await em.nativeUpdate(ModelVersion, { id: versionId, publishedAt: null }, { publishedAt: day });
   await publishVersion({ ...work, em }, versionId);
 }

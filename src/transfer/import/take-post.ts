@@ -59,7 +59,8 @@ async function ensurePost(taking: Taking, { uri, title, versionUri }: PostDoc): 
   const { work, nodeOrigin } = taking;
   const mark = await findMark(work.em, work.viewer.id, uri);
   if (mark?.kind === 'post' && (await isThere(taking, Number(mark.targetId)))) return Number(mark.targetId);
-  const versionId = versionUri === null ? null : await findVersionHere(work.em.fork(), work.viewer.id, nodeOrigin, versionUri);
+  const versionId =
+    versionUri === null ? null : await findVersionHere(work.em.fork(), work.viewer.id, nodeOrigin, versionUri);
   return work.em.fork().transactional(async (em) => {
     const post = await createDraft({ ...work, em }, { versionId: versionId ?? 0, title });
     await keepMark(em, work.viewer.id, uri, { kind: 'post', targetId: post.id }, work.now());
@@ -101,7 +102,9 @@ async function takeImage(taking: Taking, postId: number, doc: ImageDoc): Promise
 }
 
 const findTaken = async ({ work }: Taking, postId: number, { sha256 }: ImageDoc): Promise<number | null> =>
-  sha256 === null ? null : ((await work.em.fork().findOne(Image, { post: postId, sha256, deletedAt: null }))?.id ?? null);
+  sha256 === null
+    ? null
+    : ((await work.em.fork().findOne(Image, { post: postId, sha256, deletedAt: null }))?.id ?? null);
 
 async function resourcesOf({ work, nodeOrigin }: Taking, doc: ImageDoc): Promise<KnownResource[]> {
   const resources: KnownResource[] = [];

@@ -54,7 +54,10 @@ export async function takeReview(taking: Taking, plan: unknown): Promise<Taken> 
   const versionId = await findVersionHere(em, viewer.id, nodeOrigin, doc.versionUri);
   if (versionId === null) throw new AppError('not_found', t('import.not-here'));
   if (isKnown) return { path: `/versions/${versionId}`, isKnown, problems: [] };
-  const id = await writeReview({ ...work, em }, viewer, versionId, { isRecommended: doc.isRecommended, text: doc.text });
+  const id = await writeReview({ ...work, em }, viewer, versionId, {
+    isRecommended: doc.isRecommended,
+    text: doc.text,
+  });
   await keepMark(work.em.fork(), viewer.id, doc.uri, { kind: 'review', targetId: id }, now());
   return { path: `/reviews/${id}`, isHeld: await isHeld(work.em, 'review', id), problems: [] };
 }

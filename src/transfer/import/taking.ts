@@ -44,7 +44,8 @@ export async function withBytes<T>(
 ): Promise<T> {
   const name = wanted.sha256 ?? createHash('sha256').update(wanted.place).digest('hex');
   const path = join(folder, `${name}.part`);
-  if (wanted.totalBytes > wanted.mostBytes) throw new AppError('too_large', 'This file is larger than what is taken here.');
+  if (wanted.totalBytes > wanted.mostBytes)
+    throw new AppError('too_large', 'This file is larger than what is taken here.');
   await source.fetch(wanted, path, signal);
   try {
     return await use(path, (await stat(path)).size);

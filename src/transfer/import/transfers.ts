@@ -12,7 +12,7 @@ import { defineJob, type JobDefinition, type JobHandle } from '../../kit/queue/d
 import { t } from '../../kit/web/messages.ts';
 import type { Work } from '../../kit/work.ts';
 import { openSource } from '../sources/open.ts';
-import { type SourceKind, Transfer, TransferItem } from './model.ts';
+import { type SourceKind, Transfer, TransferItem, type TransferState } from './model.ts';
 import type { TransferParts } from './parts.ts';
 import { lookInto, takeWaiting } from './run.ts';
 import type { Source } from './source.ts';
@@ -25,6 +25,14 @@ const REST_MS = 60_000;
 const MOST_OPEN = 5;
 /** A node asks few sources at once, whoever began it. */
 const PARTITION = 'transfer';
+
+interface Outcome {
+  readonly state: TransferState;
+  readonly notes?: string[];
+  readonly message?: string;
+  readonly archiveSha256?: null;
+  readonly sealedKey?: null;
+}
 
 export interface NewTransfer {
   readonly source: SourceKind;
@@ -83,7 +91,7 @@ export class Transfers {
   async #look(work: Work, { transferId, isJudged }: z.output<typeof LookPayload>, handle: JobHandle): Promise<void> {
     const transfer = await work.em.findOne(Transfer, { id: transferId, state: 'looking' });
     if (!transfer) return;
-    const end = (change: Partial<Transfer>) =>
+    const end = (change: Outcome) =>
       work.em.nativeUpdate(Transfer, { id: transferId, state: 'looking' }, { ...change, updatedAt: work.now() });
     try {
       const notes = await this.#withSource(work, transfer, handle.signal, async (source, archivePath) => {

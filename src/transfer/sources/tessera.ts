@@ -11,9 +11,9 @@ import {
   FOLLOWING,
   MANIFEST,
   Manifest,
-  ModelDoc,
   MOST_LINE_BYTES,
   MOST_MANIFEST_BYTES,
+  ModelDoc,
   MUTED,
   PostDoc,
   PROFILE,
@@ -37,6 +37,7 @@ const MOST_PEOPLE = 20_000;
 
 /** An archive of `/settings/export`: every entry that is read is compared with its checksum. */
 export class TesseraSource implements Source {
+  readonly isExact = true;
   readonly #place: ArchivePlace;
   readonly #notes: string[] = [];
   #manifest: Manifest | null = null;
@@ -86,7 +87,8 @@ export class TesseraSource implements Source {
   async #loadManifest(): Promise<Manifest> {
     if (this.#manifest) return this.#manifest;
     const bytes = await this.#place.read(MANIFEST, MOST_MANIFEST_BYTES).catch((error: unknown) => {
-      if (error instanceof AppError && error.kind === 'not_found') throw new AppError('invalid', t('import.no-manifest'));
+      if (error instanceof AppError && error.kind === 'not_found')
+        throw new AppError('invalid', t('import.no-manifest'));
       throw error;
     });
     const parsed = Manifest.safeParse(parseJson(bytes.toString('utf8')));
