@@ -22,7 +22,6 @@ export const DOCUMENTS = {
   comments: 'comments.jsonl',
   collections: 'collections.jsonl',
 } as const;
-export type DocumentKind = keyof typeof DOCUMENTS;
 export const PROFILE = 'profile.json';
 /** Named and laid out as Mastodon's own (docs.joinmastodon.org/user/moving, "Exporting data"). */
 export const FOLLOWING = 'following_accounts.csv';
@@ -126,7 +125,7 @@ export type ModelDoc = z.output<typeof ModelDoc>;
 const RECIPE_TEXTS = ['prompt', 'negativePrompt', 'sampler', 'scheduler', 'modelName', 'modelHash', 'vae', 'vaeHash'];
 const MORE_TEXTS = ['hiresUpscaler', 'version', 'tool', 'seed'];
 const recipeText = text(200_000).optional();
-export const RecipeDoc = z.object({
+const RecipeDoc = z.object({
   ...Object.fromEntries([...RECIPE_TEXTS, ...MORE_TEXTS].map((field) => [field, recipeText])),
   ...Object.fromEntries(Object.keys(NUMBER_FIELDS).map((field) => [field, z.number().optional()])),
   others: z.record(text(200), text(200_000)),

@@ -177,4 +177,5 @@ export const ROUTES: Readonly<Record<string, Rule>> = {
   '/train/samples/:id.png': OWN,
   '/train/samples/:id.webp': OWN,
   '/train/epochs/:id/publish': OWN,
+  ...{ '/import/:id': OWN, '/import/:id/events': OWN },
 };

@@ -111,6 +111,7 @@ const APART: readonly (readonly [RegExp, string])[] = [
   [/^\/(?:datasets|dataset-images|generate|train|uploads)\//, OWN],
   [/^\/(?:accounts|actors|follows|settings|hidden|topic-follows)\//, ACCOUNT],
   [/^\/tags\/:tag\/follow$/, 'of a name'],
+  [/^\/import\/:id\//, OWN],
   [/\/inbox$/, PEERS],
   [/^\/api\/v1\/runner\//, 'for runners: an order that is cancelled answers 410'],
   [/^\/collections\/:id\//, 'of who owns the collection: what was taken down is shown in none'],

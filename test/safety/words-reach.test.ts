@@ -109,6 +109,10 @@ const APART: readonly (readonly [RegExp, string])[] = [
     'bytes for a draft',
   ],
   [/^\/images\/:id\/resources$/, 'a model that is here'],
+  [
+    /^\/import(?:\/|$)/,
+    'where from, and what of it: it comes in by the services that read words (transfer/import-doors.test.ts)',
+  ],
 ];
 
 function listWriting(node: Node): string[] {

@@ -22,12 +22,12 @@ import type { TestNode } from '../node.ts';
 
 type Here = Pick<TestNode, 'node' | 'em' | 'workAs' | 'settle'>;
 
-export const limitsOf = ({ node }: Here) => ({
+const limitsOf = ({ node }: Here) => ({
   ...{ maxImageBytes: 50_000_000, minFreeBytes: 0, defaultQuotaBytes: 1_000_000_000 },
   hashGate: node.hashGate,
 });
 
-export async function giveFile(its: Here, owner: Account, versionId: number, bytes: Uint8Array, fileName: string) {
+async function giveFile(its: Here, owner: Account, versionId: number, bytes: Uint8Array, fileName: string) {
   const folder = await mkdtemp(join(tmpdir(), 'tessera-give-'));
   const path = join(folder, 'file');
   await writeFile(path, bytes);

@@ -1,7 +1,7 @@
 import { defineEntity, type InferEntity, p } from '@mikro-orm/core';
 import { Account } from '../../accounts/model.ts';
 
-export const SOURCES = ['tessera', 'civitai', 'huggingface', 'folder', 'pictures'] as const;
+const SOURCES = ['tessera', 'civitai', 'huggingface', 'folder', 'pictures'] as const;
 export type SourceKind = (typeof SOURCES)[number];
 
 const TRANSFER_STATES = ['looking', 'choosing', 'running', 'stopped', 'done', 'failed'] as const;
@@ -43,7 +43,7 @@ export const ITEM_KINDS = [
 ] as const;
 export type ItemKind = (typeof ITEM_KINDS)[number];
 
-export const ITEM_STATES = ['found', 'waiting', 'done', 'held', 'known', 'failed'] as const;
+const ITEM_STATES = ['found', 'waiting', 'done', 'held', 'known', 'failed'] as const;
 export type ItemState = (typeof ITEM_STATES)[number];
 
 /** One thing that comes in, whole or not yet. */

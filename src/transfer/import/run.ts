@@ -9,7 +9,7 @@ import { AppError } from '../../kit/errors.ts';
 import { newId } from '../../kit/ids.ts';
 import { t } from '../../kit/web/messages.ts';
 import type { Viewer, Work } from '../../kit/work.ts';
-import { type ItemKind, type Transfer, TransferItem } from './model.ts';
+import { type ItemKind, type ItemState, type Transfer, TransferItem } from './model.ts';
 import type { TransferParts } from './parts.ts';
 import type { Source } from './source.ts';
 import { takeModel } from './take-model.ts';
@@ -19,7 +19,7 @@ import { takeCollection, takeComment, takeReview } from './take-talk.ts';
 import type { Taken, Taking } from './taking.ts';
 
 /** More than this is no account of a person. */
-export const MOST_ITEMS = 50_000;
+const MOST_ITEMS = 50_000;
 const BATCH = 200;
 /** So many in a row that did not answer: the source is away, and trying the rest only marks it as failed. */
 const MOST_SILENT = 5;
