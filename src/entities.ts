@@ -1,13 +1,13 @@
 import { ApiToken, Credential, OneTimeToken, Session } from './accounts/access/model.ts';
-import { WEBHOOK_ENTITIES } from './api/webhooks/model.ts';
 import { Invite } from './accounts/joining/model.ts';
 import { Login } from './accounts/login.ts';
 import { OutboxMail } from './accounts/mail/model.ts';
 import { Account, Block, Follow } from './accounts/model.ts';
 import { StaffGrant } from './accounts/staff/grants.ts';
-import { EarlyAccess, Entitlement } from './catalogue/early/model.ts';
 import { OAuthClient, OAuthGrant, OAuthSecret } from './api/oauth/model.ts';
 import { ApiOnce } from './api/operation/once-model.ts';
+import { WEBHOOK_ENTITIES } from './api/webhooks/model.ts';
+import { EarlyAccess, Entitlement } from './catalogue/early/model.ts';
 import { Hidden } from './catalogue/hidden/model.ts';
 import {
   BaseModel,
@@ -76,6 +76,8 @@ import { ProtectedName, ProtectedPerson } from './safety/people/model.ts';
 import { PolicyRestriction, PolicyState } from './safety/policy.ts';
 import { PromptRecord, PromptRuleSet } from './safety/prompts/model.ts';
 import { DoNotTrain } from './safety/training/do-not-train.ts';
+import { AccountExport } from './transfer/export/model.ts';
+import { MovedPage, Transfer, TransferItem, TransferMark } from './transfer/import/model.ts';
 
 /** Every table of the program; migrations are written from this list. */
 export const ENTITIES = [
@@ -116,4 +118,5 @@ export const ENTITIES = [
   ...[ApiOnce, OAuthClient, OAuthGrant, OAuthSecret],
   ...NOTIFICATION_ENTITIES,
   ...WEBHOOK_ENTITIES,
+  ...[AccountExport, Transfer, TransferItem, TransferMark, MovedPage],
 ];

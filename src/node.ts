@@ -38,6 +38,7 @@ import { restoredDatabase } from './operator/backup/restore-database.ts';
 import { scheduleCollection } from './operator/collect.ts';
 import type { NodeOptions, Parts } from './parts.ts';
 import { routersOf } from './routers.ts';
+import { movedDoor } from './transfer/moved/redirects.ts';
 import { jobsOf, wiringOf } from './wiring.ts';
 
 export type Process = 'web' | 'worker' | 'gpu';
@@ -78,7 +79,7 @@ export async function openNode(config: Config, options: NodeOptions = {}): Promi
     },
     isCookieless,
     ignoresCookies,
-    doors: [apiDoor],
+    doors: [apiDoor, movedDoor],
     isReady: async () => {
       await rows(orm.em.fork(), 'select 1 as one');
     },

@@ -15,9 +15,11 @@ import type { ServerChoice } from './compute/server/choose.ts';
 import type { ServerTimes } from './compute/server/engine.ts';
 import { Trainer } from './compute/training/trainer.ts';
 import { ENTITIES } from './entities.ts';
+import { resolveAccount } from './federation/actors/resolve.ts';
 import { PEER_DESKS } from './federation/desks.ts';
-import { openFederation } from './federation/federation.ts';
+import { type OpenFederation, openFederation } from './federation/federation.ts';
 import { PEER_PAGES } from './federation/flags/queue.ts';
+import { findKnown } from './gallery/posts/mentions.ts';
 import type { Config } from './kit/config.ts';
 import { migrate } from './kit/database/migrate.ts';
 import { openDatabase } from './kit/database/open.ts';
@@ -52,6 +54,8 @@ import { Classifier } from './safety/classifier/classifier.ts';
 import { HashGate } from './safety/hashes/gate.ts';
 import { Screening } from './safety/screening.ts';
 import { WordReader } from './safety/words/reader.ts';
+import { Exports } from './transfer/export/make.ts';
+import { Transfers } from './transfer/import/transfers.ts';
 
 /** The server that ENGINE names in the place of our own engine. */
 function serverOf(
@@ -63,6 +67,14 @@ function serverOf(
   if (!address || (engine !== 'comfyui' && engine !== 'sdapi')) return null;
   return { kind: engine, address, net, ...(times ? { times } : {}) };
 }
+
+/** Where the node does not federate, only people here are found. */
+const personFinder =
+  (federation: OpenFederation) =>
+  async (work: Work, handle: string): Promise<number | null> =>
+    federation.mode === 'off'
+      ? findKnown(work.em)(handle.slice(1).replace(`@${federation.host}`, ''))
+      : ((await resolveAccount(work, federation, handle))?.id ?? null);
 
 interface Opened {
   readonly parts: Parts;
@@ -193,6 +205,18 @@ export async function openParts(
     [holdDesk, hashDesk, appealDesk, ...PEER_DESKS, reportDesk({ mailer, settings, publicUrl: config.publicUrl })],
     [CASE_PAGES, PEER_PAGES],
   );
+  const exports = new Exports({
+    ...{ mailer, settings, publicUrl: config.publicUrl },
+    folder: join(uploadsDir, 'exports'),
+  });
+  const transfers = new Transfers({
+    ...{ uploads, settings, net, secretKey, publicUrl: config.publicUrl, folder: join(uploadsDir, 'transfers') },
+    limits: {
+      ...{ hashGate, maxImageBytes: config.maxImageBytes, minFreeBytes: config.minFreeBytes },
+      defaultQuotaBytes: config.accountQuotaBytes,
+    },
+    findPerson: personFinder(federation),
+  });
   const parts: Parts = {
     config,
     log,
@@ -227,6 +251,8 @@ export async function openParts(
     claims,
     federation,
     vapid: makeVapid(secretKey, config.publicUrl),
+    exports,
+    transfers,
     closing,
   };
   return { parts, queue, openWork };

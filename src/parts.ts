@@ -31,6 +31,8 @@ import type { Vapid } from './notifications/push/vapid.ts';
 import type { ClassifierOptions } from './safety/classifier/classifier.ts';
 import type { HashGate } from './safety/hashes/gate.ts';
 import type { Screening } from './safety/screening.ts';
+import type { Exports } from './transfer/export/make.ts';
+import type { Transfers } from './transfer/import/transfers.ts';
 
 /** What lives as long as the process, handed down to the routes and jobs that name it. */
 export interface Parts {
@@ -72,6 +74,10 @@ export interface Parts {
   readonly federation: OpenFederation;
   /** How this node shows push services who it is. */
   readonly vapid: Vapid;
+  /** Archives of whole accounts. */
+  readonly exports: Exports;
+  /** What people bring in from elsewhere. */
+  readonly transfers: Transfers;
   /** Key of everything that is hashed or signed for ourselves. */
   readonly secretKey: string;
   /** Absolute path of the folder for what is not a blob: uploads under way, the engine's job folders. */

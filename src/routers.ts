@@ -55,6 +55,8 @@ import { countMissing } from './operator/start.ts';
 import type { Parts } from './parts.ts';
 import { PROTECT_LINKS, peopleRoutes } from './safety/people/routes.ts';
 import { levelsLabelled } from './safety/ratings.ts';
+import type { TransferDeps } from './transfer/deps.ts';
+import { transferRoutes } from './transfer/routes.ts';
 
 /** Every address of the node: one line for each room. */
 export function routersOf(parts: Parts): Router<State>[] {
@@ -112,6 +114,7 @@ export function routersOf(parts: Parts): Router<State>[] {
       fork: () => parts.orm.em.fork(),
     }),
     webhookRoutes({ limits: parts.limits, secretKey: parts.secretKey }),
+    transferRoutes(transferDeps(parts)),
     operatorRoutes({
       adminLinks: adminLinksOf(parts),
       settings: parts.settings,
@@ -200,6 +203,14 @@ function trainingDeps(parts: Parts): TrainingDeps {
   return {
     ...computeDeps(parts),
     ...{ uploads, trainer, imports, captioner },
+    openWork: () => ({ em: orm.em.fork(), viewer: null, jobs, files, words, now }),
+  };
+}
+
+function transferDeps(parts: Parts): TransferDeps {
+  const { limits, secretKey, exports, transfers, uploads, uploadsDir, orm, jobs, files, words, now, config } = parts;
+  return {
+    ...{ limits, secretKey, exports, transfers, uploads, uploadsDir, publicUrl: config.publicUrl },
     openWork: () => ({ em: orm.em.fork(), viewer: null, jobs, files, words, now }),
   };
 }

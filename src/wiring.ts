@@ -200,6 +200,10 @@ export function jobsOf(parts: Parts): JobDefinition[] {
     announceToWebhooksJobOf(config.publicUrl),
     deliverWebhookJobOf({ net, secretKey }),
     ...federation.jobList,
+    parts.exports.job,
+    parts.exports.sweepJob,
+    parts.transfers.lookJob,
+    parts.transfers.takeJob,
   ];
 }
 

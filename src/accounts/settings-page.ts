@@ -17,6 +17,7 @@ const TABS = [
   ['moving', 'external-link'],
   ['following', 'user-plus'],
   ['notifications', 'bell'],
+  ['export', 'download'],
   ['data', 'hard-drive'],
 ] as const;
 type Tab = (typeof TABS)[number][0];
@@ -39,9 +40,12 @@ interface SettingsPage<Props> {
   readonly now: Props;
 }
 
-/** A page under `/settings`: what is set now in `now`, and the one form that was refused with what was typed. */
+/**
+ * A page under `/settings`: what is set now in `now`, and the one form that was refused with what was typed. A room above
+ * names its own template, with its folder.
+ */
 export function settingsPage<Props extends object>(tab: Tab, template: string = tab) {
-  const show = view<SettingsPage<Props>>(`accounts/settings/${template}`);
+  const show = view<SettingsPage<Props>>(template.includes('/') ? template : `accounts/settings/${template}`);
   return (ctx: Ctx, now: Props, form: FormState = EMPTY_FORM, refused = ''): void => {
     const key = `settings.said-${String(ctx.query.said ?? '')}`;
     const items = TABS.map(([name, icon]) => ({

@@ -129,6 +129,16 @@ const FINDERS: Readonly<Record<string, Finder>> = {
     const seen = found.filter((row) => seesVersion(row, viewer));
     return byId(seen.map((row) => [row.review_id, plain(row.name, `/reviews/${row.review_id}`)]));
   },
+  bounty: async (em, viewer, ids) => {
+    const found = await rows<{ id: string; title: string }>(
+      em,
+      `select b.id, b.title from bounty b join account a on a.id = b.owner_id
+       where b.id in (${inList(ids)}) and a.state = 'active' and b.withheld_at is null
+         and (b.held_at is null or b.owner_id = ?)`,
+      [...ids, viewer.id],
+    );
+    return byId(found.map(({ id, title }) => [id, plain(title, `/bounties/${id}`)]));
+  },
   collection: async (em, viewer, ids) => {
     const found = await rows<{ id: number; name: string }>(
       em,

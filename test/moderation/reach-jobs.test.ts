@@ -26,6 +26,7 @@ const ASKS = {
   fetches: 'asks before it fetches for something that was taken down here',
   copies: 'keeps copies of files that nobody forbids (copies/rules.ts)',
   decides: 'is a decision itself, written by restrict() and startTakedown()',
+  leaves: 'leaves out what is kept back, and nothing of it goes out after a newer decision (transfer/export.test.ts)',
   none: 'touches nothing that a decision can be about, or only removes',
 } as const;
 
@@ -92,6 +93,8 @@ const JOBS: Readonly<Record<string, keyof typeof ASKS>> = {
   ...{ 'federation.announce-unshare': 'none', 'federation.tell-of-thing': 'says', 'federation.tell-of-image': 'says' },
   ...{ 'federation.tell-of-version': 'says', 'federation.tell-of-item': 'says', 'federation.tell-of-topic': 'says' },
   ...{ 'federation.tell-of-collection': 'says', 'federation.tell-of-refusal': 'none' },
+  ...{ 'transfer.export-account': 'leaves', 'transfer.end-export': 'none' },
+  ...{ 'transfer.look-into-source': 'none', 'transfer.take-things': 'takes' },
 };
 
 test('every job is in the table that says how it asks moderation', async (t) => {

@@ -206,4 +206,5 @@ export const ROUTES: Readonly<Record<string, Rule>> = {
   '/merge/:id/events': OWN,
   '/merge/:id/file.safetensors': OWN,
   '/merge/:id/publish': OWN,
+  ...{ '/import/:id': OWN, '/import/:id/events': OWN },
 };

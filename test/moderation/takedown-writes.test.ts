@@ -127,6 +127,7 @@ const APART: readonly (readonly [RegExp, string])[] = [
   [/^\/(?:accounts|actors|follows|settings|hidden|topic-follows|searches)\//, ACCOUNT],
   [/^\/tags\/:tag\/follow$/, 'of a name'],
   [/^\/tags\/:tag\/(?:text|synonyms)(?:\/|$)/, STAFF],
+  [/^\/import\/:id\//, OWN],
   [/\/inbox$/, PEERS],
   [/^\/api\/v1\/(?!runner\/)/, 'each calls what the page of the same thing calls, and that is in the table'],
   [/^\/api\/v1\/runner\//, 'for runners: an order that is cancelled answers 410'],

@@ -269,6 +269,8 @@ const KEEPERS: Readonly<Record<string, string>> = {
   'gallery/images/render.ts': 'sizes of what is here',
   'moderation/cases/files/attachments.ts': 'case-attachment',
   'moderation/vault/give-back.ts': 'what a decision gives back',
+  'transfer/export/make.ts': 'what is written about things that are here, for who made them',
+  'transfer/import/routes.ts': 'archive-member, when the archive is read; what is taken of it at its own door',
   'operator/backup/restore.ts':
     'what was here; what was taken down since is taken down again before anything is served',
 };

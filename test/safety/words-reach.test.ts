@@ -164,6 +164,10 @@ const APART: readonly (readonly [RegExp, string])[] = [
   [/^\/images\/:id\/resources$/, 'a model that is here'],
   [/^\/searches(?:\/|$)/, 'names that only who gave them reads'],
   [/^\/tags\/:tag\/(?:text|synonyms)(?:\/|$)/, 'by moderators, on record'],
+  [
+    /^\/import(?:\/|$)/,
+    'where from, and what of it: it comes in by the services that read words (transfer/import-doors.test.ts)',
+  ],
 ];
 
 function listWriting(node: Node): string[] {

@@ -1,6 +1,8 @@
 create table "account" ("id" serial primary key, "host" varchar(253) not null default '', "name" varchar(64) not null, "display_name" varchar(80) not null default '', "kind" text check ("kind" in ('Person', 'Service', 'Group', 'Organization', 'Application')) not null default 'Person', "bio" text not null default '', "links" jsonb not null, "avatar_sha256" varchar(64) null, "banner_sha256" varchar(64) null, "state" text check ("state" in ('unverified', 'awaiting_approval', 'active', 'suspended', 'deleted')) not null default 'active', "role" text check ("role" in ('member', 'moderator', 'admin', 'owner')) not null default 'member', "permissions" int not null default 0, "levels" smallint not null default 1, "blur_levels" smallint not null default 28, "is_locked" boolean not null default false, "is_network_shown" boolean not null default false, "topic" text check ("topic" in ('model', 'collection', 'tag')) null, "uri" varchar(2048) null, "url" varchar(2048) null, "aliases" jsonb null, "moved_to_uri" varchar(2048) null, "moved_at" timestamptz null, "created_at" timestamptz not null, "deleted_at" timestamptz null);
 alter table "account" add constraint "account_uri_unique" unique ("uri");
 alter table "account" add constraint "account_host_name_unique" unique ("host", "name");
+create table "account_export" ("id" uuid not null, "account_id" int not null, "state" text check ("state" in ('making', 'ready', 'failed')) not null default 'making', "job_id" uuid null, "documents_sha256" varchar(64) null, "layout_sha256" varchar(64) null, "total_bytes" bigint not null default 0, "entry_count" int not null default 0, "left_out" jsonb not null, "message" varchar(600) null, "created_at" timestamptz not null, "finished_at" timestamptz null, "expires_at" timestamptz not null, constraint "account_export_pkey" primary key ("id"));
+alter table "account_export" add constraint "account_export_account_id_unique" unique ("account_id");
 create table "actor_key_pair" ("actor_id" int not null, "rsa_public_pem" text not null, "rsa_private_sealed" text not null, "ed25519public_multibase" varchar(128) not null, "ed25519private_sealed" text not null, "created_at" timestamptz not null, constraint "actor_key_pair_pkey" primary key ("actor_id"));
 create table "api_once" ("id" uuid not null, "account_id" int not null, "key" varchar(200) not null, "fingerprint" varchar(64) not null, "status" smallint null, "answer" jsonb null, "created_at" timestamptz not null, constraint "api_once_pkey" primary key ("id"));
 alter table "api_once" add constraint "api_once_account_id_key_unique" unique ("account_id", "key");
@@ -196,6 +198,8 @@ alter table "entitlement" add constraint "entitlement_source_source_id_unique" u
 create table "early_access" ("version_id" int not null, "ends_at" timestamptz not null, "is_for_followers" boolean not null, "price" int null, "ended_at" timestamptz null, "created_at" timestamptz not null, constraint "early_access_pkey" primary key ("version_id"));
 create index "early_access_ended_at_ends_at_index" on "early_access" ("ended_at", "ends_at");
 create table "download_mark" ("version_id" int not null, "day" varchar(10) not null, "who_hash" varchar(32) not null, constraint "download_mark_pkey" primary key ("version_id", "day", "who_hash"));
+create table "moved_page" ("path" varchar(120) not null, "account_id" int not null, "target" varchar(2048) not null, constraint "moved_page_pkey" primary key ("path"));
+create index "moved_page_account_id_index" on "moved_page" ("account_id");
 create table "name_lock" ("id" uuid not null, "model_id" int not null, "name_key" varchar(200) not null, "takedown_id" uuid not null, "case_id" uuid null, "created_at" timestamptz not null, constraint "name_lock_pkey" primary key ("id"));
 create index "name_lock_takedown_id_index" on "name_lock" ("takedown_id");
 alter table "name_lock" add constraint "name_lock_model_id_name_key_unique" unique ("model_id", "name_key");
@@ -475,6 +479,13 @@ create table "training_sample" ("id" uuid not null, "run_id" uuid not null, "epo
 create index "training_sample_sha256_index" on "training_sample" ("sha256");
 create index "training_sample_thumb_sha256_index" on "training_sample" ("thumb_sha256");
 alter table "training_sample" add constraint "training_sample_run_id_epoch_prompt_index_unique" unique ("run_id", "epoch", "prompt_index");
+create table "transfer" ("id" uuid not null, "account_id" int not null, "source" text check ("source" in ('tessera', 'civitai', 'huggingface', 'folder', 'pictures')) not null, "place" varchar(2048) not null, "who" varchar(100) not null default '', "sealed_key" text null, "archive_sha256" varchar(64) null, "state" text check ("state" in ('looking', 'choosing', 'running', 'stopped', 'done', 'failed')) not null default 'looking', "job_id" uuid null, "publishes" boolean not null default false, "message" varchar(600) null, "notes" jsonb not null, "created_at" timestamptz not null, "updated_at" timestamptz not null, constraint "transfer_pkey" primary key ("id"));
+create index "transfer_archive_sha256_index" on "transfer" ("archive_sha256");
+create index "transfer_account_id_created_at_index" on "transfer" ("account_id", "created_at");
+create table "transfer_item" ("id" uuid not null, "transfer_id" uuid not null, "position" int not null, "kind" text check ("kind" in ('profile', 'model', 'post', 'review', 'comment', 'collection', 'follow', 'block', 'mute')) not null, "title" varchar(300) not null default '', "total_bytes" bigint not null default 0, "plan" jsonb not null, "state" text check ("state" in ('found', 'waiting', 'done', 'held', 'known', 'failed')) not null default 'found', "message" varchar(600) null, "path" varchar(300) null, constraint "transfer_item_pkey" primary key ("id"));
+create index "transfer_item_transfer_id_state_position_index" on "transfer_item" ("transfer_id", "state", "position");
+alter table "transfer_item" add constraint "transfer_item_transfer_id_position_unique" unique ("transfer_id", "position");
+create table "transfer_mark" ("account_id" int not null, "key_hash" varchar(64) not null, "origin" varchar(2048) not null, "kind" varchar(20) not null, "target_id" varchar(40) not null, "created_at" timestamptz not null, constraint "transfer_mark_pkey" primary key ("account_id", "key_hash"));
 create table "upload" ("id" uuid not null, "owner_id" int not null, "version_id" int null, "kind" text check ("kind" in ('Model', 'Pruned Model', 'Negative', 'VAE', 'Config', 'Training Data', 'Archive', 'Other')) not null default 'Model', "file_name" varchar(200) not null, "total_bytes" bigint not null, "received_bytes" bigint not null default 0, "state" text check ("state" in ('receiving', 'hashing', 'ready', 'refused')) not null default 'receiving', "hashes" jsonb null, "inspection" jsonb null, "virus_scan_result" text check ("virus_scan_result" in ('Pending', 'Success', 'Danger', 'Error')) not null default 'Pending', "virus_scan_message" varchar(300) null, "sha256" varchar(64) null, "message" varchar(600) null, "is_withheld" boolean not null default false, "duplicate_url" varchar(200) null, "created_at" timestamptz not null, "updated_at" timestamptz not null, "expires_at" timestamptz not null, constraint "upload_pkey" primary key ("id"));
 create index "upload_version_id_index" on "upload" ("version_id");
 create index "upload_sha256_index" on "upload" ("sha256");
@@ -487,6 +498,7 @@ create table "webhook_delivery" ("id" uuid not null, "webhook_id" uuid not null,
 create index "webhook_delivery_webhook_id_created_at_id_index" on "webhook_delivery" ("webhook_id", "created_at", "id");
 create index "webhook_delivery_created_at_index" on "webhook_delivery" ("created_at");
 alter table "webhook_delivery" add constraint "webhook_delivery_webhook_id_key_unique" unique ("webhook_id", "key");
+alter table "account_export" add constraint "account_export_account_id_foreign" foreign key ("account_id") references "account" ("id") on update cascade;
 alter table "api_once" add constraint "api_once_account_id_foreign" foreign key ("account_id") references "account" ("id") on update cascade on delete cascade;
 alter table "api_token" add constraint "api_token_account_id_foreign" foreign key ("account_id") references "account" ("id") on update cascade;
 alter table "block" add constraint "block_account_id_foreign" foreign key ("account_id") references "account" ("id") on update cascade;
@@ -531,6 +543,7 @@ alter table "entitlement" add constraint "entitlement_model_id_foreign" foreign 
 alter table "entitlement" add constraint "entitlement_version_id_foreign" foreign key ("version_id") references "model_version" ("id") on update cascade on delete set null;
 alter table "early_access" add constraint "early_access_version_id_foreign" foreign key ("version_id") references "model_version" ("id") on update cascade on delete cascade;
 alter table "download_mark" add constraint "download_mark_version_id_foreign" foreign key ("version_id") references "model_version" ("id") on update cascade;
+alter table "moved_page" add constraint "moved_page_account_id_foreign" foreign key ("account_id") references "account" ("id") on update cascade on delete cascade;
 alter table "notification" add constraint "notification_account_id_foreign" foreign key ("account_id") references "account" ("id") on update cascade on delete cascade;
 alter table "notification" add constraint "notification_actor_id_foreign" foreign key ("actor_id") references "account" ("id") on update cascade on delete cascade;
 alter table "notification_setting" add constraint "notification_setting_account_id_foreign" foreign key ("account_id") references "account" ("id") on update cascade on delete cascade;
@@ -630,6 +643,9 @@ alter table "training_run" add constraint "training_run_dataset_id_foreign" fore
 alter table "training_epoch" add constraint "training_epoch_run_id_foreign" foreign key ("run_id") references "training_run" ("id") on update cascade;
 alter table "training_epoch" add constraint "training_epoch_published_version_id_foreign" foreign key ("published_version_id") references "model_version" ("id") on update cascade on delete set null;
 alter table "training_sample" add constraint "training_sample_run_id_foreign" foreign key ("run_id") references "training_run" ("id") on update cascade;
+alter table "transfer" add constraint "transfer_account_id_foreign" foreign key ("account_id") references "account" ("id") on update cascade;
+alter table "transfer_item" add constraint "transfer_item_transfer_id_foreign" foreign key ("transfer_id") references "transfer" ("id") on update cascade on delete cascade;
+alter table "transfer_mark" add constraint "transfer_mark_account_id_foreign" foreign key ("account_id") references "account" ("id") on update cascade on delete cascade;
 alter table "upload" add constraint "upload_owner_id_foreign" foreign key ("owner_id") references "account" ("id") on update cascade;
 alter table "upload" add constraint "upload_version_id_foreign" foreign key ("version_id") references "model_version" ("id") on update cascade on delete set null;
 alter table "webhook" add constraint "webhook_account_id_foreign" foreign key ("account_id") references "account" ("id") on update cascade on delete cascade;

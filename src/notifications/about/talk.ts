@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { Account } from '../../accounts/model.ts';
-import type { Target } from '../../gallery/access.ts';
+import type { Sight } from '../../gallery/access.ts';
 import { Comment, Mention, Reaction } from '../../gallery/model.ts';
 import { Review } from '../../gallery/reviews/model.ts';
 import { Share } from '../../gallery/shares.ts';
@@ -54,7 +54,7 @@ const NEW_FOR_MS = 7 * 86_400_000;
 const isNew = (at: Date, now: Date): boolean => now.getTime() - at.getTime() < NEW_FOR_MS;
 
 /** Those of these people who are of this node and may see it. */
-async function whoSee({ em }: Telling, accountIds: readonly number[], target: Target): Promise<number[]> {
+async function whoSee({ em }: Telling, accountIds: readonly number[], target: Sight): Promise<number[]> {
   if (accountIds.length === 0) return [];
   const seeing: number[] = [];
   for (const { id, permissions } of await em.find(Account, { id: { $in: [...accountIds] }, host: '' })) {
@@ -64,7 +64,7 @@ async function whoSee({ em }: Telling, accountIds: readonly number[], target: Ta
 }
 
 /** Whose a thing is. */
-async function ownerOf(em: Work['em'], { kind, id }: Target): Promise<number | null> {
+async function ownerOf(em: Work['em'], { kind, id }: Sight): Promise<number | null> {
   const column = kind === 'comment' || kind === 'review' ? 'author_id' : 'owner_id';
   const [found] = await rows<{ owner: number }>(em, `select ${column} as owner from ${kind} where id = ?`, [id]);
   return found?.owner ?? null;
@@ -86,7 +86,7 @@ async function tellOfReaction(work: Telling, reactionId: string): Promise<void> 
   const reaction = await em.findOne(Reaction, reactionId, { populate: ['comment'] });
   if (!reaction) return;
   const comment = reaction.comment?.$;
-  const liked: Target = comment ? { kind: 'comment', id: comment.id } : likedThing(reaction);
+  const liked: Sight = comment ? { kind: 'comment', id: comment.id } : likedThing(reaction);
   const ownerId = await ownerOf(em, liked);
   if (ownerId === null) return;
   const notice: Notice = {

@@ -18,6 +18,7 @@ import { migration as m0019 } from './0019-talk.ts';
 import { migration as m0020 } from './0020-discovery.ts';
 import { migration as m0021 } from './0021-lineage-merging.ts';
 import { migration as m0022 } from './0022-economy.ts';
+import { migration as m0024 } from './0024-transfer.ts';
 
 /** Written by `npm run migration`. */
 export const migrations: readonly Migration[] = [
@@ -40,4 +41,5 @@ export const migrations: readonly Migration[] = [
   m0020,
   m0021,
   m0022,
+  m0024,
 ];
