@@ -62,7 +62,7 @@ export async function driveJob(
     if (isHere) await reports.keepHello(hello);
     const loadBytes = seat.model === model || !isHere ? 0 : await cache.bytesOf(sources);
     if (model !== null) seat.model = model;
-    void reports.report();
+    reports.reportSoon();
     const startedAtMs = performance.now();
     const outcome = await drive(seat.engine, jobId, work, loadBytes);
     const seconds = (performance.now() - startedAtMs) / 1000;
@@ -71,7 +71,7 @@ export async function driveJob(
   } finally {
     if (seat) seat.jobId = null;
     release();
-    void reports.report();
+    reports.reportSoon();
   }
 }
 

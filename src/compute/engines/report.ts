@@ -29,6 +29,8 @@ interface Written {
 }
 const engineSettings = defineSettings('compute.engine', Spoken);
 const REPORT_EVERY_MS = 3_000;
+/** A job that begins or ends does not wait for the report of it. */
+const SOON_MS = 100;
 
 export interface ReportParts {
   readonly settings: Settings;
@@ -42,6 +44,7 @@ export class EngineReports {
   readonly #parts: ReportParts;
   #pool: Pool | null = null;
   #timer: NodeJS.Timeout | undefined;
+  #soon: NodeJS.Timeout | undefined;
   #reported: Promise<void> = Promise.resolve();
   #written: Promise<void> = Promise.resolve();
 
@@ -75,6 +78,14 @@ export class EngineReports {
     return this.#reported;
   }
 
+  /** The same in a moment, once for all that changes until then. */
+  reportSoon(): void {
+    this.#soon ??= setTimeout(() => {
+      this.#soon = undefined;
+      void this.report();
+    }, SOON_MS).unref();
+  }
+
   /** A GPU that was free at the check may not be when the engine starts: what it says then counts. */
   async keepHello(hello: EngineHello | null): Promise<void> {
     const known = await this.#parts.settings.read(this.#parts.fork(), engineSettings);
@@ -91,6 +102,7 @@ export class EngineReports {
   /** Nothing more is reported; `settled` waits for what was. */
   end(): void {
     clearInterval(this.#timer);
+    clearTimeout(this.#soon);
     this.#pool = null;
   }
 

@@ -3,7 +3,8 @@
 crash, exit70, exit137, lies (about sizes), hang (silent), stall (beats, no steps), garbage, half (a line cut in two), long (a line that is
 too long), slow-cancel (obeys late), no-cancel, no-ack, noise (on stdout), oom, early-error, error:CODE, warn, echo (its
 parameters become the infotext); `crash in decode`, `hang in load`, `stall in encode` (in every phase of a job); `slow in
-save`; `meet in denoise` (until another job is there, too); once for each phase `wait in denoise` (for as long as nobody kills it) and `kill in decode` (by SIGKILL); anything
+save`; `meet in denoise` (until another job is there, too); `hold in encode` (a file `held-JOB` in the folder of `--signs=` says so,
+until there is one `go` there); once for each phase `wait in denoise` (for as long as nobody kills it) and `kill in decode` (by SIGKILL); anything
 else is made in four steps. Arguments: `--no-hello`, `--crash-at-start`, `--refuse-configure`, `--able` (it offers all
 that the protocol knows), `--cuda` (says that it has a GPU), `--stuck` (it ends no picture).
 
@@ -84,6 +85,11 @@ def enter(job, what, phase, step=0, total=0, **fields):
         open(os.path.join(roots["job"], f"meet-{job}"), "w").close()
         while len([name for name in os.listdir(roots["job"]) if name.startswith("meet-")]) < 2:
             time.sleep(0.05)
+    if act == "hold":
+        signs = next(word.partition("=")[2] for word in sys.argv if word.startswith("--signs="))
+        open(os.path.join(signs, f"held-{job}"), "w").close()
+        while not os.path.exists(os.path.join(signs, "go")):
+            time.sleep(0.01)
     if act == "wait" and once(phase):
         time.sleep(60)
     if act == "kill" and once(phase):
