@@ -1,7 +1,7 @@
 // Runs the engine's tests in two processes at once: nearly all of them are Python and small tensors on one thread, which
 // leaves every other core idle. What trains is about as long as all the rest.
 import { spawn } from 'node:child_process';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '..');

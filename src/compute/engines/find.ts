@@ -21,6 +21,7 @@ export interface FinderOptions {
   readonly pythonPath: string | null;
   readonly testFamilies: boolean;
   readonly sandbox: SandboxChoice;
+  readonly compiles: boolean;
   /** Absolute; the engine's own files lie in `engine/` there. */
   readonly dataDir: string;
   readonly modelsDir: string | null;
@@ -139,7 +140,7 @@ export class EngineFinder {
   }
 
   #makeEngine(device: DeviceNumber, onEvent: (event: EngineEvent) => void, { onChange, onHello }: Listeners): Engine {
-    const { testFamilies, log, limits, server } = this.#options;
+    const { testFamilies, compiles, log, limits, server } = this.#options;
     if (server) {
       return makeServerEngine(server, {
         ...{ jobDir: this.#roots.job, modelsFolder: this.#roots.models, onChange },
@@ -159,7 +160,7 @@ export class EngineFinder {
         return roots();
       },
       runBy: () => this.#runBy,
-      testFamilies,
+      ...{ testFamilies, compiles },
       onEvent,
       onLog: (line) => log.debug({ line, device }, 'engine'),
       onChange,

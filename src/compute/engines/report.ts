@@ -46,6 +46,8 @@ export class EngineReports {
   #timer: NodeJS.Timeout | undefined;
   #soon: NodeJS.Timeout | undefined;
   #reported: Promise<void> = Promise.resolve();
+  /** Waits for the one that is being written. */
+  #next: Promise<void> | null = null;
   #written: Promise<void> = Promise.resolve();
 
   constructor({ settings, log, now, fork }: ReportParts) {
@@ -67,14 +69,18 @@ export class EngineReports {
     return missing === null ? { state: 'unknown' } : { state: 'missing', missing, command };
   }
 
-  /** How the engines are. One after the other; a state that passes while one is written is in the next. */
+  /** How the engines are. One after the other; all that changes while one is written is in the next. */
   report(): Promise<void> {
     const pool = this.#pool;
     if (!pool) return this.#reported;
     const { fork, now, log } = this.#parts;
-    this.#reported = this.#reported
-      .then(() => report(fork(), pool, now()))
+    this.#next ??= this.#reported
+      .then(() => {
+        this.#next = null;
+        return report(fork(), pool, now());
+      })
       .catch((error) => log.warn({ err: error }, 'engine'));
+    this.#reported = this.#next;
     return this.#reported;
   }
 

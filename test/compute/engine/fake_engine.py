@@ -2,7 +2,7 @@
 
 crash, exit70, exit137, lies (about sizes), hang (silent), stall (beats, no steps), garbage, half (a line cut in two), long (a line that is
 too long), slow-cancel (obeys late), no-cancel, no-ack, noise (on stdout), oom, early-error, error:CODE, warn, echo (its
-parameters become the infotext); `crash in decode`, `hang in load`, `stall in encode` (in every phase of a job); `slow in
+parameters become the infotext, with how it was configured); `crash in decode`, `hang in load`, `stall in encode` (in every phase of a job); `slow in
 save`; `meet in denoise` (until another job is there, too); `hold in encode` (a file `held-JOB` in the folder of `--signs=` says so,
 until there is one `go` there); once for each phase `wait in denoise` (for as long as nobody kills it) and `kill in decode` (by SIGKILL); anything
 else is made in four steps. Arguments: `--no-hello`, `--crash-at-start`, `--refuse-configure`, `--able` (it offers all
@@ -31,6 +31,7 @@ import zlib
 
 TINY_WEBP = "UklGRhoAAABXRUJQVlA4TA0AAAAvAAAAEAcQERGIiP4HAA=="
 roots = {}
+configured = {}
 lock = threading.Lock()
 cancelled = set()
 #: Job → whether it gives its memory back.
@@ -259,7 +260,7 @@ def make(job, p):
     if what.startswith("echo"):
         init = p.get("init") or {}
         sizes = {name: os.path.getsize(os.path.join(roots["job"], init[name])) for name in ("file", "mask") if name in init}
-        infotext = json.dumps({**p, "sizes": sizes})
+        infotext = json.dumps({**p, "sizes": sizes, "configured": configured})
     images = []
     for index in range(p.get("count", 1) if what == "many" else 1):
         name = f"{job}-{index}.png"
@@ -323,6 +324,7 @@ def main():
         send("ack", id=id)
         if kind == "configure":
             roots.update(command["roots"])
+            configured.update(command)
             if "captioner" in roots and "caption" not in caps["tasks"]:
                 caps["tasks"].append("caption")
             send("ready", warm=[], ms=0, caps=caps)
