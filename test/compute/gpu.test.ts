@@ -92,6 +92,14 @@ test('what was used is booked once, the estimate learns from it, and the page sa
     (await loadAllowance({ em, now: () => new Date() }, its.ada.id, { minutesPerDay: 1 })).usedSeconds,
     use.seconds,
   );
+  // a process that dies between the booking and the pictures: the run after it is the one that counts
+  await em.nativeUpdate(Job, use.jobId, { fence: use.fence + 1 });
+  await settle(em, { jobId: use.jobId, fence: use.fence + 1 }, { ...taken, seconds: 2 }, new Date());
+  assert.deepEqual(
+    (await em.fork().find(GpuUse, {}, { orderBy: { fence: 1 } })).map(({ isRefunded }) => isRefunded),
+    [true, false],
+  );
+  assert.equal((await loadAllowance({ em, now: () => new Date() }, its.ada.id, { minutesPerDay: 1 })).usedSeconds, 2);
 });
 
 test('a request beyond what is left of the day is refused, with what is left and when it renews', async (t) => {

@@ -17,8 +17,8 @@ import { givenTraining, stepsThatMade } from './trainings.ts';
 const LIMITS = { ...SHORT, loadMs: 15_000, encodeMs: 15_000, decodeMs: 15_000, stepMs: 15_000 };
 /** For so long the server is away, and for longer than anybody waits. */
 const AWAY_MS = 400;
-const LEASE = { leaseMs: 2_000, renewEveryMs: 300 };
-const LONG_AWAY_MS = 4_000;
+const LEASE = { leaseMs: 6_000, renewEveryMs: 300 };
+const LONG_AWAY_MS = 8_000;
 
 /** A node with two engines, so that one death of a server meets a generation and a training. */
 interface Its extends Studio {
