@@ -17,6 +17,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { testEngine } from './engine-tests.mjs';
 
 const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const [command = 'start', ...args] = process.argv.slice(2);
@@ -198,9 +199,10 @@ switch (command) {
     }
     testTogether(suite());
     const python = process.env.ENGINE_PYTHON ?? join(ROOT, '.venv', 'bin', 'python');
-    if (existsSync(python))
-      run(python, ['-m', 'pytest', '-x', '-q', '-c', 'src/compute/engine/pyproject.toml', 'test/compute/engine']);
-    else console.error(`No engine at ${python}: its tests were skipped. npm run engine:install makes it.`);
+    if (existsSync(python)) {
+      const status = await testEngine(python);
+      if (status !== 0) process.exit(status);
+    } else console.error(`No engine at ${python}: its tests were skipped. npm run engine:install makes it.`);
     test(testFiles(join(ROOT, 'test', 'browser')));
     break;
   }

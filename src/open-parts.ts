@@ -148,6 +148,7 @@ export async function openParts(
     testFamilies: config.testFamilies,
     devices: config.engineDevices,
     sandbox: config.engineSandbox,
+    compiles: config.engineCompiles,
     server: serverOf(config, net, serverTimes),
     fork: () => orm.em.fork(),
     ...(engineLimits ? { limits: engineLimits } : {}),

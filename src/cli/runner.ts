@@ -29,7 +29,8 @@ export function addRunnerCommand(program: Command, shell: Shell): void {
         .choices(['auto', 'required', 'off'])
         .default('auto'),
     )
-    .action(async (given: Record<string, string | undefined>) => {
+    .option('--compile', 'compile models with torch.compile, which pays on a GPU that makes many pictures of one size')
+    .action(async (given: Record<string, string | undefined> & { compile?: boolean }) => {
       const { env } = shell;
       const token = given.token ?? env.TESSERA_RUNNER_TOKEN;
       if (!token) throw new AppError('invalid', 'Give the token of the runner: --token, or TESSERA_RUNNER_TOKEN.');
@@ -43,6 +44,7 @@ export function addRunnerCommand(program: Command, shell: Shell): void {
         devices: given.devices ?? null,
         pythonPath: given.python ?? env.ENGINE_PYTHON ?? pythonBeside(),
         sandbox: given.sandbox as SandboxChoice,
+        compiles: given.compile === true,
         testFamilies: env.TESSERA_TEST_FAMILIES === 'true',
       });
       const stop = () => runner.stop();

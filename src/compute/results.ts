@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { endHold } from '../economy/holds.ts';
 import { rows } from '../kit/database/sql.ts';
 import { AppError } from '../kit/errors.ts';
@@ -30,13 +31,12 @@ export async function keepResults(
   const stored: { image: EngineImage; blob: PutResult; thumb: PutResult | null }[] = [];
   for (const image of images) {
     const path = pathOf(image.file);
-    const scale = Math.min(1, THUMB_PX / Math.max(image.w, image.h));
-    const small = await cropImage(
-      path,
-      Math.max(1, Math.round(image.w * scale)),
-      Math.max(1, Math.round(image.h * scale)),
-    );
-    const [thumb, blob] = await Promise.all([files.put(small), files.put({ path, sha256: image.sha256, move: true })]);
+    // whoever waits for it waits for the slower of the two only; the small one is made of bytes that cannot be moved away
+    const bytes = await readFile(path);
+    const [thumb, blob] = await Promise.all([
+      smallOf(bytes, image).then((small) => files.put(small)),
+      files.put({ path, sha256: image.sha256, move: true }),
+    ]);
     stored.push({ image, thumb, blob });
   }
   await writeUnderFence(em, handle, async (tx) => {
@@ -66,6 +66,11 @@ export async function keepResults(
     record(tx, generationEnded, { generationId: generation.id, isDone: true });
     await tx.flush();
   });
+}
+
+function smallOf(bytes: Buffer, { w, h }: Pick<EngineImage, 'w' | 'h'>): Promise<Buffer> {
+  const scale = Math.min(1, THUMB_PX / Math.max(w, h));
+  return cropImage(bytes, Math.max(1, Math.round(w * scale)), Math.max(1, Math.round(h * scale)));
 }
 
 /**

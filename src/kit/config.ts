@@ -78,6 +78,9 @@ const Environment = z.object({
   ENGINE_SANDBOX: choice(['auto', 'required', 'off'], 'auto').describe(
     'Run the engine in bubblewrap, without network: where it works, always, or never.',
   ),
+  ENGINE_COMPILE: flag(false).describe(
+    'Compile models with torch.compile (true or false): pays on a GPU that makes many pictures of one size.',
+  ),
   COMFYUI_URL: url(['http:', 'https:']).describe(
     'A ComfyUI server of yours, for ENGINE=comfyui, such as http://127.0.0.1:8188.',
   ),
@@ -150,6 +153,7 @@ export interface Config {
   readonly enginePython: string | null;
   readonly engineDevices: string | null;
   readonly engineSandbox: Environment['ENGINE_SANDBOX'];
+  readonly engineCompiles: boolean;
   readonly comfyuiUrl: URL | null;
   readonly sdapiUrl: URL | null;
   readonly modelsDir: string | null;
@@ -238,6 +242,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     enginePython: e.ENGINE_PYTHON ?? null,
     engineDevices: e.ENGINE_DEVICES ?? null,
     engineSandbox: e.ENGINE_SANDBOX,
+    engineCompiles: e.ENGINE_COMPILE,
     comfyuiUrl: e.COMFYUI_URL ?? null,
     sdapiUrl: e.SDAPI_URL ?? null,
     modelsDir: e.MODELS_DIR ?? null,

@@ -32,8 +32,16 @@ export async function tinyTrainBench(): Promise<void> {
   for await (const line of createInterface({ input: child.stdout })) {
     const value: unknown = JSON.parse(line);
     const base = Base.safeParse(value).data;
-    if (base) report('tiny-base-s', base.base_seconds, 's');
-    else outcomes.push(Outcome.parse(value));
+    if (base) {
+      report('tiny-base-s', base.base_seconds, 's');
+      continue;
+    }
+    const outcome = Outcome.parse(value);
+    outcomes.push(outcome);
+    // minutes lie between two of them
+    console.log(
+      `# tiny-train: ${outcome.base}, seed ${outcome.seed}, ${outcome.failures.length === 0 ? 'passed' : outcome.failures.join(', ')}`,
+    );
   }
   if ((await ended) !== 0) throw new Error('the benchmark of the tiny training did not come to its end');
   for (const base of ['committed', 'retrained']) {

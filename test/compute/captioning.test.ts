@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import sharp from 'sharp';
@@ -12,7 +11,8 @@ import { Job } from '../../src/kit/queue/job.ts';
 import { Browser, textOf } from '../accounts/browser.ts';
 import { givenMember } from '../factories/accounts.ts';
 import { until } from '../kit/queue-setup.ts';
-import { fakePython, readEvents, SHORT, type Studio, studio } from './studio.ts';
+import { temporaryFolder } from '../kit/temporary-folder.ts';
+import { fakePython, formOf, readEvents, SHORT, type Studio, studio } from './studio.ts';
 
 interface Room extends Studio {
   readonly setUrl: string;
@@ -22,11 +22,14 @@ const FORM = { threshold: '0.4', mode: 'empty', prefix: '', exclude: '', undersc
 
 /** The operator's folder of models, with what the fake engine takes for a tagger in it. */
 async function captionerFolder(t: TestContext): Promise<string> {
-  const folder = await mkdtemp(path.join(tmpdir(), 'tagger-'));
-  t.after(() => rm(folder, { recursive: true }));
+  const folder = await temporaryFolder(t);
+  await putTagger(folder);
+  return folder;
+}
+
+async function putTagger(folder: string): Promise<void> {
   await mkdir(path.join(folder, 'captioner'));
   for (const name of ['model.onnx', 'selected_tags.csv']) await writeFile(path.join(folder, 'captioner', name), 'x');
-  return folder;
 }
 
 const picture = (width: number) =>
@@ -194,14 +197,34 @@ test('what makes no sense is refused in its field, and a set of somebody else is
   assert.equal((await bert.get(`${its.setUrl}/captioning/events`)).status, 404);
 });
 
-test('without a tagger the page says how to get one, and nothing can be begun', async (t) => {
-  const its = await studio(t, { python: await fakePython(t), limits: SHORT });
+test('without a tagger the page says how to get one, and one that is put in place later works without a restart', async (t) => {
+  const modelsDir = await temporaryFolder(t);
+  const its = await studio(t, { python: await fakePython(t), limits: SHORT, env: { MODELS_DIR: modelsDir } });
   const { location: setUrl } = await its.browser.post('/datasets', { name: 'Boats' });
   const form = new FormData();
   form.append('pictures', new Blob([new Uint8Array(await picture(70))]), 'a.png');
   await its.browser.postForm(`${setUrl}/images`, form);
-  assert.match(await pageOf({ ...its, setUrl }), /npm run engine:install -- --captioner/);
-  assert.equal((await its.browser.post(`${setUrl}/captioning`, FORM)).status, 503);
+  const there = { ...its, setUrl };
+  assert.match(await pageOf(there), /npm run engine:install -- --captioner/);
+  assert.equal((await begin(there)).status, 503);
+  const generated = async () => {
+    const { location } = await its.browser.post('/generate', formOf(its.checkpoint));
+    await readEvents(its.browser, `${location}/events`);
+  };
+  await generated(); // so that there is an engine that knows no tagger
+
+  await putTagger(modelsDir);
+  await its.node.engines.look();
+  assert.match(await pageOf(there), /A tagger of this node looks at each picture/);
+  await generated();
+  assert.match(await pageOf(there), /A tagger of this node looks at each picture/);
+  assert.equal((await begin(there)).location, `${setUrl}/captions`);
+  await ended(there);
+  assert.deepEqual(await captionsOf(there), ['seen 1, width 70']);
+
+  await rm(path.join(modelsDir, 'captioner'), { recursive: true });
+  await its.node.engines.look();
+  assert.match(await pageOf(there), /npm run engine:install -- --captioner/);
 });
 
 test('a caption never grows past what it may have, and each tag stands once', () => {

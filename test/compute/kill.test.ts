@@ -56,14 +56,14 @@ async function environment(
   };
 }
 
-/** What the page of a phase says. */
-const WORDS: Readonly<Record<string, RegExp>> = {
-  load: /Loading the model/,
-  encode: /Reading the prompt/,
-  denoise: /^Step 1/,
-  decode: /Painting/,
-  save: /Saving/,
-};
+/** A phase of a generation, what its page says then, and a phase of a training. */
+const PHASES: readonly (readonly [string, RegExp, string])[] = [
+  ['load', /Loading the model/, 'load'],
+  ['encode', /Reading the prompt/, 'cache_latents'],
+  ['denoise', /^Step 1/, 'train'],
+  ['decode', /Painting/, 'sample'],
+  ['save', /Saving/, 'save'],
+];
 
 const pictures = (page: string): number => [...page.matchAll(/<figure class="result/g)].length;
 
@@ -81,38 +81,28 @@ async function picturesOf(browser: Browser, location: string): Promise<number> {
 // longest phases only: what a phase is to the queue does not depend on the driver.
 for (const ground of GROUNDS.filter(({ redisUrl, isPostgresql }) => (redisUrl !== null) === isPostgresql)) {
   describe(`a node that is killed, ${ground.name}`, { skip: ground.skip }, () => {
-    test('in any phase of a generation makes the picture after its restart, once', async (t) => {
-      const env = await environment(t, ground.isPostgresql, ground.redisUrl);
+    test('in any phase of a generation and a training ends both after its restart, and makes nothing twice', async (t) => {
+      // two engines, so that one death of the node meets both
+      const env = { ...(await environment(t, ground.isPostgresql, ground.redisUrl)), ENGINE_DEVICES: '0,1' };
       let node = await startNode(t, env);
       let browser = new Browser(node.address);
       await browser.signIn('ada');
-      for (const [phase, words] of Object.entries(WORDS)) {
-        if (ground.isPostgresql && phase !== 'denoise') continue;
-        const { location } = await browser.post(
-          '/generate',
-          formOf({ id: node.fileId }, { prompt: `wait in ${phase}` }),
-        );
+      for (const [phase, words, ofTraining] of ground.isPostgresql ? PHASES.slice(2, 3) : PHASES) {
+        const form = formOf({ id: node.fileId }, { prompt: `wait in ${phase}` });
+        const { location } = await browser.post('/generate', form);
+        const id = await ask<string>(node, { train: { what: `wait in ${ofTraining}`, steps: 12 } });
         await readEvents(browser, `${location}/events`, ({ data }) => words.test(String(data.note)));
+        const note = async () => (await ask<ChildRun>(node, { run: id })).note;
+        await until(ofTraining, async () => (await note()).startsWith(ofTraining), 20_000);
         await killed(node);
         node = await startNode(t, { ...env, CHILD_FILE_ID: String(node.fileId) });
         const { cookies } = browser;
         browser = new Browser(node.address);
         for (const [name, value] of cookies) browser.cookies.set(name, value);
         assert.equal(await picturesOf(browser, location), 1, phase);
-      }
-    });
-
-    test('in any phase of a training ends it after its restart, with each epoch once', async (t) => {
-      const env = await environment(t, ground.isPostgresql, ground.redisUrl);
-      let node = await startNode(t, env);
-      for (const phase of ground.isPostgresql ? ['train'] : ['load', 'cache_latents', 'train', 'sample', 'save']) {
-        const id = await ask<string>(node, { train: { what: `wait in ${phase}`, steps: 12 } });
-        await until(phase, async () => (await ask<ChildRun>(node, { run: id })).note.startsWith(phase), 20_000);
-        await killed(node);
-        node = await startNode(t, { ...env, CHILD_FILE_ID: String(node.fileId) });
         let run: ChildRun | null = null;
         await until(
-          'it is done',
+          'the training is done',
           async () => {
             run = await ask<ChildRun>(node, { run: id });
             return run.state === 'done';
@@ -122,7 +112,7 @@ for (const ground of GROUNDS.filter(({ redisUrl, isPostgresql }) => (redisUrl !=
         assert.deepEqual(
           run,
           { ...(run ?? {}), outputs: 4, madeBy: Array.from({ length: 12 }, (_, n) => n + 1) },
-          phase,
+          ofTraining,
         );
       }
     });

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import pg from 'pg';
 import { freePort } from '../../src/kit/net/free-port.ts';
+import { unlessRequired } from './private-redis.ts';
 import { until } from './queue-setup.ts';
 
 /** Debian keeps the programs of the server out of PATH, for each version in a folder of its own. */
@@ -23,9 +24,10 @@ const isRoot = process.getuid?.() === 0;
 const owner = isRoot ? { uid: numberOf('-u'), gid: numberOf('-g') } : {};
 
 /** Why there is none, or false. */
-export const noPostgresqlServer: string | false =
+export const noPostgresqlServer: string | false = unlessRequired(
   (programs === null && 'there are no programs of a PostgreSQL server here (initdb, postgres)') ||
-  (isRoot && Number.isNaN(owner.uid) && 'PostgreSQL does not run as root, and there is no user postgres');
+    (isRoot && Number.isNaN(owner.uid) && 'PostgreSQL does not run as root, and there is no user postgres'),
+);
 
 /** A PostgreSQL of its own, to be treated badly. */
 export interface PrivatePostgresql {

@@ -6,9 +6,16 @@ import { freePort } from '../../src/kit/net/free-port.ts';
 import { until } from './queue-setup.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
+/** A skipped server is a failure where TESSERA_REQUIRE_SERVERS is set, as in .ci/run. */
+export function unlessRequired(why: string | false): string | false {
+  if (why && process.env.TESSERA_REQUIRE_SERVERS) throw new Error(why);
+  return why;
+}
+
 /** Why there is none, or false. */
-export const noRedisServer: string | false =
-  spawnSync('redis-server', ['--version']).status !== 0 && 'there is no redis-server here';
+export const noRedisServer: string | false = unlessRequired(
+  spawnSync('redis-server', ['--version']).status !== 0 && 'there is no redis-server here',
+);
 
 interface PrivateRedis {
   readonly url: URL;

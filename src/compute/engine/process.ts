@@ -14,6 +14,8 @@ export interface EngineOptions extends EngineCommand {
   readonly onLog?: (line: string) => void;
   /** Lets the tiny family of the tests load. */
   readonly testFamilies?: boolean;
+  /** Models are compiled when they are loaded. */
+  readonly compiles?: boolean;
   /** 0 leaves the choice to torch. */
   readonly threads?: number;
   readonly limits?: Partial<EngineLimits>;
@@ -193,8 +195,8 @@ export class EngineProcess implements Engine {
     this.#watch?.saw(event, performance.now());
     if (event.t === 'hello') {
       this.#hello = event;
-      const { roots, testFamilies = false, threads = 0 } = this.#options;
-      child.send('configure', { roots, test_families: testFamilies, threads });
+      const { roots, testFamilies = false, compiles = false, threads = 0 } = this.#options;
+      child.send('configure', { roots, test_families: testFamilies, compile: compiles ? 'on' : 'off', threads });
     } else if (event.t === 'ready') {
       if (this.#hello && event.caps) this.#hello = { ...this.#hello, caps: event.caps };
       this.#watch = new Watchdog(this.#limits, performance.now());

@@ -55,6 +55,7 @@ export async function driveJob(
   try {
     if (seat && isHere) release = await hold(cache, seat, sources, signal);
     if (signal.aborted) return nothingRan({ state: 'cancelled', partial: [] });
+    await seat?.renew();
     if (!seat || !(await seat.engine.start())) {
       return nothingRan(failed('engine_crashed', 'The engine does not start.', true));
     }
@@ -62,7 +63,7 @@ export async function driveJob(
     if (isHere) await reports.keepHello(hello);
     const loadBytes = seat.model === model || !isHere ? 0 : await cache.bytesOf(sources);
     if (model !== null) seat.model = model;
-    void reports.report();
+    reports.reportSoon();
     const startedAtMs = performance.now();
     const outcome = await drive(seat.engine, jobId, work, loadBytes);
     const seconds = (performance.now() - startedAtMs) / 1000;
@@ -71,7 +72,7 @@ export async function driveJob(
   } finally {
     if (seat) seat.jobId = null;
     release();
-    void reports.report();
+    reports.reportSoon();
   }
 }
 

@@ -28,6 +28,7 @@ export interface EnginesOptions extends FinderOptions {
 
 /** The check imports torch: later than the first pages, which it would slow down. */
 const CHECK_AFTER_MS = 3_000;
+const LOOK_EVERY_MS = 10_000;
 const STALE_JOB_FILE_MS = 86_400_000;
 
 /** The engines of this process: looked at once, started with the first job, kept warm, and ended with the node. */
@@ -41,6 +42,7 @@ export class Engines {
   #pool: Pool | null = null;
   #runners: RunnerSeats | null = null;
   #timer: NodeJS.Timeout | undefined;
+  #lookTimer: NodeJS.Timeout | undefined;
   #registering: Promise<void> | null = null;
   readonly #closing = new AbortController();
 
@@ -75,6 +77,8 @@ export class Engines {
     if (this.#finder.isWanted) {
       this.#timer = setTimeout(() => void this.warmUp().catch((error) => this.#say(error)), CHECK_AFTER_MS);
       this.#timer.unref();
+      this.#lookTimer = setInterval(() => void this.look().catch((error) => this.#say(error)), LOOK_EVERY_MS);
+      this.#lookTimer.unref();
     }
     await this.#reports.begin(pool);
     if (modelsDir === null || !this.#finder.isWanted) return;
@@ -96,6 +100,11 @@ export class Engines {
     if (known.state === 'ready' || !this.#pool) return known;
     await this.#finder.look();
     return this.#reports.read(em);
+  }
+
+  /** What the operator put in place since the start. */
+  look(): Promise<void> {
+    return this.#finder.lookForCaptioner();
   }
 
   /** The folder of the operator was read. */
@@ -159,6 +168,7 @@ export class Engines {
 
   async close(): Promise<void> {
     clearTimeout(this.#timer);
+    clearInterval(this.#lookTimer);
     this.#closing.abort();
     await this.#registering;
     this.#reports.end();

@@ -21,6 +21,7 @@ export interface FinderOptions {
   readonly pythonPath: string | null;
   readonly testFamilies: boolean;
   readonly sandbox: SandboxChoice;
+  readonly compiles: boolean;
   /** Absolute; the engine's own files lie in `engine/` there. */
   readonly dataDir: string;
   readonly modelsDir: string | null;
@@ -51,7 +52,7 @@ export class EngineFinder {
   readonly #options: FinderOptions;
   /** Python, where there is any. */
   readonly pythonPath: string | null;
-  readonly #roots: EngineRoots;
+  #roots: EngineRoots;
   readonly #onChecked: (check: EngineCheck) => Promise<void>;
   #seats: readonly Seat[] = [];
   #checking: Promise<EngineCheck> | null = null;
@@ -64,9 +65,8 @@ export class EngineFinder {
   ) {
     this.#options = options;
     this.pythonPath = options.pythonPath ?? pythonBeside();
-    const captioner = captionerBeside(options);
     const { jobDir: job, modelsFolder: models } = folders;
-    this.#roots = { models, loras: models, job, ...(captioner === null ? {} : { captioner }) };
+    this.#roots = withCaptioner({ models, loras: models, job }, captionerBeside(options));
     this.#onChecked = onChecked;
   }
 
@@ -91,6 +91,17 @@ export class EngineFinder {
   look(): Promise<EngineCheck> {
     this.#checking ??= this.#check();
     return this.#checking;
+  }
+
+  /** A tagger was put in place or taken away since: engines that run know it from their next job on. */
+  async lookForCaptioner(): Promise<void> {
+    const captioner = captionerBeside(this.#options);
+    if (this.#options.server || captioner === (this.#roots.captioner ?? null)) return;
+    await this.#checking?.catch(() => {});
+    this.#roots = withCaptioner(this.#roots, captioner);
+    for (const seat of this.#seats) seat.isOutdated = true;
+    this.#checking = this.#check();
+    await this.#checking;
   }
 
   async end(): Promise<void> {
@@ -129,7 +140,7 @@ export class EngineFinder {
   }
 
   #makeEngine(device: DeviceNumber, onEvent: (event: EngineEvent) => void, { onChange, onHello }: Listeners): Engine {
-    const { testFamilies, log, limits, server } = this.#options;
+    const { testFamilies, compiles, log, limits, server } = this.#options;
     if (server) {
       return makeServerEngine(server, {
         ...{ jobDir: this.#roots.job, modelsFolder: this.#roots.models, onChange },
@@ -140,13 +151,16 @@ export class EngineFinder {
         },
       });
     }
+    const roots = () => this.#roots;
     return new EngineProcess({
       pythonPath: this.pythonPath ?? '',
       engineDir: ENGINE_DIR,
       env: deviceEnv(device),
-      roots: this.#roots,
+      get roots() {
+        return roots();
+      },
       runBy: () => this.#runBy,
-      testFamilies,
+      ...{ testFamilies, compiles },
       onEvent,
       onLog: (line) => log.debug({ line, device }, 'engine'),
       onChange,
@@ -161,7 +175,12 @@ export function pythonBeside(): string | null {
   return existsSync(path) ? path : null;
 }
 
-/** Where the operator put a tagger; looked at when the process starts. */
+const withCaptioner = ({ models, loras, job }: EngineRoots, captioner: string | null): EngineRoots => ({
+  ...{ models, loras, job },
+  ...(captioner === null ? {} : { captioner }),
+});
+
+/** Where the operator put a tagger. */
 function captionerBeside({ modelsDir, dataDir }: Pick<FinderOptions, 'modelsDir' | 'dataDir'>): string | null {
   const folders = [...(modelsDir === null ? [] : [join(modelsDir, 'captioner')]), join(dataDir, 'engine', 'captioner')];
   return folders.find((folder) => existsSync(join(folder, 'model.onnx'))) ?? null;

@@ -29,6 +29,8 @@ interface Written {
 }
 const engineSettings = defineSettings('compute.engine', Spoken);
 const REPORT_EVERY_MS = 3_000;
+/** A job that begins or ends does not wait for the report of it. */
+const SOON_MS = 100;
 
 export interface ReportParts {
   readonly settings: Settings;
@@ -42,7 +44,10 @@ export class EngineReports {
   readonly #parts: ReportParts;
   #pool: Pool | null = null;
   #timer: NodeJS.Timeout | undefined;
+  #soon: NodeJS.Timeout | undefined;
   #reported: Promise<void> = Promise.resolve();
+  /** Waits for the one that is being written. */
+  #next: Promise<void> | null = null;
   #written: Promise<void> = Promise.resolve();
 
   constructor({ settings, log, now, fork }: ReportParts) {
@@ -64,15 +69,27 @@ export class EngineReports {
     return missing === null ? { state: 'unknown' } : { state: 'missing', missing, command };
   }
 
-  /** How the engines are. One after the other; a state that passes while one is written is in the next. */
+  /** How the engines are. One after the other; all that changes while one is written is in the next. */
   report(): Promise<void> {
     const pool = this.#pool;
     if (!pool) return this.#reported;
     const { fork, now, log } = this.#parts;
-    this.#reported = this.#reported
-      .then(() => report(fork(), pool, now()))
+    this.#next ??= this.#reported
+      .then(() => {
+        this.#next = null;
+        return report(fork(), pool, now());
+      })
       .catch((error) => log.warn({ err: error }, 'engine'));
+    this.#reported = this.#next;
     return this.#reported;
+  }
+
+  /** The same in a moment, once for all that changes until then. */
+  reportSoon(): void {
+    this.#soon ??= setTimeout(() => {
+      this.#soon = undefined;
+      void this.report();
+    }, SOON_MS).unref();
   }
 
   /** A GPU that was free at the check may not be when the engine starts: what it says then counts. */
@@ -91,6 +108,7 @@ export class EngineReports {
   /** Nothing more is reported; `settled` waits for what was. */
   end(): void {
     clearInterval(this.#timer);
+    clearTimeout(this.#soon);
     this.#pool = null;
   }
 

@@ -23,10 +23,11 @@ export async function bookRun(
   const act = isOurFault ? 'refund' : 'charge';
   const wentWell = outcome.state === 'done' || outcome.state === 'paused';
   await whenBack(
-    async () => {
-      await settle(em, handle, { kind: size.kind, engineId, seconds, act }, now);
-      if (wentWell && device) await learnPace(em, device, size, seconds, now);
-    },
+    () =>
+      em.transactional(async (tx) => {
+        await settle(tx, handle, { kind: size.kind, engineId, seconds, act }, now);
+        if (wentWell && device) await learnPace(tx, device, size, seconds, now);
+      }),
     () => !handle.signal.aborted,
   );
 }

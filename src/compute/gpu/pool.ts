@@ -39,6 +39,8 @@ export class Seat {
   isRunnerDrained = false;
   /** There is no engine on this machine. */
   isAbsent = false;
+  /** What it was started with is not so any more. */
+  isOutdated = false;
 
   constructor(
     id: string,
@@ -62,6 +64,13 @@ export class Seat {
 
   get isFree(): boolean {
     return this.isUsable && this.jobId === null;
+  }
+
+  /** Ends an engine whose folders are other ones now, so that it starts anew. */
+  async renew(): Promise<void> {
+    if (!this.isOutdated) return;
+    this.isOutdated = false;
+    await this.engine.shutdown();
   }
 
   /** False when its engine is known not to run this family of models. */

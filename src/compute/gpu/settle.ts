@@ -30,7 +30,7 @@ export interface Taken {
 
 /**
  * Books what a run took: once for each run, however often it is said. A run that was overtaken costs nothing, since
- * another does its work. What somebody pays in credits is counted here too, and taken when the work ends.
+ * another does its work, and neither does one whose pictures were lost after it was booked. What somebody pays in credits is counted here too, and taken when the work ends.
  */
 export async function settle(
   em: EntityManager,
@@ -62,8 +62,19 @@ export async function settle(
       ],
     );
     if (booked.length === 0) return;
-    if (!isRefunded) await addUse(tx, jobId, seconds);
-    const overSeconds = (isRefunded ? 0 : seconds) - job.cost_seconds;
+    const lostSeconds = !isRefunded && kind === 'generation' ? await refundLost(tx, jobId, fence) : 0;
+    if (!isRefunded) await addUse(tx, jobId, seconds - lostSeconds);
+    const overSeconds = (isRefunded ? 0 : seconds) - lostSeconds - job.cost_seconds;
     await settleShare(tx, { lane: 'gpu', jobClass: job.job_class, shareKey: job.share_key }, overSeconds, now);
   });
+}
+
+/** Seconds of earlier runs that nothing is left of: a generation keeps what its last run made, and nothing else. */
+async function refundLost(tx: EntityManager, jobId: string, fence: number): Promise<number> {
+  const lost = await rows<{ seconds: number }>(
+    tx,
+    'update gpu_use set is_refunded = ? where job_id = ? and fence < ? and is_refunded = ? returning seconds',
+    [true, jobId, fence, false],
+  );
+  return lost.reduce((sum, { seconds }) => sum + seconds, 0);
 }

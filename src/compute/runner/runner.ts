@@ -29,6 +29,7 @@ export interface RunnerOptions {
   readonly program: string;
   readonly testFamilies: boolean;
   readonly sandbox: SandboxChoice;
+  readonly compiles?: boolean;
   readonly log: Log;
   readonly limits?: Partial<EngineLimits>;
   readonly beatMs?: number;
@@ -94,7 +95,7 @@ export class RunnerProcess {
   }
 
   async #open(): Promise<Place[]> {
-    const { pythonPath, testFamilies, devices, dataDir, limits, log } = this.#options;
+    const { pythonPath, testFamilies, compiles = false, devices, dataDir, limits, log } = this.#options;
     const roots = { models: this.#files.cache.folder, loras: this.#files.cache.folder, job: this.#jobDir };
     const room = { pythonPath: pythonPath ?? '', engineDir: ENGINE_DIR, roots, dataDir };
     const { check, runBy } = await enclose(
@@ -107,7 +108,8 @@ export class RunnerProcess {
     const places = (await listDevices(devices)).map((device) => ({
       device: device ?? '',
       engine: new EngineProcess({
-        ...{ pythonPath: pythonPath ?? '', engineDir: ENGINE_DIR, env: deviceEnv(device), roots, testFamilies },
+        ...{ pythonPath: pythonPath ?? '', engineDir: ENGINE_DIR, env: deviceEnv(device), roots },
+        ...{ testFamilies, compiles },
         runBy: () => runBy,
         onLog: (line) => log.debug({ line, device }, 'engine'),
         ...(limits ? { limits } : {}),

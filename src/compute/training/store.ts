@@ -150,3 +150,15 @@ export async function dropOutput(em: EntityManager, runId: string): Promise<void
     await tx.nativeUpdate(TrainingRun, { id: runId }, { stateSha256: null, stateBytes: 0, stateStep: 0, step: 0 });
   });
 }
+
+/** Counts a run of the engine that took it with it, since the last that got on; how many there were. */
+export function countCrash(em: EntityManager, handle: JobHandle, runId: string): Promise<number> {
+  return writeUnderFence(em, handle, async (tx) => {
+    const [row] = await rows<{ crashes: number }>(
+      tx,
+      'update training_run set crashes = crashes + 1 where id = ? returning crashes',
+      [runId],
+    );
+    return row?.crashes ?? 0;
+  });
+}

@@ -9,7 +9,6 @@ import { AppError } from '../../kit/errors.ts';
 import { defineJob, type JobDefinition, type JobHandle } from '../../kit/queue/define.ts';
 import { writeUnderFence } from '../../kit/queue/lease.ts';
 import type { Settings } from '../../kit/settings.ts';
-import { t } from '../../kit/web/messages.ts';
 import type { Viewer, Work } from '../../kit/work.ts';
 import type { HashGate } from '../../safety/hashes/gate.ts';
 import { mayTrain } from '../datasets/own.ts';
@@ -31,11 +30,11 @@ import { isEndedByNode } from '../withhold.ts';
 import { assertNotBlocked } from './blocked.ts';
 import { prepareTraining } from './command.ts';
 import { TrainingRun } from './model.ts';
+import { Decided, releaseTraining } from './release.ts';
 import { type SegmentTimes, trainSegment } from './segment.ts';
-import { dropOutput, endRun } from './store.ts';
+import { countCrash, dropOutput, endRun } from './store.ts';
 
 const Payload = z.object({ runId: z.string(), segment: z.int() });
-const Decided = z.object({ runId: z.string(), outcome: z.enum(['released', 'refused']) });
 const ATTEMPTS = 5;
 /** Without having got on in between. */
 const MOST_CRASHES = 2;
@@ -239,32 +238,6 @@ export class Trainer {
   }
 }
 
-/** Somebody looked at a training that waited: it begins, or never does. */
-async function releaseTraining(
-  work: Work,
-  trainer: Trainer,
-  { runId, outcome }: z.output<typeof Decided>,
-): Promise<void> {
-  const refuse = (run: TrainingRun, error: string) =>
-    Object.assign(run, { state: 'failed', error: error.slice(0, 500), finishedAt: work.now() });
-  const release = (act: (tx: EntityManager, run: TrainingRun) => unknown) =>
-    work.em.fork().transactional(async (tx) => {
-      const run = await tx.findOne(TrainingRun, { id: runId, state: 'held' });
-      if (run) await act(tx, run);
-    });
-  if (outcome === 'refused') return release((_, run) => refuse(run, t('train.refused.by-review')));
-  try {
-    await release(async (tx, run) => {
-      run.state = 'queued';
-      await trainer.enqueue(tx, work, viewerOf(await tx.findOneOrFail(Account, run.owner.id)), run);
-    });
-  } catch (error) {
-    // its owner spent their credits while it waited, and goes on with it when there are more
-    if (!(error instanceof AppError) || error.kind !== 'insufficient_credit') throw error;
-    await release((_, run) => refuse(run, error.message));
-  }
-}
-
 const leaningOf = ({ owner, base }: TrainingRun): Leaning => ({
   ...{ accountId: owner.id, act: 'train' },
   versionIds: versionIdsOf([base]),
@@ -284,15 +257,4 @@ async function end(
 ): Promise<{ readonly state: string }> {
   await endRun(work, handle, runId, state, error);
   return { state };
-}
-
-function countCrash(em: EntityManager, handle: JobHandle, runId: string): Promise<number> {
-  return writeUnderFence(em, handle, async (tx) => {
-    const [row] = await rows<{ crashes: number }>(
-      tx,
-      'update training_run set crashes = crashes + 1 where id = ? returning crashes',
-      [runId],
-    );
-    return row?.crashes ?? 0;
-  });
 }

@@ -7,6 +7,6 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parents[2] / "src" / "compute" / "engine")]
+sys.path[:0] = [str(HERE), str(HERE / "generation"), str(HERE.parents[2] / "src" / "compute" / "engine")]
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

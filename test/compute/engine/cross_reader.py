@@ -1,7 +1,7 @@
 """Runs in an environment of its own: reads a LoRA file as diffusers' pipelines do, through diffusers' converter, PEFT and
 transformers' text encoders, and says what UNet and encoders then give. Knows nothing of our engine.
 
-    python cross_reader.py ORDER.json
+Its imports take ten seconds, so it stays: the path of an order on stdin, `done` on stdout when its outputs are written.
 """
 
 from __future__ import annotations
@@ -16,9 +16,7 @@ from safetensors.torch import load_file, save_file
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
 
-def main() -> None:
-    with open(sys.argv[1], encoding="utf-8") as file:
-        order = json.load(file)
+def carry_out(order: dict) -> None:
     inputs, outputs = load_file(order["inputs"]), {}
     unet = UNet2DConditionModel.from_config(order["unet"])
     unet.load_state_dict(load_file(order["unet_weights"]))
@@ -47,4 +45,8 @@ def main() -> None:
     save_file({name: value.contiguous() for name, value in outputs.items()}, order["outputs"])
 
 
-main()
+for line in sys.stdin:
+    with open(line.strip(), encoding="utf-8") as file:
+        carry_out(json.load(file))
+    sys.stderr.flush()
+    print("done", flush=True)

@@ -1,11 +1,13 @@
 """Speaks protocol 1 without torch, for tests of the supervisor. It does in each job what the prompt says:
 
-crash, exit70, exit137, lies (about sizes), hang (silent), stall (beats, no steps), garbage, half (a line cut in two), long (a line that is
-too long), slow-cancel (obeys late), no-cancel, no-ack, noise (on stdout), oom, early-error, error:CODE, warn, echo (its
-parameters become the infotext); `crash in decode`, `hang in load`, `stall in encode` (in every phase of a job); `slow in
-save`; `meet in denoise` (until another job is there, too); once for each phase `wait in denoise` (for as long as nobody kills it) and `kill in decode` (by SIGKILL); anything
-else is made in four steps. Arguments: `--no-hello`, `--crash-at-start`, `--refuse-configure`, `--able` (it offers all
-that the protocol knows), `--cuda` (says that it has a GPU), `--stuck` (it ends no picture).
+crash, exit70, exit137, lies (about sizes), hang (silent), stall (beats, no steps), garbage, half (a line cut in two),
+long (a line that is too long), slow-cancel (obeys late), no-cancel, no-ack, noise (on stdout), oom, early-error,
+error:CODE, warn, echo (its parameters become the infotext, with how it was configured); `crash in decode`, `hang in
+load`, `stall in encode` (in every phase of a job); `slow in save`; `meet in denoise` (until another job is there, too);
+`hold in encode` (a file `held-JOB` in the folder of `--signs=` says so, until there is one `go` there); once for each
+phase `wait in denoise` (for as long as nobody kills it) and `kill in decode` (by SIGKILL); anything else is made in
+four steps. Arguments: `--no-hello`, `--crash-at-start`, `--refuse-configure`, `--able` (it offers all that the protocol
+knows), `--cuda` (says that it has a GPU), `--stuck` (it ends no picture).
 
 It captions where the root `captioner` is configured: `seen N, width W` for picture N, and an error for those that are 66
 pixels wide. With `hang-caption` in the list of what is excluded it waits after the first, until it is cancelled; with
@@ -30,8 +32,10 @@ import zlib
 
 TINY_WEBP = "UklGRhoAAABXRUJQVlA4TA0AAAAvAAAAEAcQERGIiP4HAA=="
 roots = {}
+configured = {}
 lock = threading.Lock()
 cancelled = set()
+trainings = set()
 #: Job → whether it gives its memory back.
 pausing = {}
 beating = True
@@ -84,7 +88,12 @@ def enter(job, what, phase, step=0, total=0, **fields):
         open(os.path.join(roots["job"], f"meet-{job}"), "w").close()
         while len([name for name in os.listdir(roots["job"]) if name.startswith("meet-")]) < 2:
             time.sleep(0.05)
-    if act == "wait" and once(phase):
+    if act == "hold":
+        signs = next(word.partition("=")[2] for word in sys.argv if word.startswith("--signs="))
+        open(os.path.join(signs, f"held-{job}"), "w").close()
+        while not os.path.exists(os.path.join(signs, "go")):
+            time.sleep(0.01)
+    if act == "wait" and once(f"{phase}-of-a-training" if job in trainings else phase):
         time.sleep(60)
     if act == "kill" and once(phase):
         os.kill(os.getpid(), signal.SIGKILL)
@@ -137,6 +146,7 @@ def train(job, p):
     p = {**p, **{name: float(value) for name, value in (word.split("=") for word in rest.split())}}
     steps, epochs = p.get("max_steps") or p.get("steps", 12), p.get("epochs", 2)
     state, made = p.get("state", {}).get("file"), []
+    trainings.add(job)
     if state:
         made = steps_in(state)
     enter(job, what, "load")
@@ -278,7 +288,7 @@ def make(job, p):
     if what.startswith("echo"):
         init = p.get("init") or {}
         sizes = {name: os.path.getsize(os.path.join(roots["job"], init[name])) for name in ("file", "mask") if name in init}
-        infotext = json.dumps({**p, "sizes": sizes})
+        infotext = json.dumps({**p, "sizes": sizes, "configured": configured})
     images = []
     for index in range(p.get("count", 1) if what == "many" else 1):
         name = f"{job}-{index}.png"
@@ -342,6 +352,7 @@ def main():
         send("ack", id=id)
         if kind == "configure":
             roots.update(command["roots"])
+            configured.update(command)
             if "captioner" in roots and "caption" not in caps["tasks"]:
                 caps["tasks"].append("caption")
             send("ready", warm=[], ms=0, caps=caps)

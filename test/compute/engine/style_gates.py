@@ -44,10 +44,15 @@ class Outcome:
         return failed
 
 
-def make_pictures(client: Client, folder: Path, base: dict[str, Any], loras: list[dict[str, Any]]) -> tuple[Tensor, float]:
-    """(36 pictures [36, 3, 32, 32] in -1..1, the share of right colours)"""
+ASKED = [(colour, shape) for colour in COLOURS for shape in SHAPES]
+
+
+def make_pictures(
+    client: Client, folder: Path, base: dict[str, Any], loras: list[dict[str, Any]], asked: int = len(ASKED)
+) -> tuple[Tensor, float]:
+    """(4 pictures [4 * asked, 3, 32, 32] in -1..1 of each that is asked for, the share of right colours)"""
     images, right = [], 0
-    for i, (colour, shape) in enumerate((c, s) for c in COLOURS for s in SHAPES):
+    for i, (colour, shape) in enumerate(ASKED[:asked]):
         result = client.result(model=base, prompt=f"{TRIGGER} a {colour} {shape}", width=32, height=32, steps=15, cfg=3,
                                sampler="DDIM", seed=1000 + 4 * i, count=4, loras=loras)  # fmt: skip
         assert result["t"] == "result", result
@@ -55,20 +60,25 @@ def make_pictures(client: Client, folder: Path, base: dict[str, Any], loras: lis
         made = torch.tensor(np.stack(arrays)).movedim(3, 1).float() / 127.5 - 1
         right += sum(colour_of_centre(image) == colour for image in made)
         images.append(made)
-    return torch.cat(images), right / 36
+    return torch.cat(images), right / (4 * asked)
 
 
-def learn_style(client: Client, folder: Path, base: dict[str, Any], seed: int, shuffle_pixels: bool = False) -> Outcome:
-    """`client` finds its LoRAs in `folder`."""
+def learn_style(
+    client: Client, folder: Path, base: dict[str, Any], seed: int, shuffle_pixels: bool = False, like: Outcome | None = None
+) -> Outcome:
+    """`client` finds its LoRAs in `folder`. What weight 0 gives is taken from `like`, of another LoRA on this base."""
     items = write_style(folder, shuffle_pixels=shuffle_pixels)
     result = run_to_end(client, training(items, **LEARN, base=base, seed=seed), timeout=1800)
     assert result["t"] == "result", result
     style, _ = draw_batch(36, random.Random(5), style=True)
-    plain, _ = make_pictures(client, folder, base, [])
     distance, accuracy, zero_is_base = {}, {}, False
-    for weight in (0.0, 0.5, 1.0):
+    if like:
+        distance[0.0], accuracy[0.0], zero_is_base = like.distance[0.0], like.accuracy[0.0], like.zero_is_base
+    for weight in (0.5, 1.0) if like else (0.0, 0.5, 1.0):
         lora = {"file": result["train"]["files"][0]["file"], "name": "style", "unet": weight}
         images, accuracy[weight] = make_pictures(client, folder, base, [lora])
         distance[weight] = style_distance(images, style)
-        zero_is_base = torch.equal(images, plain) if weight == 0 else zero_is_base
+        if weight == 0:
+            plain, _ = make_pictures(client, folder, base, [], asked=2)
+            zero_is_base = torch.equal(images[: len(plain)], plain)
     return Outcome(distance, accuracy, zero_is_base, result["train"]["ms"] / 1000)

@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import pytest
 import torch
 from engine_client import FIXTURES, ROOT
 from safetensors.torch import load_file, save_file
-from test_families import Silent, narrow, write_checkpoint
+from narrow_family import Silent, narrow, write_checkpoint
 from train_style import write_style
 
 from tessera_engine import detect
@@ -36,6 +37,38 @@ needs_reader = pytest.mark.skipif(
     not PYTHON.exists() and not os.environ.get("TESSERA_REQUIRE_CROSS_READER"),
     reason=f"no second reader at {PYTHON}: npm run engine:install -- --cross-reader makes it",
 )
+
+
+class Reader:
+    """The process of the other environment, and what it complains about."""
+
+    def __init__(self, complaints: Path) -> None:
+        self.complaints = complaints
+        command = [str(PYTHON), "-W", "ignore", str(Path(__file__).parent / "cross_reader.py")]
+        with complaints.open("w") as stderr:
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, text=True,
+                env={**os.environ, "HF_HUB_OFFLINE": "1"},
+            )  # fmt: skip
+
+    def read(self, order: Path) -> str:
+        """What it complained about meanwhile."""
+        assert self.process.stdin and self.process.stdout
+        known = len(self.complaints.read_text())
+        self.process.stdin.write(f"{order}\n")
+        self.process.stdin.flush()
+        done = self.process.stdout.readline()
+        said = self.complaints.read_text()[known:]
+        assert done == "done\n", said[-3000:]
+        return said
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
+    reader = Reader(tmp_path_factory.mktemp("reader") / "complaints")
+    yield reader
+    reader.process.kill()
+    reader.process.wait()
 
 
 def train_file(family: Family, folder: Path, base: str, **changes: Any) -> tuple[Engine, Path]:
@@ -73,7 +106,9 @@ def read_here(model: Model, inputs: dict[str, torch.Tensor], lora: Path) -> dict
     return outputs | {f"te{i}": text(inputs["ids"]).hidden[-1] for i, text in enumerate(model.texts)}
 
 
-def read_there(family: Family, model: Model, inputs: dict[str, torch.Tensor], lora: Path | None, folder: Path) -> dict[str, Any]:
+def read_there(
+    reader: Reader, family: Family, model: Model, inputs: dict[str, torch.Tensor], lora: Path | None, folder: Path
+) -> dict[str, Any]:
     save_file(inputs, folder / "inputs")
     model.loras.restore()
     save_file({n: v.contiguous() for n, v in model.unet.state_dict().items()}, folder / "unet")
@@ -92,11 +127,9 @@ def read_there(family: Family, model: Model, inputs: dict[str, torch.Tensor], lo
         "inputs": str(folder / "inputs"), "outputs": str(folder / "outputs"),
     }  # fmt: skip
     (folder / "order.json").write_text(json.dumps(order))
-    command = [str(PYTHON), "-W", "ignore", str(Path(__file__).parent / "cross_reader.py"), str(folder / "order.json")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600, env={**os.environ, "HF_HUB_OFFLINE": "1"})
-    assert done.returncode == 0, done.stderr[-3000:]
+    said = reader.read(folder / "order.json")
     # diffusers tells of keys that it could not use, and goes on.
-    assert "unexpected" not in done.stderr.lower() and "No LoRA keys" not in done.stderr, done.stderr[-3000:]
+    assert "unexpected" not in said.lower() and "No LoRA keys" not in said, said[-3000:]
     return load_file(folder / "outputs")
 
 
@@ -106,7 +139,7 @@ def read_there(family: Family, model: Model, inputs: dict[str, torch.Tensor], lo
     [("sd15", {"resolution": 256}), ("sdxl", {"resolution": 512}), ("tiny", {"resolution": 32, "conv_rank": 4, "conv_alpha": 2})],
 )
 def test_diffusers_reads_our_file_as_we_do(
-    name: str, changes: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, changes: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reader: Reader
 ) -> None:
     family, base = load_family("tiny"), "tiny-base.safetensors"
     if name != "tiny":
@@ -118,8 +151,8 @@ def test_diffusers_reads_our_file_as_we_do(
     inputs = make_inputs(family)
 
     here = read_here(model, inputs, lora)
-    there = read_there(family, model, inputs, lora, tmp_path)
-    plain = read_there(family, model, inputs, None, tmp_path)
+    there = read_there(reader, family, model, inputs, lora, tmp_path)
+    plain = read_there(reader, family, model, inputs, None, tmp_path)
 
     assert here.keys() == there.keys()
     for part, value in here.items():

@@ -10,7 +10,7 @@ import pytest
 import torch
 from engine_client import FIXTURES
 from safetensors.torch import load_file
-from test_families import Silent
+from narrow_family import Silent
 from train_style import training, write_style
 
 from tessera_engine.device import Device

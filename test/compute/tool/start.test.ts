@@ -10,8 +10,8 @@ import { picture } from '../../browser/art.ts';
 import { givenMember } from '../../factories/accounts.ts';
 import { fakePython, formOf, readEvents, SHORT, type Studio, studio } from '../studio.ts';
 
-const fakeStudio = async (t: TestContext): Promise<Studio> =>
-  studio(t, { python: await fakePython(t, '--able'), limits: SHORT });
+const fakeStudio = async (t: TestContext, env: Record<string, string> = {}): Promise<Studio> =>
+  studio(t, { python: await fakePython(t, '--able'), limits: SHORT, env });
 
 const idIn = (location: string): string => location.split('/').at(-1) ?? '';
 
@@ -28,6 +28,7 @@ interface Echo {
   init?: { file: string; mask?: string; denoise: number; resize: string };
   hires?: object;
   sizes: Record<string, number>;
+  configured: Record<string, unknown>;
   [name: string]: unknown;
 }
 
@@ -149,8 +150,8 @@ test('a result is begun from, enlarged and varied, by its owner alone', async (t
   assert.equal((await eve.get(`/generate?start=${image.id}`)).status, 404);
 });
 
-test('hires, variation, VAE format and repeatable reach the engine in the words of the protocol', async (t) => {
-  const all = await fakeStudio(t);
+test('hires, variation, VAE format, repeatable and compiling reach the engine in the words of the protocol', async (t) => {
+  const all = await fakeStudio(t, { ENGINE_COMPILE: 'true' });
   const form = formOf(all.checkpoint, {
     ...{ prompt: 'echo', hires: '1', hiresScale: '2', hiresUpscaler: 'lanczos', hiresSteps: '4', hiresDenoise: '0.35' },
     ...{ subseed: '11', subseedStrength: '0.25', cfgRescale: '0.7', repeatable: '1', format: 'webp' },
@@ -159,6 +160,7 @@ test('hires, variation, VAE format and repeatable reach the engine in the words 
   assert.deepEqual(echo.hires, { scale: 2, upscaler: 'lanczos', steps: 4, denoise: 0.35 });
   assert.deepEqual([echo.subseed, echo.subseed_strength, echo.cfg_rescale], [11, 0.25, 0.7]);
   assert.deepEqual([echo.determinism, echo.output], ['batch1', { format: 'webp', quality: 92, embed: true }]);
+  assert.deepEqual(echo.configured, { ...echo.configured, compile: 'on', test_families: true });
   const tooLarge = await all.browser.post('/generate', { ...form, size: '64x64' });
   assert.equal(tooLarge.status, 422);
   assert.match(textOf(tooLarge.text), /Enlarged, that is more than the engine can make: at most 64 pixels a side/);

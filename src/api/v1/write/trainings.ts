@@ -15,7 +15,8 @@ import {
 } from '../../../compute/training/keep.ts';
 import { LOOKS } from '../../../compute/training/model.ts';
 import { loadRunView, trainNote } from '../../../compute/training/pages/run-view.ts';
-import { attestationOf, TRAIN } from '../../../compute/training/pages/start-routes.ts';
+import { attestationOf } from '../../../compute/training/pages/start-form.ts';
+import { TRAIN } from '../../../compute/training/pages/start-routes.ts';
 import { PublishForm, publishEpoch } from '../../../compute/training/publish.ts';
 import { listRuns } from '../../../compute/training/queries.ts';
 import { startTraining } from '../../../compute/training/start.ts';

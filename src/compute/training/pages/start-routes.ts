@@ -1,11 +1,9 @@
 import type Router from '@koa/router';
-import { z } from 'zod';
 import { browserOnly } from '../../../accounts/access/guard.ts';
 import { findPrice } from '../../../economy/charge.ts';
-import { AppError } from '../../../kit/errors.ts';
 import { failureOf } from '../../../kit/web/errors.ts';
 import { type FormState, type RawForm, readQuery, readRawForm, uuidParam } from '../../../kit/web/forms.ts';
-import { t, tCount } from '../../../kit/web/messages.ts';
+import { t } from '../../../kit/web/messages.ts';
 import type { Ctx, State } from '../../../kit/web/state.ts';
 import { type PageHead, view } from '../../../kit/web/views.ts';
 import { trainingSettings } from '../../datasets/limits.ts';
@@ -15,25 +13,17 @@ import { fileOf } from '../../models/choose.ts';
 import { textValue } from '../../tool/values.ts';
 import { type BaseChoice, canTrain, findBase, listBases } from '../bases.ts';
 import { type FieldView, fieldViews, readSettings, valuesOf } from '../form.ts';
-import { LOOKS, PRESETS, RIGHTS, type Rights, TrainingEpoch } from '../model.ts';
-import type { TrainSettings } from '../params.ts';
+import { LOOKS, PRESETS, RIGHTS, TrainingEpoch } from '../model.ts';
 import { defaultsFor } from '../presets.ts';
 import { checkTraining, startTraining, type TrainingRequest } from '../start.ts';
 import type { TrainingDeps } from './deps.ts';
-import { durationText } from './run-view.ts';
+import { type Fact, factsOf } from './start-facts.ts';
+import { attestationOf, type Choice, ChoiceForm, OF_SUMMARY, requestOf } from './start-form.ts';
 
 export const TRAIN = { name: 'train', max: 60, perMs: 3_600_000 };
 
 /** A request whose path names the set. */
 type OfSet = Ctx & { readonly params: Record<string, string | undefined> };
-
-interface Choice {
-  readonly base: string;
-  readonly preset: TrainingRequest['preset'];
-  readonly look: TrainingRequest['look'];
-  readonly start: string;
-  readonly name: string;
-}
 
 interface BasePage {
   readonly set: DatasetView;
@@ -64,7 +54,7 @@ const settingsPage = view<SettingsPage>('compute/training/settings');
 
 interface SummaryPage {
   readonly set: DatasetView;
-  readonly facts: readonly { readonly label: string; readonly value: string }[];
+  readonly facts: readonly Fact[];
   readonly sent: readonly { readonly name: string; readonly value: string }[];
   readonly rightsKind: string;
   readonly people: string;
@@ -75,14 +65,6 @@ interface SummaryPage {
   readonly page: PageHead;
 }
 const summaryPage = view<SummaryPage>('compute/training/summary');
-
-const ChoiceForm = z.object({
-  base: z.string().max(64).catch('').default(''),
-  preset: z.enum(PRESETS).catch('style').default('style'),
-  look: z.enum(LOOKS).catch('standard').default('standard'),
-  start: z.uuid().or(z.literal('')).catch('').default(''),
-  name: z.string().trim().max(120).catch('').default(''),
-});
 
 /** From a set to a run, step by step; nothing is written before the last. */
 export function startRoutes(routes: Router<State>, deps: TrainingDeps): void {
@@ -155,45 +137,18 @@ export function startRoutes(routes: Router<State>, deps: TrainingDeps): void {
   ): Promise<void> => {
     const { work } = ctx.state;
     const checked = await checkTraining(work, await trainer.hello(work), request);
-    const { dataset, items, base, estimate, start } = checked;
+    const { dataset, items, base, estimate } = checked;
     const asked = {
       base: { ...fileOf(base), baseModel: base.baseModel, family: base.family },
       params: request.settings,
     };
     const seconds = await trainer.estimate(work.em, asked, estimate.steps);
     const price = await findPrice(work.em, settings, mayTrain(work.viewer), seconds, work.now());
-    const facts = [
-      [t('train.fact.name'), request.name],
-      [t('train.fact.base'), `${base.title} ${base.subtitle}`],
-      [t('train.fact.preset'), `${t(`train.preset.${request.preset}`)}, ${t(`train.look.${request.look}`)}`],
-      [t('train.fact.pictures'), String(items.length)],
-      ...(start ? [[t('train.fact.start'), start.title] as const] : []),
-      [
-        t('train.fact.steps'),
-        `${estimate.steps.toLocaleString('en')} · ${t('train.shown', { n: estimate.shownCount.toLocaleString('en') })}`,
-      ],
-      [
-        t('train.fact.time'),
-        t('train.time.range', { from: durationText(estimate.seconds50), to: durationText(estimate.seconds90) }),
-      ],
-      [t('train.fact.basis'), t(`train.basis.${estimate.basis}`)],
-      ...(price?.cost
-        ? [
-            [
-              t('train.fact.cost'),
-              t('credits.cost-fact', {
-                cost: tCount('credits.cost', price.cost, price.cost.toLocaleString('en')),
-                balance: price.balance.toLocaleString('en'),
-              }),
-            ] as const,
-          ]
-        : []),
-      [t('train.fact.disk'), `${Math.max(1, Math.round(estimate.diskBytes / 1_000_000)).toLocaleString('en')} MB`],
-    ] as const;
+    const facts = factsOf(request, checked, price);
     const shown = Object.entries(raw).filter(([name]) => !OF_SUMMARY.includes(name));
     summaryPage(ctx, {
       set: datasetView(dataset, items),
-      facts: facts.map(([label, value]) => ({ label, value })),
+      facts,
       rightsKind: textValue(raw.rightsKind),
       people: textValue(raw.people) || 'none',
       rights: RIGHTS.map((value) => ({ value, label: t(`train.rights.${value}`) })),
@@ -257,29 +212,3 @@ export function startRoutes(routes: Router<State>, deps: TrainingDeps): void {
     }
   });
 }
-
-/** Fields of the last page: what is wrong there is mended there. */
-const OF_SUMMARY = ['rights', 'rightsKind', 'people', 'pictures'];
-
-/** What the owner states about the pictures. Throws `invalid`: likenesses of real people are not trained in this release. */
-export function attestationOf(raw: RawForm): { readonly rightsStatement: string; readonly rightsKind: Rights } {
-  const rightsKind = RIGHTS.find((kind) => kind === textValue(raw.rightsKind));
-  const isConfirmed = textValue(raw.rights) === '1';
-  const fields = {
-    ...(textValue(raw.people) === 'real' ? { people: t('train.refused.real-person') } : {}),
-    ...(rightsKind ? {} : { rightsKind: t('train.refused.rights-kind') }),
-    ...(isConfirmed ? {} : { rights: t('train.refused.rights') }),
-  };
-  const [message] = Object.values(fields);
-  if (!rightsKind || message) throw new AppError('invalid', message ?? '', { fields });
-  return { rightsStatement: `${t('train.rights')} ${t(`train.rights.${rightsKind}`)}`, rightsKind };
-}
-
-const requestOf = (
-  datasetId: string,
-  { base, preset, look, start, name }: Choice,
-  settings: TrainSettings,
-): TrainingRequest => ({
-  ...{ datasetId, name, baseKey: base, preset, look, settings },
-  startEpochId: start === '' ? null : start,
-});
