@@ -37,7 +37,11 @@ test('filters, suggestions, similar pictures, saved searches and the words of ta
   await more.locator('summary').click();
   await page.getByLabel('May be sold', { exact: true }).check();
   await page.waitForURL(/may=sell/);
-  await page.locator('#list .chips').getByRole('link', { name: /May be sold/ }).first().click();
+  await page
+    .locator('#list .chips')
+    .getByRole('link', { name: /May be sold/ })
+    .first()
+    .click();
   await page.waitForURL((url) => !url.search.includes('may'));
   await page.locator('#cards article').first().waitFor();
 
