@@ -62,12 +62,12 @@ test('models are narrowed by tags, permissions, files, the engine and what was o
 
   // what is set stands as links to the list without it; an empty list says which of them to drop
   const empty = await web.get('/models?tag=ink&format=GGUF&period=week');
-  const found = /class="chips drops">(.*?)<\/ul>/s.exec(empty.text)?.[1] ?? '';
+  const found = /class="chips">(.*?)<\/ul>/s.exec(empty.text)?.[1] ?? '';
   assert.match(found, /href="\/models\?tag=ink&amp;period=week"/, 'without the format there is something');
   assert.doesNotMatch(found, /href="\/models\?tag=ink&amp;format=GGUF"/, 'without the period there is not');
   const set = /class="chips" aria-label(.*?)<\/ul>/s.exec(empty.text)?.[1] ?? '';
   assert.equal(set.match(/<a class="chip"/g)?.length, 3);
-  assert.match(empty.text, /<details class="fold more-filters" open>/);
+  assert.match(empty.text, /More filters <span class="tab-count">2</, 'folded, and says how many are set');
   const all = await web.get('/models');
   assert.match(all.text, /<details class="fold more-filters">/);
   assert.doesNotMatch(all.text, /active-filters/);

@@ -11,7 +11,7 @@ import { type EngineReach, runsCondition } from './engine-reach.ts';
 
 /** What its author lets others do, as the filters of lists name it. */
 export const PERMISSIONS = ['no-credit', 'sell-images', 'rent', 'sell', 'derivatives', 'relicense'] as const;
-export type AuthorPermission = (typeof PERMISSIONS)[number];
+type AuthorPermission = (typeof PERMISSIONS)[number];
 
 const PERMISSION_SQL: Readonly<Record<AuthorPermission, string>> = {
   'no-credit': 'm.allow_no_credit',

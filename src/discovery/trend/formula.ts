@@ -27,7 +27,7 @@ export interface Vote {
 }
 
 /** From 0 to 1, by how old the account was when it liked it. */
-export function weightOf({ at, joinedAt }: Vote): number {
+function weightOf({ at, joinedAt }: Vote): number {
   const days = (at.getTime() - joinedAt.getTime()) / DAY_MS;
   if (days < YOUNG_DAYS) return 0;
   return Math.min(1, days / GROWN_DAYS);

@@ -106,16 +106,16 @@ async function spreadSynonym({ em, now }: Pick<Work, 'em' | 'now'>, tagId: numbe
   for (const kind of ['model', 'post'] as const) {
     for (let moved = BATCH; moved === BATCH; ) {
       moved = await em.transactional(async (inner) => {
-        const some = `select ${kind}_id from ${kind}_tag where tag_id = ? order by ${kind}_id limit ${BATCH}`;
+        const batch = `select ${kind}_id from ${kind}_tag where tag_id = ? order by ${kind}_id limit ${BATCH}`;
         await rows(
           inner,
-          `insert into ${kind}_tag (${kind}_id, tag_id) select ${kind}_id, cast(? as integer) from (${some}) some where true
+          `insert into ${kind}_tag (${kind}_id, tag_id) select ${kind}_id, cast(? as integer) from (${batch}) batch where true
            on conflict do nothing returning tag_id`,
           [synonym.means_id, tagId],
         );
         const gone = await rows(
           inner,
-          `delete from ${kind}_tag where tag_id = ? and ${kind}_id in (${some}) returning tag_id`,
+          `delete from ${kind}_tag where tag_id = ? and ${kind}_id in (${batch}) returning tag_id`,
           [tagId, tagId],
         );
         return gone.length;
