@@ -29,7 +29,9 @@ test('early access, licences and bounties go by hand, and each page of them is s
   // Ada sells a version early and offers a licence
   const early = `/versions/${model.draftVersionId}/early-access`;
   await sound(maker, early);
-  await maker.page.getByLabel('Opens to everybody (UTC)').fill(new Date(Date.now() + 5 * DAY_MS).toISOString().slice(0, 16));
+  await maker.page
+    .getByLabel('Opens to everybody (UTC)')
+    .fill(new Date(Date.now() + 5 * DAY_MS).toISOString().slice(0, 16));
   await maker.page.getByLabel('For credits').fill('40');
   await maker.page.getByRole('button', { name: 'Save' }).click();
   await maker.page.getByText('In early access until').waitFor();
