@@ -115,9 +115,10 @@ const MOST_HELD = 50;
 export async function listHeld(em: EntityManager, purseId: string): Promise<HeldLine[]> {
   const found = await rows<{ subject_kind: string; subject_id: string; amount: number; created_at: unknown }>(
     em,
-    `select id, subject_kind, subject_id, amount, created_at from credit_hold where payer_id = ? and state = 'held'
+    `select id, cast(subject_kind as varchar(20)) as subject_kind, cast(subject_id as varchar(40)) as subject_id, amount,
+       created_at from credit_hold where payer_id = ? and state = 'held'
      union all
-     select id, subject_kind, subject_id, amount, created_at from credit_pledge where payer_id = ? and state = 'held'
+     select id, cast(subject_kind as varchar(20)), cast(subject_id as varchar(40)), amount, created_at from credit_pledge where payer_id = ? and state = 'held'
      order by id desc limit ${MOST_HELD}`,
     [purseId, purseId],
   );

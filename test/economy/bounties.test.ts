@@ -121,6 +121,16 @@ test('a bounty is asked, filled, answered and awarded once, and its files open',
     assert.equal((await visitor.get(`${commentUrl}${end}`, asPeer)).status, 404, 'peers hear of none');
   }
 
+  // nothing is paid for what is kept back
+  const withhold = (bits: number) =>
+    em.fork().transactional(async (tx) => {
+      await restrict(tx, { kind: 'version', id: versionId }, 'test', bits, clock.now());
+      await tx.flush();
+    });
+  await withhold(QUARANTINE);
+  assert.equal((await bert.browser.post(`/bounties/${id}/entries/${entryId}/award`)).status, 409);
+  await withhold(0);
+
   const before = (await purseOf(em, ada)).balance;
   const award = `/bounties/${id}/entries/${entryId}/award`;
   await Promise.all([1, 2, 3].map(() => bert.browser.post(award)));
@@ -132,10 +142,7 @@ test('a bounty is asked, filled, answered and awarded once, and its files open',
   assert.equal((await cleo.browser.post(`/bounties/${id}/credits`, { key: newId(), amount: '5' })).status, 409);
   assert.equal((await em.fork().findOneOrFail(Bounty, id)).state, 'awarded');
   // what a decision keeps back nobody gets
-  await em.fork().transactional(async (tx) => {
-    await restrict(tx, { kind: 'version', id: versionId }, 'test', QUARANTINE, clock.now());
-    await tx.flush();
-  });
+  await withhold(QUARANTINE);
   assert.equal((await visitor.get(file)).status, 451);
   await assertWhole(em.fork());
 });

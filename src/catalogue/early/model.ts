@@ -22,7 +22,7 @@ export const EarlyAccess = defineEntity({
 });
 export interface EarlyAccess extends InferEntity<typeof EarlyAccess> {}
 
-export const ENTITLEMENT_SOURCES = ['early-access', 'licence'] as const;
+const ENTITLEMENT_SOURCES = ['early-access', 'licence'] as const;
 
 /** Somebody may use what is not free to all. Written by the room that knows why; asked by those that serve the file. */
 export const Entitlement = defineEntity({

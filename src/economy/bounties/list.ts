@@ -47,7 +47,7 @@ const PAGE = 30;
 /** What lies in a pot, or lay there when it was paid. */
 export const POT = `(select coalesce(sum(p.amount), 0) from credit_pledge p where p.subject_kind = 'bounty'
   and p.subject_id = cast(b.id as varchar(40)) and p.state <> 'refunded')`;
-export const ENTRY_COUNT = `(select count(*) from bounty_entry e where e.bounty_id = b.id and e.withdrawn_at is null
+const ENTRY_COUNT = `(select count(*) from bounty_entry e where e.bounty_id = b.id and e.withdrawn_at is null
   and e.held_at is null and e.withheld_at is null)`;
 
 /** The newest first, along one index, without those whom the viewer hides. */

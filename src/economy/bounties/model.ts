@@ -10,7 +10,7 @@ export const BOUNTY_KINDS = [
 ] as const;
 /** `Individual`: one entry gets all. `Split`: each who put in gives their own share to an entry of their choice. */
 export const BOUNTY_MODES = ['Individual', 'Split'] as const;
-export const BOUNTY_STATES = ['open', 'awarded', 'expired', 'cancelled'] as const;
+const BOUNTY_STATES = ['open', 'awarded', 'expired', 'cancelled'] as const;
 
 /** A request to everybody, with a pot (CreditPledge, kind `bounty`). Always public: there is no bounty for few. */
 export const Bounty = defineEntity({

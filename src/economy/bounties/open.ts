@@ -81,10 +81,10 @@ export async function openBounty(
   return form.key;
 }
 
-export const awardByOf = (deadline: Date): Date => new Date(deadline.getTime() + AWARD_DAYS * DAY_MS);
+const awardByOf = (deadline: Date): Date => new Date(deadline.getTime() + AWARD_DAYS * DAY_MS);
 
 /** `before` is the deadline that it had: it is put off, never brought forward, so that nobody works in vain. */
-export function assertDeadline(deadline: Date, now: Date, createdAt: Date, before: Date | null): void {
+function assertDeadline(deadline: Date, now: Date, createdAt: Date, before: Date | null): void {
   if (before && deadline < before) throw wrong('deadline', t('bounty.not-earlier'));
   if (before && deadline.getTime() === before.getTime()) return;
   if (deadline <= now) throw wrong('deadline', t('bounty.past'));
@@ -95,7 +95,7 @@ export function assertDeadline(deadline: Date, now: Date, createdAt: Date, befor
 }
 
 /** Tags, pictures and the hold, in the transaction of the words. */
-export async function keepChecked(
+async function keepChecked(
   tx: EntityManager,
   bounty: Bounty,
   viewer: Viewer,

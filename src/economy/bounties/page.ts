@@ -24,7 +24,7 @@ import { thingsOf } from './end.ts';
 import { POT } from './list.ts';
 import type { Bounty } from './model.ts';
 
-export interface EntryView {
+interface EntryView {
   readonly id: string;
   readonly account: OwnerView;
   readonly text: string;

@@ -4,10 +4,10 @@ import { AppError } from '../../kit/errors.ts';
 import { t } from '../../kit/web/messages.ts';
 import type { BountyAsked } from '../../safety/bounty.ts';
 
-export const MOST_REFERENCES = 6;
+const MOST_REFERENCES = 6;
 
 /** Addresses of pictures of this node, one a line, as ids; null for what is none. */
-export function readReferences(text: string): number[] | null {
+function readReferences(text: string): number[] | null {
   const lines = text.split(/\s+/).filter((line) => line !== '');
   const ids = lines.map((line) =>
     Number(/^(?:https?:\/\/[^/\s]+)?\/?(?:images\/)?([1-9]\d{0,9})$/.exec(line)?.[1] ?? 0),

@@ -20,7 +20,7 @@ export interface Early {
   readonly terms: EarlyTerms | null;
 }
 
-export interface EarlyTerms {
+interface EarlyTerms {
   readonly endsAt: Date;
   readonly isForFollowers: boolean;
   readonly price: number | null;

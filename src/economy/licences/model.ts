@@ -36,7 +36,7 @@ export const LicenceOffer = defineEntity({
 });
 export interface LicenceOffer extends InferEntity<typeof LicenceOffer> {}
 
-export const GRANT_STATES = ['asked', 'granted', 'declined', 'withdrawn', 'revoked'] as const;
+const GRANT_STATES = ['asked', 'granted', 'declined', 'withdrawn', 'revoked'] as const;
 
 export const LicenceGrant = defineEntity({
   name: 'LicenceGrant',

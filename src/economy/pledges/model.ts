@@ -1,6 +1,6 @@
 import { defineEntity, type InferEntity, p } from '@mikro-orm/core';
 
-export const PLEDGE_KINDS = ['early-access', 'bounty'] as const;
+const PLEDGE_KINDS = ['early-access', 'bounty'] as const;
 export type PledgeKind = (typeof PLEDGE_KINDS)[number];
 
 /**
