@@ -94,7 +94,7 @@ const otherOf = (account: { name: string; host: string }) => ({
 
 const FOLDERS: Readonly<Record<string, string>> = {
   ...{ image: '/images/', model: '/models/', post: '/posts/' },
-  ...{ generation: '/generate/', training: '/train/' },
+  ...{ generation: '/generate/', training: '/train/', merge: '/merge/' },
   ...{ bounty: '/bounties/', licence: '/licences/' },
 };
 const urlOf = (kind: string, id: string): string => {

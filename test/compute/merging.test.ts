@@ -45,6 +45,14 @@ async function site(t: TestContext): Promise<Site> {
   return { ...its, other, bob: await idOf(its, other) };
 }
 
+const holdsOf = async ({ em }: Site) =>
+  (
+    await rows<{ state: string }>(
+      em.fork(),
+      `select state from credit_hold where subject_kind = 'merge' order by created_at, id`,
+    )
+  ).map(({ state }) => state);
+
 const lastId = (location: string): string => location.split('/').at(-1) ?? '';
 const formOf = ({ checkpoint, other }: Pick<Site, 'checkpoint' | 'other'>, more: Record<string, string> = {}) => ({
   ...{ kind: 'checkpoint', name: 'Both', a: String(checkpoint.id), b: String(other.id) },
@@ -96,6 +104,8 @@ test('two checkpoints become one: chosen, merged by the queue, published in one 
   );
   const [use] = await em.fork().find(GpuUse, { kind: 'merge' });
   assert.equal(use?.isRefunded, false);
+  assert.deepEqual(await holdsOf(its), ['captured']);
+  assert.match((await browser.get('/credits')).text, new RegExp(`For a merge[\\s\\S]*href="${sent.location}"`));
 
   // Bob's model leaves less than everything: so does what is made from it
   await em.fork().nativeUpdate(Model, { owner: its.bob }, { allowNoCredit: false, allowCommercialUse: ['Image'] });
@@ -156,6 +166,7 @@ test('LoRAs are stacked by weight; what fails says why and can be tried again; w
   await readEvents(browser, `${bad.location}/events`);
   const after = await em.fork().findOneOrFail(MergeRun, lastId(bad.location));
   assert.deepEqual([before.round, after.round, after.state], [1, 2, 'failed']);
+  assert.deepEqual(await holdsOf(its), ['captured', 'refunded', 'refunded']);
 
   await em.fork().nativeUpdate(Model, { owner: its.bob }, { allowDerivatives: false });
   const refused = await browser.post('/merge', formOf(its));
@@ -183,4 +194,5 @@ test('a merge that is cancelled leaves nothing; one whose parent is taken down e
     ended.jobId ?? '',
   ]);
   assert.deepEqual(used, []);
+  assert.equal((await holdsOf(its)).at(-1), 'refunded');
 });

@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 export const MERGE_METHODS = ['weighted_sum', 'add_difference', 'sum'] as const;
 export const MERGE_DTYPES = ['fp16', 'bf16', 'fp32'] as const;
-export const MOST_RANK = 512;
+const MOST_RANK = 512;
 
 const weight = z.number().min(-2).max(2);
 

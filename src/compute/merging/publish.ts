@@ -12,6 +12,7 @@ import { AppError } from '../../kit/errors.ts';
 import { t } from '../../kit/web/messages.ts';
 import type { Work } from '../../kit/work.ts';
 import { attachBlob } from '../attach-blob.ts';
+import { areFirstOutputs, watchFirstOutputs } from '../gates/first-outputs.ts';
 import { versionIdsOf } from '../standing.ts';
 import { loraName } from '../training/command.ts';
 import type { PublishForm } from '../training/publish.ts';
@@ -57,6 +58,8 @@ export async function publishMerge(
         ...{ type, level: String(form.rating), baseModel: run.baseModel, settings: recipeText(run) },
       }),
     );
+    // what was trained on somebody alike is looked at under another name, too
+    if (await areFirstOutputs(work.em, versionIdsOf(run.parts))) await watchFirstOutputs(fresh().em, version.id);
     const shares = sharesOf(run.parts, run.params);
     const sources = run.parts.map((part, n) => ({ ...part, kind: 'merged_from' as const, weight: shares[n] ?? null }));
     await recordMade(fresh().em, version.id, sources);

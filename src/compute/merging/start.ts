@@ -22,7 +22,7 @@ export interface MergeRequest {
   readonly settings: MergeSettings;
 }
 
-export interface CheckedMerge {
+interface CheckedMerge {
   readonly parts: readonly MergePart[];
   readonly family: string;
   readonly baseModel: string;
@@ -34,7 +34,7 @@ export interface CheckedMerge {
 const FIELDS = ['a', 'b', 'c'] as const;
 
 /** Whether this can be merged here, before anything is written. Throws `invalid` by field, or `unavailable`. */
-export async function checkMerge(
+async function checkMerge(
   work: Pick<Work, 'em' | 'viewer'>,
   hello: EngineHello | null,
   { name, kind, keys, settings }: MergeRequest,

@@ -3,7 +3,7 @@ import { t } from '../../../kit/web/messages.ts';
 import { type Family, keyOf, type Relation, type Relative } from './load.ts';
 
 /** One line of the list, which says the same as the drawing. */
-export interface LineageLink {
+interface LineageLink {
   readonly how: string;
   readonly name: string;
   /** Empty for what is not here. */
