@@ -224,7 +224,9 @@ async function trainings(api: Caller) {
   });
   assert.ok(published.versionId);
   assert.equal((await api.call('listTrainings')).items[0].state, 'done');
-  const other = await api.call('train', { body: { ...request, name: 'Again' } });
+  // long enough to be stopped in the middle
+  const long = { ...request.settings, epochs: 100, repeats: 100, max_steps: 10_000 };
+  const other = await api.call('train', { body: { ...request, name: 'Again', settings: long } });
   await api.call('stopTraining', { with: { id: other.id } });
   await api.call('resumeTraining', { with: { id: other.id } });
   await api.call('cancelTraining', { with: { id: other.id } });
