@@ -45,6 +45,16 @@ const LISTS: Readonly<Record<string, readonly string[]>> = {
     'baseModels=Pony',
     'baseModels=none',
   ].map((query) => `/api/v1/images?limit=100&withMeta=true&${query}`),
+  // in each order, which Civitai gives up for the newest
+  ...Object.fromEntries(
+    IMAGE_SORTS.map((sort) => [
+      `images-of-model-${slug(sort)}`,
+      [`/api/v1/images?limit=100&modelId=77&sort=${encodeURIComponent(sort)}`],
+    ]),
+  ),
+  'one-version': ['/api/v1/model-versions/78', '/api/v1/model-versions/mini/78', '/api/v1/models/77'],
+  comments: ['/api/v1/models/77/comments', '/api/v1/images/79/comments'],
+  users: ['/api/v1/users?query=person7', '/api/v1/users?ids=1,2,3'],
   creators: ['/api/v1/creators', '/api/v1/creators?page=50', '/api/v1/creators?query=person7'],
   tags: ['/api/v1/tags', '/api/v1/tags?query=in'],
 };

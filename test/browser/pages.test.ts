@@ -120,6 +120,6 @@ const pagesOf = (
   ],
 });
 
-const SETTINGS = 'profile account security security/app sessions tokens browsing people hidden moving data'
+const SETTINGS = 'profile account security security/app sessions tokens apps browsing people hidden moving data'
   .split(' ')
   .map((name) => `/settings/${name}`);

@@ -94,7 +94,8 @@ const fieldOf = (name: string, schema: JsonSchema, isRequired: boolean): Paramet
 /** A schema in a few words: `integer 1–100`, `“a” | “b”`, `Model[]`. */
 function typeOf(schema: JsonSchema): string {
   if (typeof schema.$ref === 'string') return schema.$ref.split('/').at(-1) ?? '';
-  if (Array.isArray(schema.enum)) return schema.enum.map((value) => `“${value}”`).join(' | ');
+  if (Array.isArray(schema.enum))
+    return schema.enum.map((value) => (typeof value === 'string' ? `“${value}”` : String(value))).join(' | ');
   if (schema.const !== undefined) return JSON.stringify(schema.const);
   if (Array.isArray(schema.anyOf)) return schema.anyOf.map((one) => typeOf(one as JsonSchema)).join(' | ');
   if (schema.type === 'array') return `${bracketed(typeOf((schema.items ?? {}) as JsonSchema))}[]`;

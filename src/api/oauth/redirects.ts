@@ -1,3 +1,5 @@
+import { t } from '../../kit/web/messages.ts';
+
 const MOST_CHARS = 500;
 const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', '[::1]', 'localhost']);
 /** RFC 8252 7.1: the name of a domain that the app's maker has, reversed. The dot keeps `javascript:` and its like out. */
@@ -38,5 +40,5 @@ export function sourceOf(redirectUri: string): string {
 export function placeOf(redirectUri: string): string {
   const { protocol, host, hostname } = new URL(redirectUri);
   if (protocol === 'https:') return host;
-  return LOOPBACK.has(hostname) ? hostname : protocol.slice(0, -1);
+  return LOOPBACK.has(hostname) ? t('oauth.this-device', { host: hostname }) : protocol.slice(0, -1);
 }

@@ -36,7 +36,7 @@ interface Given<Params, Query, Body> {
 }
 
 /** Files of a multipart form. */
-export interface FilesTaken {
+interface FilesTaken {
   readonly most: number;
   readonly mostBytes: (deps: ApiDeps) => number;
   readonly limit: Limit;

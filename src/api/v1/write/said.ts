@@ -20,6 +20,6 @@ export const published = async (
 });
 
 /** A moment; with an offset, or `Z`. */
-export const Moment = z.iso.datetime({ offset: true });
+const Moment = z.iso.datetime({ offset: true });
 /** When it is to be public; absent is now. */
 export const When = z.strictObject({ publishAt: Moment.optional() });
