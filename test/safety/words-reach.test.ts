@@ -109,6 +109,7 @@ const APART: readonly (readonly [RegExp, string])[] = [
     'bytes for a draft',
   ],
   [/^\/images\/:id\/resources$/, 'a model that is here'],
+  [/^\/notifications\//, 'choices, no words'],
 ];
 
 function listWriting(node: Node): string[] {
