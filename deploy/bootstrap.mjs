@@ -167,7 +167,7 @@ function testTogether(files) {
   process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
   test([...bundles.keys()], bundles);
 }
-const FILES_A_PROCESS = 4;
+const FILES_A_PROCESS = 12;
 
 const inBrowser = (path) => path.includes(`${join('test', 'browser')}`);
 const suite = () => testFiles(join(ROOT, 'test'), (path) => !inBrowser(path));

@@ -1,25 +1,20 @@
-import { createHash } from 'node:crypto';
-import { constants, existsSync } from 'node:fs';
-import { copyFile, mkdtemp, rename, rm } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { copyFile, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, type TestContext } from 'node:test';
+import type { TestContext } from 'node:test';
 import type { EntityManager } from '@mikro-orm/core';
-import pg from 'pg';
 import { viewerOf } from '../src/accounts/access/identify.ts';
 import type { Account } from '../src/accounts/model.ts';
 import type { EngineLimits } from '../src/compute/engine/watchdog.ts';
 import type { ServerTimes } from '../src/compute/server/engine.ts';
-import { ENTITIES } from '../src/entities.ts';
 import { readConfig } from '../src/kit/config.ts';
-import { migrate } from '../src/kit/database/migrate.ts';
-import { migrations } from '../src/kit/database/migrations/sqlite/list.ts';
-import { openDatabase } from '../src/kit/database/open.ts';
 import { rows, toNumber } from '../src/kit/database/sql.ts';
 import { type Log, makeLog } from '../src/kit/log.ts';
 import type { Work } from '../src/kit/work.ts';
 import { type Node, openNode, type Process } from '../src/node.ts';
 import type { NodeOptions } from '../src/parts.ts';
+import { emptySqlite, testDatabase } from './databases.ts';
 import { NOW } from './factories/content.ts';
 
 interface TestClock {
@@ -148,79 +143,4 @@ async function openWorkCount(node: Node): Promise<number> {
     [node.now()],
   );
   return toNumber(found?.n);
-}
-
-/**
- * A database without rows as the migrations make it: they take longer than most tests, and ran already when another
- * process asked. Its name says of which migrations it is.
- */
-async function emptySqlite(): Promise<string> {
-  const name = createHash('sha256').update(JSON.stringify(migrations)).digest('hex').slice(0, 16);
-  const path = join(tmpdir(), `tessera-empty-${name}.sqlite`);
-  if (existsSync(path)) return path;
-  const dataDir = await mkdtemp(join(tmpdir(), 'tessera-empty-'));
-  const orm = await openDatabase({ url: null, dataDir, entities: ENTITIES, log: makeLog('silent') });
-  await migrate(orm);
-  await orm.close(true);
-  await rename(join(dataDir, 'tessera.sqlite'), path);
-  await rm(dataDir, { recursive: true, force: true });
-  return path;
-}
-
-interface TestDatabase {
-  readonly url: string;
-  /** Emptied, it serves the next test of this file: PostgreSQL makes hundreds of files for a new one. */
-  giveBack(): Promise<void>;
-}
-
-let serial = 0;
-const free: string[] = [];
-const made: string[] = [];
-// at the end of the file, not of the test that was first; a benchmark that leans on this file is no test
-if (process.env.NODE_TEST_CONTEXT)
-  after(() => onServer(process.env.TEST_DATABASE_URL ?? '', made.splice(0).map(dropping)));
-
-async function testDatabase(): Promise<TestDatabase | null> {
-  const server = process.env.TEST_DATABASE_URL;
-  if (!server) return null;
-  let name = free.pop();
-  if (name === undefined) {
-    serial += 1;
-    name = `tessera_test_${process.pid}_${serial}`;
-    made.push(name);
-    await onServer(server, [dropping(name), `create database ${name}`]);
-  }
-  const url = new URL(server);
-  url.pathname = `/${name}`;
-  const giveBack = async () => {
-    await onServer(url.href, [EMPTY]);
-    free.push(name);
-  };
-  return { url: url.href, giveBack };
-}
-
-const dropping = (name: string): string => `drop database if exists ${name} with (force)`;
-
-/** Rows go, in whatever order, and ids begin at 1 again. Throws when the node that had it is still connected. */
-const EMPTY = `do $$ declare r record; begin
-  if exists (select 1 from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()
-      and backend_type = 'client backend') then raise 'somebody is still connected'; end if;
-  set local session_replication_role = replica;
-  for r in select quote_ident(tablename) as name from pg_tables where schemaname = 'public' and tablename <> 'migration' loop
-    execute 'delete from ' || r.name;
-  end loop;
-  for r in select quote_ident(sequencename) as name from pg_sequences where schemaname = 'public' and last_value is not null loop
-    execute 'alter sequence ' || r.name || ' restart';
-  end loop;
-end $$`;
-
-async function onServer(server: string, statements: readonly string[]): Promise<void> {
-  if (statements.length === 0) return;
-  const client = new pg.Client({ connectionString: server });
-  await client.connect();
-  try {
-    for (const sql of statements) await client.query(sql);
-  } finally {
-    await client.end();
-  }
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import * as fs from 'node:fs';
-import { link, mkdir, opendir, rename, rm, stat, utimes } from 'node:fs/promises';
+import { link, mkdir, opendir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { AppError } from '../errors.ts';
@@ -19,6 +19,7 @@ const LEFTOVER_AGE_MS = 60 * 60 * 1000;
 export class DiskFiles implements Files {
   readonly #root: string;
   readonly #temporary: string;
+  readonly #flushed = new Set<string>();
 
   private constructor(root: string) {
     this.#root = root;
@@ -30,8 +31,6 @@ export class DiskFiles implements Files {
     const files = new DiskFiles(root);
     await translated(async () => {
       await mkdir(files.#temporary, { recursive: true });
-      // All at once, so that a put has one folder to flush and not also the one above it.
-      for (let n = 0; n < 256; n += 1) await mkdir(join(root, folderName(n)), { recursive: true });
       await flush(root);
       await files.#restoreSetAside();
       await sweepLeftovers(files.#temporary, new Date(Date.now() - LEFTOVER_AGE_MS));
@@ -93,9 +92,9 @@ export class DiskFiles implements Files {
   }
 
   async *list(): AsyncIterable<StoredBlob> {
-    for (let n = 0; n < 256; n += 1) {
-      const folder = join(this.#root, folderName(n));
-      for await (const entry of await translated(() => opendir(folder))) {
+    const folders = (await translated(() => readdir(this.#root))).filter((name) => BLOB_FOLDER.test(name)).sort();
+    for (const name of folders) {
+      for await (const entry of await translated(() => opendir(join(this.#root, name)))) {
         const found = isSha256(entry.name) ? await this.stat(entry.name) : null;
         if (found) yield { sha256: entry.name, ...found };
       }
@@ -135,10 +134,19 @@ export class DiskFiles implements Files {
   /** Gives the finished file its name; false when the name was taken. */
   async #name(intake: Intake): Promise<boolean> {
     const path = this.localPath(intake.sha256);
+    await this.#folder(dirname(path));
     const isNew = await nameOrTouch(intake, path);
     // Also when another put came first: it may not have come this far.
     await flush(dirname(path));
     return isNew;
+  }
+
+  /** Makes a folder of blobs the first time that one is named there; its own name is flushed before any in it. */
+  async #folder(path: string): Promise<void> {
+    if (this.#flushed.has(path)) return;
+    await mkdir(path, { recursive: true });
+    await flush(this.#root);
+    this.#flushed.add(path);
   }
 
   /** A process that died between setting a blob aside and looking again may have set aside one that is in use. */
@@ -152,7 +160,7 @@ export class DiskFiles implements Files {
   }
 }
 
-const folderName = (n: number): string => n.toString(16).padStart(2, '0');
+const BLOB_FOLDER = /^[0-9a-f]{2}$/;
 
 async function nameOrTouch(intake: Intake, path: string): Promise<boolean> {
   for (;;) {
