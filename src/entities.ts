@@ -1,10 +1,10 @@
 import { ApiToken, Credential, OneTimeToken, Session } from './accounts/access/model.ts';
-import { WEBHOOK_ENTITIES } from './api/webhooks/model.ts';
 import { Invite } from './accounts/joining/model.ts';
 import { Login } from './accounts/login.ts';
 import { OutboxMail } from './accounts/mail/model.ts';
 import { Account, Block, Follow } from './accounts/model.ts';
 import { StaffGrant } from './accounts/staff/grants.ts';
+import { WEBHOOK_ENTITIES } from './api/webhooks/model.ts';
 import { Hidden } from './catalogue/hidden/model.ts';
 import { BaseModel, DownloadMark, Lineage, Model, ModelFile, ModelTag, ModelVersion, Tag } from './catalogue/model.ts';
 import { NameLock } from './catalogue/names/lock.ts';
