@@ -113,7 +113,7 @@ async function sendDigest(work: Work, deps: DigestDeps, accountId: number, befor
 const PURPOSE = 'unsubscribe from mail';
 
 /** The same for ever, because old mails must work: it does no more than stop mail. */
-export function unsubscribeUrlOf(publicUrl: URL, secretKey: string, accountId: number): string {
+function unsubscribeUrlOf(publicUrl: URL, secretKey: string, accountId: number): string {
   const url = new URL('/notifications/unsubscribe', publicUrl);
   url.searchParams.set('who', sign(secretKey, PURPOSE, String(accountId)));
   return url.href;

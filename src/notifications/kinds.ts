@@ -9,7 +9,7 @@ export const KINDS = [
 export type Kind = (typeof KINDS)[number];
 
 export const bitOf = (kind: Kind): number => 1 << KINDS.indexOf(kind);
-export const bitsOf = (kinds: readonly Kind[]): number => kinds.reduce((bits, kind) => bits | bitOf(kind), 0);
+const bitsOf = (kinds: readonly Kind[]): number => kinds.reduce((bits, kind) => bits | bitOf(kind), 0);
 
 /** Ways to tell somebody, as bits of a row. */
 export const CHANNEL = { page: 1, mail: 2, push: 4 } as const;

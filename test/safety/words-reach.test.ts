@@ -168,6 +168,7 @@ const APART: readonly (readonly [RegExp, string])[] = [
     /^\/import(?:\/|$)/,
     'where from, and what of it: it comes in by the services that read words (transfer/import-doors.test.ts)',
   ],
+  [/^\/notifications\//, 'choices, no words'],
 ];
 
 function listWriting(node: Node): string[] {
