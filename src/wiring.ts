@@ -81,6 +81,7 @@ import { blockAdded, hashHit } from './safety/hashes/events.ts';
 import { safetyDecided, safetyHeld } from './safety/holds/events.ts';
 import { policyChanged } from './safety/restrict.ts';
 import { clearRecordsJob, eraseTextsJob, forgetRecordsJob } from './safety/screening.ts';
+import { forgetTransfersJob } from './transfer/forget.ts';
 
 /** The checklist of a takedown, in its order (spec/takedowns.md 2.10). */
 export function takedownStepsOf(parts: Parts): TakedownStepDefinition[] {
@@ -171,6 +172,8 @@ export function jobsOf(parts: Parts): JobDefinition[] {
     parts.exports.sweepJob,
     parts.transfers.lookJob,
     parts.transfers.takeJob,
+    parts.transfers.letGoJob,
+    forgetTransfersJob,
   ];
 }
 
@@ -195,6 +198,7 @@ export function wiringOf(parts: Parts): Wiring {
     on(accountDeleted, forgetTrainingJob),
     on(accountDeleted, forgetRecordsJob),
     on(accountDeleted, closePurseJob),
+    on(accountDeleted, forgetTransfersJob),
     on(postPublished, rewardPostJobOf(settings)),
     on(generationPaid, rewardMakersJobOf(settings)),
     on(safetyDecided, trainer.decidedJob, ({ kind, id, outcome }) =>

@@ -28,7 +28,7 @@ export interface ArchivePlace {
   /** The whole of a small entry. Throws `not_found` when there is none. */
   read(name: string, mostBytes: number): Promise<Buffer>;
   /** Puts an entry into a file. `sha256` is what the manifest says; it is right when this returns. */
-  fetch(name: string, told: { sha256: string; totalBytes: number }, path: string, signal: AbortSignal): Promise<void>;
+  bring(name: string, told: { sha256: string; totalBytes: number }, path: string, signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -74,10 +74,10 @@ export class TesseraSource implements Source {
     yield* this.#people(FOLLOWING, 'follow');
   }
 
-  async fetch({ place }: WantedBytes, path: string, signal: AbortSignal): Promise<void> {
+  async bring({ place }: WantedBytes, path: string, signal: AbortSignal): Promise<void> {
     const told = await this.#told(place);
     if (!told) throw new AppError('gone', t('import.not-in-archive'));
-    await this.#place.fetch(place, told, path, signal);
+    await this.#place.bring(place, told, path, signal);
   }
 
   close(): Promise<void> {
