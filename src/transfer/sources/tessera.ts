@@ -40,7 +40,7 @@ export class TesseraSource implements Source {
   readonly isExact = true;
   readonly #place: ArchivePlace;
   readonly #notes: string[] = [];
-  #manifest: Manifest | null = null;
+  #entries: ReadonlyMap<string, Manifest['entries'][number]> | null = null;
 
   constructor(place: ArchivePlace) {
     this.#place = place;
@@ -51,8 +51,7 @@ export class TesseraSource implements Source {
   }
 
   async *look(signal: AbortSignal): AsyncGenerator<FoundItem> {
-    const { leftOut } = await this.#loadManifest();
-    this.#notes.push(...leftOut);
+    await this.#loadEntries();
     yield await this.#profile();
     yield* this.#documents(DOCUMENTS.models, 'model', ModelDoc, signal, (doc) => ({
       title: doc.name,
@@ -84,8 +83,8 @@ export class TesseraSource implements Source {
     return this.#place.close();
   }
 
-  async #loadManifest(): Promise<Manifest> {
-    if (this.#manifest) return this.#manifest;
+  async #loadEntries() {
+    if (this.#entries) return this.#entries;
     const bytes = await this.#place.read(MANIFEST, MOST_MANIFEST_BYTES).catch((error: unknown) => {
       if (error instanceof AppError && error.kind === 'not_found')
         throw new AppError('invalid', t('import.no-manifest'));
@@ -93,13 +92,13 @@ export class TesseraSource implements Source {
     });
     const parsed = Manifest.safeParse(parseJson(bytes.toString('utf8')));
     if (!parsed.success) throw new AppError('invalid', t('import.no-manifest'));
-    this.#manifest = parsed.data;
-    return parsed.data;
+    this.#notes.push(...parsed.data.leftOut);
+    this.#entries = new Map(parsed.data.entries.map((entry) => [entry.name, entry]));
+    return this.#entries;
   }
 
   async #told(name: string) {
-    const { entries } = await this.#loadManifest();
-    return entries.find((entry) => entry.name === name) ?? null;
+    return (await this.#loadEntries()).get(name) ?? null;
   }
 
   /** A document that is compared with its checksum before a word of it is believed. */
