@@ -16,4 +16,20 @@ import { migration as m0017 } from './0017-credits.ts';
 import { migration as m0024 } from './0024-transfer.ts';
 
 /** Written by `npm run migration`. */
-export const migrations: readonly Migration[] = [m0001, m0002, m0003, m0004, m0005, m0006, m0007, m0008, m0009, m0010, m0011, m0012, m0016, m0017, m0024];
+export const migrations: readonly Migration[] = [
+  m0001,
+  m0002,
+  m0003,
+  m0004,
+  m0005,
+  m0006,
+  m0007,
+  m0008,
+  m0009,
+  m0010,
+  m0011,
+  m0012,
+  m0016,
+  m0017,
+  m0024,
+];
