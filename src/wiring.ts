@@ -100,6 +100,7 @@ import { blockAdded, hashHit } from './safety/hashes/events.ts';
 import { safetyDecided, safetyHeld } from './safety/holds/events.ts';
 import { policyChanged } from './safety/restrict.ts';
 import { clearRecordsJob, eraseTextsJob, forgetRecordsJob } from './safety/screening.ts';
+import { forgetTransfersJob } from './transfer/forget.ts';
 
 /** The checklist of a takedown, in its order (spec/takedowns.md 2.10). */
 export function takedownStepsOf(parts: Parts): TakedownStepDefinition[] {
@@ -204,6 +205,8 @@ export function jobsOf(parts: Parts): JobDefinition[] {
     parts.exports.sweepJob,
     parts.transfers.lookJob,
     parts.transfers.takeJob,
+    parts.transfers.letGoJob,
+    forgetTransfersJob,
   ];
 }
 
@@ -240,6 +243,7 @@ export function wiringOf(parts: Parts): Wiring {
       kind === 'version' || kind === 'model' || kind === 'account' ? { kind, id } : null,
     ),
     on(safetyDecided, bountyDecidedJobOf(isLookedInto), ({ kind, id, outcome }) => decidedBounty(kind, id, outcome)),
+    on(accountDeleted, forgetTransfersJob),
     on(postPublished, rewardPostJobOf(settings)),
     on(generationPaid, rewardMakersJobOf(settings)),
     on(safetyDecided, trainer.decidedJob, ({ kind, id, outcome }) =>

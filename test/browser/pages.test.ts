@@ -78,6 +78,8 @@ const pagesOf = (
     ],
     ...[
       '/upload',
+      '/import',
+      '/settings/export',
       '/upload/images',
       `/versions/${model.draftVersionId}/edit`,
       `/posts/${draftPostId}/edit`,

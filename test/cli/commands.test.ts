@@ -7,13 +7,14 @@ import { type TestContext, test } from 'node:test';
 import { Account } from '../../src/accounts/model.ts';
 import { loadKeyPair } from '../../src/federation/actors/keys.ts';
 import { ActorKeyPair, NODE_ACTOR } from '../../src/federation/model.ts';
+import { Post } from '../../src/gallery/model.ts';
 import { AuditEntry } from '../../src/kit/audit/model.ts';
 import { rows } from '../../src/kit/database/sql.ts';
 import { Browser } from '../accounts/browser.ts';
 import { publisher } from '../catalogue/publisher.ts';
 import { givenModel, givenVersion } from '../factories/content.ts';
 import { kohyaLoraSd1 } from '../factories/safetensors.ts';
-import { painter, sendFiles } from '../gallery/painter.ts';
+import { painter, picture, sendFiles } from '../gallery/painter.ts';
 import { PROGRAM } from '../program.ts';
 import { drawn } from '../safety/drawings.ts';
 
@@ -267,4 +268,16 @@ test('credits are given by a command, and added up by another that finds what is
   const report = JSON.parse(off.stdout) as { isWhole: boolean; faults: string[] };
   assert.deepEqual([off.code, report.isWhole], [1, false]);
   assert.match(report.faults.join(), /says 999 and has entries of 250/);
+});
+
+test('a folder of this machine comes in by a command, as drafts of an account', options, async (t) => {
+  const { node, ada, em } = await publisher(t);
+  const root = await folder(t);
+  await writeFile(join(root, 'sea.png'), await picture());
+  const made = await command(node.dataDir, ['import', 'pictures', root, '--account', '@ada', '--json']);
+  assert.equal(made.code, 0, made.stderr);
+  const { items } = JSON.parse(made.stdout);
+  assert.deepEqual([items.length, items[0]?.kind, items[0]?.state], [1, 'post', 'done']);
+  const post = await em.fork().findOneOrFail(Post, { owner: ada.id });
+  assert.deepEqual([post.state, items[0]?.path], ['draft', `/posts/${post.id}/edit`]);
 });

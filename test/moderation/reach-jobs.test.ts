@@ -105,6 +105,7 @@ const JOBS: Readonly<Record<string, keyof typeof ASKS>> = {
   ...{ 'federation.tell-of-collection': 'says', 'federation.tell-of-refusal': 'none' },
   ...{ 'transfer.export-account': 'leaves', 'transfer.end-export': 'none' },
   ...{ 'transfer.look-into-source': 'none', 'transfer.take-things': 'takes' },
+  ...{ 'transfer.let-go-of-archive': 'none', 'transfer.forget-account': 'none' },
 };
 
 test('every job is in the table that says how it asks moderation', async (t) => {

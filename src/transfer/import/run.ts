@@ -79,10 +79,10 @@ export async function takeWaiting(
   mayGoOn: () => Promise<boolean>,
 ): Promise<'done' | 'paused' | 'away'> {
   const taking = await openTaking(work, parts, transfer, source, handle.signal);
+  const { done: before, total } = await countItems(work.em, transfer.id);
   let silent = 0;
-  for (;;) {
+  for (let done = before; ; done += 1) {
     handle.signal.throwIfAborted();
-    const { done, total } = await countItems(work.em, transfer.id);
     const waiting = { transfer: transfer.id, state: 'waiting' } as const;
     const item = await work.em.fork().findOne(TransferItem, waiting, { orderBy: { position: 1 } });
     if (!item) return 'done';

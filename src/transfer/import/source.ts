@@ -32,7 +32,7 @@ export interface Source {
   /** What a person should know about it, after the look. */
   readonly notes: readonly string[];
   /** Puts bytes into a file, compared with their hash where there is one. Throws `invalid`, `gone` or `unavailable`. */
-  fetch(wanted: WantedBytes, path: string, signal: AbortSignal): Promise<void>;
+  bring(wanted: WantedBytes, path: string, signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }
 

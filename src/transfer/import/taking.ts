@@ -46,7 +46,7 @@ export async function withBytes<T>(
   const path = join(folder, `${name}.part`);
   if (wanted.totalBytes > wanted.mostBytes)
     throw new AppError('too_large', 'This file is larger than what is taken here.');
-  await source.fetch(wanted, path, signal);
+  await source.bring(wanted, path, signal);
   try {
     return await use(path, (await stat(path)).size);
   } finally {

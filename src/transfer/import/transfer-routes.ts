@@ -33,6 +33,8 @@ interface TransferPage {
   readonly isCut: boolean;
   readonly hasFailed: boolean;
   readonly isFromNode: boolean;
+  /** A folder says of nothing whether it was public. */
+  readonly canPublish: boolean;
   readonly form: FormState;
 }
 const transferPage = view<TransferPage>('transfer/transfer');
@@ -65,6 +67,7 @@ export function oneTransferRoutes(routes: Router<State>, { transfers }: Transfer
       isCut: items.length >= MOST_SHOWN,
       hasFailed: counts.some((one) => one.state === 'failed'),
       isFromNode: transfer.source === 'tessera',
+      canPublish: transfer.source !== 'folder' && transfer.source !== 'pictures',
       form,
       page: { title: t('import.title'), noindex: true },
     });

@@ -23,6 +23,8 @@ const Payload = z.object({ transferId: z.string() });
 const TURN_MS = 5 * 60_000;
 const REST_MS = 60_000;
 const MOST_OPEN = 5;
+/** An archive and a key that nobody came back for. */
+const KEPT_MS = 14 * 86_400_000;
 /** A node asks few sources at once, whoever began it. */
 const PARTITION = 'transfer';
 
@@ -49,6 +51,7 @@ export class Transfers {
   readonly parts: TransferParts;
   readonly lookJob: JobDefinition<typeof LookPayload>;
   readonly takeJob: JobDefinition<typeof Payload>;
+  readonly letGoJob: JobDefinition<typeof Payload>;
 
   constructor(parts: TransferParts) {
     this.parts = parts;
@@ -64,6 +67,13 @@ export class Transfers {
       name: 'transfer.take-things',
       payload: Payload,
       run: (work, { transferId }, handle) => this.#take(work, transferId, handle),
+    });
+    this.letGoJob = defineJob({
+      ...common,
+      lane: 'clock',
+      name: 'transfer.let-go-of-archive',
+      payload: Payload,
+      run: (work, { transferId }) => this.#letGo(work, transferId),
     });
   }
 
@@ -84,6 +94,7 @@ export class Transfers {
     );
     const options = { accountId: viewer.id, partition: PARTITION };
     transfer.jobId = work.jobs.enqueue(em, this.lookJob, { transferId: transfer.id, isJudged }, options);
+    work.jobs.enqueue(em, this.letGoJob, { transferId: transfer.id }, { delayMs: KEPT_MS });
     await em.flush();
     return transfer.id;
   }
@@ -138,6 +149,19 @@ export class Transfers {
     const over = toNumber(failed?.n) === 0 ? { archiveSha256: null, sealedKey: null } : {};
     await em.nativeUpdate(Transfer, { id: transferId, state: 'running' }, { state: 'done', updatedAt: now(), ...over });
     await rm(join(this.parts.folder, transferId), { recursive: true, force: true });
+  }
+
+  /** The list stays; what it would take to go on does not. While things come in it is asked again later. */
+  async #letGo({ em, jobs, now }: Work, transferId: string): Promise<void> {
+    const idle = {
+      updatedAt: { $lte: new Date(now().getTime() - KEPT_MS + 60_000) },
+      state: { $ne: 'running' },
+    } as const;
+    const change = { archiveSha256: null, sealedKey: null };
+    if ((await em.nativeUpdate(Transfer, { id: transferId, ...idle }, change)) > 0) return;
+    if ((await em.count(Transfer, { id: transferId })) === 0) return;
+    jobs.enqueue(em, this.letGoJob, { transferId }, { delayMs: KEPT_MS });
+    await em.flush();
   }
 
   async #stop({ em, now }: Work, transferId: string, message: string): Promise<void> {

@@ -43,7 +43,7 @@ export async function zipPlace(path: string): Promise<ArchivePlace> {
   };
   return {
     read: async (name, mostBytes) => readZipEntry(zip.bytes, find(name), mostBytes),
-    fetch: async (name, { sha256 }, to, signal) => {
+    bring: async (name, { sha256 }, to, signal) => {
       await zip.extract(find(name), to, signal);
       await assertSame(to, sha256);
     },
@@ -66,7 +66,7 @@ export function addressPlace(net: Pick<Net, 'peerFetch'>, address: string): Arch
       if (reply.status === 200) return reply.body;
       throw statusError(reply.status);
     },
-    fetch: (name, { sha256, totalBytes }, to, signal) =>
+    bring: (name, { sha256, totalBytes }, to, signal) =>
       download(net, { url: urlOf(name), sha256, totalBytes }, to, { signal, onProgress: () => undefined, sign: null }),
     close: async () => undefined,
   };

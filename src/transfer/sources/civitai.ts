@@ -103,7 +103,7 @@ export class CivitaiSource implements Source {
     yield* posts;
   }
 
-  fetch(wanted: WantedBytes, path: string, signal: AbortSignal): Promise<void> {
+  bring(wanted: WantedBytes, path: string, signal: AbortSignal): Promise<void> {
     return fetchFile(this.#net, wanted, this.#headers, path, signal);
   }
 

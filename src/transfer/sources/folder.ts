@@ -46,7 +46,7 @@ abstract class TreeSource implements Source {
     return this.#files;
   }
 
-  async fetch({ place, sha256, mostBytes }: WantedBytes, path: string, signal: AbortSignal): Promise<void> {
+  async bring({ place, sha256, mostBytes }: WantedBytes, path: string, signal: AbortSignal): Promise<void> {
     const file = (await this.list()).find((one) => one.path === place);
     if (!file) throw new AppError('gone', t('import.not-in-archive'));
     if (file.totalBytes > mostBytes) throw new AppError('too_large', t('import.too-large-entry', { name: place }));

@@ -112,7 +112,7 @@ export class HuggingFaceSource implements Source {
     yield { kind: 'post', title: post.title, totalBytes: 0, plan: post };
   }
 
-  fetch(wanted: WantedBytes, path: string, signal: AbortSignal): Promise<void> {
+  bring(wanted: WantedBytes, path: string, signal: AbortSignal): Promise<void> {
     return fetchFile(this.#net, wanted, this.#headers, path, signal);
   }
 

@@ -28,7 +28,7 @@ export interface ArchivePlace {
   /** The whole of a small entry. Throws `not_found` when there is none. */
   read(name: string, mostBytes: number): Promise<Buffer>;
   /** Puts an entry into a file. `sha256` is what the manifest says; it is right when this returns. */
-  fetch(name: string, told: { sha256: string; totalBytes: number }, path: string, signal: AbortSignal): Promise<void>;
+  bring(name: string, told: { sha256: string; totalBytes: number }, path: string, signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -40,7 +40,7 @@ export class TesseraSource implements Source {
   readonly isExact = true;
   readonly #place: ArchivePlace;
   readonly #notes: string[] = [];
-  #manifest: Manifest | null = null;
+  #entries: ReadonlyMap<string, Manifest['entries'][number]> | null = null;
 
   constructor(place: ArchivePlace) {
     this.#place = place;
@@ -51,8 +51,7 @@ export class TesseraSource implements Source {
   }
 
   async *look(signal: AbortSignal): AsyncGenerator<FoundItem> {
-    const { leftOut } = await this.#loadManifest();
-    this.#notes.push(...leftOut);
+    await this.#loadEntries();
     yield await this.#profile();
     yield* this.#documents(DOCUMENTS.models, 'model', ModelDoc, signal, (doc) => ({
       title: doc.name,
@@ -74,18 +73,18 @@ export class TesseraSource implements Source {
     yield* this.#people(FOLLOWING, 'follow');
   }
 
-  async fetch({ place }: WantedBytes, path: string, signal: AbortSignal): Promise<void> {
+  async bring({ place }: WantedBytes, path: string, signal: AbortSignal): Promise<void> {
     const told = await this.#told(place);
     if (!told) throw new AppError('gone', t('import.not-in-archive'));
-    await this.#place.fetch(place, told, path, signal);
+    await this.#place.bring(place, told, path, signal);
   }
 
   close(): Promise<void> {
     return this.#place.close();
   }
 
-  async #loadManifest(): Promise<Manifest> {
-    if (this.#manifest) return this.#manifest;
+  async #loadEntries() {
+    if (this.#entries) return this.#entries;
     const bytes = await this.#place.read(MANIFEST, MOST_MANIFEST_BYTES).catch((error: unknown) => {
       if (error instanceof AppError && error.kind === 'not_found')
         throw new AppError('invalid', t('import.no-manifest'));
@@ -93,13 +92,13 @@ export class TesseraSource implements Source {
     });
     const parsed = Manifest.safeParse(parseJson(bytes.toString('utf8')));
     if (!parsed.success) throw new AppError('invalid', t('import.no-manifest'));
-    this.#manifest = parsed.data;
-    return parsed.data;
+    this.#notes.push(...parsed.data.leftOut);
+    this.#entries = new Map(parsed.data.entries.map((entry) => [entry.name, entry]));
+    return this.#entries;
   }
 
   async #told(name: string) {
-    const { entries } = await this.#loadManifest();
-    return entries.find((entry) => entry.name === name) ?? null;
+    return (await this.#loadEntries()).get(name) ?? null;
   }
 
   /** A document that is compared with its checksum before a word of it is believed. */
