@@ -9,4 +9,5 @@ export const generationEnded = defineEvent(
   'generation.ended',
   z.object({ generationId: z.string(), isDone: z.boolean() }),
 );
+export const mergeEnded = defineEvent('merge.ended', z.object({ mergeId: z.string(), isDone: z.boolean() }));
 export const trainingEnded = defineEvent('training.ended', z.object({ runId: z.string(), isDone: z.boolean() }));

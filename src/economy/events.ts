@@ -14,3 +14,13 @@ export const tipSent = defineEvent(
     amount: z.int(),
   }),
 );
+
+/** An entry of a bounty is there for those who see the bounty: as it was made, or once somebody looked at it. */
+export const bountyEntered = defineEvent('bounty.entered', z.object({ entryId: z.uuid() }));
+/** An entry was given a share of the pot. */
+export const entryAwarded = defineEvent('bounty.awarded', z.object({ entryId: z.uuid(), amount: z.int() }));
+
+/** Somebody asks for a licence, or bought one. */
+export const licenceTaken = defineEvent('licence.taken', z.object({ grantId: z.uuid() }));
+/** Whoever offers it said yes or no. */
+export const licenceDecided = defineEvent('licence.decided', z.object({ grantId: z.uuid() }));

@@ -5,6 +5,7 @@ export const KINDS = [
   ...(['like', 'comment', 'reply', 'mention', 'review', 'share', 'follow', 'follow-request'] as const),
   ...(['model', 'version', 'post', 'collected', 'collection', 'tip'] as const),
   ...(['generation', 'generation-failed', 'training', 'training-failed', 'webhook'] as const),
+  ...(['search', 'merge', 'merge-failed', 'bounty-entry', 'bounty-award', 'licence', 'licence-answer'] as const),
 ] as const;
 export type Kind = (typeof KINDS)[number];
 
@@ -20,7 +21,7 @@ export type Channel = (typeof CHANNELS)[number];
 export const OFF_AT_FIRST: Readonly<Record<Channel, number>> = {
   page: bitsOf(['generation']),
   mail: bitsOf(['generation', 'generation-failed']),
-  push: bitsOf(['like', 'share', 'post', 'collected', 'collection']),
+  push: bitsOf(['like', 'share', 'post', 'collected', 'collection', 'search']),
 };
 
 export const DIGESTS = ['off', 'daily', 'weekly'] as const;

@@ -172,6 +172,31 @@ const FINDERS: Readonly<Record<string, Finder>> = {
     );
     return byId(found.map(({ id, name }) => [id, plain(name, `/train/${id}`)]));
   },
+  merge: async (em, viewer, ids) => {
+    const found = await rows<{ id: string; name: string }>(
+      em,
+      `select id, name from merge_run where id in (${inList(ids)}) and owner_id = ?`,
+      [...ids, viewer.id],
+    );
+    return byId(found.map(({ id, name }) => [id, plain(name, `/merge/${id}`)]));
+  },
+  licence: async (em, viewer, ids) => {
+    const found = await rows<{ id: string; title: string }>(
+      em,
+      `select g.id, g.title from licence_grant g join licence_offer o on o.id = g.offer_id
+       where g.id in (${inList(ids)}) and (g.holder_id = ? or o.owner_id = ?)`,
+      [...ids, viewer.id, viewer.id],
+    );
+    return byId(found.map(({ id, title }) => [id, plain(title, `/licences/${id}`)]));
+  },
+  search: async (em, viewer, ids) => {
+    const found = await rows<{ id: string; name: string; kind: string; query: string }>(
+      em,
+      `select id, name, kind, query from saved_search where id in (${inList(ids)}) and account_id = ?`,
+      [...ids, viewer.id],
+    );
+    return byId(found.map(({ id, name, kind, query }) => [id, plain(name, `/${kind}?${query}`)]));
+  },
   webhook: async (_em, _viewer, ids) => byId(ids.map((id) => [String(id), plain('', '/settings/webhooks')])),
 };
 

@@ -1,7 +1,8 @@
 import { accountBlocked, accountDeleted, followRejected, followRequested, followUndone } from '../accounts/events.ts';
 import { modelPublished, versionPublished } from '../catalogue/events.ts';
-import { generationEnded, trainingEnded } from '../compute/events.ts';
-import { tipSent } from '../economy/events.ts';
+import { generationEnded, mergeEnded, trainingEnded } from '../compute/events.ts';
+import { savedSearchMatched } from '../discovery/events.ts';
+import { bountyEntered, entryAwarded, licenceDecided, licenceTaken, tipSent } from '../economy/events.ts';
 import {
   collectionItemChanged,
   commentCreated,
@@ -17,6 +18,7 @@ import {
   shareRemoved,
 } from '../gallery/events.ts';
 import { on, type Wiring } from '../kit/events/wiring.ts';
+import { tellOfAwardJob, tellOfEntryJob, tellOfLicenceJob, tellOfSearchJob } from './about/dealings.ts';
 import { followKeys, tellOfFollowJob, tellOfTipJob } from './about/people.ts';
 import { tellOfCollectedJob, tellOfModelJob, tellOfPostJob, tellOfVersionJob } from './about/publications.ts';
 import {
@@ -45,6 +47,12 @@ export const NOTIFICATION_WIRING: Wiring = [
   on(collectionItemChanged, tellOfCollectedJob),
   on(generationEnded, tellOfWorkJob, ({ generationId: id, isDone }) => ({ kind: 'generation' as const, id, isDone })),
   on(trainingEnded, tellOfWorkJob, ({ runId: id, isDone }) => ({ kind: 'training' as const, id, isDone })),
+  on(mergeEnded, tellOfWorkJob, ({ mergeId: id, isDone }) => ({ kind: 'merge' as const, id, isDone })),
+  on(bountyEntered, tellOfEntryJob),
+  on(entryAwarded, tellOfAwardJob),
+  on(licenceTaken, tellOfLicenceJob, ({ grantId }) => ({ grantId, isAnswer: false })),
+  on(licenceDecided, tellOfLicenceJob, ({ grantId }) => ({ grantId, isAnswer: true })),
+  on(savedSearchMatched, tellOfSearchJob),
   on(commentDeleted, forgetJob, ({ commentId }) => ({ keys: [`comment:${commentId}`] })),
   on(reactionRemoved, forgetJob, ({ kind, targetId, accountId }) => ({ keys: [likeKey(kind, targetId, accountId)] })),
   on(reviewDeleted, forgetJob, ({ reviewId }) => ({ keys: [`review:${reviewId}`] })),

@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { modelPublished, versionPublished } from '../../src/catalogue/events.ts';
-import { trainingEnded } from '../../src/compute/events.ts';
+import { mergeEnded, trainingEnded } from '../../src/compute/events.ts';
+import { MergeRun } from '../../src/compute/merging/model.ts';
+import type { MergeSettings } from '../../src/compute/merging/params.ts';
+import { savedSearchMatched } from '../../src/discovery/events.ts';
+import { SavedSearch } from '../../src/discovery/saved/model.ts';
+import { Bounty, BountyEntry } from '../../src/economy/bounties/model.ts';
+import { bountyEntered, entryAwarded, licenceDecided, licenceTaken } from '../../src/economy/events.ts';
+import { LicenceGrant, LicenceOffer } from '../../src/economy/licences/model.ts';
 import { record } from '../../src/kit/events/events.ts';
 import { newId } from '../../src/kit/ids.ts';
 import { Job } from '../../src/kit/queue/job.ts';
@@ -185,4 +192,68 @@ test('each kind is switched by channel, and a form that is refused comes back fi
   const lines = await linesOf(browser);
   assert.equal(lines.length, 1);
   assert.match(lines[0] ?? '', /bob commented/);
+});
+
+test('who asked for something, offers licences, merges or keeps a search hears what came of it', async (t) => {
+  const { em, ada, browser, bob, linesOf, settle } = await town(t);
+  const model = givenModel(em, { owner: ada, name: 'Brass' });
+  await em.flush();
+  const [bountyId, heldId, entryId, offerId] = [newId(), newId(), newId(), newId()];
+  const [grantId, mergeId, searchId] = [newId(), newId(), newId()];
+  const until = new Date(NOW.getTime() + 30 * 86_400_000);
+  const times = { createdAt: NOW, updatedAt: NOW };
+  const fork = em.fork();
+  await fork.insert(Bounty, {
+    ...{ id: bountyId, owner: ada.id, title: 'A fish', text: 'Please.', kind: 'LoraCreation', mode: 'Individual' },
+    ...{ deadlineAt: until, awardBy: until, ...times },
+  });
+  const entry = { bounty: bountyId, account: bob.account.id, text: 'Here.', ...times };
+  await fork.insert(BountyEntry, { ...entry, id: entryId, awardedCredits: 70 });
+  await fork.insert(BountyEntry, { ...entry, id: heldId, heldAt: NOW });
+  const terms = {
+    model: model.id,
+    title: 'Mine',
+    uses: ['personal'] as const,
+    text: 'Do.',
+    forbids: '',
+    revocation: '',
+  };
+  await fork.insert(LicenceOffer, { ...terms, uses: [...terms.uses], id: offerId, owner: ada.id, createdAt: NOW });
+  await fork.insert(LicenceGrant, {
+    ...{ ...terms, uses: [...terms.uses], id: grantId, offer: offerId, holder: bob.account.id, state: 'asked' },
+    ...{ purpose: 'A book', askedAt: NOW },
+  });
+  await fork.insert(SavedSearch, {
+    ...{
+      id: searchId,
+      account: bob.account.id,
+      name: 'Inks',
+      kind: 'models',
+      query: 'tag=ink',
+      feedKey: 'k',
+      createdAt: NOW,
+    },
+    ...{ checkedAt: NOW },
+  });
+  await fork.insert(MergeRun, {
+    ...{ id: mergeId, owner: bob.account.id, name: 'Both', kind: 'lora', family: 'sd15', baseModel: 'SD 1.5' },
+    ...{ parts: [], params: {} as MergeSettings, state: 'failed', createdAt: NOW },
+  });
+  for (const id of [entryId, heldId]) record(fork, bountyEntered, { entryId: id });
+  record(fork, entryAwarded, { entryId: entryId, amount: 70 });
+  record(fork, licenceTaken, { grantId: grantId });
+  record(fork, licenceDecided, { grantId: grantId });
+  record(fork, mergeEnded, { mergeId: mergeId, isDone: false });
+  record(fork, savedSearchMatched, { searchId: searchId, accountId: bob.account.id, count: 3 });
+  await fork.flush();
+  await settle();
+  assert.deepEqual((await linesOf(browser)).length, 2, 'nobody hears of an entry that waits for a moderator');
+  const hers = (await linesOf(browser)).join('|');
+  assert.match(hers, /bob brought something to your bounty “A fish”/);
+  assert.match(hers, /bob takes or asks for your licence “Mine”/);
+  const his = (await linesOf(bob.browser)).join('|');
+  assert.match(his, /Your entry to “A fish” was awarded 70 credits/);
+  assert.match(his, /ada answered about the licence “Mine”/);
+  assert.match(his, /The merge “Both” failed/);
+  assert.match(his, /There is something new in your search “Inks”/);
 });

@@ -1,8 +1,10 @@
 import { rows } from '../../kit/database/sql.ts';
+import { record } from '../../kit/events/events.ts';
 import type { JobHandle } from '../../kit/queue/define.ts';
 import { writeUnderFence } from '../../kit/queue/lease.ts';
 import type { Work } from '../../kit/work.ts';
 import type { EngineMerged } from '../engine/protocol-merge.ts';
+import { mergeEnded } from '../events.ts';
 import { endWork } from '../gpu/credits.ts';
 import { MergeRun } from './model.ts';
 
@@ -23,6 +25,7 @@ export async function keepMerged(
       ...{ state: 'done', error: null, sha256: blob.sha256, totalBytes: blob.totalBytes, rank: rank ?? null },
       ...{ warnings: warnings.slice(0, 20), finishedAt: now() },
     });
+    record(tx, mergeEnded, { mergeId, isDone: true });
     await tx.flush();
     await endWork(tx, 'merge', mergeId, 'done', now());
   });
@@ -42,6 +45,9 @@ export async function endMerge(
       `update merge_run set state = ?, error = ?, finished_at = ? where id = ? and state in ('queued', 'running') returning id`,
       [state, error.slice(0, 500), now(), mergeId],
     );
-    if (ended.length > 0) await endWork(tx, 'merge', mergeId, state, now());
+    if (ended.length === 0) return;
+    if (state === 'failed') record(tx, mergeEnded, { mergeId, isDone: false });
+    await tx.flush();
+    await endWork(tx, 'merge', mergeId, state, now());
   });
 }

@@ -7,10 +7,12 @@ import { loadOwnVersion } from '../../catalogue/own.ts';
 import { assertSees } from '../../gallery/access.ts';
 import { Image, Post } from '../../gallery/model.ts';
 import { AppError } from '../../kit/errors.ts';
+import { record } from '../../kit/events/events.ts';
 import { t } from '../../kit/web/messages.ts';
 import type { Viewer, Work } from '../../kit/work.ts';
 import { hold } from '../../safety/holds/hold.ts';
 import type { EconomyDeps } from '../deps.ts';
+import { bountyEntered } from '../events.ts';
 import { checkEntry, participant } from './check.ts';
 import { type EntryForm, MOST_ENTRIES, MOST_ENTRIES_EACH } from './form.ts';
 import { Bounty, BountyEntry } from './model.ts';
@@ -104,6 +106,7 @@ export async function enterBounty(
       { persist: true },
     );
     await holdEntry(tx, form.key, viewer, checked.hold, at);
+    if (checked.hold === null) record(tx, bountyEntered, { entryId: form.key });
     await tx.flush();
   });
   return form.key;

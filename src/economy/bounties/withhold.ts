@@ -1,10 +1,12 @@
 import type { EntityManager } from '@mikro-orm/core';
 import { z } from 'zod';
 import { rows } from '../../kit/database/sql.ts';
+import { record } from '../../kit/events/events.ts';
 import { defineJob, type JobDefinition } from '../../kit/queue/define.ts';
 import type { Work } from '../../kit/work.ts';
 import { findHold } from '../../safety/holds/hold.ts';
 import type { IsLookedInto } from '../deps.ts';
+import { bountyEntered } from '../events.ts';
 import { cancelQuietly } from './end.ts';
 import { Bounty, BountyEntry } from './model.ts';
 
@@ -42,6 +44,7 @@ export const bountyDecidedJobOf = (isLookedInto: IsLookedInto): JobDefinition<ty
           if (kind === 'bounty') await cancelQuietly(tx, jobs, isLookedInto, id, now());
         } else if ((await findHold(tx, kind, id)) === null) {
           await rows(tx, `update ${table(kind)} set held_at = null where id = ? returning id`, [id]);
+          if (kind === 'entry') record(tx, bountyEntered, { entryId: id });
         }
         await tx.flush();
       });

@@ -6,11 +6,13 @@ import { Model } from '../../catalogue/model.ts';
 import { assertSees } from '../../gallery/access.ts';
 import { rows } from '../../kit/database/sql.ts';
 import { AppError } from '../../kit/errors.ts';
+import { record } from '../../kit/events/events.ts';
 import { newId } from '../../kit/ids.ts';
 import type { Settings } from '../../kit/settings.ts';
 import { t } from '../../kit/web/messages.ts';
 import type { Viewer, Work } from '../../kit/work.ts';
 import { openPurse } from '../allowance.ts';
+import { licenceDecided, licenceTaken } from '../events.ts';
 import { person } from '../ledger/accounts.ts';
 import { InsufficientCredit, post } from '../ledger/post.ts';
 import { creditSettings } from '../settings.ts';
@@ -95,6 +97,7 @@ export async function askForLicence(
       },
       { persist: true },
     );
+    record(tx, licenceTaken, { grantId: key });
     await tx.flush();
     if (price === null) return;
     await pay(tx, grant, offer.owner.id, price, balance, at);
@@ -168,6 +171,8 @@ export async function decideLicence(
     );
     if (done === 0) throw new AppError('conflict', t('licence.answered'));
     if (choice === 'grant') await entitle(tx, Object.assign(grant, { expiresAt }), at);
+    record(tx, licenceDecided, { grantId });
+    await tx.flush();
   });
 }
 
