@@ -26,7 +26,7 @@ test('terms are offered, asked for or paid, granted, shown, enforced, and end as
   const { id: versionId, model } = await createModel(workAs(ada), { name: 'Brass', type: 'LORA', baseModel: 'SD 1.5' });
   await site.give(versionId, kohyaLoraSd1(), 'brass.safetensors');
   await publishVersion(workAs(ada), versionId);
-  await em.nativeUpdate(Model, { id: model.id }, { forbidsGeneration: true });
+  await em.nativeUpdate(Model, { id: model.id }, { forbidsGeneration: true, allowDerivatives: false });
   const page = `/licence-offers/model/${model.id}`;
   const terms = {
     title: 'One year',
@@ -68,6 +68,8 @@ test('terms are offered, asked for or paid, granted, shown, enforced, and end as
     const offers = await findOffersByVersion(em.fork(), viewerOf(account), [versionId], LORA_TYPES);
     return [!resource?.serviceForbiddenBy, offers.length > 0];
   };
+  const mayDerive = async (account: Account) =>
+    (await loadClosure(em.fork(), viewerOf(account), [file], clock.now()))[0]?.derivativesForbiddenBy === null;
   assert.deepEqual(await may(bert.account), [false, false]);
 
   const buy = (who: Browser, offer: string, fields: Record<string, string>) =>
@@ -97,6 +99,7 @@ test('terms are offered, asked for or paid, granted, shown, enforced, and end as
   const certificate = textOf((await cleo.browser.get(grant)).text);
   assert.match(certificate, /Granted .*By @ada .*To @cleo .*With pleasure .*If you sell it on.*Number/s);
   assert.deepEqual(await may(cleo.account), [true, true]);
+  assert.deepEqual([await mayDerive(bert.account), await mayDerive(cleo.account)], [false, true], 'merging is of hers');
   const shelf = textOf((await visitor.get(`/models/${model.id}`)).text);
   assert.match(shelf, /Who holds one .*@cleo Ask me .*Granted .*@bert One year .*Granted/);
   assert.doesNotMatch(shelf, /book cover/);
@@ -110,6 +113,7 @@ test('terms are offered, asked for or paid, granted, shown, enforced, and end as
   assert.equal((await cleo.browser.post(`${grant}/revocation`, { answer: 'No' })).status, 404);
   assert.equal((await browser.post(`${grant}/revocation`, { answer: 'Sold on' })).status, 302);
   assert.deepEqual(await may(cleo.account), [false, false]);
+  assert.equal(await mayDerive(cleo.account), false);
   assert.match(textOf((await visitor.get(`/models/${model.id}`)).text), /@cleo Ask me .*Taken back/);
 
   // closed, what was granted stays; it runs out at its time
