@@ -6,6 +6,7 @@ import { ownAccessRoutes } from './access/settings-routes.ts';
 import { signInRoutes } from './access/sign-in-routes.ts';
 import type { AccountDeps } from './deps.ts';
 import { aboutRoutes } from './joining/about-routes.ts';
+import { appRoutes } from './joining/app-routes.ts';
 import { joiningRoutes } from './joining/routes.ts';
 import { leavingRoutes } from './leaving/routes.ts';
 import { movingRoutes } from './moving/routes.ts';
@@ -28,4 +29,5 @@ export const accountRoutes = (deps: AccountDeps): readonly Router<State>[] => [
   staffRoutes(deps),
   nodeRoutes(deps),
   aboutRoutes(deps),
+  appRoutes(deps),
 ];

@@ -3,7 +3,7 @@ import { AppError } from '../../kit/errors.ts';
 import type { Work } from '../../kit/work.ts';
 import type { ModelFile } from '../model.ts';
 import { Upload } from './model.ts';
-import type { Uploads } from './uploads.ts';
+import { attachUpload, type Uploads } from './uploads.ts';
 
 export interface LocalFile {
   readonly path: string;
@@ -38,6 +38,8 @@ export async function attachFile(
 ): Promise<void> {
   const uploadId = await takeFile(work, uploads, file);
   await uploads.finish(work, uploadId, new AbortController().signal);
+  // where the worker was first, it may not have come this far
+  await attachUpload(work, uploadId);
   const left = await work.em.fork().findOne(Upload, uploadId);
   if (left?.state !== 'refused') return;
   await uploads.discard(work, uploadId);

@@ -19,6 +19,23 @@ class Pictures extends HTMLElement {
     for (const kind of ['dragover', 'dragleave', 'drop']) this.addEventListener(kind, (event) => this.onDrag(event));
     this.onLeave = (event) => this.running > 0 && event.preventDefault();
     window.addEventListener('beforeunload', this.onLeave);
+    if (new URLSearchParams(location.search).has('shared')) void this.takeShared();
+  }
+
+  /** What another app shared waits with the service worker (sw.js). */
+  async takeShared() {
+    history.replaceState(null, '', location.pathname);
+    const shared = await caches.open('shared-1');
+    const files = [];
+    for (const key of await shared.keys()) {
+      const kept = await shared.match(key);
+      const { headers } = kept;
+      files.push(
+        new File([await kept.blob()], decodeURIComponent(headers.get('x-name')), { type: headers.get('content-type') }),
+      );
+    }
+    await caches.delete('shared-1');
+    await this.take(files);
   }
 
   disconnectedCallback() {
