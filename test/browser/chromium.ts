@@ -40,6 +40,8 @@ export function withChromium(): { open(options?: WindowOptions): Promise<Window>
         viewport: DESKTOP,
         colorScheme: 'dark',
         reducedMotion: 'reduce',
+        // what is answered from a store hides what the node answers; app.test.ts has it
+        serviceWorkers: 'block',
         ...options,
       });
       context.setDefaultTimeout(15_000);

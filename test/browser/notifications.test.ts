@@ -20,7 +20,7 @@ test('the bell counts while one looks elsewhere, its page leads on, and what tel
   await say('This one.');
   await node.settle();
 
-  const window = await browser.open();
+  const window = await browser.open({ serviceWorkers: 'allow' });
   const { page } = window;
   await page.addInitScript(WATCH_SHIFTS);
   const sound = async (path: string) => assert.deepEqual(await look(window, new URL(path, address)), [], path);
