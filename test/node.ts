@@ -121,12 +121,12 @@ export async function testNode(
 }
 
 async function settle(node: Node): Promise<void> {
-  const deadline = Date.now() + 60_000;
+  const deadline = Date.now() + 180_000;
   for (let quiet = 0; quiet < 2; ) {
     await node.queue.look();
     const open = await openWorkCount(node);
     quiet = open === 0 ? quiet + 1 : 0;
-    if (Date.now() > deadline) throw new Error(`${open} jobs or events are still open after a minute.`);
+    if (Date.now() > deadline) throw new Error(`${open} jobs or events are still open after three minutes.`);
     await new Promise((resolve) => setTimeout(resolve, open === 0 ? 10 : 40));
   }
 }
