@@ -42,15 +42,22 @@ async function sendAll(
   return ids;
 }
 
+/** Torch takes its time on a busy machine. */
+const PATIENCE_MS = 120_000;
+
 const allEnded = (its: Studio, ids: readonly string[]) =>
-  until('all have ended', async () => {
-    const found = await its.node.orm.em.fork().find(Generation, { id: { $in: [...ids] } });
-    const jobs = await its.node.orm.em.fork().find(Job, { id: { $in: found.map(({ jobId }) => jobId ?? '') } });
-    return (
-      found.every(({ state }) => state !== 'queued') &&
-      jobs.every(({ state }) => !['queued', 'running'].includes(state))
-    );
-  });
+  until(
+    'all have ended',
+    async () => {
+      const found = await its.node.orm.em.fork().find(Generation, { id: { $in: [...ids] } });
+      const jobs = await its.node.orm.em.fork().find(Job, { id: { $in: found.map(({ jobId }) => jobId ?? '') } });
+      return (
+        found.every(({ state }) => state !== 'queued') &&
+        jobs.every(({ state }) => !['queued', 'running'].includes(state))
+      );
+    },
+    PATIENCE_MS,
+  );
 
 interface Made {
   readonly seeds: readonly number[];
@@ -223,8 +230,10 @@ describe('with the true engine', { skip }, () => {
     const circle = { prompt: 'a red circle', seed: '7', steps: '8' };
     const square = { prompt: 'a (blue:1.2) square', seed: '11', steps: '8', cfgScale: '5' };
     const ids: string[] = [];
-    for (const request of [circle, square]) ids.push(...(await sendAll(its, [[its.browser, request.prompt, request]])));
-    await allEnded(its, ids);
+    for (const request of [circle, square]) {
+      ids.push(...(await sendAll(its, [[its.browser, request.prompt, request]])));
+      await allEnded(its, ids);
+    }
     ids.push(
       ...(await sendAll(its, [
         [its.browser, circle.prompt, circle],
