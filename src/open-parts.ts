@@ -149,6 +149,7 @@ export async function openParts(
     devices: config.engineDevices,
     sandbox: config.engineSandbox,
     compiles: config.engineCompiles,
+    batching: config.engineBatching,
     server: serverOf(config, net, serverTimes),
     fork: () => orm.em.fork(),
     ...(engineLimits ? { limits: engineLimits } : {}),

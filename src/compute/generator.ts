@@ -1,5 +1,4 @@
 import { buffer } from 'node:stream/consumers';
-import { z } from 'zod';
 import { viewerOf } from '../accounts/access/identify.ts';
 import { Account } from '../accounts/model.ts';
 import { can } from '../accounts/permissions.ts';
@@ -18,6 +17,7 @@ import type { HashGate } from '../safety/hashes/gate.ts';
 import type { EngineEvent } from './engine/protocol.ts';
 import type { Engines } from './engines/engines.ts';
 import type { EngineStatus } from './engines/report.ts';
+import type { Place } from './engines/ride.ts';
 import { generationEnded } from './events.ts';
 import { failureText } from './failures.ts';
 import type { GenerateFields } from './form.ts';
@@ -30,18 +30,19 @@ import { type Estimate, estimate, type WorkSize } from './gpu/pace.ts';
 import { assertAllowance, assertRoom, gpuSettings } from './gpu/quotas.ts';
 import { shareOf } from './gpu/settle.ts';
 import { loadOwnGeneration } from './keep.ts';
+import { findMatches, GENERATE_JOB, GeneratePayload } from './matches.ts';
 import { Generation, type GenerationRequest, type GenerationScreening, type GenerationStart } from './model.ts';
 import type { ModelSource } from './models/cache.ts';
 import { refusal } from './models/choose.ts';
 import { OFFERED_TYPES } from './models/offers.ts';
 import { findSources } from './models/sources.ts';
 import { follow, inputFile, paramsOf } from './params.ts';
+import { BATCH } from './phase.ts';
 import { assertThere, drawSeed, filesOf, makeRequest } from './request.ts';
 import { keepResults, withoutBlocked } from './results.ts';
 import { assertStanding, type Leaning, StandingWatch, versionIdsOf, withheld } from './standing.ts';
 import { isEndedByNode } from './withhold.ts';
 
-const Payload = z.object({ generationId: z.string() });
 const ATTEMPTS = 3;
 /** A job that took the engine with it that often would do it again. */
 const MOST_CRASHES = 2;
@@ -62,17 +63,18 @@ export interface GeneratorOptions {
 export class Generator {
   readonly #options: GeneratorOptions;
   /** Part of the worker's jobs. */
-  readonly job: JobDefinition<typeof Payload>;
+  readonly job: JobDefinition<typeof GeneratePayload>;
 
   constructor(options: GeneratorOptions) {
     this.#options = options;
     this.job = defineJob({
-      name: 'compute.generate',
+      name: GENERATE_JOB,
       lane: 'gpu',
-      payload: Payload,
+      payload: GeneratePayload,
       attempts: ATTEMPTS,
       backOff: { baseMs: 1_000, capMs: 15_000 },
-      run: (work, { generationId }, handle) => this.#run(work, generationId, handle),
+      run: (work, { generationId }, handle) =>
+        this.#run(work, generationId, handle).finally(() => options.engines.rides.leave(handle.jobId)),
     });
   }
 
@@ -187,18 +189,27 @@ export class Generator {
       if (start) await engines.bringInput(inputFile(handle.jobId, 'start'), start.sha256);
       if (start?.maskSha256) await engines.bringInput(inputFile(handle.jobId, 'mask'), start.maskSha256);
       const warnings: string[] = [];
-      const tell = follow(handle, generation.request, warnings);
-      const listener = (event: EngineEvent) => {
-        watch.step();
-        tell(event);
+      const listenAt = (place: Place) => {
+        const tell = follow(handle, generation.request, warnings, place);
+        return (event: EngineEvent) => {
+          watch.step();
+          tell(event);
+        };
       };
       const { sha256: model, family } = generation.request.model;
-      const { fence } = handle;
       const signal = AbortSignal.any([handle.signal, watch.signal]);
       const needs = { model, family: family || null, sources };
-      const run = await engines.run(handle.jobId, { type: 'generate', params, ...needs, signal, fence, listener });
+      const { imagesPerRequest } = await this.#options.settings.read(em, gpuSettings);
+      const run = await engines.rides.run(
+        handle,
+        { params, signal, listenAt },
+        needs,
+        (key) => findMatches({ em: em.fork(), now: work.now }, generation, key, this.#options),
+        Math.min(BATCH, imagesPerRequest),
+      );
       const { outcome } = run;
-      const isOurs = watch.isForbidden || (await isEndedByNode(em, 'generation', generationId));
+      const hasFailedTogether = run.isShared === true && outcome.state === 'failed';
+      const isOurs = watch.isForbidden || hasFailedTogether || (await isEndedByNode(em, 'generation', generationId));
       await bookRun(em, handle, run, sizeOf(generation.request), work.now(), isOurs);
       // whoever cancelled it pays for what it took until then
       await settleRun(work, 'generation', generationId);
@@ -206,6 +217,8 @@ export class Generator {
       if (watch.isForbidden) throw withheld();
       if (outcome.state !== 'failed' && outcome.state !== 'done')
         throw new AppError('unavailable', 'The engine was stopped.');
+      // by whomever's fault: each is tried again, and alone
+      if (hasFailedTogether) throw new AppError('unavailable', 'What was made together with others failed.');
       if (outcome.state === 'failed') {
         const crashes = outcome.isCrash ? await countCrash(em, handle) : 0;
         const isOverNow = crashes >= MOST_CRASHES || handle.attempt >= ATTEMPTS;

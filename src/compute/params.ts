@@ -1,5 +1,6 @@
 import type { JobHandle } from '../kit/queue/define.ts';
 import type { EngineEvent, GenerateParams } from './engine/protocol.ts';
+import type { Place } from './engines/ride.ts';
 import { MAX_SEED } from './form.ts';
 import type {
   Generation,
@@ -85,20 +86,28 @@ const hiresOf = ({ scale, upscaler, upscalerFile, steps, denoise }: GenerationHi
 const MOST_WARNINGS = 20;
 
 /** Passes on what the engine says of a job: its phase, and one preview for the tile; what it wonders about is added to `warnings`. */
-export function follow(handle: JobHandle, { count, steps }: GenerationRequest, warnings: string[]) {
+export function follow(
+  handle: JobHandle,
+  { steps }: Pick<GenerationRequest, 'steps'>,
+  warnings: string[],
+  { offset, count, total: all }: Place,
+) {
   let preview: Uint8Array | undefined;
   let firstIndex = 0;
   return (event: EngineEvent): void => {
     if (event.t === 'preview' && event.index <= firstIndex + 3) {
-      if (event.index === firstIndex) preview = Buffer.from(event.webp, 'base64');
+      // the first of its own in what is made at the moment
+      if (event.index === Math.max(firstIndex, offset) && event.index < offset + count)
+        preview = Buffer.from(event.webp, 'base64');
       return;
     }
-    if (event.t === 'warn' && warnings.length < MOST_WARNINGS && !warnings.includes(event.text)) {
+    const isOfOthers = event.t === 'warn' && event.images?.every((one) => one < offset || one >= offset + count);
+    if (event.t === 'warn' && !isOfOthers && warnings.length < MOST_WARNINGS && !warnings.includes(event.text)) {
       warnings.push(event.text.slice(0, 500));
     }
     if (event.t !== 'progress') return;
     if (event.phase === 'encode') firstIndex = event.step;
-    const { done, total } = overallProgress(event, { firstIndex, count, steps });
+    const { done, total } = overallProgress(event, { firstIndex, count: all, steps });
     handle.progress(done, total, encodePhase(event), preview);
     preview = undefined;
   };

@@ -67,7 +67,7 @@ export const noteOf = (status: Waited): string =>
   status.state === 'queued' ? placeText(status) : phaseText(status.progressNote);
 
 /** Images that the engine makes together, at most. */
-const BATCH = 4;
+export const BATCH = 4;
 
 /** Steps done and to do over all pictures of a request. */
 export function overallProgress(

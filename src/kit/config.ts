@@ -81,6 +81,9 @@ const Environment = z.object({
   ENGINE_COMPILE: flag(false).describe(
     'Compile models with torch.compile (true or false): pays on a GPU that makes many pictures of one size.',
   ),
+  ENGINE_BATCHING: choice(['auto', 'on', 'off'], 'auto').describe(
+    'Make pictures of different requests in one go where only prompt, seed and guidance differ: auto does so on a GPU. Only by the Python engine of this machine.',
+  ),
   COMFYUI_URL: url(['http:', 'https:']).describe(
     'A ComfyUI server of yours, for ENGINE=comfyui, such as http://127.0.0.1:8188.',
   ),
@@ -154,6 +157,7 @@ export interface Config {
   readonly engineDevices: string | null;
   readonly engineSandbox: Environment['ENGINE_SANDBOX'];
   readonly engineCompiles: boolean;
+  readonly engineBatching: Environment['ENGINE_BATCHING'];
   readonly comfyuiUrl: URL | null;
   readonly sdapiUrl: URL | null;
   readonly modelsDir: string | null;
@@ -243,6 +247,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     engineDevices: e.ENGINE_DEVICES ?? null,
     engineSandbox: e.ENGINE_SANDBOX,
     engineCompiles: e.ENGINE_COMPILE,
+    engineBatching: e.ENGINE_BATCHING,
     comfyuiUrl: e.COMFYUI_URL ?? null,
     sdapiUrl: e.SDAPI_URL ?? null,
     modelsDir: e.MODELS_DIR ?? null,

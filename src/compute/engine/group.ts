@@ -11,6 +11,9 @@ export function groupKeyOf(params: GenerateParams): string | null {
   return canonical(common);
 }
 
+export const imagesOf = ({ batch, count = 1 }: Pick<GenerateParams, 'batch' | 'count'>): number =>
+  batch?.length ?? count;
+
 /** One request for all of them, and how many of its images belong to each, in order. The group keys must be equal. */
 export function mergeRequests(requests: readonly GenerateParams[]): {
   readonly params: GenerateParams;

@@ -194,7 +194,14 @@ export const EngineEvent = z.discriminatedUnion('t', [
   Sample,
   Paused,
   z.object({ t: z.literal('cancelled'), job: z.string(), partial: z.array(z.string()) }),
-  z.object({ t: z.literal('warn'), job: z.string().optional(), code: z.string(), text: z.string() }),
+  z.object({
+    t: z.literal('warn'),
+    job: z.string().optional(),
+    code: z.string(),
+    text: z.string(),
+    /** The pictures that it is about; absent: all of them. */
+    images: z.array(count).optional(),
+  }),
   z.object({ t: z.literal('log'), code: z.string(), text: z.string() }),
   Report,
   z.discriminatedUnion('task', [GenerateEstimate, TrainEstimate]),

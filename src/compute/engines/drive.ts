@@ -18,6 +18,10 @@ export interface EngineWork {
   readonly fence: number;
   readonly signal: AbortSignal;
   readonly listener: EngineListener;
+  /** By which the engine knows it and names its files, where that is not the job's own id. */
+  readonly runId?: string;
+  /** Called with the id of the engine just before it begins. */
+  readonly onSeat?: (engineId: string) => void;
   /** Called once it runs with what pauses it, and the memory of its device in MiB, 0 without a GPU. */
   readonly onPausable?: (pause: (release: boolean) => void, vramMb: number) => void;
 }
@@ -28,7 +32,10 @@ export interface EngineRun {
   /** '' when no engine was to be had. */
   readonly engineId: string;
   readonly device: EngineHello['device'] | null;
+  /** Of a run that was made together with others, its part. */
   readonly seconds: number;
+  /** It was made together with others: what failed may be the others' fault. */
+  readonly isShared?: boolean;
 }
 
 export const nothingRan = (outcome: JobOutcome): EngineRun => ({ outcome, engineId: '', device: null, seconds: 0 });
@@ -65,7 +72,8 @@ export async function driveJob(
     if (model !== null) seat.model = model;
     reports.reportSoon();
     const startedAtMs = performance.now();
-    const outcome = await drive(seat.engine, jobId, work, loadBytes);
+    work.onSeat?.(seat.id);
+    const outcome = await drive(seat.engine, work.runId ?? jobId, work, loadBytes);
     const seconds = (performance.now() - startedAtMs) / 1000;
     if (outcome.state === 'done' && isHere && model !== null) await warm.keep(model);
     return { outcome, engineId: seat.id, device: hello?.device ?? null, seconds };

@@ -17,6 +17,7 @@ import { RunnerSeats } from '../runners/seats.ts';
 import { driveJob, type EngineRun, type EngineWork, nothingRan } from './drive.ts';
 import { EngineFinder, type FinderOptions } from './find.ts';
 import { EngineReports, type EngineStatus } from './report.ts';
+import { Rides } from './rides.ts';
 import { WarmModel } from './warm.ts';
 
 export interface EnginesOptions extends FinderOptions {
@@ -36,6 +37,8 @@ export class Engines {
   readonly #options: EnginesOptions;
   readonly #jobDir: string;
   readonly cache: ModelCache;
+  /** Generations that are made together. */
+  readonly rides = new Rides(this);
   readonly #finder: EngineFinder;
   readonly #reports: EngineReports;
   readonly #warm: WarmModel;
@@ -127,9 +130,19 @@ export class Engines {
   places(): Places {
     return {
       most: Math.max(1, this.#pool?.seats.length ?? 1),
-      usable: () => this.#pool?.usable() ?? 1,
+      usable: () => (this.#pool?.usable() ?? 1) - this.rides.orphans,
       loaded: () => this.#pool?.loaded() ?? [],
     };
+  }
+
+  /** Whether it pays here to make several requests together, by our own engine on this machine. */
+  isBatching(): boolean {
+    const { batching, server } = this.#options;
+    const pool = this.#pool;
+    const areAllHere = pool !== null && !pool.hasRunners && pool.seats.every(({ runnerId }) => runnerId === null);
+    if (batching === 'off' || server || !areAllHere) return false;
+    const { kind } = pool.hello()?.device ?? { kind: 'cpu' };
+    return batching === 'on' || kind !== 'cpu';
   }
 
   /** Lays a picture that a job begins from into its folder; `clean` takes it away with the rest. */

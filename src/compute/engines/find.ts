@@ -22,6 +22,8 @@ export interface FinderOptions {
   readonly testFamilies: boolean;
   readonly sandbox: SandboxChoice;
   readonly compiles: boolean;
+  /** Requests of one group are made together: on a GPU, always, or never. */
+  readonly batching: 'auto' | 'on' | 'off';
   /** Absolute; the engine's own files lie in `engine/` there. */
   readonly dataDir: string;
   readonly modelsDir: string | null;

@@ -60,7 +60,38 @@ interface ClaimRow {
 export async function claimNext(em: EntityManager, request: ClaimRequest): Promise<Claim | null> {
   const { lane, now } = request;
   const row = isFair(lane) ? await claimFair(em, request) : await claimFirst(em, request);
-  if (!row) return null;
+  return row ? claimOf(em, row, now) : null;
+}
+
+/**
+ * For one that runs already, in a lane that is shared out fairly: takes whoever would be next anyway, one after the
+ * other, until that is one who is not wanted. Their shares pay as if each had been taken by itself.
+ */
+export async function claimAlong(
+  em: EntityManager,
+  request: ClaimRequest,
+  isWanted: (jobId: string) => boolean,
+): Promise<Claim[]> {
+  const { lane, now, loaded = [] } = request;
+  const found = await em.transactional(async (inner) => {
+    const { state, rules, isPaused } = await lockLane(inner, lane);
+    const taken: ClaimRow[] = [];
+    for (let after = state; !isPaused; ) {
+      const decision = decide(after, await listWaiting(inner, lane, now), loaded, rules);
+      if (!decision || !isWanted(decision.job.id)) break;
+      const [row] = await rows<ClaimRow>(inner, CLAIM_ONE, [...leaseOf(request), decision.job.id]);
+      if (!row) break;
+      await keepState(inner, lane, after, decision.state, now);
+      after = decision.state;
+      taken.push(row);
+    }
+    return taken;
+  });
+  return Promise.all(found.map((row) => claimOf(em, row, now)));
+}
+
+async function claimOf(em: EntityManager, row: ClaimRow, now: Date): Promise<Claim> {
+  const { lane } = row;
   if (row.dedupe_key !== null) await dropDuplicates(em, row.id, row.dedupe_key, now);
   return {
     ...{ id: row.id, name: row.name, lane, payload: fromJson<unknown>(row.payload) },

@@ -15,6 +15,12 @@ export interface JobHandle {
   readonly signal: AbortSignal;
   /** From here on it waits for somebody else and does nothing here: its place in the lane goes to another job. */
   stepAside(): void;
+  /**
+   * In a lane that is shared out fairly: while no place is free, claims and begins whoever would be next anyway for as
+   * long as `isWanted` takes it; the first one that it does not ends it, so nobody is overtaken. These need no places,
+   * for they are done together with this one. Returns their ids.
+   */
+  bringAlong(isWanted: (jobId: string) => boolean): Promise<readonly string[]>;
   /** Written at most once a second. The preview is a small encoded picture, at most 48 KiB, dropped at the end. */
   progress(done: number, total: number, note?: string, preview?: Uint8Array): void;
 }

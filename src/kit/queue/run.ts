@@ -33,11 +33,18 @@ export class Run {
   readonly aside: Promise<void>;
   #stepAside: () => void = () => {};
   readonly #parts: RunParts;
+  readonly #bringAlong: JobHandle['bringAlong'];
   readonly #abort = new AbortController();
   #reason: Reason | null = null;
 
-  constructor(parts: RunParts, claim: Claim, definition: JobDefinition | undefined) {
+  constructor(
+    parts: RunParts,
+    claim: Claim,
+    definition: JobDefinition | undefined,
+    bringAlong: JobHandle['bringAlong'],
+  ) {
     this.#parts = parts;
+    this.#bringAlong = bringAlong;
     this.claim = claim;
     this.aside = new Promise((resolve) => {
       this.#stepAside = resolve;
@@ -114,6 +121,7 @@ export class Run {
       attempt: claim.attempt,
       signal: this.#abort.signal,
       stepAside: () => this.#stepAside(),
+      bringAlong: this.#bringAlong,
       progress: (done, total, note, preview) => progress.step(done, total, note, preview),
     };
     return definition.run(this.#parts.openWork(), definition.payload.parse(claim.payload), handle);

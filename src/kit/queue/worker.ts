@@ -1,8 +1,9 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { inList, rows } from '../database/sql.ts';
-import { claimNext } from './claim.ts';
+import { type Claim, type ClaimRequest, claimAlong, claimNext } from './claim.ts';
 import type { JobDefinition, Lane, Places } from './define.ts';
 import type { Turns } from './driver.ts';
+import { isFair } from './fair/state.ts';
 import { collectLost, handBack } from './lease.ts';
 import { Run, type RunParts } from './run.ts';
 
@@ -99,10 +100,8 @@ export class Worker implements Turns {
 
   async #begin(lane: Lane): Promise<Run | null> {
     if (!this.#hasRoom(lane)) return null;
-    const { fork, owner, now, leaseMs, definitions } = this.#settings;
     this.#occupy(lane, 1); // before the claim, for others may ask for room meanwhile
-    const loaded = this.#settings.places.get(lane)?.loaded() ?? [];
-    const claim = await claimNext(fork(), { lane, owner, now: now(), leaseMs, loaded }).catch((error) => {
+    const claim = await claimNext(this.#settings.fork(), this.#requestOf(lane)).catch((error) => {
       this.#occupy(lane, -1);
       throw error;
     });
@@ -110,9 +109,28 @@ export class Worker implements Turns {
       this.#occupy(lane, -1);
       return null;
     }
-    const run = new Run(this.#settings, claim, definitions.get(claim.name));
+    return this.#start(claim, 'held');
+  }
+
+  /** While a place is free the jobs go there, and are done at the same time. */
+  async #bring(lane: Lane, isWanted: (jobId: string) => boolean): Promise<readonly string[]> {
+    if (this.#isStopped || !isFair(lane) || this.#hasRoom(lane)) return [];
+    const claims = await claimAlong(this.#settings.fork(), this.#requestOf(lane), isWanted);
+    for (const claim of claims) this.#start(claim, 'left');
+    return claims.map(({ id }) => id);
+  }
+
+  #requestOf(lane: Lane): ClaimRequest {
+    const { owner, now, leaseMs, places } = this.#settings;
+    return { lane, owner, now: now(), leaseMs, loaded: places.get(lane)?.loaded() ?? [] };
+  }
+
+  #start(claim: Claim, its: 'held' | 'left'): Run {
+    const { lane } = claim;
+    const definition = this.#settings.definitions.get(claim.name);
+    const run = new Run(this.#settings, claim, definition, (isWanted) => this.#bring(lane, isWanted));
     this.#runs.set(claim.id, run);
-    let place: 'held' | 'left' = 'held';
+    let place = its;
     const leave = () => {
       if (place === 'held') this.#occupy(lane, -1);
       place = 'left';

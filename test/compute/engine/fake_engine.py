@@ -7,7 +7,8 @@ load`, `stall in encode` (in every phase of a job); `slow in save`; `meet in den
 `hold in encode` (a file `held-JOB` in the folder of `--signs=` says so, until there is one `go` there); once for each
 phase `wait in denoise` (for as long as nobody kills it) and `kill in decode` (by SIGKILL); anything else is made in
 four steps. Arguments: `--no-hello`, `--crash-at-start`, `--refuse-configure`, `--able` (it offers all that the protocol
-knows), `--cuda` (says that it has a GPU), `--stuck` (it ends no picture).
+knows), `--cuda` (says that it has a GPU), `--stuck` (it ends no picture), `--batches` (each picture says of how many it
+is one and in which run, and there is a warning of each prompt).
 
 It captions where the root `captioner` is configured: `seen N, width W` for picture N, and an error for those that are 66
 pixels wide. With `hang-caption` in the list of what is excluded it waits after the first, until it is cancelled; with
@@ -237,6 +238,11 @@ def count_faces():
 def make(job, p):
     global beating
     what = p["prompt"]
+    if any(one.get("prompt") == "crash" for one in p.get("batch") or []):
+        what = "crash"
+    if "--batches" in sys.argv:
+        for index, one in enumerate(p.get("batch") or [p]):
+            send("warn", job=job, code="prompt_syntax", text=f"read {one['prompt']}", images=[index])
     if what == "crash":
         sys.stderr.write("about to crash\n")
         os.abort()
@@ -290,7 +296,8 @@ def make(job, p):
         sizes = {name: os.path.getsize(os.path.join(roots["job"], init[name])) for name in ("file", "mask") if name in init}
         infotext = json.dumps({**p, "sizes": sizes, "configured": configured})
     images = []
-    for index in range(p.get("count", 1) if what == "many" else 1):
+    samples = p.get("batch") or [{"seed": p["seed"] + n} for n in range(p.get("count", 1) if what == "many" else 1)]
+    for index, sample in enumerate(samples):
         name = f"{job}-{index}.png"
         digest = hashlib.sha256(job.encode()).hexdigest()
         if "--write" in sys.argv:
@@ -299,8 +306,9 @@ def make(job, p):
             digest = hashlib.sha256(picture).hexdigest()
             with open(os.path.join(roots["job"], name), "wb") as file:
                 file.write(picture)
-        images.append({"index": index, "file": name, "w": p["width"], "h": p["height"], "seed": p["seed"] + index,
-                       "sha256": digest, "infotext": infotext, "ms": 1})  # fmt: skip
+        note = f"{sample.get('prompt', what)} of {len(samples)} @ {job}" if "--batches" in sys.argv else infotext
+        images.append({"index": index, "file": name, "w": p["width"], "h": p["height"], "seed": sample["seed"],
+                       "sha256": digest, "infotext": note, "ms": 1})  # fmt: skip
     send("result", job=job, images=images, ms=1)
 
 

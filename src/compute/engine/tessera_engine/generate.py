@@ -27,9 +27,13 @@ def run_generate(
     """
     started = time.monotonic()
     timings = {} if timings is None else timings
-    for prompt in {text for sample in params.samples for text in (sample.prompt, sample.negative)}:
+    asked: dict[str, list[int]] = {}
+    for index, sample in enumerate(params.samples):
+        for prompt in {sample.prompt, sample.negative}:
+            asked.setdefault(prompt, []).append(index)
+    for prompt, images in asked.items():
         for text in find_unsupported(prompt):
-            job.warn("prompt_syntax", text)
+            job.warn("prompt_syntax", text, images)  # their words are not for others of the batch
     job.phase("load", 0, 1)
     materials = gather(engine, job, params)
     timings["load"] = time.monotonic() - started

@@ -34,8 +34,9 @@ class Job:
         self.current_phase, self.step = name, step
         self._events.progress(self.id, name, step, total, **fields)
 
-    def warn(self, code: str, text: str) -> None:
-        self._events.warn(self.id, code, text)
+    def warn(self, code: str, text: str, images: list[int] | None = None) -> None:
+        """`images`: those that it is about, where it is not about all of them."""
+        self._events.warn(self.id, code, text, images)
 
     def preview(self, start: int, count: int, step: int, latents: Callable[[], Tensor], render: Callable[[Tensor], str]) -> None:
         """Previews of the images of a batch, at most one round a second."""

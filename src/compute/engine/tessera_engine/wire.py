@@ -84,5 +84,6 @@ class Events:
         self._last_progress, self._last_phase = now, phase
         self.send("progress", job=job, phase=phase, step=step, total=total, **fields)
 
-    def warn(self, job: str | None, code: str, text: str) -> None:
-        self.send("warn", **({"job": job} if job else {}), code=code, text=text[:2000])
+    def warn(self, job: str | None, code: str, text: str, images: list[int] | None = None) -> None:
+        more = {"job": job} if job else {}
+        self.send("warn", **more, code=code, text=text[:2000], **({} if images is None else {"images": images}))
