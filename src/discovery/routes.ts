@@ -23,6 +23,7 @@ import { loadProfilePage, type ProfilePage, ProfileQuery, readHandle } from './p
 import { savedRoutes } from './saved/routes.ts';
 import { type LookUp, loadSearchPage, type SearchPage, SearchQuery } from './search.ts';
 import { loadSimilarPage, type SimilarPage, SimilarQuery } from './similar/page.ts';
+import { statisticsRoutes } from './statistics/routes.ts';
 import { PeopleQuery, type SuggestedPeople, suggestForMention } from './suggest/people.ts';
 import { loadSuggestions, type Suggestions, SuggestQuery } from './suggest/suggest.ts';
 import { loadTagPage, type TagPage, TagQuery } from './tag-page.ts';
@@ -141,6 +142,7 @@ export function discoveryRoutes(deps: DiscoveryDeps): Router<State> {
     searchPage(ctx, await loadSearchPage(ctx.state.work, query, found));
   });
   savedRoutes(routes);
+  statisticsRoutes(routes, limits);
   routes.get('/suggest', anyone, async (ctx) => {
     limits.take(ctx, SUGGESTIONS);
     ctx.set('Cache-Control', 'private, max-age=30');

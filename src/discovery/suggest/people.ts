@@ -47,15 +47,17 @@ async function listNameable(
     em,
     `select a.id, case when f.id is null then 1 else 0 end as is_strange, case when a.host = '' then 0 else 1 end as is_far,
        case when a.name = ? then 0 else 1 end as is_part
-     from account a left join follow f on f.follower_id = ? and f.target_id = a.id and f.state = 'accepted'
-     where (a.id in (${inList(ids)}) or a.id in (select n.id from account n where n.host = '' and n.name = ?)
-         or a.id in (select fa.id from follow ff join account fa on fa.id = ff.target_id
-           where ff.follower_id = ? and ff.state = 'accepted' and substr(fa.name, 1, ?) = ?))
-       and a.id <> ? and a.topic is null and a.state = 'active' and (? = '' or (a.host >= ? and a.host < ?))
+     from (select i.id from account i where i.id in (${inList(ids)})
+         union select n.id from account n where n.host = '' and n.name = ?
+         union select z.id from (select fa.id from follow ff join account fa on fa.id = ff.target_id
+           where ff.follower_id = ? and ff.state = 'accepted' and substr(fa.name, 1, ?) = ? limit ${LOOKED_AT}) z) c
+       join account a on a.id = c.id
+       left join follow f on f.follower_id = ? and f.target_id = a.id and f.state = 'accepted'
+     where a.id <> ? and a.topic is null and a.state = 'active' and (? = '' or (a.host >= ? and a.host < ?))
        and not exists (select 1 from block b where b.kind = 'block' and b.account_id = a.id and b.target_id = ?)
      order by is_part, is_strange, is_far, a.name, a.host limit ${MOST_PEOPLE * 2}`,
     [
-      ...[name, viewer.id, ...ids, name, viewer.id, name.length, name, viewer.id],
+      ...[name, ...ids, name, viewer.id, name.length, name, viewer.id, viewer.id],
       ...[host, host, end(host), viewer.id],
     ],
   );
