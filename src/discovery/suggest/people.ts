@@ -42,7 +42,6 @@ async function listNameable(
   name: string,
   host: string,
 ): Promise<number[]> {
-  const end = (text: string): string => `${text}\u{10ffff}`;
   const found = await rows<{ id: number }>(
     em,
     `select a.id, case when f.id is null then 1 else 0 end as is_strange, case when a.host = '' then 0 else 1 end as is_far,
@@ -53,13 +52,10 @@ async function listNameable(
            where ff.follower_id = ? and ff.state = 'accepted' and substr(fa.name, 1, ?) = ? limit ${LOOKED_AT}) z) c
        join account a on a.id = c.id
        left join follow f on f.follower_id = ? and f.target_id = a.id and f.state = 'accepted'
-     where a.id <> ? and a.topic is null and a.state = 'active' and (? = '' or (a.host >= ? and a.host < ?))
+     where a.id <> ? and a.topic is null and a.state = 'active' and substr(a.host, 1, ?) = ?
        and not exists (select 1 from block b where b.kind = 'block' and b.account_id = a.id and b.target_id = ?)
      order by is_part, is_strange, is_far, a.name, a.host limit ${MOST_PEOPLE * 2}`,
-    [
-      ...[name, ...ids, name, viewer.id, name.length, name, viewer.id, viewer.id],
-      ...[host, host, end(host), viewer.id],
-    ],
+    [...[name, ...ids, name, viewer.id, name.length, name, viewer.id, viewer.id], ...[host.length, host, viewer.id]],
   );
   return found.map(({ id }) => id);
 }
