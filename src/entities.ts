@@ -32,6 +32,7 @@ import { Runner, RunnerEvent, RunnerFile, RunnerOrder } from './compute/runners/
 import { TrainingEpoch, TrainingRun, TrainingSample } from './compute/training/model.ts';
 import { SavedSearch } from './discovery/saved/model.ts';
 import { ImageLook } from './discovery/similar/model.ts';
+import { StatDay } from './discovery/statistics/model.ts';
 import { FirstLike } from './discovery/trend/model.ts';
 import { BOUNTY_ENTITIES } from './economy/bounties/model.ts';
 import { CREDIT_ENTITIES } from './economy/ledger/model.ts';
@@ -107,7 +108,7 @@ export const ENTITIES = [
   ...[Post, Image, ImageMark, ImageRaw, ImageSize, ResourceUse, PostTag, Comment, Reaction],
   ...[Review, Mention, Pin, Share],
   ...[Collection, CollectionItem, CollectionRefusal, TopicFollow],
-  ...[SeenImage, SeenModel, TagText, ImageLook, FirstLike, SavedSearch],
+  ...[SeenImage, SeenModel, TagText, ImageLook, FirstLike, SavedSearch, StatDay],
   ...[EarlyAccess, Entitlement],
   ...[...CREDIT_ENTITIES, CreditPledge, ...BOUNTY_ENTITIES, LicenceOffer, LicenceGrant],
   ...[Generation, GenerationImage, FolderModel, GpuEngine, GpuUse, GpuPace],

@@ -14,6 +14,7 @@ import { RUNNER_PATH } from './compute/runners/protocol.ts';
 import { reachFinder } from './discovery/lists/engine-reach.ts';
 import { lookForNewJobOf, scheduleLook } from './discovery/saved/look.ts';
 import { scheduleFillLooks } from './discovery/similar/keep.ts';
+import { scheduleCountDays } from './discovery/statistics/count.ts';
 import { addCredits } from './economy/page-state.ts';
 import { ENTITIES } from './entities.ts';
 import { scheduleGallerySweep } from './gallery/sweep.ts';
@@ -132,6 +133,7 @@ export async function openNode(config: Config, options: NodeOptions = {}): Promi
         await scheduleGallerySweep(openWork(null));
         await scheduleFillLooks(openWork(null));
         await scheduleLook(openWork(null), 0, lookForNewJobOf(reachFinder(parts.generator)));
+        await scheduleCountDays(openWork(null));
         await scheduleSettling(openWork(null));
         await scheduleAuditWatch(openWork(null));
         await scheduleDigests(openWork(null));

@@ -36,6 +36,7 @@ import { reachFinder } from './discovery/lists/engine-reach.ts';
 import { forgetFinderJob } from './discovery/saved/forget.ts';
 import { lookForNewJobOf } from './discovery/saved/look.ts';
 import { fillLooksJob } from './discovery/similar/keep.ts';
+import { countDaysJob } from './discovery/statistics/count.ts';
 import { reindexStep } from './discovery/takedown.ts';
 import { countLikeJob, discountLikeJob, recountLikesJob } from './discovery/trend/count.ts';
 import { endBountyJobOf } from './economy/bounties/end.ts';
@@ -184,6 +185,7 @@ export function jobsOf(parts: Parts): JobDefinition[] {
     fillLooksJob,
     lookForNewJobOf(reachFinder(generator)),
     forgetFinderJob,
+    countDaysJob,
     recountLikesJob,
     countLikeJob,
     discountLikeJob,

@@ -61,7 +61,7 @@ const FOLLOW_STATES = ['pending', 'accepted', 'rejected'] as const;
 export const Follow = defineEntity({
   name: 'Follow',
   uniques: [{ properties: ['follower', 'target'] }],
-  indexes: [{ properties: ['target', 'state'] }],
+  indexes: [{ properties: ['target', 'state'] }, { properties: ['createdAt'] }],
   properties: {
     id: p.uuid().primary(),
     follower: () => p.manyToOne(Account).ref(),

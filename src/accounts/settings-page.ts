@@ -17,6 +17,7 @@ const TABS = [
   ['moving', 'external-link'],
   ['following', 'user-plus'],
   ['notifications', 'bell'],
+  ['statistics', 'gauge'],
   ['export', 'download'],
   ['data', 'hard-drive'],
 ] as const;

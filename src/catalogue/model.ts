@@ -240,6 +240,7 @@ export interface Lineage extends InferEntity<typeof Lineage> {}
 /** One row for each person (or address) and version and day, so that a reload does not count twice. */
 export const DownloadMark = defineEntity({
   name: 'DownloadMark',
+  indexes: [{ properties: ['day', 'version'] }],
   properties: {
     version: () => p.manyToOne(ModelVersion).ref().primary(),
     /** ISO day. */

@@ -117,7 +117,7 @@ export const GENERATION_STATES = ['queued', 'running', 'done', 'failed', 'cancel
 /** A request for images. The truth of its run is the job row; this is what people see and keep. */
 export const Generation = defineEntity({
   name: 'Generation',
-  indexes: [{ properties: ['account', 'id'] }],
+  indexes: [{ properties: ['account', 'id'] }, { properties: ['createdAt', 'id'] }],
   properties: {
     id: p.uuid().primary(),
     account: () => p.manyToOne(Account).ref(),

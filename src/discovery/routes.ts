@@ -1,5 +1,5 @@
 import Router from '@koa/router';
-import { anyone } from '../accounts/access/guard.ts';
+import { anyone, membersOnly } from '../accounts/access/guard.ts';
 import { meantTags } from '../catalogue/tags.ts';
 import type { FindSilence, PeerSilence } from '../gallery/deps.ts';
 import { seeModel } from '../gallery/seen/see.ts';
@@ -23,6 +23,8 @@ import { loadProfilePage, type ProfilePage, ProfileQuery, readHandle } from './p
 import { savedRoutes } from './saved/routes.ts';
 import { type LookUp, loadSearchPage, type SearchPage, SearchQuery } from './search.ts';
 import { loadSimilarPage, type SimilarPage, SimilarQuery } from './similar/page.ts';
+import { statisticsRoutes } from './statistics/routes.ts';
+import { PeopleQuery, type SuggestedPeople, suggestForMention } from './suggest/people.ts';
 import { loadSuggestions, type Suggestions, SuggestQuery } from './suggest/suggest.ts';
 import { loadTagPage, type TagPage, TagQuery } from './tag-page.ts';
 import { type TrendPage, trendPageProps } from './trend/page.ts';
@@ -37,6 +39,7 @@ const tagPage = view<TagPage & Federates>('discovery/tag');
 
 const similarPage = view<SimilarPage>('discovery/similar');
 const suggestPart = view<Suggestions>('discovery/suggest');
+const peoplePart = view<SuggestedPeople>('discovery/suggest-people');
 const trendPage = view<TrendPage>('discovery/trend');
 const collectionPage = view<CollectionPage & Federates>('discovery/collection');
 
@@ -81,6 +84,7 @@ export interface DiscoveryDeps {
 const SIMILARS = { name: 'similar', max: 120, perMs: 60_000 };
 /** A word is typed letter by letter. */
 const SUGGESTIONS = { name: 'suggest', max: 600, perMs: 60_000 };
+const MENTIONS = { name: 'mentions', max: 300, perMs: 60_000 };
 const SEARCHES = { name: 'search', max: 120, perMs: 60_000 };
 
 /** Lists that anyone may read; what each sees depends on their ratings. */
@@ -138,10 +142,16 @@ export function discoveryRoutes(deps: DiscoveryDeps): Router<State> {
     searchPage(ctx, await loadSearchPage(ctx.state.work, query, found));
   });
   savedRoutes(routes);
+  statisticsRoutes(routes, limits);
   routes.get('/suggest', anyone, async (ctx) => {
     limits.take(ctx, SUGGESTIONS);
     ctx.set('Cache-Control', 'private, max-age=30');
     suggestPart(ctx, await loadSuggestions(ctx.state.work, readQuery(ctx, SuggestQuery), lookUp));
+  });
+  routes.get('/suggest/people', membersOnly, async (ctx) => {
+    limits.take(ctx, MENTIONS);
+    ctx.set('Cache-Control', 'private, max-age=30');
+    peoplePart(ctx, await suggestForMention(ctx.state.work, readQuery(ctx, PeopleQuery)));
   });
   routes.get('/:handle', async (ctx, next) => {
     const handle = readHandle(ctx.params.handle ?? '');

@@ -259,6 +259,7 @@ export const Reaction = defineEntity({
     { properties: ['image'] },
     { properties: ['comment'] },
     { properties: ['review'] },
+    { properties: ['createdAt'] },
   ],
   properties: {
     id: p.uuid().primary(),

@@ -6,6 +6,7 @@ import { givenImage, givenPost } from '../factories/content.ts';
 import { testNode } from '../node.ts';
 import { DESKTOP, signIn, skip, until, withChromium } from './chromium.ts';
 import { type DroppedFile, dropFiles } from './drop.ts';
+import { accessFaults } from './faults.ts';
 import { openLine } from './line.ts';
 import { fillSite } from './site.ts';
 
@@ -131,6 +132,27 @@ test('the elements that scripts add do what they promise', { skip }, async (t) =
       await page.keyboard.press('Escape');
       assert.notEqual(await page.evaluate('document.activeElement.id'), 'q');
     }
+  });
+
+  await check('an @name is completed by the keyboard while a comment is written', async () => {
+    await open(`/models/${model.id}`);
+    const text = page.getByLabel('Say something');
+    const list = page.getByRole('listbox', { name: 'People' }).first();
+    await text.fill('Thank you, ');
+    await text.press('End');
+    await text.pressSequentially('@be');
+    await list.waitFor();
+    await page.locator('t-mention [role="status"]', { hasText: '1 person' }).waitFor();
+    assert.equal(await text.getAttribute('aria-activedescendant'), 'comments-text-people-0');
+    assert.deepEqual(await accessFaults(page), []);
+    await text.press('Escape');
+    await list.waitFor({ state: 'hidden' });
+    await text.pressSequentially('n');
+    await list.waitFor();
+    await text.press('ArrowDown');
+    await text.press('Enter');
+    assert.equal(await text.inputValue(), 'Thank you, @ben ');
+    await list.waitFor({ state: 'hidden' });
   });
 
   await check('the theme is chosen in the menu, and stays', async () => {

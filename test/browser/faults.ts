@@ -64,7 +64,7 @@ async function shapeFaults(page: Page): Promise<string[]> {
 
 const RULES = `['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa']`;
 
-async function accessFaults(page: Page): Promise<string[]> {
+export async function accessFaults(page: Page): Promise<string[]> {
   // the CSP of the page forbids scripts in it; this way in is the debugger's
   if (!(await page.evaluate(`typeof axe !== 'undefined'`))) await page.evaluate(axe.source);
   const found = await page.evaluate<{ id: string; nodes: { html: string; failureSummary: string }[] }[]>(

@@ -122,6 +122,7 @@ const pagesOf = (
   ],
 });
 
-const SETTINGS = 'profile account security security/app sessions tokens apps browsing people hidden moving data'
-  .split(' ')
-  .map((name) => `/settings/${name}`);
+const SETTINGS =
+  'profile account security security/app sessions tokens apps browsing people hidden moving data statistics'
+    .split(' ')
+    .map((name) => `/settings/${name}`);

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Block, Follow } from '../../src/accounts/model.ts';
 import { HideForm, hideThing } from '../../src/catalogue/hidden/hide.ts';
 import { ModelTag, Tag } from '../../src/catalogue/model.ts';
 import { indexAccount, indexModel } from '../../src/discovery/index/keep.ts';
+import { newId } from '../../src/kit/ids.ts';
 import { Browser } from '../accounts/browser.ts';
 import { givenMember } from '../factories/accounts.ts';
-import { givenAccount, givenModel } from '../factories/content.ts';
+import { givenAccount, givenModel, NOW } from '../factories/content.ts';
 import { testNode } from '../node.ts';
 
 test('what is typed becomes models, tags and people by the beginning of their names, the most used first, and nothing that is kept back', async (t) => {
@@ -49,4 +51,44 @@ test('what is typed becomes models, tags and people by the beginning of their na
   await web.signIn('ada');
   assert.deepEqual((await hrefs('ink')).includes('/tags/ink'), false, 'what somebody hides is not suggested to them');
   assert.deepEqual((await hrefs('ink')).includes(`/models/${little.id}/ink-wash`), false);
+});
+
+test('an @ that is typed becomes people of here and of elsewhere, whom one follows first, and nobody across a block or out of sight', async (t) => {
+  const { em, workAs, start } = await testNode(t);
+  const ada = await givenMember(em, 'ada');
+  const ben = await givenMember(em, 'benno');
+  const far = givenAccount(em, { name: 'benedict', host: 'far.example' });
+  const friend = givenAccount(em, { name: 'bentley', host: 'far.example' });
+  const known = givenAccount(em, { name: 'zoe', displayName: 'Ben Zoe' });
+  const muted = givenAccount(em, { name: 'benmuted' });
+  const blocking = givenAccount(em, { name: 'benblocks' });
+  const shut = givenAccount(em, { name: 'benaway', state: 'suspended' });
+  const topic = givenAccount(em, { name: 'bentag', host: 'far.example', topic: 'tag' });
+  em.create(
+    Follow,
+    { id: newId(), follower: ada, target: friend, state: 'accepted', createdAt: NOW },
+    { persist: true },
+  );
+  em.create(Block, { id: newId(), account: blocking, target: ada, kind: 'block', createdAt: NOW }, { persist: true });
+  em.create(Block, { id: newId(), account: ada, target: muted, kind: 'mute', createdAt: NOW }, { persist: true });
+  await em.flush();
+  // whom one follows is found without the index too
+  for (const { id } of [ada, ben, far, known, muted, blocking, shut, topic]) await indexAccount(workAs(null), id);
+  const web = new Browser(await start('web'));
+  const asked = await web.get('/suggest/people?q=ben');
+  assert.equal(asked.status, 302, 'a visitor writes to nobody');
+  await web.signIn('ada');
+  const handles = async (q: string) => {
+    const answer = await web.get(`/suggest/people?q=${encodeURIComponent(q)}`);
+    assert.equal(answer.status, 200);
+    return [...answer.text.matchAll(/data-handle="([^"]+)"/g)].map(([, handle]) => handle);
+  };
+
+  assert.deepEqual(await handles('ben'), ['@bentley@far.example', '@benno', '@zoe', '@benedict@far.example']);
+  assert.deepEqual(await handles('@BEN'), await handles('ben'));
+  assert.deepEqual(await handles('bene@fa'), ['@benedict@far.example']);
+  assert.deepEqual(await handles('bene@near'), []);
+  assert.deepEqual(await handles('ada'), [], 'nobody calls themselves');
+  for (const odd of ['', '@', '"* OR x', '%', '_', '\u{1f600}', 'a'.repeat(400)])
+    assert.deepEqual(await handles(odd), []);
 });

@@ -58,6 +58,8 @@ const JOBS: Readonly<Record<string, keyof typeof ASKS>> = {
   ...{ 'gallery.refresh-models': 'lists', 'gallery.apply-policy': 'lists', 'gallery.sweep': 'none' },
   ...{ 'gallery.remove-account-content': 'none', 'gallery.publish-scheduled': 'publishes' },
   ...{ 'gallery.finish-deletion': 'none', 'gallery.count-collections': 'none' },
+  // numbers for the owner alone
+  'discovery.count-days': 'none',
   'gallery.show-words': 'decides',
   // a decision about a training goes on through the training's own start
   ...{ 'compute.training-decided': 'standing', 'safety.clear-records': 'none', 'safety.erase-texts': 'none' },

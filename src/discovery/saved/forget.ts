@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { defineJob } from '../../kit/queue/define.ts';
+import { StatDay } from '../statistics/model.ts';
 import { SavedSearch } from './model.ts';
 
 /** Of somebody who left. */
@@ -10,5 +11,6 @@ export const forgetFinderJob = defineJob({
   attempts: 10,
   async run({ em }, { accountId }) {
     await em.nativeDelete(SavedSearch, { account: accountId });
+    await em.nativeDelete(StatDay, { account: accountId });
   },
 });

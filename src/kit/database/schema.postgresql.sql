@@ -100,11 +100,13 @@ alter table "folder_model" add constraint "folder_model_path_unique" unique ("pa
 create table "follow" ("id" uuid not null, "follower_id" int not null, "target_id" int not null, "state" text check ("state" in ('pending', 'accepted', 'rejected')) not null, "uri" varchar(2048) null, "created_at" timestamptz not null, constraint "follow_pkey" primary key ("id"));
 alter table "follow" add constraint "follow_uri_unique" unique ("uri");
 create index "follow_target_id_state_index" on "follow" ("target_id", "state");
+create index "follow_created_at_index" on "follow" ("created_at");
 alter table "follow" add constraint "follow_follower_id_target_id_unique" unique ("follower_id", "target_id");
 create table "generation" ("id" uuid not null, "account_id" int not null, "request" jsonb not null, "screening" jsonb null, "state" text check ("state" in ('queued', 'running', 'done', 'failed', 'cancelled')) not null default 'queued', "job_id" uuid null, "error" varchar(500) null, "policy_epoch" int not null default 0, "withheld_at" timestamptz null, "warnings" jsonb null, "start_sha256" varchar(64) null, "mask_sha256" varchar(64) null, "created_at" timestamptz not null, "finished_at" timestamptz null, "deleted_at" timestamptz null, constraint "generation_pkey" primary key ("id"));
 create index "generation_start_sha256_index" on "generation" ("start_sha256");
 create index "generation_mask_sha256_index" on "generation" ("mask_sha256");
 create index "generation_account_id_id_index" on "generation" ("account_id", "id");
+create index "generation_created_at_id_index" on "generation" ("created_at", "id");
 create table "generation_draft" ("account_id" int not null, "fields" jsonb not null, "updated_at" timestamptz not null, constraint "generation_draft_pkey" primary key ("account_id"));
 create table "generation_image" ("id" uuid not null, "generation_id" uuid not null, "position" smallint not null, "sha256" varchar(64) not null, "total_bytes" int not null, "width" int not null, "height" int not null, "seed" bigint not null, "infotext" text not null default '', "thumb_sha256" varchar(64) null, "thumb_bytes" int not null default 0, "format" text check ("format" in ('png', 'webp', 'jpeg')) not null default 'png', "posted_image_id" int null, "created_at" timestamptz not null, "deleted_at" timestamptz null, constraint "generation_image_pkey" primary key ("id"));
 create index "generation_image_sha256_index" on "generation_image" ("sha256");
@@ -198,6 +200,7 @@ alter table "entitlement" add constraint "entitlement_source_source_id_unique" u
 create table "early_access" ("version_id" int not null, "ends_at" timestamptz not null, "is_for_followers" boolean not null, "price" int null, "ended_at" timestamptz null, "created_at" timestamptz not null, constraint "early_access_pkey" primary key ("version_id"));
 create index "early_access_ended_at_ends_at_index" on "early_access" ("ended_at", "ends_at");
 create table "download_mark" ("version_id" int not null, "day" varchar(10) not null, "who_hash" varchar(32) not null, constraint "download_mark_pkey" primary key ("version_id", "day", "who_hash"));
+create index "download_mark_day_version_id_index" on "download_mark" ("day", "version_id");
 create table "moved_page" ("path" varchar(120) not null, "account_id" int not null, "target" varchar(2048) not null, constraint "moved_page_pkey" primary key ("path"));
 create index "moved_page_account_id_index" on "moved_page" ("account_id");
 create table "name_lock" ("id" uuid not null, "model_id" int not null, "name_key" varchar(200) not null, "takedown_id" uuid not null, "case_id" uuid null, "created_at" timestamptz not null, constraint "name_lock_pkey" primary key ("id"));
@@ -214,7 +217,7 @@ create index "notification_account_id_id_index" on "notification" ("account_id",
 create index "notification_account_id_read_at_index" on "notification" ("account_id", "read_at");
 create index "notification_created_at_index" on "notification" ("created_at");
 alter table "notification" add constraint "notification_key_account_id_unique" unique ("key", "account_id");
-create table "notification_setting" ("account_id" int not null, "page_off" int not null default 16384, "mail_off" int not null default 49152, "push_off" int not null default 7201, "digest" text check ("digest" in ('off', 'daily', 'weekly')) not null default 'off', "digest_at" timestamptz null, constraint "notification_setting_pkey" primary key ("account_id"));
+create table "notification_setting" ("account_id" int not null, "page_off" int not null default 16384, "mail_off" int not null default 49152, "push_off" int not null default 531489, "digest" text check ("digest" in ('off', 'daily', 'weekly')) not null default 'off', "digest_at" timestamptz null, constraint "notification_setting_pkey" primary key ("account_id"));
 create index "notification_setting_digest_digest_at_index" on "notification_setting" ("digest", "digest_at");
 create table "oauth_client" ("id" uuid not null, "name" varchar(80) not null, "redirect_uris" jsonb not null, "auth_method" text check ("auth_method" in ('none', 'client_secret_basic', 'client_secret_post')) not null, "secret_hash" varchar(64) null, "created_at" timestamptz not null, constraint "oauth_client_pkey" primary key ("id"));
 create index "oauth_client_created_at_index" on "oauth_client" ("created_at");
@@ -378,6 +381,7 @@ create index "reaction_post_id_index" on "reaction" ("post_id");
 create index "reaction_image_id_index" on "reaction" ("image_id");
 create index "reaction_comment_id_index" on "reaction" ("comment_id");
 create index "reaction_review_id_index" on "reaction" ("review_id");
+create index "reaction_created_at_index" on "reaction" ("created_at");
 alter table "reaction" add constraint "reaction_account_id_model_id_unique" unique ("account_id", "model_id");
 alter table "reaction" add constraint "reaction_account_id_post_id_unique" unique ("account_id", "post_id");
 alter table "reaction" add constraint "reaction_account_id_image_id_unique" unique ("account_id", "image_id");
@@ -430,6 +434,8 @@ alter table "share" add constraint "share_account_id_image_id_unique" unique ("a
 alter table "share" add constraint "share_account_id_comment_id_unique" unique ("account_id", "comment_id");
 create table "staff_exposure" ("account_id" int not null, "day" varchar(10) not null, "count" int not null, constraint "staff_exposure_pkey" primary key ("account_id", "day"));
 create table "staff_grant" ("account_id" int not null, "bit" int not null, "granted_by_id" int not null, "reason" varchar(200) not null, "created_at" timestamptz not null, "expires_at" timestamptz not null, constraint "staff_grant_pkey" primary key ("account_id", "bit"));
+create table "stat_day" ("account_id" int not null, "model_id" int not null, "day" varchar(10) not null, "downloads" int not null default 0, "generations" int not null default 0, "pictures" int not null default 0, "likes" int not null default 0, "followers" int not null default 0, constraint "stat_day_pkey" primary key ("account_id", "model_id", "day"));
+create index "stat_day_day_index" on "stat_day" ("day");
 create table "strike" ("case_id" uuid not null, "account_id" int not null, "email_hash" varchar(64) null, "type" text check ("type" in ('minor', 'ncii', 'likeness', 'copyright', 'style', 'trademark', 'privacy', 'other')) not null, "points" smallint not null, "created_at" timestamptz not null, "expires_at" timestamptz null, "voided_at" timestamptz null, "void_reason" varchar(200) not null default '', constraint "strike_pkey" primary key ("case_id"));
 create index "strike_account_id_expires_at_index" on "strike" ("account_id", "expires_at");
 create index "strike_email_hash_expires_at_index" on "strike" ("email_hash", "expires_at");
@@ -621,6 +627,7 @@ alter table "share" add constraint "share_model_id_foreign" foreign key ("model_
 alter table "share" add constraint "share_post_id_foreign" foreign key ("post_id") references "post" ("id") on update cascade on delete cascade;
 alter table "share" add constraint "share_image_id_foreign" foreign key ("image_id") references "image" ("id") on update cascade on delete cascade;
 alter table "share" add constraint "share_comment_id_foreign" foreign key ("comment_id") references "comment" ("id") on update cascade on delete cascade;
+alter table "stat_day" add constraint "stat_day_account_id_foreign" foreign key ("account_id") references "account" ("id") on update cascade on delete cascade;
 alter table "post_tag" add constraint "post_tag_post_id_foreign" foreign key ("post_id") references "post" ("id") on update cascade on delete cascade;
 alter table "post_tag" add constraint "post_tag_tag_id_foreign" foreign key ("tag_id") references "tag" ("id") on update cascade on delete cascade;
 alter table "model_tag" add constraint "model_tag_model_id_foreign" foreign key ("model_id") references "model" ("id") on update cascade;

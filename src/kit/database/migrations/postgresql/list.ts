@@ -19,6 +19,7 @@ import { migration as m0020 } from './0020-discovery.ts';
 import { migration as m0021 } from './0021-lineage-merging.ts';
 import { migration as m0022 } from './0022-economy.ts';
 import { migration as m0024 } from './0024-transfer.ts';
+import { migration as m0026 } from './0026-statistics.ts';
 
 /** Written by `npm run migration`. */
 export const migrations: readonly Migration[] = [
@@ -42,4 +43,5 @@ export const migrations: readonly Migration[] = [
   m0021,
   m0022,
   m0024,
+  m0026,
 ];

@@ -1,0 +1,174 @@
+import { z } from 'zod';
+import { type Chart, stackedBars } from '../../compute/gpu/chart.ts';
+import { csvLine } from '../../kit/csv.ts';
+import { rows, toNumber } from '../../kit/database/sql.ts';
+import { AppError } from '../../kit/errors.ts';
+import { t } from '../../kit/web/messages.ts';
+import type { Work } from '../../kit/work.ts';
+import { modelUrl } from '../cards.ts';
+import { DAY_MS, dayOf, FEWEST_PEOPLE, FIGURES, type Figure } from './model.ts';
+
+const SPANS = [30, 90, 365] as const;
+/** Rows of the table of models. */
+const MOST_MODELS = 100;
+/** Columns of a chart; more days than these are drawn and listed by weeks. */
+const MOST_COLUMNS = 100;
+
+export const StatisticsQuery = z.object({
+  days: z.coerce.number().pipe(z.literal(SPANS)).catch(30),
+  model: z.coerce.number().int().positive().max(2_147_483_647).optional().catch(undefined),
+});
+type Asked = z.output<typeof StatisticsQuery>;
+
+type Figures = Readonly<Record<Figure, number>>;
+
+export interface StatisticsPage {
+  readonly spans: readonly { readonly label: string; readonly href: string; readonly current: boolean }[];
+  readonly total: Figures;
+  readonly followersNow: number;
+  readonly charts: readonly { readonly figure: Figure; readonly chart: Chart }[];
+  readonly rows: readonly { readonly label: string; readonly figures: Figures }[];
+  readonly isByWeek: boolean;
+  readonly models: readonly {
+    readonly name: string;
+    readonly url: string;
+    readonly href: string;
+    readonly figures: Figures;
+  }[];
+  /** Null for everything together. */
+  readonly model: { readonly name: string; readonly url: string } | null;
+  readonly allHref: string;
+  readonly csvHref: string;
+  readonly fewest: number;
+}
+
+type Counted = Record<Figure, unknown>;
+const SUMS = FIGURES.map((figure) => `coalesce(sum(s.${figure}), 0) as ${figure}`).join(', ');
+const NONE: Figures = { downloads: 0, generations: 0, pictures: 0, likes: 0, followers: 0 };
+const read = (row: Counted): Figures =>
+  Object.fromEntries(FIGURES.map((figure) => [figure, toNumber(row[figure])])) as Record<Figure, number>;
+const add = (one: Figures, other: Figures): Figures =>
+  Object.fromEntries(FIGURES.map((figure) => [figure, one[figure] + other[figure]])) as Record<Figure, number>;
+
+/** One's own numbers, of everything or of one model. Throws `not_found` for a model that is not one's own. */
+export async function loadStatistics(work: Pick<Work, 'em' | 'viewer' | 'now'>, asked: Asked): Promise<StatisticsPage> {
+  const { viewerId, model } = await loadAsked(work, asked);
+  const days = await loadDays(work, viewerId, asked);
+  const isByWeek = days.length > MOST_COLUMNS;
+  const columns = isByWeek ? byWeek(days) : days;
+  const shown = model ? FIGURES.filter((figure) => figure !== 'followers') : FIGURES;
+  const address = (change: Partial<Asked>) => addressOf('/settings/statistics', { ...asked, ...change });
+  return {
+    ...{ isByWeek, model, rows: columns, fewest: FEWEST_PEOPLE },
+    total: days.reduce((sum, { figures }) => add(sum, figures), NONE),
+    followersNow: await countFollowers(work, viewerId),
+    spans: SPANS.map((span) => ({
+      label: t('statistics.days', { n: span }),
+      href: address({ days: span }),
+      current: span === asked.days,
+    })),
+    charts: shown.map((figure) => ({ figure, chart: draw(figure, columns) })),
+    models: model ? [] : await loadModels(work, viewerId, asked, (id) => address({ model: id })),
+    allHref: address({ model: undefined }),
+    csvHref: addressOf('/settings/statistics.csv', asked),
+  };
+}
+
+function addressOf(path: string, { days, model }: Asked): string {
+  return `${path}?days=${days}${model === undefined ? '' : `&model=${model}`}`;
+}
+
+async function loadAsked({ em, viewer }: Pick<Work, 'em' | 'viewer'>, { model: id }: Asked) {
+  if (!viewer) throw new AppError('unauthenticated', 'Please sign in.');
+  if (id === undefined) return { viewerId: viewer.id, model: null };
+  const [found] = await rows<{ name: string }>(
+    em,
+    'select name from model where id = ? and owner_id = ? and deleted_at is null',
+    [id, viewer.id],
+  );
+  if (!found) throw new AppError('not_found', 'There is no such model of yours.');
+  return { viewerId: viewer.id, model: { name: found.name, url: modelUrl(id, found.name) } };
+}
+
+interface Day {
+  readonly label: string;
+  readonly figures: Figures;
+}
+
+/** Every day of the span, also those on which nothing happened, the oldest first. */
+async function loadDays({ em, now }: Pick<Work, 'em' | 'now'>, viewerId: number, asked: Asked): Promise<Day[]> {
+  const all = Array.from({ length: asked.days }, (_, n) =>
+    dayOf(new Date(now().getTime() - (asked.days - 1 - n) * DAY_MS)),
+  );
+  const found = await rows<Counted & { day: string }>(
+    em,
+    `select s.day, ${SUMS} from stat_day s where s.account_id = ? and s.day >= ?
+     ${asked.model === undefined ? '' : 'and s.model_id = ?'} group by s.day`,
+    [viewerId, all[0] ?? '', ...(asked.model === undefined ? [] : [asked.model])],
+  );
+  const known = new Map(found.map((row) => [row.day, read(row)]));
+  return all.map((label) => ({ label, figures: known.get(label) ?? NONE }));
+}
+
+/** Weeks that end with the last day; each bears its first day. */
+function byWeek(days: readonly Day[]): Day[] {
+  const weeks: Day[] = [];
+  for (let end = days.length; end > 0; end -= 7) {
+    const week = days.slice(Math.max(0, end - 7), end);
+    weeks.unshift({
+      label: week[0]?.label ?? '',
+      figures: week.reduce((sum, { figures }) => add(sum, figures), NONE),
+    });
+  }
+  return weeks;
+}
+
+function draw(figure: Figure, columns: readonly Day[]): Chart {
+  const most = Math.max(1, ...columns.map(({ figures }) => figures[figure]));
+  const sum = columns.reduce((total, { figures }) => total + figures[figure], 0);
+  return stackedBars(
+    columns.map(({ label, figures }) => ({ label, values: { interactive: figures[figure] } })),
+    most,
+    t('statistics.summary', { sum, most: sum === 0 ? 0 : most }),
+  );
+}
+
+async function loadModels(
+  { em, now }: Pick<Work, 'em' | 'now'>,
+  viewerId: number,
+  { days }: Asked,
+  hrefOf: (id: number) => string,
+) {
+  const found = await rows<Counted & { id: number; name: string }>(
+    em,
+    `select m.id, m.name, ${SUMS} from stat_day s join model m on m.id = s.model_id and m.owner_id = s.account_id
+     where s.account_id = ? and s.model_id <> 0 and s.day >= ? and m.deleted_at is null
+     group by m.id, m.name order by sum(s.downloads) desc, m.id desc limit ${MOST_MODELS}`,
+    [viewerId, dayOf(new Date(now().getTime() - (days - 1) * DAY_MS))],
+  );
+  return found.map((row) => ({
+    name: row.name,
+    url: modelUrl(row.id, row.name),
+    href: hrefOf(row.id),
+    figures: read(row),
+  }));
+}
+
+async function countFollowers({ em }: Pick<Work, 'em'>, viewerId: number): Promise<number> {
+  const [found] = await rows<{ n: unknown }>(
+    em,
+    `select count(*) as n from follow where target_id = ? and state = 'accepted'`,
+    [viewerId],
+  );
+  return toNumber(found?.n);
+}
+
+/** The same numbers day by day, for a spreadsheet. */
+export async function writeStatisticsCsv(work: Pick<Work, 'em' | 'viewer' | 'now'>, asked: Asked): Promise<string> {
+  const { viewerId } = await loadAsked(work, asked);
+  const days = await loadDays(work, viewerId, asked);
+  return [
+    csvLine(['day', ...FIGURES]),
+    ...days.map(({ label, figures }) => csvLine([label, ...FIGURES.map((figure) => String(figures[figure]))])),
+  ].join('');
+}
