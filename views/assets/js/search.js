@@ -1,7 +1,7 @@
 /**
  * A search field with suggestions: the combobox of the ARIA practices (listbox popup, list autocomplete). htmx puts the
  * options below it; arrow keys choose one while the focus stays in the field, Enter opens it, Escape closes the list.
- * Ctrl+K (or /) goes to the first field of the page.
+ * Ctrl+K (or /) goes to the first field of the page, and a second Escape leaves it.
  */
 class Search extends HTMLElement {
   connectedCallback() {
@@ -52,7 +52,8 @@ class Search extends HTMLElement {
     const isOpen = this.classList.contains('found');
     const { options } = this;
     const at = options.findIndex((one) => one.getAttribute('aria-selected') === 'true');
-    if (event.key === 'Escape' && isOpen) {
+    if (event.key === 'Escape') {
+      if (!isOpen) return this.input.blur();
       event.preventDefault();
       this.show(false);
     } else if (event.key === 'Enter' && isOpen && at >= 0) {
