@@ -153,6 +153,18 @@ test('text that is not UTF-8 is refused with a reason, in forms of both kinds an
   assert.equal(multipart.status, 400);
   assert.match(plain(await multipart.text()), /broken characters/);
   assert.equal(name.status, 422);
+
+  // PostgreSQL holds no NUL, and SQLite cuts a text at it
+  const nul = '--x\r\ncontent-disposition: form-data; name="version"\r\n\r\n1\0\r\n--x--\r\n';
+  for (const [path, type, body] of [
+    ['/collections', 'application/x-www-form-urlencoded', 'name=a%00b&visibility=public'],
+    ['/collections', 'application/json', '{"name":"a\\u0000b","visibility":"public"}'],
+    ['/upload/images', 'multipart/form-data; boundary=x', nul],
+  ] as const) {
+    const answer = await send(path, type, Buffer.from(body));
+    assert.equal(answer.status, 400, type);
+    assert.match(plain(await answer.text()), /A text holds a NUL/);
+  }
   assert.deepEqual(await kept(all), before);
 });
 

@@ -43,8 +43,13 @@ const PAGE = 30;
 /** Older ones are not looked through: nobody scrolls that far, and a popular picture must not make the page slow. */
 const MOST_READ = 2_000;
 
-/** Leaves out what people did who are gone, or whom this person mutes, blocks or whose server they hide by now. Takes their id twice. */
-const IS_SHOWN = `(x.actor_id is null or a.state = 'active') and ${isShownPerson('a')}`;
+/**
+ * Leaves out what people did who are gone, or whom this person mutes, blocks or whose server they hide by now, and a follow
+ * that is no more: a peer that blocks ends it without a word. Of rows `alias`; takes the person's id twice.
+ */
+const isShown = (alias: string): string => `(${alias}.actor_id is null or a.state = 'active') and ${isShownPerson('a')}
+  and (${alias}.kind not in ('follow', 'follow-request') or exists (select 1 from follow f
+    where f.follower_id = ${alias}.actor_id and f.target_id = ${alias}.account_id))`;
 
 const COLUMNS = `n.id, n.kind, n.group_key, n.subject_kind, n.subject_id, n.comment_id, n.note, n.created_at, ${OWNER_COLUMNS}`;
 
@@ -70,7 +75,7 @@ export async function listLines(
          select x.id, x.group_key, x.actor_id, case when x.read_at is null then 1 else 0 end as unread
          from notification x left join account a on a.id = x.actor_id
          where x.account_id = ? and (x.channels & ${channel}) <> 0 ${isUnread ? 'and x.read_at is null' : ''}
-           ${since ? 'and x.created_at > ?' : ''} and ${IS_SHOWN}
+           ${since ? 'and x.created_at > ?' : ''} and ${isShown('x')}
          order by x.id desc limit ${MOST_READ}) w
        group by w.group_key, w.unread having max(w.id) < ? order by top desc limit ${PAGE + 1}) g
      join notification n on n.id = g.top left join account a on a.id = n.actor_id order by n.id desc`,
@@ -100,7 +105,7 @@ async function findOne(
     em,
     `select ${COLUMNS}, case when n.read_at is null then 1 else 0 end as unread, 1 as n, 1 as actors
      from notification n left join account a on a.id = n.actor_id where ${where} and n.account_id = ?
-       and (n.actor_id is null or a.state = 'active') and ${isShownPerson('a')}`,
+       and ${isShown('n')}`,
     [value, viewer.id, viewer.id, viewer.id],
   );
   return (await linesOf({ em, viewer }, found))[0] ?? null;
@@ -151,7 +156,7 @@ export async function countUnread(em: Work['em'], accountId: number): Promise<nu
   const [found] = await rows<{ n: unknown }>(
     em,
     `select count(*) as n from (select 1 from notification x left join account a on a.id = x.actor_id
-       where x.account_id = ? and x.read_at is null and (x.channels & ${CHANNEL.page}) <> 0 and ${IS_SHOWN}
+       where x.account_id = ? and x.read_at is null and (x.channels & ${CHANNEL.page}) <> 0 and ${isShown('x')}
        limit ${MOST_COUNTED}) c`,
     [accountId, accountId, accountId],
   );

@@ -35,12 +35,14 @@ export class Conditions {
 
 /** Ids of tags by their names, each as what it means. A word that nobody uses is -1, which nothing bears. */
 export async function tagIdsOf(em: EntityManager, names: readonly string[]): Promise<number[]> {
-  if (names.length === 0) return [];
+  // PostgreSQL holds no text with a zero in it, and so no tag
+  const possible = names.filter((name) => !name.includes('\0'));
+  if (possible.length === 0) return names.map(() => -1);
   const found = await rows<{ name: string; id: number }>(
     em,
     `select t.name, coalesce(s.means_id, t.id) as id from tag t left join tag_synonym s on s.tag_id = t.id
-     where t.name in (${inList(names)})`,
-    names,
+     where t.name in (${inList(possible)})`,
+    possible,
   );
   return names.map((name) => found.find((tag) => tag.name === name)?.id ?? -1);
 }

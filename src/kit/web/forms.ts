@@ -48,6 +48,7 @@ function decodePart(part: string): string {
 /** The fields of a sent form, before any schema; a name that stands twice, or ends in `[]`, gives a list. */
 export async function readRawForm(ctx: Ctx): Promise<RawForm> {
   const text = decode(await readBody(ctx, MAX_FORM_BYTES));
+  refuseNul(text, ctx.is('application/json') ? '\\u0000' : '%00');
   if (ctx.is('application/json')) return parseJsonObject(text) as RawForm;
   if (!ctx.is('application/x-www-form-urlencoded')) {
     if (text === '') return {};
@@ -71,6 +72,11 @@ export async function readRawForm(ctx: Ctx): Promise<RawForm> {
     if (key !== '__proto__') named[key] = value;
   }
   return named;
+}
+
+/** PostgreSQL holds no text with a NUL, and no person writes one. `written` is how the body would have it. */
+function refuseNul(text: string, written: string): void {
+  if (text.includes('\0') || text.includes(written)) throw new AppError('malformed', 'A text holds a NUL.');
 }
 
 function parseJsonObject(text: string): Record<string, unknown> {

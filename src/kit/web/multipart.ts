@@ -71,6 +71,7 @@ export async function readMultipart(ctx: Ctx, limits: MultipartLimits): Promise<
       parser.on('fieldsLimit', () => refuse(new AppError('too_large', 'That form has too many fields.')));
       parser.on('partsLimit', () => refuse(new AppError('too_large', 'That form has too many fields.')));
       parser.on('field', (name, value, isNameCut, isCut) => {
+        if (value.includes('\0')) refuse(new AppError('malformed', 'A text holds a NUL.'));
         if (isNameCut || isCut) refuse(new AppError('too_large', `The field ${name} is too long.`));
         if (value.includes('\uFFFD'))
           refuse(new AppError('malformed', `The text of ${name} has broken characters (\uFFFD).`));
