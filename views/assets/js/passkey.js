@@ -5,8 +5,8 @@
 class Passkey extends HTMLElement {
   connectedCallback() {
     // the library itself comes after this file and is there by the first press
-    if (!window.PublicKeyCredential) return;
-    this.hidden = false;
+    this.hidden = !window.PublicKeyCredential;
+    if (this.hidden) return;
     const form = this.querySelector('form');
     if (form) form.addEventListener('submit', (event) => this.run(event));
     else this.querySelector('button')?.addEventListener('click', (event) => this.run(event));
