@@ -6,11 +6,8 @@ import { t } from '../../kit/web/messages.ts';
 import type { Work } from '../../kit/work.ts';
 import type { Page, TileView } from '../cards.ts';
 import { IMAGE_SORTS, type ImageSort, listTiles } from '../images.ts';
-import { searchIndexOf } from '../index/search-index.ts';
-import { NEWEST, searchWords } from '../index/terms.ts';
 import { addressOf, feedsOf, moreUrlOf } from './address.ts';
-import { tagIdsOf } from './conditions.ts';
-import { type ListedOptions, listFields, narrowed, since, tick } from './fields.ts';
+import { type ListedOptions, listFields, narrowed, tick } from './fields.ts';
 import {
   type ActiveFilter,
   baseModelGroup,
@@ -25,6 +22,7 @@ import {
   sortGroup,
 } from './form.ts';
 import type { ImageFilter } from './image-filter.ts';
+import { sharedFilterOf } from './shared-filter.ts';
 
 const id = z.coerce.number().int().positive().max(2_147_483_647).optional().catch(undefined);
 
@@ -41,20 +39,13 @@ export type ImagesQuery = z.output<typeof ImagesQuery>;
 
 type Parts = Pick<Work, 'em' | 'viewer' | 'now'>;
 
-async function filterOf({ em, viewer, now }: Parts, query: ImagesQuery): Promise<ImageFilter> {
-  const words = searchWords(query.q);
+async function filterOf(work: Parts, query: ImagesQuery): Promise<ImageFilter> {
   return {
     versionId: query.version,
     modelId: query.model,
     baseModel: query.base || undefined,
-    tagIds: await tagIdsOf(em, query.tag),
-    notTagIds: query.not.length > 0 ? await tagIdsOf(em, query.not) : undefined,
+    ...(await sharedFilterOf(work, query, 'image')),
     hasRecipe: query.recipe,
-    unseenBy: query.unseen ? viewer?.id : undefined,
-    since: since(now(), query.period),
-    onlyLocal: query.scope === 'here',
-    // the newest of those that fit the words, as the search finds them
-    ids: words.length > 0 ? await searchIndexOf(em).find(em, 'image', words, NEWEST) : undefined,
   };
 }
 

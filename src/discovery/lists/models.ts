@@ -4,12 +4,9 @@ import { type Eyes, eyesOf } from '../../gallery/views.ts';
 import { t } from '../../kit/web/messages.ts';
 import type { Work } from '../../kit/work.ts';
 import { listModelCards, MODEL_SORTS, type ModelCardView, type ModelSort, type Page } from '../cards.ts';
-import { searchIndexOf } from '../index/search-index.ts';
-import { NEWEST, searchWords } from '../index/terms.ts';
 import { addressOf, feedsOf, moreUrlOf } from './address.ts';
-import { tagIdsOf } from './conditions.ts';
 import type { EngineReach } from './engine-reach.ts';
-import { type ListedOptions, listFields, narrowed, severalOf, since, tick } from './fields.ts';
+import { type ListedOptions, listFields, narrowed, severalOf, tick } from './fields.ts';
 import {
   type ActiveFilter,
   anyOr,
@@ -26,6 +23,7 @@ import {
   sortGroup,
 } from './form.ts';
 import { type ModelFilter, PERMISSIONS } from './model-filter.ts';
+import { sharedFilterOf } from './shared-filter.ts';
 
 const GB = 1_000_000_000;
 /** Bytes of a file, from and up to but without. */
@@ -54,17 +52,11 @@ export type ModelsQuery = z.output<typeof ModelsQuery>;
 
 type Parts = Pick<Work, 'em' | 'viewer' | 'now'>;
 
-async function filterOf(
-  { em, viewer, now }: Parts,
-  query: ModelsQuery,
-  reach: EngineReach | null,
-): Promise<ModelFilter> {
-  const words = searchWords(query.q);
+async function filterOf(work: Parts, query: ModelsQuery, reach: EngineReach | null): Promise<ModelFilter> {
   return {
     type: query.type,
     baseModel: query.base || undefined,
-    tagIds: await tagIdsOf(em, query.tag),
-    notTagIds: query.not.length > 0 ? await tagIdsOf(em, query.not) : undefined,
+    ...(await sharedFilterOf(work, query, 'model')),
     permissions: query.may,
     ...(query.format || query.size
       ? {
@@ -76,11 +68,6 @@ async function filterOf(
       : {}),
     // without an engine nothing works on it
     ...(query.runs ? { runsOn: reach ?? { baseModels: [], files: null } } : {}),
-    unseenBy: query.unseen ? viewer?.id : undefined,
-    since: since(now(), query.period),
-    onlyLocal: query.scope === 'here',
-    // the newest of those that fit the words, as the search finds them
-    ids: words.length > 0 ? await searchIndexOf(em).find(em, 'model', words, NEWEST) : undefined,
   };
 }
 
