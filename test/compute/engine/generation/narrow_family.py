@@ -102,7 +102,7 @@ class Silent:
     def progress(self, *_args: Any, **_fields: Any) -> None:
         self.sent.append("progress")
 
-    def warn(self, _job: str | None, code: str, _text: str) -> None:
+    def warn(self, _job: str | None, code: str, _text: str, _images: list[int] | None = None) -> None:
         self.sent.append(code)
 
 

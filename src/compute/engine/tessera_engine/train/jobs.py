@@ -39,7 +39,7 @@ class SampleJob(Job):
     def phase(self, name: str, step: int, total: int, **fields: Any) -> None:
         self._outer.phase("sample", self._index, self._total)
 
-    def warn(self, code: str, text: str) -> None:
+    def warn(self, code: str, text: str, images: list[int] | None = None) -> None:
         self._outer.warn(code, text)
 
     def preview(self, *_args: object, **_fields: object) -> None:
