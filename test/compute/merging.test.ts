@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { type TestContext, test } from 'node:test';
 import { Lineage, Model, type ModelFile, ModelVersion } from '../../src/catalogue/model.ts';
@@ -39,8 +42,8 @@ async function idOf(site: Studio, file: ModelFile) {
   return version.model.$.owner.id;
 }
 
-async function site(t: TestContext): Promise<Site> {
-  const its = await studio(t, { python: await fakePython(t), limits: SHORT });
+async function site(t: TestContext, ...args: string[]): Promise<Site> {
+  const its = await studio(t, { python: await fakePython(t, ...args), limits: SHORT });
   const other = await givenTinyModel(its.em, its.node.files, 'tiny-base', 'Checkpoint', 'Other Shapes');
   return { ...its, other, bob: await idOf(its, other) };
 }
@@ -60,7 +63,9 @@ const formOf = ({ checkpoint, other }: Pick<Site, 'checkpoint' | 'other'>, more:
 });
 
 test('two checkpoints become one: chosen, merged by the queue, published in one step with recipe, edges and terms', async (t) => {
-  const its = await site(t);
+  const signs = await mkdtemp(path.join(tmpdir(), 'signs-'));
+  t.after(() => rm(signs, { recursive: true }));
+  const its = await site(t, `--signs=${signs}`);
   const { browser, em, checkpoint, other, node } = its;
   const query = (more: Record<string, string>) =>
     `/merge?${new URLSearchParams({ ...formOf(its), a: '', b: '', ...more })}`;
@@ -86,21 +91,26 @@ test('two checkpoints become one: chosen, merged by the queue, published in one 
   assert.equal((await browser.post('/merge', formOf(its, { b: String(its.lora.id) }))).status, 422);
   assert.equal(await em.fork().count(MergeRun), 0);
 
-  const sent = await browser.post('/merge', formOf(its, { 'block-M00': '0.9' }));
+  const sent = await browser.post('/merge', formOf(its, { name: 'hold in merge', 'block-M00': '0.9' }));
   assert.match(sent.location, /^\/merge\/[0-9a-f-]{36}$/);
-  const events = await readEvents(browser, `${sent.location}/events`);
+  let steps = 0;
+  const events = await readEvents(browser, `${sent.location}/events`, async ({ data }) => {
+    if (!/Merging tensor \d of 4/.test(String(data.note))) return;
+    steps += 1;
+    await writeFile(path.join(signs, 'go'), '');
+  });
   assert.equal(events.at(-1)?.event, 'done');
-  assert.ok(events.some(({ data }) => /Merging tensor \d of 4/.test(String(data.note))));
+  assert.ok(steps > 0);
   const run = await em.fork().findOneOrFail(MergeRun, lastId(sent.location));
   assert.deepEqual([run.state, run.warnings], ['done', ['2 tensors come from the first alone.']]);
   const page = textOf((await browser.get(sent.location)).text);
   assert.match(page, /Model A Tiny Shapes v1\.0 × 0\.7 Model B Other Shapes v1\.0 × 0\.3 Blocks M00 0\.9/);
-  assert.match(textOf((await browser.get('/jobs')).text), /Both Merge · Tiny Shapes v1\.0 \+ Other Shapes v1\.0/);
+  assert.match(textOf((await browser.get('/jobs')).text), /hold in merge Merge · Tiny Shapes v1\.0 \+ Other Shapes v1\.0/);
   const asked = /"asked": ?"((?:[^"\\]|\\.)*)"/.exec(await text(node.files.open(run.sha256 ?? '')))?.[1] ?? '';
   const command = JSON.parse(JSON.parse(`"${asked}"`)) as Record<string, unknown>;
   assert.deepEqual(
     [command.method, command.alpha, command.blocks, command.name],
-    ['weighted_sum', 0.3, { M00: 0.9 }, 'Both'],
+    ['weighted_sum', 0.3, { M00: 0.9 }, 'hold_in_merge'],
   );
   const [use] = await em.fork().find(GpuUse, { kind: 'merge' });
   assert.equal(use?.isRefunded, false);
