@@ -9,9 +9,11 @@ import { TrainingEpoch, TrainingRun, TrainingSample } from '../../src/compute/tr
 import { stepsOf } from '../../src/compute/training/params.ts';
 import { defaultsFor } from '../../src/compute/training/presets.ts';
 import { Image, ResourceUse } from '../../src/gallery/model.ts';
+import { rows } from '../../src/kit/database/sql.ts';
 import { Job } from '../../src/kit/queue/job.ts';
 import { Browser, textOf } from '../accounts/browser.ts';
 import { givenMember } from '../factories/accounts.ts';
+import { until } from '../kit/queue-setup.ts';
 import { fakePython, readEvents, SHORT, type Studio, studio } from './studio.ts';
 
 interface School extends Studio {
@@ -62,6 +64,30 @@ async function started(its: School, change: Record<string, string> = {}): Promis
 const runAt = (its: School, location: string) =>
   its.node.orm.em.fork().findOneOrFail(TrainingRun, location.split('/').at(-1) ?? '');
 const ended = (its: School, location: string) => readEvents(its.browser, `${location}/events`);
+
+test('a training that is stopped in the moment in which it begins stays stopped, and goes on when it is told to', async (t) => {
+  const its = await school(t);
+  const { engines } = its.node;
+  const status = engines.status.bind(engines);
+  let stopped = '';
+  t.mock.method(engines, 'status', async (...given: Parameters<typeof status>) => {
+    const [begins] = await rows<{ id: string }>(
+      given[0],
+      `select r.id from training_run r join job j on j.id = r.job_id where r.state = 'queued' and j.state = 'running'`,
+    );
+    if (begins && !stopped) {
+      stopped = `/train/${begins.id}`;
+      assert.equal((await its.browser.post(`${stopped}/stop`)).status, 302);
+    }
+    return status(...given);
+  });
+  const location = await started(its);
+  await until('it was stopped', () => stopped !== '');
+  await its.settle();
+  assert.equal((await runAt(its, location)).state, 'stopped');
+  assert.equal((await its.browser.post(`${location}/resumption`)).status, 302);
+  assert.equal((await ended(its, location)).at(-1)?.event, 'done');
+});
 
 test('from pictures to a published LoRA that the node generates with, by the pages alone', async (t) => {
   const its = await school(t);

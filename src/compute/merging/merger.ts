@@ -111,10 +111,11 @@ export class Merger {
   }
 
   async #run(work: Work, { mergeId, round }: z.output<typeof Payload>, handle: JobHandle): Promise<object> {
-    const run = await work.em.findOne(MergeRun, { id: mergeId, round, state: { $in: ['queued', 'running'] } });
+    // in one statement: a cancellation that comes meanwhile must stand
+    const isOpen = { id: mergeId, round, state: { $in: ['queued' as const, 'running' as const] } };
+    const begun = await work.em.nativeUpdate(MergeRun, isOpen, { state: 'running' });
+    const run = begun > 0 ? await work.em.findOne(MergeRun, mergeId) : null;
     if (!run) return { state: 'gone' };
-    run.state = 'running';
-    await work.em.flush();
     try {
       return { state: await this.#merge(work, run, handle) };
     } catch (error) {

@@ -201,11 +201,16 @@ export class Trainer {
 
   /** Null when it ended meanwhile, or goes on in another segment. */
   async #begin({ em, now }: Pick<Work, 'em' | 'now'>, runId: string, segment: number): Promise<TrainingRun | null> {
-    const run = await em.findOne(TrainingRun, { id: runId, segment, state: { $in: ['queued', 'running'] } });
+    const deviceName = (await this.hello({ em }))?.device.name.slice(0, 120) ?? null;
+    // in one statement: a stop that comes meanwhile must stand
+    const begun = await em.nativeUpdate(
+      TrainingRun,
+      { id: runId, segment, state: { $in: ['queued', 'running'] } },
+      { state: 'running', deviceName },
+    );
+    const run = begun > 0 ? await em.findOne(TrainingRun, runId) : null;
     if (!run) return null;
-    run.state = 'running';
     run.startedAt ??= now();
-    run.deviceName = (await this.hello({ em }))?.device.name.slice(0, 120) ?? null;
     await em.flush();
     return run;
   }
