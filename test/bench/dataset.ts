@@ -13,6 +13,9 @@ const SIZES = {
 } as const;
 export type Size = (typeof SIZES)[keyof typeof SIZES];
 
+/** The model that a fifth of all pictures are made with, and its version. */
+export const POPULAR = 1;
+
 /** The size that BENCH_SIZE names; `full` is the size that the goals are stated for. */
 export const benchSize = (): Size => SIZES[process.env.BENCH_SIZE === 'ci' ? 'ci' : 'full'];
 
@@ -111,6 +114,9 @@ async function fill(path: string, { models, images }: Size): Promise<void> {
       ${at('i', images)}, ${at('i', images)}, 1, (i * 7919) % 3000, 1767225600000, ${at('i', images)}, 1, '{"prompt":"' || ${words('i * 11')} || '"}' from n`);
   await run(`${series(images)} insert into resource_use (id, image_id, position, kind, name, hash, version_id, model_id)
     select 'r' || i, i, 0, 'lora', 'style', null, 1 + (i - 1) % ${models}, 1 + (i - 1) % ${models} from n`);
+  // and one LoRA that a fifth of all pictures use
+  await run(`${series(Math.round(images / 5))} insert into resource_use (id, image_id, position, kind, name, hash, version_id, model_id)
+    select 'p' || i, 5 * i, 1, 'lora', 'style', null, ${POPULAR}, ${POPULAR} from n`);
   // rare tags beside the common ones, each of one model
   const rare = Math.round(models / 5);
   await run(`${series(rare)} insert into tag (id, name) select ${WORDS.length} + i, ${words('i')} || ' ' || i from n`);
