@@ -3,9 +3,11 @@ import { test } from 'node:test';
 import { ModelTag, Tag } from '../../src/catalogue/model.ts';
 import { indexPost } from '../../src/discovery/index/keep.ts';
 import type { EngineReach } from '../../src/discovery/lists/engine-reach.ts';
+import { FEW } from '../../src/discovery/lists/few.ts';
 import { ImagesQuery, loadImagesPage } from '../../src/discovery/lists/images.ts';
 import { loadModelsPage, ModelsQuery } from '../../src/discovery/lists/models.ts';
 import { PostTag } from '../../src/gallery/model.ts';
+import { rows } from '../../src/kit/database/sql.ts';
 import { Browser } from '../accounts/browser.ts';
 import { givenMember } from '../factories/accounts.ts';
 import { givenFile, givenImage, givenModel, givenPost, givenVersion, NOW } from '../factories/content.ts';
@@ -105,4 +107,37 @@ test('pictures are narrowed by words of their prompts, tags, recipes and what wa
   assert.deepEqual(await idsOf({ unseen: '1' }, ada), [first.id]);
   await web.post('/seen/removal');
   assert.equal((await idsOf({ unseen: '1' }, ada)).length, 3, 'it is forgotten on request');
+});
+
+test('pictures made with what very many use are found like those of few', async (t) => {
+  const { em, workAs, start } = await testNode(t);
+  const version = givenVersion(em, { model: givenModel(em, { name: 'popular' }) });
+  const post = givenPost(em, {});
+  const first = givenImage(em, { post, position: 0, listedAt: at(3) });
+  const second = givenImage(em, { post, position: 1, listedAt: at(2) });
+  givenImage(em, { post, position: 2, listedAt: at(1) });
+  await em.flush();
+  const uses = Array.from({ length: FEW }, (_, n) => [`u${n}`, [first.id, second.id][n % 2], version.model.id]);
+  await rows(
+    em,
+    `insert into resource_use (id, image_id, position, kind, model_id, version_id) values
+      ${uses.map(([id, image, model]) => `('${id}', ${image}, 0, 'lora', ${model}, ${version.id})`).join(', ')}`,
+  );
+  const wanted = [second.id, first.id];
+  const address = await start('web');
+  for (const [page, program] of [
+    [{ model: version.model.id }, `modelId=${version.model.id}`],
+    [{ version: version.id }, `modelVersionId=${version.id}`],
+  ] as const) {
+    const { items } = await loadImagesPage(workAs(null), ImagesQuery.parse(page));
+    assert.deepEqual(
+      items.map(({ id }) => id),
+      wanted,
+    );
+    const answer = await fetch(new URL(`/api/v1/images?sort=Newest&${program}`, address));
+    assert.deepEqual(
+      ((await answer.json()) as { items: { id: number }[] }).items.map(({ id }) => id),
+      wanted,
+    );
+  }
 });

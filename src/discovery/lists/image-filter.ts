@@ -45,11 +45,10 @@ export async function imageConditions(em: EntityManager, eyes: Eyes, filter: Ima
       ...accessParameters(filter.shownTo),
     );
   }
-  // "made with" starts from the index of resource_use, which has few rows for one model, not from the newest pictures
-  if (filter.versionId) {
-    it.add('i.id in (select r.image_id from resource_use r where r.version_id = ?)', filter.versionId);
-  } else if (filter.modelId) {
-    it.add('i.id in (select r.image_id from resource_use r where r.model_id = ?)', filter.modelId);
+  const madeWith = filter.versionId ?? filter.modelId;
+  if (madeWith) {
+    const from = `from resource_use r where r.${filter.versionId ? 'version_id' : 'model_id'} = ?`;
+    await it.addBearers(em, { id: 'i.id', column: 'r.image_id', from, values: [madeWith] });
   }
   if (filter.ownerId) it.add('i.owner_id = ?', filter.ownerId);
   if (filter.onlyLocal) it.add('i.is_local = ?', true);

@@ -59,7 +59,9 @@ async function addMadeWith(
     ? await rows<{ model_id: number }>(em, 'select model_id from model_version where id = ?', [versionId])
     : [];
   const modelId = versionId ? (version?.model_id ?? 0) : (query.modelId ?? 0);
-  if (!(await seesModel(em, viewer, modelId))) add('1 = 0');
-  else if (versionId) add('i.id in (select r.image_id from resource_use r where r.version_id = ?)', versionId);
-  else add('i.id in (select r.image_id from resource_use r where r.model_id = ?)', modelId);
+  if (!(await seesModel(em, viewer, modelId))) return add('1 = 0');
+  const uses = `from resource_use r where r.${versionId ? 'version_id' : 'model_id'} = ?`;
+  const id = versionId ?? modelId;
+  if (await isFew({ em }, uses, [id])) add(`i.id in (select r.image_id ${uses})`, id);
+  else add(`exists (select 1 ${uses} and r.image_id = i.id)`, id);
 }
