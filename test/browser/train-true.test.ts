@@ -42,7 +42,7 @@ test('somebody uploads pictures, trains, publishes an epoch, and pictures come o
   await page.locator('input[name="archiveFile"]').setInputFiles(path.join(folder, 'night.zip'));
   await page.locator('input[type="hidden"][name="archive"]').waitFor({ state: 'attached' });
   await page.getByRole('button', { name: 'Take in' }).click();
-  await page.getByText('24 pictures').first().waitFor();
+  await page.getByText('24 pictures').first().waitFor({ timeout: 60_000 });
   const setUrl = new URL(page.url()).pathname;
 
   await page.goto(new URL(`${setUrl}/train`, its.address).href);

@@ -1,13 +1,17 @@
 import { rows } from '../../kit/database/sql.ts';
 import { NEWEST, type SearchIndex } from './terms.ts';
 
+/** A row's document from what it is found by. */
+export const documentSql = (name: string, words: string, body: string): string =>
+  `setweight(to_tsvector('simple', ${name}), 'A') || setweight(to_tsvector('simple', ${words}), 'B')
+    || setweight(to_tsvector('simple', ${body}), 'D')`;
+
 /** tsvector with the configuration `simple`: no stemming, for prompts are lists of names in many languages. */
 export const postgresqlIndex: SearchIndex = {
   async put(em, kind, id, { name, words, body }) {
     await rows(
       em,
-      `insert into search_${kind} (id, document) values (?, setweight(to_tsvector('simple', ?), 'A')
-         || setweight(to_tsvector('simple', ?), 'B') || setweight(to_tsvector('simple', ?), 'D'))
+      `insert into search_${kind} (id, document) values (?, ${documentSql('?', '?', '?')})
        on conflict (id) do update set document = excluded.document`,
       [id, name, words, body],
     );

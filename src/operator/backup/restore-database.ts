@@ -15,10 +15,13 @@ import { AppError } from '../../kit/errors.ts';
 import { makeLog } from '../../kit/log.ts';
 import { linesOf } from './database.ts';
 import { type Manifest, NAMES, sizeOf, writeHashed } from './folder.ts';
+import { moveFromSqlite } from './move.ts';
 
 /** Where the database of a backup is put. */
 export interface RestoredDatabase {
   readonly dialect: Dialect;
+  /** Whose backups it takes. */
+  readonly takes: readonly Dialect[];
   /** For people. */
   readonly place: string;
   isEmpty(): Promise<boolean>;
@@ -43,7 +46,7 @@ const assertIn = (known: readonly Migration[], migrations: readonly string[]): v
 function intoSqlite(path: string, dataDir: string, entities: Entities): RestoredDatabase {
   if (path === ':memory:') throw new AppError('conflict', 'A database in memory cannot be restored.');
   return {
-    ...{ dialect: 'sqlite', place: path },
+    ...{ dialect: 'sqlite', takes: ['sqlite'], place: path },
     isEmpty: async () => (await sizeOf(path)) === null,
     assertKnown: (migrations) => assertIn(forSqlite, migrations),
     async load(folder) {
@@ -87,7 +90,7 @@ function intoPostgresql(url: URL, dataDir: string, entities: Entities): Restored
       return !table?.there || (await rows(em.fork(), 'select 1 as one from account limit 1')).length === 0;
     });
   return {
-    ...{ dialect: 'postgresql', place, isEmpty },
+    ...{ dialect: 'postgresql', takes: ['sqlite', 'postgresql'], place, isEmpty },
     assertKnown: (migrations) => assertIn(forPostgresql, migrations),
     async load(folder, manifest) {
       const isFresh = await isEmpty();
@@ -98,7 +101,8 @@ function intoPostgresql(url: URL, dataDir: string, entities: Entities): Restored
         // the schema as it was then; the start after this brings it up to date
         const known = forPostgresql.filter(({ name }) => names.has(name));
         await migrate(orm, known);
-        await loadPostgresql(orm, manifest, (table) => linesOf(folder, table));
+        if (manifest.dialect === 'sqlite') await moveFromSqlite(orm, join(folder, NAMES.sqlite));
+        else await loadPostgresql(orm, manifest, (table) => linesOf(folder, table));
       });
     },
   };

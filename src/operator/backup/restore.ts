@@ -50,7 +50,7 @@ export async function restore(
 ): Promise<RestoreReport> {
   const manifest = await readManifest(folder);
   const own = join(folder, manifest.folder);
-  if (manifest.dialect !== database.dialect) throw new AppError('conflict', OTHER_DIALECT[manifest.dialect]);
+  if (!database.takes.includes(manifest.dialect)) throw new AppError('conflict', FROM_POSTGRESQL);
   database.assertKnown(manifest.migrations);
   if (!force && !(await database.isEmpty())) {
     throw new AppError(
@@ -93,15 +93,14 @@ export async function restore(
   for (const path of [join(own, NAMES.marks), ...(takenDown ? [takenDown] : [])])
     await addMarks(path, join(dataDir, NAMES.marks));
   if (secret) await writeSecret(join(dataDir, NAMES.secret), secret);
-  say('Filling the database …');
+  const isMove = manifest.dialect !== database.dialect;
+  say(isMove ? 'Moving the database from SQLite to PostgreSQL …' : 'Filling the database …');
   await database.load(own, manifest);
   return { madeAt: manifest.madeAt, ...report, damaged };
 }
 
-const OTHER_DIALECT = {
-  sqlite: 'This backup is of a node with SQLite: take DATABASE_URL away.',
-  postgresql: 'This backup is of a node with PostgreSQL: set DATABASE_URL to an empty database.',
-} as const;
+const FROM_POSTGRESQL =
+  'This backup is of a node with PostgreSQL: set DATABASE_URL to an empty database. There is no way back to SQLite.';
 
 const damagedError = (what: string) =>
   new AppError('invalid', `${what} of this backup is damaged or missing. --skip-damaged restores all but such.`);

@@ -9,7 +9,12 @@ import { AbstractSqlConnection } from '@mikro-orm/sqlite';
 
 export interface DumpedTable {
   readonly name: string;
-  readonly columns: readonly { readonly name: string; readonly type: string }[];
+  readonly columns: readonly {
+    readonly name: string;
+    readonly type: string;
+    /** SQL over `line`, the JSON array of a row's texts, where the value is not the text at its place. */
+    readonly value?: string;
+  }[];
 }
 export interface DumpedSequence {
   readonly name: string;
@@ -85,6 +90,25 @@ export async function dumpPostgresql(
   });
 }
 
+interface OwnedSequence {
+  readonly name: string;
+  readonly table: string;
+  readonly column: string;
+}
+
+/** The tables that are there, and the sequences that number their rows. */
+export function readShape(orm: MikroORM): Promise<{ tables: DumpedTable[]; sequences: OwnedSequence[] }> {
+  return within(orm, 'begin read only', async (client) => {
+    const { rows: sequences } = await client.query<OwnedSequence>(
+      `select s.relname as name, t.relname as table, a.attname as column
+       from pg_class s join pg_depend d on d.objid = s.oid and d.classid = 'pg_class'::regclass and d.deptype in ('a', 'i')
+         join pg_class t on t.oid = d.refobjid join pg_attribute a on a.attrelid = t.oid and a.attnum = d.refobjsubid
+       where s.relkind = 'S' and s.relnamespace = current_schema()::regnamespace order by 1`,
+    );
+    return { tables: await tablesOf(client), sequences };
+  });
+}
+
 async function tablesOf(client: Client): Promise<DumpedTable[]> {
   const { rows } = await client.query<{ table: string; name: string; type: string }>(TABLES);
   const tables = new Map<string, { name: string; type: string }[]>();
@@ -152,7 +176,7 @@ async function* batched(lines: AsyncIterable<string>): AsyncGenerator<string[]> 
 
 async function insert(client: Client, { name, columns }: DumpedTable, lines: readonly string[]): Promise<void> {
   const names = columns.map((column) => quote(column.name)).join(', ');
-  const values = columns.map(({ type }, n) => `(line ->> ${n})::${type}`).join(', ');
+  const values = columns.map(({ type, value }, n) => value ?? `(line ->> ${n})::${type}`).join(', ');
   await client.query(
     `insert into ${quote(name)} (${names}) overriding system value
      select ${values} from json_array_elements($1::json) with ordinality as lines(line, n) order by n`,
