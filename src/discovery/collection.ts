@@ -12,6 +12,7 @@ import {
   ITEM_THING,
   isSeenItem,
 } from '../gallery/collections/thing.ts';
+import { loadTogether, type TogetherView } from '../gallery/collections/together/view.ts';
 import { loadTopicFollow, type TopicFollowView } from '../gallery/topics/follow.ts';
 import { type Eyes, eyesOf, hidingNothing } from '../gallery/views.ts';
 import { type Parameter, rows, toNumber } from '../kit/database/sql.ts';
@@ -34,6 +35,8 @@ export interface CollectionPage {
   readonly visibility: Collection['visibility'];
   readonly owner: ReturnType<typeof accountCard>;
   readonly mine: boolean;
+  readonly together: TogetherView;
+  readonly contest: null;
   /** Of what this viewer sees. */
   readonly itemCount: number;
   /** What others had left out, for its owner. */
@@ -66,6 +69,8 @@ export async function loadCollectionPage(
     ...{ id, name, description, visibility, mine, items },
     originalUrl: collection.uri ?? null,
     owner: accountCard(owner),
+    together: await loadTogether(em, viewer, collection),
+    contest: null,
     itemCount: await countCollected(em, eyes, id),
     follow: await loadTopicFollow(em, viewer, 'collection', id),
     refusedCount: mine ? await em.count(CollectionRefusal, { collection: id }) : 0,

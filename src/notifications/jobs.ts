@@ -10,6 +10,7 @@ import {
   tellOfReviewJob,
   tellOfShareJob,
 } from './about/talk.ts';
+import { tellOfDecisionJob, tellOfInvitationJob, tellOfSubmissionJob } from './about/together.ts';
 import { tellOfWorkJob } from './about/work.ts';
 import { type DigestDeps, digestJobOf } from './digest.ts';
 import { type PushDeps, sendPushJobOf } from './push/send.ts';
@@ -19,5 +20,6 @@ export const notificationJobs = (deps: DigestDeps & PushDeps): JobDefinition[] =
   ...[tellOfCommentJob, tellOfReactionJob, tellOfReviewJob, tellOfShareJob, tellOfFollowJob, tellOfTipJob],
   ...[tellOfModelJob, tellOfVersionJob, tellOfPostJob, tellOfCollectedJob, tellOfWorkJob],
   ...[tellOfEntryJob, tellOfAwardJob, tellOfLicenceJob, tellOfSearchJob],
+  ...[tellOfInvitationJob, tellOfSubmissionJob, tellOfDecisionJob],
   ...[forgetJob, forgetPeopleJob, spreadPushJob, sendPushJobOf(deps), digestJobOf(deps)],
 ];

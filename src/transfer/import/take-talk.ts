@@ -1,5 +1,6 @@
-import { collect, createCollection } from '../../gallery/collections/edit.ts';
+import { createCollection } from '../../gallery/collections/edit.ts';
 import { Collection } from '../../gallery/collections/model.ts';
+import { collect } from '../../gallery/collections/together/put.ts';
 import { Comment } from '../../gallery/model.ts';
 import { writeReview } from '../../gallery/reviews/write.ts';
 import { addComment } from '../../gallery/talk/comments.ts';

@@ -3,15 +3,19 @@ import { CollectionQuery, loadCollectionPage } from '../../../discovery/collecti
 import { ADD } from '../../../gallery/collections/arrange-routes.ts';
 import {
   CollectionForm,
-  collect,
   createCollection,
   deleteCollection,
   editCollection,
-  loadOwnCollection,
-  uncollect,
 } from '../../../gallery/collections/edit.ts';
-import { COLLECTED_KINDS, COLLECTION_VISIBILITIES } from '../../../gallery/collections/model.ts';
+import {
+  COLLECTED_KINDS,
+  COLLECTION_ADDERS,
+  COLLECTION_INTAKES,
+  COLLECTION_VISIBILITIES,
+} from '../../../gallery/collections/model.ts';
 import { listOwnCollections } from '../../../gallery/collections/queries.ts';
+import { collect, uncollect } from '../../../gallery/collections/together/put.ts';
+import { loadKeptCollection } from '../../../gallery/collections/together/standing.ts';
 import { checkForm } from '../../../kit/web/forms.ts';
 import { defineOperation, defineOwn, type Operation, type OwnAsk } from '../../operation/define.ts';
 import { ById, pathId, text } from '../query.ts';
@@ -25,6 +29,8 @@ const CollectionBody = z.strictObject({
   /** Markdown. */
   description: z.string().max(5_000).optional(),
   visibility: z.enum(COLLECTION_VISIBILITIES).optional(),
+  adders: z.enum(COLLECTION_ADDERS).optional(),
+  intake: z.enum(COLLECTION_INTAKES).optional(),
 });
 
 const shown = {
@@ -95,8 +101,12 @@ export const COLLECTION_OPERATIONS: readonly Operation[] = [
     summary: 'Changes what a collection says of itself, and who sees it.',
     ...{ params: ById, body: CollectionBody, answer: Saved },
     run: async (ask, { params: { id }, body }) => {
-      const { name, description, visibility } = await loadOwnCollection(ask, id);
-      await editCollection(ask, id, checkForm({ name, description, visibility, ...body }, CollectionForm));
+      const { name, description, visibility, adders, intake } = (await loadKeptCollection(ask, id)).collection;
+      await editCollection(
+        ask,
+        id,
+        checkForm({ name, description, visibility, adders, intake, ...body }, CollectionForm),
+      );
       return said(ask, id);
     },
   }),
