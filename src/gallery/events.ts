@@ -101,8 +101,11 @@ export const submissionDecided = defineEvent(
   'collection.submission-decided',
   entry.extend({ state: z.enum(['in', 'refused', 'waiting']) }),
 );
-/** A contest has a result. */
-export const contestEnded = defineEvent('contest.ended', z.object({ collectionId: z.int() }));
+/** A contest opened, closes soon, closed or has a result. */
+export const contestTurned = defineEvent(
+  'contest.turned',
+  z.object({ collectionId: z.int(), turn: z.enum(['open', 'closing', 'closed', 'ended']) }),
+);
 
 /** What a moderator withheld on its page; `decisionId` is of chance, so that what follows happens once. */
 export const WithheldWords = z.object({

@@ -1,4 +1,5 @@
 import type { JobDefinition } from '../kit/queue/define.ts';
+import { tellOfContestJob } from './about/contests.ts';
 import { tellOfAwardJob, tellOfEntryJob, tellOfLicenceJob, tellOfSearchJob } from './about/dealings.ts';
 import { tellOfFollowJob, tellOfTipJob } from './about/people.ts';
 import { tellOfCollectedJob, tellOfModelJob, tellOfPostJob, tellOfVersionJob } from './about/publications.ts';
@@ -20,6 +21,6 @@ export const notificationJobs = (deps: DigestDeps & PushDeps): JobDefinition[] =
   ...[tellOfCommentJob, tellOfReactionJob, tellOfReviewJob, tellOfShareJob, tellOfFollowJob, tellOfTipJob],
   ...[tellOfModelJob, tellOfVersionJob, tellOfPostJob, tellOfCollectedJob, tellOfWorkJob],
   ...[tellOfEntryJob, tellOfAwardJob, tellOfLicenceJob, tellOfSearchJob],
-  ...[tellOfInvitationJob, tellOfSubmissionJob, tellOfDecisionJob],
+  ...[tellOfInvitationJob, tellOfSubmissionJob, tellOfDecisionJob, tellOfContestJob],
   ...[forgetJob, forgetPeopleJob, spreadPushJob, sendPushJobOf(deps), digestJobOf(deps)],
 ];

@@ -8,6 +8,7 @@ import {
   commentCreated,
   commentDeleted,
   commentEdited,
+  contestTurned,
   memberInvited,
   postArrived,
   postPublished,
@@ -21,6 +22,7 @@ import {
   submissionDecided,
 } from '../gallery/events.ts';
 import { on, type Wiring } from '../kit/events/wiring.ts';
+import { tellOfContestJob } from './about/contests.ts';
 import { tellOfAwardJob, tellOfEntryJob, tellOfLicenceJob, tellOfSearchJob } from './about/dealings.ts';
 import { followKeys, tellOfFollowJob, tellOfTipJob } from './about/people.ts';
 import { tellOfCollectedJob, tellOfModelJob, tellOfPostJob, tellOfVersionJob } from './about/publications.ts';
@@ -56,6 +58,7 @@ export const NOTIFICATION_WIRING: Wiring = [
   on(entryAwarded, tellOfAwardJob),
   on(licenceTaken, tellOfLicenceJob, ({ grantId }) => ({ grantId, isAnswer: false })),
   on(licenceDecided, tellOfLicenceJob, ({ grantId }) => ({ grantId, isAnswer: true })),
+  on(contestTurned, tellOfContestJob),
   on(memberInvited, tellOfInvitationJob),
   on(submissionBrought, tellOfSubmissionJob),
   on(submissionDecided, tellOfDecisionJob),

@@ -265,6 +265,7 @@ async function social(api: Caller, eve: { id: number; token: string; api: Caller
   await theirs.call('editCollection', { with: { id: collection.id }, body: { description: 'Things of metal.' } });
   assert.equal((await theirs.call('listOwnCollections')).items[0].name, 'Metal');
   await api.call('editCollection', { with: { id: collection.id }, body: { name: 'Mine' }, status: 404 });
+  await together(api, theirs, collection.id, modelId);
   await toggle('followModel', { id: modelId });
   await api.call('followCollection', { with: { id: collection.id } });
   await api.call('unfollowCollection', { with: { id: collection.id } });
@@ -338,3 +339,22 @@ test('everything that a page can do is a call, every operation of the document a
     'operations that nobody called',
   );
 });
+
+/** `theirs` owns the collection, `api` takes part in it. */
+async function together(api: Caller, theirs: Caller, id: number, modelId: number): Promise<void> {
+  const { username } = await api.call('getMe');
+  await theirs.call('editCollection', { with: { id }, body: { adders: 'invited', intake: 'reviewed' } });
+  const ask = { with: { id }, body: { name: username, role: 'contributor' }, status: 201 };
+  const { id: member } = await theirs.call('inviteToCollection', ask);
+  await api.call('acceptInvitation', { with: { id, member } });
+  assert.equal((await theirs.call('listCollectionPeople', { with: { id } })).items[0].accepted, true);
+  assert.equal((await api.call('collect', { with: { id, kind: 'model', thing: modelId } })).state, 'waiting');
+  await api.call('listSubmissions', { with: { id }, status: 404 });
+  const [waiting] = (await theirs.call('listSubmissions', { with: { id } })).items;
+  assert.equal(waiting.thing.id, modelId);
+  const said = await theirs.call('decideSubmissions', { with: { id }, body: { entry: [waiting.id], to: 'in' } });
+  assert.deepEqual(said, { decided: 1, stuck: 0 });
+  assert.equal((await api.call('listOwnSubmissions', { with: { id } })).items[0].state, 'in');
+  await api.call('uncollect', { with: { id, kind: 'model', thing: modelId } });
+  await api.call('leaveCollection', { with: { id, member } });
+}

@@ -46,6 +46,8 @@ const said = async (ask: OwnAsk, id: number) => ({
   ...(await published(ask.em, `${ask.origin}/collections/${id}`, { kind: 'collection', id })),
 });
 const Saved = Published.extend({ id: z.int() });
+/** `waiting`: until whoever keeps the collection approves it. */
+const Put = Done.extend({ state: z.enum(['in', 'waiting', 'out']) });
 const Item = z.object({ id: pathId, kind: z.enum(COLLECTED_KINDS), thing: pathId });
 
 export const COLLECTION_OPERATIONS: readonly Operation[] = [
@@ -68,6 +70,8 @@ export const COLLECTION_OPERATIONS: readonly Operation[] = [
       ...shown,
       description: z.string(),
       username: z.string(),
+      adders: z.enum(COLLECTION_ADDERS),
+      intake: z.enum(COLLECTION_INTAKES),
       items: z.array(
         z.object({ kind: z.enum(['model', 'post', 'image']), id: z.int(), title: z.string(), url: z.url() }),
       ),
@@ -79,6 +83,7 @@ export const COLLECTION_OPERATIONS: readonly Operation[] = [
       return {
         ...{ id, name: page.name, visibility: page.visibility, itemCount: page.itemCount },
         ...{ url: `${ask.origin}/collections/${id}`, description: page.description, username: page.owner.name },
+        ...{ adders: page.together.adders, intake: page.together.intake },
         items: page.items.flatMap(({ url, title }) => {
           const [, kind, its] = /^\/(model|post|image)s\/(\d+)/.exec(url) ?? [];
           return kind ? [{ kind: kind as 'model', id: Number(its), title, url: ask.origin + url }] : [];
@@ -121,17 +126,21 @@ export const COLLECTION_OPERATIONS: readonly Operation[] = [
   }),
   ...(
     [
-      ['put', 'collect', 'Puts a model, post or image into a collection. Again is the same.', collect],
-      ['delete', 'uncollect', 'Takes it out again.', uncollect],
+      [
+        'put',
+        'collect',
+        'Puts a model, post or image into a collection, or hands it in for review. Again is the same.',
+        collect,
+      ],
+      ['delete', 'uncollect', 'Takes it out again, or takes back what waits.', uncollect],
     ] as const
   ).map(([method, name, summary, act]) =>
     defineOwn({
       ...{ method, path: '/collections/:id/items/:kind/:thing', name, summary, group, scope },
-      ...{ params: Item, answer: Done },
+      ...{ params: Item, answer: Put },
       run: async (ask, { params: { id, kind, thing } }) => {
         ask.take(ADD);
-        await act(ask, id, { kind, id: thing });
-        return done;
+        return { ...done, state: (await act(ask, id, { kind, id: thing })) ?? ('out' as const) };
       },
     }),
   ),

@@ -7,6 +7,7 @@ import { MODEL_OPERATIONS } from './models.ts';
 import { POST_OPERATIONS } from './posts.ts';
 import { SOCIAL_OPERATIONS } from './social.ts';
 import { TALK_OPERATIONS } from './talk.ts';
+import { TOGETHER_OPERATIONS } from './together.ts';
 import { TRAINING_OPERATIONS } from './trainings.ts';
 import { UPLOAD_OPERATIONS } from './uploads.ts';
 
@@ -20,6 +21,7 @@ export const WRITE_OPERATIONS: readonly Operation[] = [
   ...DATASET_OPERATIONS,
   ...TRAINING_OPERATIONS,
   ...COLLECTION_OPERATIONS,
+  ...TOGETHER_OPERATIONS,
   ...SOCIAL_OPERATIONS,
   ...TALK_OPERATIONS,
 ];

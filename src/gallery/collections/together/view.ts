@@ -7,7 +7,7 @@ import { loadStanding, type Standing } from './standing.ts';
 /** What the page of a collection says of who may add, to whoever looks. */
 export interface TogetherView extends Standing {
   readonly adders: Collection['adders'];
-  readonly isReviewed: boolean;
+  readonly intake: Collection['intake'];
   /** For those who keep it; 0 for everybody else. */
   readonly waitingCount: number;
   /** The viewer brought something. */
@@ -25,7 +25,7 @@ export async function loadTogether(
   return {
     ...standing,
     adders,
-    isReviewed: intake === 'reviewed',
+    intake,
     waitingCount: standing.canKeep ? await em.count(CollectionEntry, waiting) : 0,
     hasBrought: viewer !== null && (await em.count(CollectionEntry, { collection: id, account: viewer.id })) > 0,
   };
