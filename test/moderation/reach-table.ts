@@ -91,6 +91,13 @@ export const ROUTES: Readonly<Record<string, Rule>> = {
   '/collections/:id/edit': FORM,
   '/collections/:id/items': apart('the arrangement of who owns the collection: its things stand in it as links'),
   '/collections/:id/people': ACCOUNT,
+  '/collections/:id/contest': FORM,
+  '/collections/:id/entries': apart(
+    'entries of a contest: what is not before everybody is said to be gone (contests.test.ts)',
+  ),
+  '/collections/:id/judging': apart('entries for judges: none that is not before everybody'),
+  '/collections/:id/result': apart('entries for who keeps the contest: none that is not before everybody'),
+  '/api/v1/collections/:id/contest': apart('entries of a contest: as its page'),
   '/collections/:id/review': apart('what waits for who keeps the collection: none that is not before everybody'),
   '/collections/:id/mine': apart('what the viewer brought themselves: none that is not before everybody'),
   '/api/v1/collections/:id/people': ACCOUNT,

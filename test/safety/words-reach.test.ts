@@ -157,6 +157,8 @@ const APART: readonly (readonly [RegExp, string])[] = [
   [/\/early-access(?:\/|$)/, 'times and prices'],
   [/\/(?:likes|shares|follow|pin|items|refusals|cover)(?:\/|$)|\/copy(?:\/|$)/, 'choices, no words'],
   [/^\/collections\/:id\/people(?:\/|$)/, 'names of people, and choices'],
+  [/^\/collections\/:id\/(?:contest|judging|result)(?:\/|$)/, 'rules, notes and awards: assertSayable'],
+  [/^\/collections\/:id\/entries\/:entry\/vote$/, 'a choice, no words'],
   [/^\/collections\/:id\/review$/, 'a reason: assertSayable (together.test.ts)'],
   [/\/(?:removal|remove|delete|restore|restoration|unpublication|undo)$/, 'takes away, or gives back what was read'],
   [

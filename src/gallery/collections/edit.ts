@@ -81,10 +81,11 @@ export async function editCollection(
 ): Promise<Collection> {
   const { collection, isOwner } = await loadKeptCollection({ em, viewer }, id);
   const { name, description, visibility, adders, intake } = collection;
-  const kept = { visibility, adders, intake };
-  const form = CollectionForm.parse({ description, ...kept, ...given, ...(isOwner ? {} : kept) });
-  if (form.visibility === 'private' && (await em.findOne(Contest, id)))
-    throw new AppError('conflict', t('contest.not-private'));
+  const contest = await em.findOne(Contest, id);
+  // who may enter a contest stands in its own form
+  const kept = { ...(contest || !isOwner ? { adders, intake } : {}), ...(isOwner ? {} : { visibility }) };
+  const form = CollectionForm.parse({ description, visibility, adders, intake, ...given, ...kept });
+  if (contest && form.visibility === 'private') throw new AppError('conflict', t('contest.not-private'));
   const isSame = name === form.name && description === form.description && visibility === form.visibility;
   const heldFor = isSame ? null : await readCollection(words, member(viewer), form);
   return em.transactional(async (tx) => {

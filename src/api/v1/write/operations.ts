@@ -1,5 +1,6 @@
 import type { Operation } from '../../operation/define.ts';
 import { COLLECTION_OPERATIONS } from './collections.ts';
+import { CONTEST_OPERATIONS } from './contests.ts';
 import { DATASET_OPERATIONS } from './datasets.ts';
 import { GENERATION_OPERATIONS } from './generations.ts';
 import { JOB_OPERATIONS } from './jobs.ts';
@@ -22,6 +23,7 @@ export const WRITE_OPERATIONS: readonly Operation[] = [
   ...TRAINING_OPERATIONS,
   ...COLLECTION_OPERATIONS,
   ...TOGETHER_OPERATIONS,
+  ...CONTEST_OPERATIONS,
   ...SOCIAL_OPERATIONS,
   ...TALK_OPERATIONS,
 ];
