@@ -7,7 +7,7 @@ import { eyesOf, OWNER_COLUMNS, type OwnerRow, type OwnerView, ownerView } from 
 import type { ContestState } from './model.ts';
 
 export const CONTEST_TABS = ['open', 'judging', 'ended'] as const;
-export type ContestTab = (typeof CONTEST_TABS)[number];
+type ContestTab = (typeof CONTEST_TABS)[number];
 
 export const ContestsQuery = z.object({
   show: z.enum(CONTEST_TABS).catch('open'),

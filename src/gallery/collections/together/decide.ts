@@ -98,7 +98,7 @@ const decisionOf = (to: Deciding['to'], by: number, at: Date) =>
   to === 'waiting' ? { decidedBy: null, decidedAt: null } : { decidedBy: by, decidedAt: at };
 
 /** Null for what is gone for good. */
-export function thingIn({ model, post, image }: CollectionEntry): Collected | null {
+function thingIn({ model, post, image }: CollectionEntry): Collected | null {
   if (model) return { kind: 'model', id: model.id };
   if (post) return { kind: 'post', id: post.id };
   return image ? { kind: 'image', id: image.id } : null;
