@@ -67,7 +67,6 @@ test('what is brought is reviewed by keys, and a contest goes from its rules to 
 
   node.clock.pass(2 * HOUR_MS);
   await sound(maker, contest);
-  await maker.page.getByRole('button', { name: 'Follow' }).first().click();
   await go(maker, `/collections?model=${model.id}`);
   await maker.page.getByRole('button', { name: 'Put into Ink month' }).click();
   await maker.page.getByRole('button', { name: 'Take out of Ink month' }).waitFor();

@@ -64,6 +64,8 @@ test('a contest is set up with its terms, which hold once it opened', async (t) 
   assert.equal((await set({ closesAt: at(40) })).status, 422, 'only later');
   assert.equal((await set({ hasVotes: '0' })).status, 422);
   assert.equal((await set({ closesAt: at(60), rules: 'Use more *ink*.' })).status, 302);
+  assert.match((await bob.get(`/collections?model=${early.id}`)).text, /Put into Ink month/);
+  assert.doesNotMatch((await browser.get(`/collections?model=${early.id}`)).text, /Put into Ink month/, 'not hers');
   assert.equal((await enter(bob, early.id)).status, 302);
   assert.equal((await browser.post(`/collections/${id}/contest/removal`)).status, 409, 'somebody entered');
   clock.pass(60 * HOUR_MS);
@@ -128,6 +130,7 @@ test('scores and votes are seen by nobody until their time, the result is publis
   assert.equal((await browser.post(`/collections/${id}/result`, places)).status, 409);
 
   clock.pass(48 * HOUR_MS);
+  await settle();
   assert.match(textOf((await visitor.get(`/collections/${id}/entries`)).text), /1 vote/);
   assert.equal((await vote(cyd, two)).status, 409, 'closed');
   assert.doesNotMatch(textOf((await browser.get(`/collections/${id}/result`)).text), /on average/);

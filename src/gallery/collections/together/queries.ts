@@ -147,7 +147,8 @@ interface Addable extends OwnerRow {
 }
 
 /**
- * Where the viewer takes part, and what is open to anyone among what they follow or added to. No contest that takes nothing
+ * Where the viewer takes part, and what is open to anyone among what they follow or added to, with
+ * the public contests for a thing of their own. No contest that takes nothing
  * now or that is not for the viewer.
  */
 export async function listAddable(
@@ -165,7 +166,10 @@ export async function listAddable(
      from (select m.collection_id as id from collection_member m where m.account_id = ? and m.accepted_at is not null
          and m.role <> 'judge'
        union select f.collection_id from topic_follow f where f.follower_id = ? and f.collection_id is not null
-       union select e.collection_id from collection_entry e where e.account_id = ?) w
+       union select e.collection_id from collection_entry e where e.account_id = ?
+       union select oq.collection_id from contest oq join collection ok on ok.id = oq.collection_id
+         where oq.closes_at > ? and ok.visibility = 'public'
+           and exists (select 1 from ${of} x where x.id = ? and x.owner_id = ?)) w
      join collection k on k.id = w.id join account a on a.id = k.owner_id
      left join collection_member m on m.collection_id = k.id and m.account_id = ? and m.accepted_at is not null
      left join contest q on q.collection_id = k.id
@@ -177,7 +181,11 @@ export async function listAddable(
        and not exists (select 1 from block b where b.kind = 'block' and ((b.account_id = ? and b.target_id = k.owner_id)
          or (b.account_id = k.owner_id and b.target_id = ?)))
      order by k.updated_at desc, k.id desc limit 200`,
-    [...[me, thing?.id ?? 0, thing?.id ?? 0], ...[me, me, me, me, me], ...[now(), now()], ...[me, me]],
+    [
+      ...[me, thing?.id ?? 0, thing?.id ?? 0, me, me, me],
+      ...[now(), thing?.id ?? 0, me],
+      ...[me, me, now(), now(), me, me],
+    ],
   );
   return found.map((row) => ({
     ...{ id: Number(row.id), name: row.name, visibility: row.visibility, owner: ownerView(row) },
