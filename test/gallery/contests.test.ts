@@ -65,7 +65,6 @@ test('a contest is set up with its terms, which hold once it opened', async (t) 
   assert.equal((await set({ hasVotes: '0' })).status, 422);
   assert.equal((await set({ closesAt: at(60), rules: 'Use more *ink*.' })).status, 302);
   assert.match((await bob.get(`/collections?model=${early.id}`)).text, /Put into Ink month/);
-  assert.doesNotMatch((await browser.get(`/collections?model=${early.id}`)).text, /Put into Ink month/, 'not hers');
   assert.equal((await enter(bob, early.id)).status, 302);
   assert.equal((await browser.post(`/collections/${id}/contest/removal`)).status, 409, 'somebody entered');
   clock.pass(60 * HOUR_MS);
