@@ -40,6 +40,8 @@ import { LicenceGrant, LicenceOffer } from './economy/licences/model.ts';
 import { CreditPledge } from './economy/pledges/model.ts';
 import { FEDERATION_ENTITIES } from './federation/model.ts';
 import { Collection, CollectionItem, CollectionRefusal } from './gallery/collections/model.ts';
+import { CollectionEntry, CollectionMember } from './gallery/collections/together/model.ts';
+import { Contest, ContestScore, ContestVote } from './gallery/contests/model.ts';
 import {
   Comment,
   Image,
@@ -108,6 +110,7 @@ export const ENTITIES = [
   ...[Post, Image, ImageMark, ImageRaw, ImageSize, ResourceUse, PostTag, Comment, Reaction],
   ...[Review, Mention, Pin, Share],
   ...[Collection, CollectionItem, CollectionRefusal, TopicFollow],
+  ...[CollectionMember, CollectionEntry, Contest, ContestScore, ContestVote],
   ...[SeenImage, SeenModel, TagText, ImageLook, FirstLike, SavedSearch, StatDay],
   ...[EarlyAccess, Entitlement],
   ...[...CREDIT_ENTITIES, CreditPledge, ...BOUNTY_ENTITIES, LicenceOffer, LicenceGrant],

@@ -48,6 +48,7 @@ import { rewardPostJobOf } from './economy/rewards.ts';
 import { applyPolicyJob } from './gallery/after-policy.ts';
 import { heldWords, showWordsJob } from './gallery/after-words.ts';
 import { countCollectionsJob } from './gallery/collections/collect-count.ts';
+import { tellOfTurnJob } from './gallery/contests/notices.ts';
 import {
   collectionItemChanged,
   imageDeleted,
@@ -147,6 +148,7 @@ export function jobsOf(parts: Parts): JobDefinition[] {
     resolveModelJob,
     refreshModelsJob,
     countCollectionsJob,
+    tellOfTurnJob,
     spreadSynonymJob,
     applyPolicyJob,
     showWordsJob,

@@ -12,6 +12,8 @@ import {
   ITEM_THING,
   isSeenItem,
 } from '../gallery/collections/thing.ts';
+import { loadTogether, type TogetherView } from '../gallery/collections/together/view.ts';
+import { type ContestView, findContestView } from '../gallery/contests/view.ts';
 import { loadTopicFollow, type TopicFollowView } from '../gallery/topics/follow.ts';
 import { type Eyes, eyesOf, hidingNothing } from '../gallery/views.ts';
 import { type Parameter, rows, toNumber } from '../kit/database/sql.ts';
@@ -34,6 +36,9 @@ export interface CollectionPage {
   readonly visibility: Collection['visibility'];
   readonly owner: ReturnType<typeof accountCard>;
   readonly mine: boolean;
+  readonly together: TogetherView;
+  /** Null for a plain collection. */
+  readonly contest: ContestView | null;
   /** Of what this viewer sees. */
   readonly itemCount: number;
   /** What others had left out, for its owner. */
@@ -49,7 +54,7 @@ export interface CollectionPage {
 
 /** Throws `not_found` for what is private and somebody else's, `gone` for what is deleted, `withheld` by moderators. */
 export async function loadCollectionPage(
-  { em, viewer }: Pick<Work, 'em' | 'viewer'>,
+  { em, viewer, now }: Pick<Work, 'em' | 'viewer' | 'now'>,
   id: number,
   { cursor }: z.output<typeof CollectionQuery>,
 ): Promise<CollectionPage> {
@@ -66,6 +71,8 @@ export async function loadCollectionPage(
     ...{ id, name, description, visibility, mine, items },
     originalUrl: collection.uri ?? null,
     owner: accountCard(owner),
+    together: await loadTogether(em, viewer, collection),
+    contest: await findContestView({ em, viewer, now }, collection, eyes),
     itemCount: await countCollected(em, eyes, id),
     follow: await loadTopicFollow(em, viewer, 'collection', id),
     refusedCount: mine ? await em.count(CollectionRefusal, { collection: id }) : 0,

@@ -91,6 +91,22 @@ export const collectionRefused = defineEvent(
   }),
 );
 
+/** Somebody asked somebody to take part in a collection. */
+export const memberInvited = defineEvent('collection.member-invited', z.object({ memberId: z.string() }));
+const entry = z.object({ entryId: z.string() });
+/** Something waits for whoever keeps a collection. */
+export const submissionBrought = defineEvent('collection.submission-brought', entry);
+/** `waiting` takes a decision back. */
+export const submissionDecided = defineEvent(
+  'collection.submission-decided',
+  entry.extend({ state: z.enum(['in', 'refused', 'waiting']) }),
+);
+/** A contest opened, closes soon, closed or has a result. */
+export const contestTurned = defineEvent(
+  'contest.turned',
+  z.object({ collectionId: z.int(), turn: z.enum(['open', 'closing', 'closed', 'ended']) }),
+);
+
 /** What a moderator withheld on its page; `decisionId` is of chance, so that what follows happens once. */
 export const WithheldWords = z.object({
   kind: z.enum(['comment', 'review']),

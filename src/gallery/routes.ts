@@ -1,6 +1,7 @@
 import Router from '@koa/router';
 import type { State } from '../kit/web/state.ts';
 import { collectionRoutes } from './collections/routes.ts';
+import { contestRoutes } from './contests/routes.ts';
 import type { GalleryDeps } from './deps.ts';
 import { mediaRoutes } from './images/media-routes.ts';
 import { pageRoutes } from './pages/routes.ts';
@@ -24,6 +25,7 @@ export function galleryRoutes(deps: GalleryDeps): Router<State> {
   reviewRoutes(routes, deps);
   pinRoutes(routes, deps);
   collectionRoutes(routes, deps);
+  contestRoutes(routes, deps);
   topicRoutes(routes, deps);
   tagRoutes(routes);
   seenRoutes(routes);

@@ -7,6 +7,8 @@ import type { Work } from '../kit/work.ts';
 import type { Target } from './access.ts';
 import { endCollection } from './collections/edit.ts';
 import { Collection } from './collections/model.ts';
+import { CollectionEntry, CollectionMember } from './collections/together/model.ts';
+import { ContestScore, ContestVote } from './contests/model.ts';
 import { repairFigures } from './figures.ts';
 import { Comment, Post } from './model.ts';
 import { removePost } from './posts/delete.ts';
@@ -81,6 +83,10 @@ export async function removeAccountContent(
   for (const collection of await em.find(Collection, { owner: accountId, deletedAt: null })) {
     await endCollection(work, collection);
   }
+  await em.nativeDelete(CollectionMember, { account: accountId });
+  await em.nativeDelete(CollectionEntry, { account: accountId });
+  await em.nativeDelete(ContestScore, { judge: accountId });
+  await em.nativeDelete(ContestVote, { account: accountId });
   await em.nativeDelete(TopicFollow, { follower: accountId });
   await em.nativeDelete(Hidden, { account: accountId });
   await em.nativeDelete(SeenImage, { account: accountId });

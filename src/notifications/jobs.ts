@@ -1,4 +1,5 @@
 import type { JobDefinition } from '../kit/queue/define.ts';
+import { tellOfContestJob } from './about/contests.ts';
 import { tellOfAwardJob, tellOfEntryJob, tellOfLicenceJob, tellOfSearchJob } from './about/dealings.ts';
 import { tellOfFollowJob, tellOfTipJob } from './about/people.ts';
 import { tellOfCollectedJob, tellOfModelJob, tellOfPostJob, tellOfVersionJob } from './about/publications.ts';
@@ -10,6 +11,7 @@ import {
   tellOfReviewJob,
   tellOfShareJob,
 } from './about/talk.ts';
+import { tellOfDecisionJob, tellOfInvitationJob, tellOfSubmissionJob } from './about/together.ts';
 import { tellOfWorkJob } from './about/work.ts';
 import { type DigestDeps, digestJobOf } from './digest.ts';
 import { type PushDeps, sendPushJobOf } from './push/send.ts';
@@ -19,5 +21,6 @@ export const notificationJobs = (deps: DigestDeps & PushDeps): JobDefinition[] =
   ...[tellOfCommentJob, tellOfReactionJob, tellOfReviewJob, tellOfShareJob, tellOfFollowJob, tellOfTipJob],
   ...[tellOfModelJob, tellOfVersionJob, tellOfPostJob, tellOfCollectedJob, tellOfWorkJob],
   ...[tellOfEntryJob, tellOfAwardJob, tellOfLicenceJob, tellOfSearchJob],
+  ...[tellOfInvitationJob, tellOfSubmissionJob, tellOfDecisionJob, tellOfContestJob],
   ...[forgetJob, forgetPeopleJob, spreadPushJob, sendPushJobOf(deps), digestJobOf(deps)],
 ];

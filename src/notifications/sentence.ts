@@ -16,10 +16,16 @@ export interface Told {
   readonly note: string;
 }
 
-/** One sentence, as pages, mails and phones say it: `notice.<kind>`, or `notice.<kind>.many` for more than one thing. */
+const SAID_BY_NOTE: ReadonlySet<Kind> = new Set<Kind>(['invited', 'submission', 'contest']);
+
+/**
+ * One sentence, as pages, mails and phones say it: `notice.<kind>`, or `notice.<kind>.many` for more than one thing; of kinds
+ * that say different things by their note, `notice.<kind>-<note>`.
+ */
 export function sentenceOf({ kind, who, others, count, thing, title, note }: Told): string {
-  const many = `notice.${kind}.many`;
-  const key = count > 1 && hasMessage(many) ? many : `notice.${kind}`;
+  const said = SAID_BY_NOTE.has(kind) ? `notice.${kind}-${note}` : `notice.${kind}`;
+  const many = `${said}.many`;
+  const key = count > 1 && hasMessage(many) ? many : said;
   return t(key, {
     who: others > 0 ? t('notice.and', { who, others: tCount('notice.others', others) }) : who,
     thing: t(title === '' ? `notice.thing.${thing}` : `notice.named.${thing}`, { title }),

@@ -143,8 +143,10 @@ const FINDERS: Readonly<Record<string, Finder>> = {
     const found = await rows<{ id: number; name: string }>(
       em,
       `select k.id, k.name from collection k where k.id in (${inList(ids)}) and k.deleted_at is null
-         and (k.visibility <> 'private' or k.owner_id = ?) and ${IS_NOT_WITHHELD}`,
-      [...ids, viewer.id],
+         and (k.visibility <> 'private' or k.owner_id = ?
+           or exists (select 1 from collection_member m where m.collection_id = k.id and m.account_id = ?))
+         and ${IS_NOT_WITHHELD}`,
+      [...ids, viewer.id, viewer.id],
     );
     return byId(found.map(({ id, name }) => [id, plain(name, `/collections/${id}`)]));
   },

@@ -8,6 +8,8 @@ import {
   commentCreated,
   commentDeleted,
   commentEdited,
+  contestTurned,
+  memberInvited,
   postArrived,
   postPublished,
   reactionCreated,
@@ -16,8 +18,11 @@ import {
   reviewWritten,
   shareCreated,
   shareRemoved,
+  submissionBrought,
+  submissionDecided,
 } from '../gallery/events.ts';
 import { on, type Wiring } from '../kit/events/wiring.ts';
+import { tellOfContestJob } from './about/contests.ts';
 import { tellOfAwardJob, tellOfEntryJob, tellOfLicenceJob, tellOfSearchJob } from './about/dealings.ts';
 import { followKeys, tellOfFollowJob, tellOfTipJob } from './about/people.ts';
 import { tellOfCollectedJob, tellOfModelJob, tellOfPostJob, tellOfVersionJob } from './about/publications.ts';
@@ -30,6 +35,7 @@ import {
   tellOfReviewJob,
   tellOfShareJob,
 } from './about/talk.ts';
+import { tellOfDecisionJob, tellOfInvitationJob, tellOfSubmissionJob } from './about/together.ts';
 import { tellOfWorkJob } from './about/work.ts';
 
 /** After these events, somebody is told or is told no more. */
@@ -52,6 +58,10 @@ export const NOTIFICATION_WIRING: Wiring = [
   on(entryAwarded, tellOfAwardJob),
   on(licenceTaken, tellOfLicenceJob, ({ grantId }) => ({ grantId, isAnswer: false })),
   on(licenceDecided, tellOfLicenceJob, ({ grantId }) => ({ grantId, isAnswer: true })),
+  on(contestTurned, tellOfContestJob),
+  on(memberInvited, tellOfInvitationJob),
+  on(submissionBrought, tellOfSubmissionJob),
+  on(submissionDecided, tellOfDecisionJob),
   on(savedSearchMatched, tellOfSearchJob),
   on(commentDeleted, forgetJob, ({ commentId }) => ({ keys: [`comment:${commentId}`] })),
   on(reactionRemoved, forgetJob, ({ kind, targetId, accountId }) => ({ keys: [likeKey(kind, targetId, accountId)] })),

@@ -1,7 +1,12 @@
 import { z } from 'zod';
 import { LINEAGE_KINDS, MODEL_VISIBILITIES } from '../catalogue/model.ts';
 import { CONTENT_STATES, FILE_KINDS, MODEL_TYPES } from '../catalogue/types.ts';
-import { COLLECTED_KINDS, COLLECTION_VISIBILITIES } from '../gallery/collections/model.ts';
+import {
+  COLLECTED_KINDS,
+  COLLECTION_ADDERS,
+  COLLECTION_INTAKES,
+  COLLECTION_VISIBILITIES,
+} from '../gallery/collections/model.ts';
 import { RESOURCE_KINDS } from '../gallery/model.ts';
 import { NUMBER_FIELDS } from '../gallery/recipe/recipe.ts';
 import { VISIBILITIES } from '../safety/audience.ts';
@@ -195,6 +200,9 @@ export const CollectionDoc = z.object({
   name: text(120),
   description: text(5_000),
   visibility: z.enum(COLLECTION_VISIBILITIES),
+  /** Who may add, and whether that is reviewed. */
+  adders: z.enum(COLLECTION_ADDERS).default('owner'),
+  intake: z.enum(COLLECTION_INTAKES).default('at-once'),
   /** In its owner's order. */
   items: z.array(z.object({ kind: z.enum(COLLECTED_KINDS), uri })).max(5_000),
 });

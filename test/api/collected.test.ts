@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Model } from '../../src/catalogue/model.ts';
-import { collect, createCollection, uncollect } from '../../src/gallery/collections/edit.ts';
+import { createCollection } from '../../src/gallery/collections/edit.ts';
+import { collect, uncollect } from '../../src/gallery/collections/together/put.ts';
 import { repairFigures } from '../../src/gallery/figures.ts';
 import { givenMember } from '../factories/accounts.ts';
 import { givenModel, givenVersion } from '../factories/content.ts';

@@ -262,6 +262,8 @@ async function social(api: Caller, eve: { id: number; token: string; api: Caller
   await theirs.call('editCollection', { with: { id: collection.id }, body: { description: 'Things of metal.' } });
   assert.equal((await theirs.call('listOwnCollections')).items[0].name, 'Metal');
   await api.call('editCollection', { with: { id: collection.id }, body: { name: 'Mine' }, status: 404 });
+  await together(api, theirs, collection.id, modelId);
+  await contest(api, theirs, modelId);
   await toggle('followModel', { id: modelId });
   await api.call('followCollection', { with: { id: collection.id } });
   await api.call('unfollowCollection', { with: { id: collection.id } });
@@ -335,3 +337,40 @@ test('everything that a page can do is a call, every operation of the document a
     'operations that nobody called',
   );
 });
+
+/** `theirs` owns the collection, `api` takes part in it. */
+async function together(api: Caller, theirs: Caller, id: number, modelId: number): Promise<void> {
+  const { username } = await api.call('getMe');
+  await theirs.call('editCollection', { with: { id }, body: { adders: 'invited', intake: 'reviewed' } });
+  const ask = { with: { id }, body: { name: username, role: 'contributor' }, status: 201 };
+  const { id: member } = await theirs.call('inviteToCollection', ask);
+  await api.call('acceptInvitation', { with: { id, member } });
+  assert.equal((await theirs.call('listCollectionPeople', { with: { id } })).items[0].accepted, true);
+  assert.equal((await api.call('collect', { with: { id, kind: 'model', thing: modelId } })).state, 'waiting');
+  await api.call('listSubmissions', { with: { id }, status: 404 });
+  const [waiting] = (await theirs.call('listSubmissions', { with: { id } })).items;
+  assert.equal(waiting.thing.id, modelId);
+  const said = await theirs.call('decideSubmissions', { with: { id }, body: { entry: [waiting.id], to: 'in' } });
+  assert.deepEqual(said, { decided: 1, stuck: 0 });
+  assert.equal((await api.call('listOwnSubmissions', { with: { id } })).items[0].state, 'in');
+  await api.call('uncollect', { with: { id, kind: 'model', thing: modelId } });
+  await api.call('leaveCollection', { with: { id, member } });
+}
+
+/** What a contest is asked before, in and after its window; its course stands in gallery/contests.test.ts. */
+async function contest(api: Caller, theirs: Caller, modelId: number): Promise<void> {
+  const { id } = await theirs.call('createCollection', { body: { name: 'Ink month' } });
+  const terms = { rules: 'Ink.', opensAt: '2025-12-01T00:00Z', closesAt: '2026-03-01T00:00Z', hasVotes: true };
+  await theirs.call('setContest', { with: { id }, body: terms });
+  await theirs.call('removeContest', { with: { id } });
+  await theirs.call('setContest', { with: { id }, body: terms });
+  assert.equal((await api.call('listContests', { token: null })).items[0].state, 'open');
+  assert.equal((await api.call('collect', { with: { id, kind: 'model', thing: modelId } })).state, 'in');
+  const { entries } = await api.call('getContest', { with: { id }, token: null });
+  const entry = entries[0].id;
+  assert.equal(entries[0].votes, undefined);
+  for (const name of ['voteForEntry', 'withdrawVote']) await theirs.call(name, { with: { id, entry } });
+  await theirs.call('scoreEntry', { with: { id, entry }, body: { score: 5 }, status: 404 });
+  await theirs.call('endJudging', { with: { id }, status: 409 });
+  await theirs.call('publishResult', { with: { id }, body: { places: [{ entry, place: 1 }] }, status: 409 });
+}

@@ -6,13 +6,8 @@ import { modelPublished, modelUpdated, versionPublished } from '../../src/catalo
 import { Model, ModelVersion, Tag } from '../../src/catalogue/model.ts';
 import { ACTIVITY_JSON } from '../../src/federation/fetch-document.ts';
 import { OutboxItem } from '../../src/federation/model.ts';
-import {
-  collect,
-  createCollection,
-  deleteCollection,
-  editCollection,
-  uncollect,
-} from '../../src/gallery/collections/edit.ts';
+import { createCollection, deleteCollection, editCollection } from '../../src/gallery/collections/edit.ts';
+import { collect, uncollect } from '../../src/gallery/collections/together/put.ts';
 import { ImageSize } from '../../src/gallery/model.ts';
 import { TopicFollow } from '../../src/gallery/topics/model.ts';
 import { rows } from '../../src/kit/database/sql.ts';

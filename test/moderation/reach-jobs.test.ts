@@ -41,6 +41,9 @@ const JOBS: Readonly<Record<string, keyof typeof ASKS>> = {
   ...{ 'notifications.tell-of-post': 'tells', 'notifications.tell-of-collected': 'tells' },
   ...{ 'notifications.tell-of-entry': 'tells', 'notifications.tell-of-award': 'tells' },
   ...{ 'notifications.tell-of-licence': 'tells', 'notifications.tell-of-search': 'tells' },
+  ...{ 'notifications.tell-of-invitation': 'tells', 'notifications.tell-of-submission': 'tells' },
+  ...{ 'notifications.tell-of-decision': 'tells', 'notifications.tell-of-contest': 'tells' },
+  ...{ 'gallery.tell-of-contest': 'none' },
   ...{ 'notifications.tell-of-work': 'none', 'notifications.forget': 'none', 'notifications.forget-people': 'none' },
   ...{ 'notifications.spread-push': 'none', 'notifications.send-push': 'tells', 'notifications.digest': 'tells' },
   // a message holds names and addresses of what is shown, for who published it or runs the node

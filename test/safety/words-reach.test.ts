@@ -156,6 +156,10 @@ const APART: readonly (readonly [RegExp, string])[] = [
   [/^\/bounties\/:id\/(?:credits|cancellation|refund|entries\/:entryId\/award)$/, 'credits, no words'],
   [/\/early-access(?:\/|$)/, 'times and prices'],
   [/\/(?:likes|shares|follow|pin|items|refusals|cover)(?:\/|$)|\/copy(?:\/|$)/, 'choices, no words'],
+  [/^\/collections\/:id\/people(?:\/|$)/, 'names of people, and choices'],
+  [/^\/collections\/:id\/(?:contest|judging|result)(?:\/|$)/, 'rules, notes and awards: assertSayable'],
+  [/^\/collections\/:id\/entries\/:entry\/vote$/, 'a choice, no words'],
+  [/^\/collections\/:id\/review$/, 'a reason: assertSayable (together.test.ts)'],
   [/\/(?:removal|remove|delete|restore|restoration|unpublication|undo)$/, 'takes away, or gives back what was read'],
   [
     /^\/(?:upload|files\/:id|posts\/:id\/images|versions\/:id\/files|models\/:id\/versions)(?:\/|$)/,

@@ -7,6 +7,7 @@ import type { ApiDeps } from '../deps.ts';
 import type { Ask } from '../operation/define.ts';
 import { askOf, setCache, takeFromLimit } from '../operation/mount.ts';
 import { writeAtom } from './atom.ts';
+import { loadContestFeed } from './contest-feed.ts';
 import { type FeedKind, type FeedOf, loadFeed } from './feeds.ts';
 import { type Channel, loadModelList } from './model-list.ts';
 import { loadSearchFeed } from './search-feed.ts';
@@ -26,6 +27,13 @@ export function channelRoutes(routes: Router<State>, deps: ApiDeps): void {
     feed(`/feeds/people/:name/${kind}.atom`, ({ name = '' }) => ({ name }));
     feed(`/feeds/tags/:tag/${kind}.atom`, ({ tag = '' }) => ({ tag }));
   }
+
+  routes.get('/feeds/contests.atom', async (ctx) => {
+    takeFromLimit(ctx, deps);
+    ctx.body = writeAtom(await loadContestFeed(await asVisitor(ctx, deps)));
+    ctx.type = 'application/atom+xml; charset=utf-8';
+    setCache(ctx, CACHE_SECONDS);
+  });
 
   routes.get('/feeds/searches/:key.atom', async (ctx) => {
     takeFromLimit(ctx, deps);

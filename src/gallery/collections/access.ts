@@ -8,6 +8,7 @@ import { type Act, decide, PolicyState, RESTRICTION, type Verdict } from '../../
 import { SHUT } from '../../safety/standing.ts';
 import { collectionChanged } from '../events.ts';
 import { Collection } from './model.ts';
+import { CollectionMember } from './together/model.ts';
 
 // Who may see a collection: facts for the one decide() of safety, as access.ts has them for what lies in it.
 
@@ -31,12 +32,16 @@ export async function lookAtCollection(
     ownerId: owner.id,
     state: collection.deletedAt == null ? ('published' as const) : ('deleted' as const),
     restrictions: await loadCollectionRestrictions(em, id, owner.id),
-    isForViewer: collection.visibility !== 'private',
+    isForViewer: collection.visibility !== 'private' || (await isTakingPart(em, viewer, id)),
   };
   // what is private is nobody's business, whatever they may do elsewhere
-  const canModerate = subject.isForViewer && can(viewer, 'moderateContent');
+  const canModerate = collection.visibility !== 'private' && can(viewer, 'moderateContent');
   return { collection, owner, verdict: decide(act, viewer, subject, canModerate) };
 }
+
+/** Whoever was asked sees what they are asked to. */
+const isTakingPart = async (em: EntityManager, viewer: Viewer | null, id: number): Promise<boolean> =>
+  viewer !== null && (await em.count(CollectionMember, { collection: id, account: viewer.id })) > 0;
 
 async function loadCollectionRestrictions(em: EntityManager, id: number, ownerId: number): Promise<number> {
   const states = await em.find(

@@ -8,9 +8,9 @@ import type { State } from '../../kit/web/state.ts';
 import { view } from '../../kit/web/views.ts';
 import type { GalleryDeps } from '../deps.ts';
 import { eyesOf } from '../views.ts';
-import { loadOwnCollection } from './edit.ts';
 import { type ArrangedItem, chooseCover, listArrangement, moveItem } from './order.ts';
 import { listRefusals, type RefusalRow } from './refuse.ts';
+import { loadKeptCollection } from './together/standing.ts';
 
 export const ADD: Limit = { name: 'collect', max: 300, perMs: 3_600_000 };
 const ARRANGE: Limit = { name: 'arrange', max: 600, perMs: 3_600_000 };
@@ -44,7 +44,9 @@ export function arrangeRoutes(routes: Router<State>, { limits }: GalleryDeps): v
     const { work } = ctx.state;
     const id = idParam(ctx);
     const query = readQuery(ctx, ListQuery);
-    const { name, coverItemId } = await loadOwnCollection(work, id);
+    const {
+      collection: { name, coverItemId },
+    } = await loadKeptCollection(work, id);
     const list = await listArrangement(work, id, await eyesOf(work.em, work.viewer), query.cursor);
     arrangePage(ctx, {
       ...{ id, name, items: list.items, hasChosenCover: coverItemId != null },

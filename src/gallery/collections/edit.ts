@@ -1,18 +1,16 @@
 import { z } from 'zod';
-import { rows } from '../../kit/database/sql.ts';
 import { AppError } from '../../kit/errors.ts';
 import { record } from '../../kit/events/events.ts';
-import { newId } from '../../kit/ids.ts';
+import { t } from '../../kit/web/messages.ts';
 import type { Viewer, Work } from '../../kit/work.ts';
 import { RATING } from '../../safety/ratings.ts';
 import { holdWords } from '../../safety/words/hold.ts';
+import { Contest } from '../contests/model.ts';
 import { collectionChanged } from '../events.ts';
-import { assertNoBlock, loadSubject } from '../talk/target.ts';
 import { assertSeesCollection } from './access.ts';
-import { BEFORE_ALL_ELSE, takeOut, touch } from './items.ts';
-import { COLLECTION_VISIBILITIES, Collection, CollectionItem } from './model.ts';
-import { isRefused } from './refuse.ts';
-import type { Collected } from './thing.ts';
+import { COLLECTION_ADDERS, COLLECTION_INTAKES, COLLECTION_VISIBILITIES, Collection, CollectionItem } from './model.ts';
+import { CollectionEntry, CollectionMember } from './together/model.ts';
+import { loadKeptCollection, member, noCollection } from './together/standing.ts';
 
 type Task = Pick<Work, 'em' | 'viewer' | 'now'>;
 
@@ -20,17 +18,13 @@ export const CollectionForm = z.object({
   name: z.string().trim().min(1, 'Give it a name.').max(120, 'At most 120 characters.'),
   description: z.string().trim().max(5_000, 'At most 5,000 characters.').default(''),
   visibility: z.enum(COLLECTION_VISIBILITIES).default('public'),
+  adders: z.enum(COLLECTION_ADDERS).default('owner'),
+  intake: z.enum(COLLECTION_INTAKES).default('at-once'),
 });
+/** What it takes to make one. */
+export type NewCollection = z.input<typeof CollectionForm>;
 
 const MOST_COLLECTIONS = 500;
-const MOST_ITEMS = 5_000;
-
-const nothing = () => new AppError('not_found', 'There is no such collection.');
-
-function member(viewer: Viewer | null): Viewer {
-  if (!viewer) throw new AppError('unauthenticated', 'Please sign in.');
-  return viewer;
-}
 
 /** Throws `not_found` for somebody else's, for everybody alike, and `withheld` for what moderators keep back. */
 export async function loadOwnCollection({ em, viewer }: Pick<Work, 'em' | 'viewer'>, id: number): Promise<Collection> {
@@ -41,14 +35,15 @@ export async function loadOwnCollection({ em, viewer }: Pick<Work, 'em' | 'viewe
 
 async function findOwn({ em, viewer }: Pick<Work, 'em' | 'viewer'>, id: number): Promise<Collection> {
   const found = await em.findOne(Collection, { id, owner: member(viewer).id, deletedAt: null });
-  if (!found) throw nothing();
+  if (!found) throw noCollection();
   return found;
 }
 
 export async function createCollection(
   { em, viewer, words, now }: Task & Pick<Work, 'words'>,
-  form: z.output<typeof CollectionForm>,
+  given: NewCollection,
 ): Promise<Collection> {
+  const form = CollectionForm.parse(given);
   const owner = member(viewer).id;
   if ((await em.count(Collection, { owner, deletedAt: null })) >= MOST_COLLECTIONS) {
     throw new AppError('conflict', 'You have as many collections as anybody can.');
@@ -78,13 +73,19 @@ async function readCollection(
   return words.read({ author, level: RATING.pg, texts });
 }
 
+/** As its owner; a manager changes its words alone. Throws `conflict` for a contest that would not be before everybody. */
 export async function editCollection(
   { em, viewer, words, now }: Task & Pick<Work, 'words'>,
   id: number,
-  form: z.output<typeof CollectionForm>,
+  given: NewCollection,
 ): Promise<Collection> {
-  const collection = await loadOwnCollection({ em, viewer }, id);
-  const { name, description, visibility } = collection;
+  const { collection, isOwner } = await loadKeptCollection({ em, viewer }, id);
+  const { name, description, visibility, adders, intake } = collection;
+  const contest = await em.findOne(Contest, id);
+  // who may enter a contest stands in its own form
+  const kept = { ...(contest || !isOwner ? { adders, intake } : {}), ...(isOwner ? {} : { visibility }) };
+  const form = CollectionForm.parse({ description, visibility, adders, intake, ...given, ...kept });
+  if (contest && form.visibility === 'private') throw new AppError('conflict', t('contest.not-private'));
   const isSame = name === form.name && description === form.description && visibility === form.visibility;
   const heldFor = isSame ? null : await readCollection(words, member(viewer), form);
   return em.transactional(async (tx) => {
@@ -107,44 +108,9 @@ export async function endCollection({ em, now }: Pick<Work, 'em' | 'now'>, colle
   const { id } = collection;
   Object.assign(collection, { name: '', description: '', deletedAt: now(), updatedAt: now() });
   await em.nativeDelete(CollectionItem, { collection: id });
+  await em.nativeDelete(CollectionEntry, { collection: id });
+  await em.nativeDelete(CollectionMember, { collection: id });
+  await em.nativeDelete(Contest, { collection: id });
   record(em, collectionChanged, { collectionId: id });
   await em.flush();
-}
-
-/**
- * Puts a thing in before all else; again is the same. Throws `not_found`, `forbidden` across a block and where its owner
- * wants it left out, `invalid` for what is not before everybody, `conflict` when the collection is full.
- */
-export async function collect({ em, viewer, now }: Task, collectionId: number, thing: Collected): Promise<void> {
-  const { id: viewerId } = member(viewer);
-  await loadOwnCollection({ em, viewer }, collectionId);
-  const { ownerId } = await loadSubject(em, viewer, thing);
-  await assertNoBlock(em, viewerId, [ownerId]);
-  if (!(await isListed(em, thing)))
-    throw new AppError('invalid', 'Only what everybody may see can be put into a collection.');
-  if (await isRefused(em, collectionId, thing))
-    throw new AppError('forbidden', 'Whoever made this asked to be left out of this collection.');
-  if ((await em.count(CollectionItem, { collection: collectionId })) >= MOST_ITEMS) {
-    throw new AppError('conflict', 'This collection is full.');
-  }
-  await em.transactional(async (tx) => {
-    const [made] = await rows(
-      tx,
-      `insert into collection_item (id, collection_id, ${thing.kind}_id, added_at, position)
-       values (?, ?, ?, ?, ${BEFORE_ALL_ELSE}) on conflict do nothing returning id`,
-      [newId(), collectionId, thing.id, now(), collectionId],
-    );
-    if (made) await touch(tx, collectionId, thing, true, now());
-  });
-}
-
-/** Before everybody: public, published, rated and not withheld, as the lists have it. */
-async function isListed(em: Work['em'], { kind, id }: Collected): Promise<boolean> {
-  return (await rows(em, `select id from ${kind} where id = ? and listed_at is not null`, [id])).length > 0;
-}
-
-/** Takes a thing out; one that is not in it is fine. */
-export async function uncollect({ em, viewer, now }: Task, collectionId: number, thing: Collected): Promise<void> {
-  await loadOwnCollection({ em, viewer }, collectionId);
-  await takeOut({ em, now }, collectionId, thing);
 }

@@ -3,6 +3,7 @@ import type { Work } from '../../kit/work.ts';
 import { collectionItemChanged } from '../events.ts';
 import { Collection, CollectionItem } from './model.ts';
 import type { Collected } from './thing.ts';
+import { CollectionEntry } from './together/model.ts';
 
 /** A place in a collection; takes its id. */
 export const BEFORE_ALL_ELSE =
@@ -14,6 +15,11 @@ export async function takeOut(
   thing: Collected,
 ): Promise<void> {
   await em.transactional(async (tx) => {
+    await tx.nativeUpdate(
+      CollectionEntry,
+      { collection: collectionId, [thing.kind]: thing.id, state: { $in: ['waiting', 'in'] } },
+      { state: 'out', decidedAt: now() },
+    );
     const gone = await tx.nativeDelete(CollectionItem, { collection: collectionId, [thing.kind]: thing.id });
     if (gone > 0) await touch(tx, collectionId, thing, false, now());
   });

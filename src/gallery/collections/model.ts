@@ -6,6 +6,11 @@ import { Image, Post } from '../model.ts';
 /** `private` is for its owner alone. Only what is public can be followed. */
 export const COLLECTION_VISIBILITIES = ['public', 'unlisted', 'private'] as const;
 
+/** Who may add beside the owner: nobody, those whom the owner invited, or whoever is signed in. */
+export const COLLECTION_ADDERS = ['owner', 'invited', 'anyone'] as const;
+/** Whether what others add is in it at once, or waits until the owner or a manager looked at it. */
+export const COLLECTION_INTAKES = ['at-once', 'reviewed'] as const;
+
 /** Models, posts and single pictures that somebody put together. */
 export const Collection = defineEntity({
   name: 'Collection',
@@ -17,6 +22,8 @@ export const Collection = defineEntity({
     /** Markdown. */
     description: p.text().default(''),
     visibility: p.enum([...COLLECTION_VISIBILITIES]).default('public'),
+    adders: p.enum([...COLLECTION_ADDERS]).default('owner'),
+    intake: p.enum([...COLLECTION_INTAKES]).default('at-once'),
     /** Of one of another node. */
     uri: p.string().length(2048).nullable().unique(),
     /** The actor there that tells of it, for those who follow it. */

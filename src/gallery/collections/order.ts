@@ -4,7 +4,6 @@ import { record } from '../../kit/events/events.ts';
 import type { Work } from '../../kit/work.ts';
 import { collectionArranged } from '../events.ts';
 import { type Eyes, PICTURE_COLUMNS, type PictureRow, type PictureView, pictureView } from '../views.ts';
-import { loadOwnCollection } from './edit.ts';
 import { Collection, CollectionItem } from './model.ts';
 import {
   ITEM_IS_LISTED,
@@ -16,6 +15,7 @@ import {
   THING_COLUMNS,
   type ThingRow,
 } from './thing.ts';
+import { loadKeptCollection } from './together/standing.ts';
 
 type Task = Pick<Work, 'em' | 'viewer' | 'now'>;
 
@@ -31,7 +31,7 @@ export async function moveItem(
   itemId: string,
   move: Move,
 ): Promise<void> {
-  await loadOwnCollection({ em, viewer }, collectionId);
+  await loadKeptCollection({ em, viewer }, collectionId);
   await em.transactional(async (tx) => {
     // two moves at once would mix their orders: the second waits here for the first
     await tx.nativeUpdate(Collection, { id: collectionId }, { updatedAt: now() });
@@ -95,7 +95,7 @@ export async function chooseCover(
   collectionId: number,
   itemId: string | null,
 ): Promise<void> {
-  const collection = await loadOwnCollection({ em, viewer }, collectionId);
+  const { collection } = await loadKeptCollection({ em, viewer }, collectionId);
   if (itemId !== null && (await em.count(CollectionItem, { id: itemId, collection: collectionId })) === 0)
     throw noItem();
   Object.assign(collection, { coverItemId: itemId, updatedAt: now() });
@@ -133,7 +133,9 @@ export async function listArrangement(
   eyes: Eyes,
   cursor: string | undefined,
 ): Promise<Arrangement> {
-  const { coverItemId } = await loadOwnCollection({ em, viewer }, collectionId);
+  const {
+    collection: { coverItemId },
+  } = await loadKeptCollection({ em, viewer }, collectionId);
   const place = readPlace(cursor);
   const picture = itemPicture(eyes.levels);
   const values: Parameter[] = [...picture.values, collectionId, eyes.levels];

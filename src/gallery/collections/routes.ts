@@ -6,25 +6,24 @@ import { t } from '../../kit/web/messages.ts';
 import type { Ctx, State } from '../../kit/web/state.ts';
 import { view } from '../../kit/web/views.ts';
 import { showWaiting } from '../../safety/words/waiting-page.ts';
+import { Contest } from '../contests/model.ts';
 import type { GalleryDeps } from '../deps.ts';
 import { loadSubject, urlOf } from '../talk/target.ts';
 import { eyesOf } from '../views.ts';
 import { ADD, arrangeRoutes } from './arrange-routes.ts';
-import {
-  CollectionForm,
-  collect,
-  createCollection,
-  deleteCollection,
-  editCollection,
-  loadOwnCollection,
-  uncollect,
-} from './edit.ts';
+import { CollectionForm, createCollection, deleteCollection, editCollection } from './edit.ts';
 import { type CollectionRow, listHolders, listOwnCollections } from './queries.ts';
 import { refusalRoutes } from './refusal-routes.ts';
 import { type Collected, Thing, thingOf } from './thing.ts';
+import { collect, uncollect } from './together/put.ts';
+import { type AddableRow, listAddable } from './together/queries.ts';
+import { togetherRoutes } from './together/routes.ts';
+import { loadKeptCollection } from './together/standing.ts';
 
 interface CollectionsPage {
   readonly collections: readonly CollectionRow[];
+  /** Of others, to which the viewer may add. */
+  readonly addable: readonly AddableRow[];
   /** What is to be put in; null on the page that only lists. */
   readonly thing: (Collected & { readonly url: string }) | null;
   /** Of others that hold what is the viewer's. */
@@ -35,14 +34,16 @@ const collectionsPage = view<CollectionsPage>('gallery/collections');
 
 interface EditPage {
   readonly id: number;
+  readonly isOwner: boolean;
+  readonly hasContest: boolean;
   readonly form: FormState;
 }
 const editPage = view<EditPage>('gallery/collection-edit');
 
-/** `back` leads to the page where the owner arranges what is in it. */
+/** `back` leads to the page where the owner arranges what is in it, or to what somebody brought. */
 const ItemForm = Thing.extend({
   on: z.enum(['0', '1']).default('1'),
-  back: z.literal('items').optional().catch(undefined),
+  back: z.enum(['items', 'mine']).optional().catch(undefined),
 });
 /** `stay` leads back to the choice of collections for the thing. */
 const NewForm = CollectionForm.extend(Thing.shape).extend({ stay: z.literal('1').optional().catch(undefined) });
@@ -57,6 +58,7 @@ export function collectionRoutes(routes: Router<State>, deps: GalleryDeps): void
     const eyes = await eyesOf(work.em, work.viewer);
     collectionsPage(ctx, {
       collections: await listOwnCollections(work, thing, eyes),
+      addable: await listAddable(work, thing),
       thing: thing && { ...thing, url: urlOf(thing) },
       holders: thing && subject?.ownerId === work.viewer?.id ? await listHolders(work, thing, eyes) : [],
       form,
@@ -91,14 +93,17 @@ export function collectionRoutes(routes: Router<State>, deps: GalleryDeps): void
     if (thing && on === '1') await collect(ctx.state.work, idParam(ctx), thing);
     else if (thing) await uncollect(ctx.state.work, idParam(ctx), thing);
     const url = `/collections/${idParam(ctx)}`;
-    ctx.redirect(back ? `${url}/items` : thing ? `/collections?${thing.kind}=${thing.id}` : url);
+    ctx.redirect(back ? `${url}/${back}` : thing ? `/collections?${thing.kind}=${thing.id}` : url);
   });
 
   const edit = async (ctx: Ctx & { params: Record<string, string | undefined> }, form?: FormState) => {
-    const { name, description, visibility } = await loadOwnCollection(ctx.state.work, idParam(ctx));
+    const { work } = ctx.state;
+    const { collection, isOwner } = await loadKeptCollection(work, idParam(ctx));
+    const { name, description, visibility, adders, intake } = collection;
+    const hasContest = (await work.em.count(Contest, { collection: collection.id })) > 0;
     editPage(ctx, {
-      id: idParam(ctx),
-      form: form ?? { ...EMPTY_FORM, values: { name, description, visibility } },
+      ...{ id: idParam(ctx), isOwner, hasContest },
+      form: form ?? { ...EMPTY_FORM, values: { name, description, visibility, adders, intake } },
       page: { title: t('collection.edit'), noindex: true },
     });
   };
@@ -125,4 +130,5 @@ export function collectionRoutes(routes: Router<State>, deps: GalleryDeps): void
 
   arrangeRoutes(routes, deps);
   refusalRoutes(routes, deps);
+  togetherRoutes(routes, deps);
 }

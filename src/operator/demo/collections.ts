@@ -1,8 +1,9 @@
 import { Model } from '../../catalogue/model.ts';
-import { collect, createCollection } from '../../gallery/collections/edit.ts';
+import { createCollection } from '../../gallery/collections/edit.ts';
 import { CollectionItem } from '../../gallery/collections/model.ts';
 import { chooseCover } from '../../gallery/collections/order.ts';
 import type { Collected } from '../../gallery/collections/thing.ts';
+import { collect } from '../../gallery/collections/together/put.ts';
 import { Image, Post } from '../../gallery/model.ts';
 import { AppError } from '../../kit/errors.ts';
 import type { Work } from '../../kit/work.ts';

@@ -73,7 +73,7 @@ export async function* gatherComments(gathering: Gathering): AsyncGenerator<Comm
 export async function* gatherCollections(gathering: Gathering): AsyncGenerator<CollectionDoc> {
   const { em, origin, accountId } = gathering;
   const select = (after: string) =>
-    `select c.id, c.name, c.description, c.visibility, coalesce((select s.restrictions from policy_state s
+    `select c.id, c.name, c.description, c.visibility, c.adders, c.intake, coalesce((select s.restrictions from policy_state s
        where s.target_kind = 'collection' and s.target_id = c.id), 0) as restrictions
      from collection c where c.owner_id = ? and c.id > ${after} and c.uri is null and c.deleted_at is null order by c.id`;
   for await (const row of paged<{ id: number; [column: string]: unknown }>(gathering, select, accountId)) {
@@ -93,6 +93,8 @@ export async function* gatherCollections(gathering: Gathering): AsyncGenerator<C
       name: String(row.name),
       description: String(row.description),
       visibility: row.visibility as CollectionDoc['visibility'],
+      adders: row.adders as CollectionDoc['adders'],
+      intake: row.intake as CollectionDoc['intake'],
       items: items.map((item) => {
         const kind = item.model_id != null ? 'model' : item.post_id != null ? 'post' : 'image';
         return { kind, uri: named(origin, kind, item[`${kind}_id`], item.uri) };

@@ -1,5 +1,6 @@
-import { collect, createCollection } from '../../gallery/collections/edit.ts';
+import { createCollection } from '../../gallery/collections/edit.ts';
 import { Collection } from '../../gallery/collections/model.ts';
+import { collect } from '../../gallery/collections/together/put.ts';
 import { Comment } from '../../gallery/model.ts';
 import { writeReview } from '../../gallery/reviews/write.ts';
 import { addComment } from '../../gallery/talk/comments.ts';
@@ -93,8 +94,8 @@ async function ensureCollection({ work }: Taking, doc: CollectionDoc): Promise<n
   const own = { owner: viewer.id, deletedAt: null };
   const mark = await findMark(em, viewer.id, doc.uri);
   if (mark && (await em.count(Collection, { ...own, id: Number(mark.targetId) })) > 0) return Number(mark.targetId);
-  const { name, description, visibility } = doc;
-  const { id } = await createCollection({ ...work, em }, { name, description, visibility });
+  const { name, description, visibility, adders, intake } = doc;
+  const { id } = await createCollection({ ...work, em }, { name, description, visibility, adders, intake });
   await keepMark(work.em.fork(), viewer.id, doc.uri, { kind: 'collection', targetId: id }, now());
   return id;
 }

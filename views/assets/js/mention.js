@@ -5,7 +5,8 @@
  */
 class Mention extends HTMLElement {
   connectedCallback() {
-    this.text = this.previousElementSibling?.matches('textarea') ? this.previousElementSibling : null;
+    const before = this.previousElementSibling;
+    this.text = before?.matches('textarea') ? before : (before?.querySelector('input[data-mention]') ?? null);
     this.list = this.querySelector('[role="listbox"]');
     if (!this.text) return;
     this.classList.remove('hidden');
@@ -34,7 +35,9 @@ class Mention extends HTMLElement {
   get typed() {
     const { selectionStart, selectionEnd, value } = this.text;
     if (selectionStart !== selectionEnd) return null;
-    const before = value.slice(Math.max(0, selectionStart - 320), selectionStart);
+    // a field for one name takes it without the @ as well
+    const isName = this.text.matches('input') && !value.startsWith('@');
+    const before = (isName ? '@' : '') + value.slice(Math.max(0, selectionStart - 320), selectionStart);
     return /(?<![\p{L}\p{N}_@/.])@([\p{L}\p{N}_.-]{1,64}(?:@[a-z0-9.:-]{0,253})?)$/iu.exec(before)?.[1] ?? null;
   }
 
@@ -95,7 +98,7 @@ class Mention extends HTMLElement {
     const { typed } = this;
     if (!option || typed === null) return this.close();
     const end = this.text.selectionStart;
-    this.text.setRangeText(`${option.dataset.handle} `, end - typed.length - 1, end, 'end');
+    this.text.setRangeText(`${option.dataset.handle} `, Math.max(0, end - typed.length - 1), end, 'end');
     this.text.dispatchEvent(new Event('input', { bubbles: true }));
     this.close();
   }

@@ -3,15 +3,19 @@ import { CollectionQuery, loadCollectionPage } from '../../../discovery/collecti
 import { ADD } from '../../../gallery/collections/arrange-routes.ts';
 import {
   CollectionForm,
-  collect,
   createCollection,
   deleteCollection,
   editCollection,
-  loadOwnCollection,
-  uncollect,
 } from '../../../gallery/collections/edit.ts';
-import { COLLECTED_KINDS, COLLECTION_VISIBILITIES } from '../../../gallery/collections/model.ts';
+import {
+  COLLECTED_KINDS,
+  COLLECTION_ADDERS,
+  COLLECTION_INTAKES,
+  COLLECTION_VISIBILITIES,
+} from '../../../gallery/collections/model.ts';
 import { listOwnCollections } from '../../../gallery/collections/queries.ts';
+import { collect, uncollect } from '../../../gallery/collections/together/put.ts';
+import { loadKeptCollection } from '../../../gallery/collections/together/standing.ts';
 import { checkForm } from '../../../kit/web/forms.ts';
 import { defineOperation, defineOwn, type Operation, type OwnAsk } from '../../operation/define.ts';
 import { ById, pathId, text } from '../query.ts';
@@ -25,6 +29,8 @@ const CollectionBody = z.strictObject({
   /** Markdown. */
   description: z.string().max(5_000).optional(),
   visibility: z.enum(COLLECTION_VISIBILITIES).optional(),
+  adders: z.enum(COLLECTION_ADDERS).optional(),
+  intake: z.enum(COLLECTION_INTAKES).optional(),
 });
 
 const shown = {
@@ -40,6 +46,8 @@ const said = async (ask: OwnAsk, id: number) => ({
   ...(await published(ask.em, `${ask.origin}/collections/${id}`, { kind: 'collection', id })),
 });
 const Saved = Published.extend({ id: z.int() });
+/** `waiting`: until whoever keeps the collection approves it. */
+const Put = Done.extend({ state: z.enum(['in', 'waiting', 'out']) });
 const Item = z.object({ id: pathId, kind: z.enum(COLLECTED_KINDS), thing: pathId });
 
 export const COLLECTION_OPERATIONS: readonly Operation[] = [
@@ -62,6 +70,8 @@ export const COLLECTION_OPERATIONS: readonly Operation[] = [
       ...shown,
       description: z.string(),
       username: z.string(),
+      adders: z.enum(COLLECTION_ADDERS),
+      intake: z.enum(COLLECTION_INTAKES),
       items: z.array(
         z.object({ kind: z.enum(['model', 'post', 'image']), id: z.int(), title: z.string(), url: z.url() }),
       ),
@@ -73,6 +83,7 @@ export const COLLECTION_OPERATIONS: readonly Operation[] = [
       return {
         ...{ id, name: page.name, visibility: page.visibility, itemCount: page.itemCount },
         ...{ url: `${ask.origin}/collections/${id}`, description: page.description, username: page.owner.name },
+        ...{ adders: page.together.adders, intake: page.together.intake },
         items: page.items.flatMap(({ url, title }) => {
           const [, kind, its] = /^\/(model|post|image)s\/(\d+)/.exec(url) ?? [];
           return kind ? [{ kind: kind as 'model', id: Number(its), title, url: ask.origin + url }] : [];
@@ -95,8 +106,12 @@ export const COLLECTION_OPERATIONS: readonly Operation[] = [
     summary: 'Changes what a collection says of itself, and who sees it.',
     ...{ params: ById, body: CollectionBody, answer: Saved },
     run: async (ask, { params: { id }, body }) => {
-      const { name, description, visibility } = await loadOwnCollection(ask, id);
-      await editCollection(ask, id, checkForm({ name, description, visibility, ...body }, CollectionForm));
+      const { name, description, visibility, adders, intake } = (await loadKeptCollection(ask, id)).collection;
+      await editCollection(
+        ask,
+        id,
+        checkForm({ name, description, visibility, adders, intake, ...body }, CollectionForm),
+      );
       return said(ask, id);
     },
   }),
@@ -111,17 +126,21 @@ export const COLLECTION_OPERATIONS: readonly Operation[] = [
   }),
   ...(
     [
-      ['put', 'collect', 'Puts a model, post or image into a collection. Again is the same.', collect],
-      ['delete', 'uncollect', 'Takes it out again.', uncollect],
+      [
+        'put',
+        'collect',
+        'Puts a model, post or image into a collection, or hands it in for review. Again is the same.',
+        collect,
+      ],
+      ['delete', 'uncollect', 'Takes it out again, or takes back what waits.', uncollect],
     ] as const
   ).map(([method, name, summary, act]) =>
     defineOwn({
       ...{ method, path: '/collections/:id/items/:kind/:thing', name, summary, group, scope },
-      ...{ params: Item, answer: Done },
+      ...{ params: Item, answer: Put },
       run: async (ask, { params: { id, kind, thing } }) => {
         ask.take(ADD);
-        await act(ask, id, { kind, id: thing });
-        return done;
+        return { ...done, state: (await act(ask, id, { kind, id: thing })) ?? ('out' as const) };
       },
     }),
   ),

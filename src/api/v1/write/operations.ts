@@ -1,5 +1,6 @@
 import type { Operation } from '../../operation/define.ts';
 import { COLLECTION_OPERATIONS } from './collections.ts';
+import { CONTEST_OPERATIONS } from './contests.ts';
 import { DATASET_OPERATIONS } from './datasets.ts';
 import { GENERATION_OPERATIONS } from './generations.ts';
 import { JOB_OPERATIONS } from './jobs.ts';
@@ -7,6 +8,7 @@ import { MODEL_OPERATIONS } from './models.ts';
 import { POST_OPERATIONS } from './posts.ts';
 import { SOCIAL_OPERATIONS } from './social.ts';
 import { TALK_OPERATIONS } from './talk.ts';
+import { TOGETHER_OPERATIONS } from './together.ts';
 import { TRAINING_OPERATIONS } from './trainings.ts';
 import { UPLOAD_OPERATIONS } from './uploads.ts';
 
@@ -20,6 +22,8 @@ export const WRITE_OPERATIONS: readonly Operation[] = [
   ...DATASET_OPERATIONS,
   ...TRAINING_OPERATIONS,
   ...COLLECTION_OPERATIONS,
+  ...TOGETHER_OPERATIONS,
+  ...CONTEST_OPERATIONS,
   ...SOCIAL_OPERATIONS,
   ...TALK_OPERATIONS,
 ];
