@@ -50,6 +50,7 @@ import { heldWords, showWordsJob } from './gallery/after-words.ts';
 import { countCollectionsJob } from './gallery/collections/collect-count.ts';
 import {
   collectionItemChanged,
+  commentDeleted,
   imageDeleted,
   postDeleted,
   postPublished,
@@ -57,6 +58,7 @@ import {
   postUpdated,
   reactionCreated,
   reactionRemoved,
+  reviewDeleted,
   wordsWithheld,
 } from './gallery/events.ts';
 import { refreshModelsJob } from './gallery/figures.ts';
@@ -65,6 +67,7 @@ import { resolveModelJob, resolveVersionJob } from './gallery/images/resolve.ts'
 import { finishDeletionJob as finishPostDeletionJob } from './gallery/posts/delete.ts';
 import { publishScheduledJob as publishScheduledPostJob } from './gallery/posts/publish.ts';
 import { removeAccountContentJob, sweepGalleryJob } from './gallery/sweep.ts';
+import { clearTalkPicturesJob } from './gallery/talk-pictures/clear.ts';
 import { spreadSynonymJob } from './gallery/tags/synonyms.ts';
 import { on, type Wiring } from './kit/events/wiring.ts';
 import type { JobDefinition } from './kit/queue/define.ts';
@@ -153,6 +156,7 @@ export function jobsOf(parts: Parts): JobDefinition[] {
     executeTakedownJob(takedownStepsOf(parts), parts.log),
     endLockJob,
     sweepGalleryJob,
+    clearTalkPicturesJob,
     removeAccountContentJob,
     publishScheduledPostJob,
     finishPostDeletionJob,
@@ -254,6 +258,8 @@ export function wiringOf(parts: Parts): Wiring {
     on(safetyDecided, clearRecordsJob, ({ kind, id, outcome }) =>
       kind === 'account' && outcome === 'released' ? { accountId: Number(id) } : null,
     ),
+    on(commentDeleted, clearTalkPicturesJob, ({ commentId: id }) => ({ kind: 'comment' as const, id })),
+    on(reviewDeleted, clearTalkPicturesJob, ({ reviewId: id }) => ({ kind: 'review' as const, id })),
     on(safetyDecided, showWordsJob, ({ kind, id, outcome }) => heldWords(kind, id, outcome)),
     on(picturesChanged, looker.job, undefined, ({ datasetId }) => ({ dedupeKey: `look:${datasetId}` })),
     on(
