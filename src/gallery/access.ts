@@ -56,7 +56,9 @@ export interface ImageAccessRow extends PostAccessRow {
 
 const BLOCKED_LEVEL = 32;
 
+/** What only holds the pictures of words is no post to anybody. */
 export function postVerdict(row: PostAccessRow, viewer: Viewer | null, act: Act = 'view'): Verdict {
+  if (row.access_talk_kind !== null) return { allowed: false, reason: 'not_found' };
   return verdictOf(row, viewer, act, row.access_state, row.post_restrictions | row.account_restrictions);
 }
 

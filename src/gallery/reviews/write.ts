@@ -79,7 +79,7 @@ export async function writeReview(
       ],
     );
     const reviewId = made?.id ?? (await rewrite(tx, author.id, versionId));
-    if (made && pictures) await setPictures({ em: tx, now }, wordsOf(reviewId), pictures);
+    if (made && pictures) await setPictures({ em: tx, now: () => writtenAt }, wordsOf(reviewId), pictures);
     if (named) await setMentions(tx, { review: reviewId }, author.id, named);
     if (heldFor !== null) await holdWords(tx, { kind: 'review', id: reviewId }, author.id, heldFor, now());
     if (made) record(tx, reviewWritten, { reviewId });

@@ -80,7 +80,7 @@ export async function addComment(
     if (heldFor === null) record(tx, commentCreated, { commentId: comment.id });
     else await holdWords(tx, { kind: 'comment', id: comment.id }, speaker.id, heldFor, now());
     await tx.flush();
-    if (pictures) await setPictures({ em: tx, now }, wordsOf(comment), pictures);
+    if (pictures) await setPictures({ em: tx, now: () => comment.createdAt }, wordsOf(comment), pictures);
     if (parent && comment.audience !== 'page') await nameThoseOf(tx, comment, parent, ownerId);
     else if (named.length > 0) await setMentions(tx, { comment: comment.id }, speaker.id, named);
     await countComments(tx, comment);
