@@ -47,8 +47,9 @@ export async function announceReview(work: Task, federation: Federation, reviewI
     return;
   }
   const holder = await findHolder(em, { kind: 'review', id: reviewId });
-  const changedAt = laterOf(review, holder?.updatedAt ?? null) ?? review.createdAt;
-  if (wasSaid && holder && changedAt.getTime() === review.createdAt.getTime()) return;
+  const pictured = laterOf(review, holder?.updatedAt ?? null);
+  if (wasSaid && holder && pictured === null) return;
+  const changedAt = pictured ?? review.createdAt;
   const activity = wasSaid
     ? buildUpdate({ ...act, uri: `${uri}#update-${changedAt.getTime()}` }, document, changedAt)
     : buildCreate({ ...act, uri: `${uri}#create` }, document);

@@ -49,9 +49,10 @@ export async function announceComment(work: Task, federation: Federation, commen
     return;
   }
   const holder = await findHolder(em, { kind: 'comment', id: commentId });
-  const editedAt = laterOf(comment, holder?.updatedAt ?? null) ?? comment.createdAt;
+  const changedAt = laterOf(comment, holder?.updatedAt ?? null);
   // its pictures came one by one
-  if (wasSaid && holder && editedAt.getTime() === comment.createdAt.getTime()) return;
+  if (wasSaid && holder && changedAt === null) return;
+  const editedAt = changedAt ?? comment.createdAt;
   const activity = wasSaid
     ? buildUpdate({ ...act, uri: `${uri}#update-${editedAt.getTime()}` }, document, editedAt)
     : buildCreate({ ...act, uri: `${uri}#create` }, document);
