@@ -349,7 +349,7 @@ test('everything that a page can do is a call, every operation of the document a
   const token = await tokenFor(site, ada, ['all']);
   const api = await Caller.open(address, token);
   const eve = await givenMember(em, 'eve');
-  const theirs = await Caller.open(address, await tokenFor(site, eve, ['read', 'write:social']));
+  const theirs = await Caller.open(address, await tokenFor(site, eve, ['read', 'write:social', 'write:images']));
 
   const { modelId, versionId } = await models(api, address, token);
   const { postId, imageId } = await posts(api, versionId);
