@@ -67,8 +67,8 @@ import { resolveModelJob, resolveVersionJob } from './gallery/images/resolve.ts'
 import { finishDeletionJob as finishPostDeletionJob } from './gallery/posts/delete.ts';
 import { publishScheduledJob as publishScheduledPostJob } from './gallery/posts/publish.ts';
 import { removeAccountContentJob, sweepGalleryJob } from './gallery/sweep.ts';
-import { clearTalkPicturesJob } from './gallery/talk-pictures/clear.ts';
 import { spreadSynonymJob } from './gallery/tags/synonyms.ts';
+import { clearTalkPicturesJob } from './gallery/talk-pictures/clear.ts';
 import { on, type Wiring } from './kit/events/wiring.ts';
 import type { JobDefinition } from './kit/queue/define.ts';
 import { makeBlocks } from './moderation/hashes/blocks.ts';

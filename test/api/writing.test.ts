@@ -109,10 +109,17 @@ async function models(api: Caller, address: URL, token: string) {
 async function talkPictures(theirs: Caller, api: Caller, versionId: number, imageId: number, reviewId: string) {
   const draft = await theirs.call('createPost', { body: {} });
   const files = { 'a.png': await picture(), 'b.png': await picture() };
-  const [one, two] = (await theirs.call('addImages', { with: { id: draft.id }, files })).images.map(({ id }: Json) => id);
+  const [one, two] = (await theirs.call('addImages', { with: { id: draft.id }, files })).images.map(
+    ({ id }: Json) => id,
+  );
   const pictures = [{ id: one, nsfwLevel: 1, alt: 'A lamp' }];
   const with_ = { id: imageId };
-  await theirs.call('commentOnImage', { with: with_, body: { text: 'x', pictures: [{ id: one }] }, status: 400, key: 'p1' });
+  await theirs.call('commentOnImage', {
+    with: with_,
+    body: { text: 'x', pictures: [{ id: one }] },
+    status: 400,
+    key: 'p1',
+  });
   await api.call('commentOnImage', { with: with_, body: { text: 'x', pictures }, status: 400, key: 'p2' });
   const said = await theirs.call('commentOnImage', { with: with_, body: { text: 'Look.', pictures }, key: 'p3' });
   const list = async () => (await api.call('listImageComments', { with: with_, token: null })).items[0].pictures;

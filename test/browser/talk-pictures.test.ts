@@ -12,7 +12,9 @@ import { fillSite } from './site.ts';
 const browser = withChromium();
 const NARROW = `document.documentElement.scrollWidth <= document.documentElement.clientWidth`;
 
-test('a picture is pasted into a comment, described, seen and taken out; a review shows examples on a phone', { skip }, async (t) => {
+test('a picture is pasted into a comment, described, seen and taken out; a review shows examples on a phone', {
+  skip,
+}, async (t) => {
   const node = await testNode(t, { realTime: true });
   const address = await node.start('web', 'worker');
   const { model, post } = await fillSite(node, { postCount: 1 });
@@ -65,7 +67,10 @@ test('a picture is pasted into a comment, described, seen and taken out; a revie
   await page.getByRole('button', { name: 'Publish review' }).click();
   await page.locator('.review-own .talk-shots img').first().waitFor();
   await node.settle();
-  assert.equal((await held((await node.em.fork().findOneOrFail(Review, { text: 'Made these with it.' })).id)).length, 2);
+  assert.equal(
+    (await held((await node.em.fork().findOneOrFail(Review, { text: 'Made these with it.' })).id)).length,
+    2,
+  );
   await open(`/models/${model.id}`);
   await page.locator('.review-own').scrollIntoViewIfNeeded();
   assert.equal(await page.evaluate(NARROW), true);

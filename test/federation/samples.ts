@@ -178,7 +178,9 @@ export const documents: Record<string, Document> = {
       ...{ rating: 1, pictures: [] },
     }),
   ),
-  comment: withContext(buildComment({ ...noteView('comments/1'), inReplyToUri: 'https://v.example/notes/1', pictures: [] })),
+  comment: withContext(
+    buildComment({ ...noteView('comments/1'), inReplyToUri: 'https://v.example/notes/1', pictures: [] }),
+  ),
   create: activities.buildCreate(act('1'), buildPost(post)),
   update: activities.buildUpdate(act('2'), buildModel(model), now),
   actorUpdate: activities.buildUpdate(act('3'), buildAccount(account), now),

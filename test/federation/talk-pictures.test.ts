@@ -47,7 +47,10 @@ test('a comment’s pictures reach the page’s home with their words, change wi
   assert.equal(document.sensitive, true);
   const [first] = document.attachment;
   assert.equal(document.attachment.length, 2);
-  assert.deepEqual([first?.type, first?.name, first?.mediaType, first?.rating], ['Document', 'A lamp', 'image/jpeg', 4]);
+  assert.deepEqual(
+    [first?.type, first?.name, first?.mediaType, first?.rating],
+    ['Document', 'A lamp', 'image/jpeg', 4],
+  );
   assert.match(String(first?.blurhash), /^.{6,}$/);
   assert.equal('id' in (first ?? {}), false);
 

@@ -4,11 +4,11 @@ import sharp from 'sharp';
 import { Comment, Image, Mention, Post } from '../../src/gallery/model.ts';
 import { Review } from '../../src/gallery/reviews/model.ts';
 import { removeAccountContent } from '../../src/gallery/sweep.ts';
-import { sweepTalkPictures } from '../../src/gallery/talk-pictures/clear.ts';
 import { deleteComment, restoreComment, withholdComment } from '../../src/gallery/talk/comments.ts';
-import { restrict } from '../../src/safety/restrict.ts';
-import { QUARANTINE } from '../../src/safety/policy.ts';
+import { sweepTalkPictures } from '../../src/gallery/talk-pictures/clear.ts';
 import { Notification } from '../../src/notifications/model.ts';
+import { QUARANTINE } from '../../src/safety/policy.ts';
+import { restrict } from '../../src/safety/restrict.ts';
 import { textOf } from '../accounts/browser.ts';
 import { givenModel, givenVersion } from '../factories/content.ts';
 import { bytesAt, painter, picture, sendFiles } from './painter.ts';
@@ -76,7 +76,10 @@ test('too many pictures, none at all and what is no picture are refused with wha
   const { bob, page, fresh, held, settle } = await given(t);
   const good = { bytes: await picture(), name: 'good.png' };
   const bad = { bytes: Buffer.from('<svg xmlns="http://www.w3.org/2000/svg"/>'), name: 'bad.png' };
-  const refused = await sendFiles(bob.browser, `${page}/comments`, [good, bad], { text: 'Look here.', 'alt-new-1': 'Good' });
+  const refused = await sendFiles(bob.browser, `${page}/comments`, [good, bad], {
+    text: 'Look here.',
+    'alt-new-1': 'Good',
+  });
   assert.equal(refused.status, 422);
   assert.match(textOf(refused.text), /bad\.png: /);
   assert.match(refused.text, /Look here\./);
@@ -89,13 +92,37 @@ test('too many pictures, none at all and what is no picture are refused with wha
   });
   await settle();
   const id = said.location.split('#comment-')[1] ?? '';
-  assert.deepEqual((await held(id)).map((image) => [image.id, image.altText]), [[Number(kept), 'Good']]);
+  assert.deepEqual(
+    (await held(id)).map((image) => [image.id, image.altText]),
+    [[Number(kept), 'Good']],
+  );
 
-  const five = await Promise.all(Array.from({ length: 5 }, async (_, n) => ({ bytes: await picture(), name: `${n}.png` })));
+  const five = await Promise.all(
+    Array.from({ length: 5 }, async (_, n) => ({ bytes: await picture(), name: `${n}.png` })),
+  );
   const many = await sendFiles(bob.browser, `${page}/comments`, five, { text: 'All of them.' });
   assert.equal(many.status, 422);
   assert.match(textOf(many.text), /At most 4 pictures/);
   assert.equal(await fresh().count(Comment), 1);
+});
+
+test('a program and a form in place are told of a refusal, and nothing of it waits', async (t) => {
+  const { bob, page, fresh } = await given(t);
+  for (const headers of [{ accept: 'application/json' }, { 'hx-request': 'true' }]) {
+    const form = new FormData();
+    form.append('text', ' ');
+    form.append('pictures', new Blob([new Uint8Array(await picture())]), 'a.png');
+    const cookie = [...bob.browser.cookies].map((pair) => pair.join('=')).join('; ');
+    const answer = await fetch(new URL(`${page}/comments`, bob.browser.address), {
+      ...{ method: 'POST', body: form },
+      headers: { cookie, 'sec-fetch-site': 'same-origin', ...headers } as Record<string, string>,
+    });
+    assert.equal(answer.status, 422);
+  }
+  assert.deepEqual(
+    [await fresh().count(Image, { owner: bob.account.id }), await fresh().count(Post, { state: 'draft' })],
+    [0, 0],
+  );
 });
 
 test('nobody takes pictures of somebody else, or of a post that is public', async (t) => {
@@ -138,7 +165,10 @@ test('editing takes pictures out, describes them and rates them; those who do no
     'picture[]': [String(one), String(two)],
   } as never);
   await settle();
-  assert.deepEqual((await held(id)).map((image) => [image.id, image.level, image.altText]), [[two, 8, 'Two']]);
+  assert.deepEqual(
+    (await held(id)).map((image) => [image.id, image.level, image.altText]),
+    [[two, 8, 'Two']],
+  );
   assert.notEqual((await fresh().findOneOrFail(Comment, id)).editedAt ?? null, null);
   const seen = (await visitor.get(page)).text;
   assert.match(textOf(seen), /1 picture is left out by your ratings/);
@@ -153,7 +183,14 @@ test('pictures are seen by whoever sees the words: narrow pages, withheld words,
   const { post, ada, bob, visitor, settle, fresh, workAs, held, say, node, page } = await given(t);
   const source = Number(page.split('/').at(-1));
   const { postId } = await post(ada, [{}], { visibility: 'followers' });
-  assert.equal((await sendFiles(bob.browser, `/posts/${postId}/comments`, [{ bytes: await picture(), name: 'a.png' }], { text: 'x' })).status, 404);
+  assert.equal(
+    (
+      await sendFiles(bob.browser, `/posts/${postId}/comments`, [{ bytes: await picture(), name: 'a.png' }], {
+        text: 'x',
+      })
+    ).status,
+    404,
+  );
   const id = await say();
   const [image] = await held(id);
   const path = `/media/320/${image?.id}.webp`;
@@ -182,7 +219,10 @@ test('pictures go with their words, at once and for good', async (t) => {
   await bob.browser.post(`/comments/${id}/removal`);
   assert.equal((await bytesAt(visitor, `/media/320/${image?.id}.webp`)).status, 410);
   await settle();
-  assert.deepEqual([await fresh().count(Image, { id: image?.id ?? 0 }), await fresh().count(Post, { talkId: id })], [0, 0]);
+  assert.deepEqual(
+    [await fresh().count(Image, { id: image?.id ?? 0 }), await fresh().count(Post, { talkId: id })],
+    [0, 0],
+  );
 
   const second = await say();
   await fresh().nativeDelete(Comment, { id: second });

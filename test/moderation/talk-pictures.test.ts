@@ -28,7 +28,9 @@ test('what is blocked does not come in beside words, and a picture that is block
   const page = `/images/${imageIds[0]}`;
   const [banned, later] = [await drawn(81), await drawn(82)];
   await ban(its, banned, 'ncii');
-  const refused = await sendFiles(bob.browser, `${page}/comments`, [{ bytes: banned, name: 'a.png' }], { text: 'See.' });
+  const refused = await sendFiles(bob.browser, `${page}/comments`, [{ bytes: banned, name: 'a.png' }], {
+    text: 'See.',
+  });
   assert.equal(refused.status, 422);
   assert.match(textOf(refused.text), /removed from this node/);
   assert.equal(await em.fork().count(Image, { owner: bob.account.id }), 0);

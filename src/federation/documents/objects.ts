@@ -23,7 +23,7 @@ import { buildComment, buildPost } from '../vocabulary/note.ts';
 import type { TagLink } from '../vocabulary/tags.ts';
 import { type Answered, circleOfComment, circleOfModel, circleOfPost, type Place } from './circle.ts';
 import { fileDetails, modelDetails, parentsOf, versionDetails } from './details.ts';
-import { listPictures, listTalkPictures, listPreviews } from './pictures.ts';
+import { listPictures, listPreviews, listTalkPictures } from './pictures.ts';
 import { countReplies } from './replies.ts';
 
 type Site = Pick<Federation, 'origin' | 'host'>;

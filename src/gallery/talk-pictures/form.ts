@@ -10,6 +10,7 @@ import type { Ctx } from '../../kit/web/state.ts';
 import type { Work } from '../../kit/work.ts';
 import { RATING } from '../../safety/ratings.ts';
 import type { GalleryDeps } from '../deps.ts';
+import { Image, Post } from '../model.ts';
 import { assertMayPost, createDraft, dropEmptyDraft } from '../posts/draft.ts';
 import { takeFiles } from '../posts/take-files.ts';
 import { PICTURE_COLUMNS, type PictureRow, type PictureView, pictureView } from '../views.ts';
@@ -40,6 +41,8 @@ type FormDeps = Pick<
 interface Brought {
   readonly given: readonly GivenPicture[];
   readonly refused: readonly string[];
+  /** Where the files of this form wait; 0 where it had none. */
+  readonly draftId: number;
 }
 
 /**
@@ -55,8 +58,10 @@ export async function submitTalk<Schema extends z.ZodType>(
   again: (state: FormState, pictures: PicturesField) => Promise<void> | void,
 ): Promise<void> {
   const sent = await readSent(ctx, deps);
+  let draftId = 0;
   try {
-    const { given, refused } = await bring(ctx, deps, sent);
+    const { given, refused, ...brought } = await bring(ctx, deps, sent);
+    draftId = brought.draftId;
     const { allowedLevels } = await deps.settings.read(ctx.state.work.em, nodeSettings);
     const pictures = speaksOfPictures(sent) ? { pictures: given, allowedLevels } : undefined;
     const guarded = async (form: z.output<Schema>) => {
@@ -65,14 +70,27 @@ export async function submitTalk<Schema extends z.ZodType>(
       await act(form, pictures);
     };
     await submitRaw(ctx, sent.fields, schema, guarded, async (state) => {
+      // the form is still there with its files, and the refusal is shown above it
+      const isInPlace = ctx.get('hx-request') !== '' && (kind === 'comment' || sent.files.length > 0);
+      if (isInPlace) throw new AppError('invalid', state.message ?? '', { fields: state.errors });
       const kept = await loadOwn(ctx.state.work.em, ctx.state.work.viewer?.id ?? 0, given);
       const error = state.errors.pictures ?? '';
       const level = given.reduce((levels, one) => levels | (one.level ?? 0), 0);
       await again(state, picturesField(kind, kept, level, error));
     });
+  } catch (error) {
+    await dropDraft(ctx.state.work.em.fork(), draftId);
+    throw error;
   } finally {
     await sent.discard();
   }
+}
+
+/** What nobody is shown again is not kept. */
+async function dropDraft(em: EntityManager, draftId: number): Promise<void> {
+  if (draftId === 0 || (await em.count(Post, { id: draftId, state: 'draft' })) === 0) return;
+  await em.nativeDelete(Image, { post: draftId });
+  await em.nativeDelete(Post, { id: draftId, state: 'draft' });
 }
 
 type Sent = Pick<MultipartForm, 'fields' | 'files' | 'discard'>;
@@ -99,7 +117,7 @@ async function bring(ctx: Ctx, deps: FormDeps, { fields, files }: Sent): Promise
     if (fields[`drop-${id}`] !== undefined) return [];
     return [{ id: Number(id), level, altText: textIn(fields, `alt-${id}`) }];
   });
-  if (files.length === 0) return { given: kept, refused: [] };
+  if (files.length === 0) return { given: kept, refused: [], draftId: 0 };
   assertMayPost(ctx.state.work.viewer);
   for (const _ of files) deps.limits.take(ctx, TALK_PICTURES);
   const draft = await createDraft(ctx.state.work);
@@ -112,7 +130,7 @@ async function bring(ctx: Ctx, deps: FormDeps, { fields, files }: Sent): Promise
     given.push(...answer.taken.map(({ imageId: id }) => ({ id, level, altText })));
   }
   await dropEmptyDraft(ctx.state.work, draft.id);
-  return { given, refused };
+  return { given, refused, draftId: draft.id };
 }
 
 async function loadOwn(em: EntityManager, ownerId: number, given: readonly GivenPicture[]): Promise<PictureView[]> {
