@@ -51,6 +51,7 @@ import { countCollectionsJob } from './gallery/collections/collect-count.ts';
 import { tellOfTurnJob } from './gallery/contests/notices.ts';
 import {
   collectionItemChanged,
+  commentDeleted,
   imageDeleted,
   postDeleted,
   postPublished,
@@ -58,6 +59,7 @@ import {
   postUpdated,
   reactionCreated,
   reactionRemoved,
+  reviewDeleted,
   wordsWithheld,
 } from './gallery/events.ts';
 import { refreshModelsJob } from './gallery/figures.ts';
@@ -67,6 +69,7 @@ import { finishDeletionJob as finishPostDeletionJob } from './gallery/posts/dele
 import { publishScheduledJob as publishScheduledPostJob } from './gallery/posts/publish.ts';
 import { removeAccountContentJob, sweepGalleryJob } from './gallery/sweep.ts';
 import { spreadSynonymJob } from './gallery/tags/synonyms.ts';
+import { clearTalkPicturesJob } from './gallery/talk-pictures/clear.ts';
 import { on, type Wiring } from './kit/events/wiring.ts';
 import type { JobDefinition } from './kit/queue/define.ts';
 import { makeBlocks } from './moderation/hashes/blocks.ts';
@@ -155,6 +158,7 @@ export function jobsOf(parts: Parts): JobDefinition[] {
     executeTakedownJob(takedownStepsOf(parts), parts.log),
     endLockJob,
     sweepGalleryJob,
+    clearTalkPicturesJob,
     removeAccountContentJob,
     publishScheduledPostJob,
     finishPostDeletionJob,
@@ -256,6 +260,8 @@ export function wiringOf(parts: Parts): Wiring {
     on(safetyDecided, clearRecordsJob, ({ kind, id, outcome }) =>
       kind === 'account' && outcome === 'released' ? { accountId: Number(id) } : null,
     ),
+    on(commentDeleted, clearTalkPicturesJob, ({ commentId: id }) => ({ kind: 'comment' as const, id })),
+    on(reviewDeleted, clearTalkPicturesJob, ({ reviewId: id }) => ({ kind: 'review' as const, id })),
     on(safetyDecided, showWordsJob, ({ kind, id, outcome }) => heldWords(kind, id, outcome)),
     on(picturesChanged, looker.job, undefined, ({ datasetId }) => ({ dedupeKey: `look:${datasetId}` })),
     on(

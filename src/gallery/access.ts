@@ -28,7 +28,7 @@ export const accessParameters = (viewer: Viewer | null): Parameter[] => [
 
 /** Columns for a query over `post p`. */
 export const POST_ACCESS = `p.owner_id as access_owner, p.state as access_state, p.visibility as access_visibility,
-  p.published_at as access_published_at, case when ${POST_AUDIENCE} then 1 else 0 end as is_audience,
+  p.published_at as access_published_at, p.talk_kind as access_talk_kind, p.talk_id as access_talk_id, case when ${POST_AUDIENCE} then 1 else 0 end as is_audience,
   ${restrictionsOf('post', 'p.id')} as post_restrictions, ${restrictionsOf('account', 'p.owner_id')} as account_restrictions`;
 
 /** Columns for a query over `image i` and its `post p`. */
@@ -40,6 +40,9 @@ export interface PostAccessRow {
   access_state: ContentState;
   access_visibility: Visibility;
   access_published_at: unknown;
+  /** Of the pictures of a comment or review. */
+  access_talk_kind: 'comment' | 'review' | null;
+  access_talk_id: string | null;
   is_audience: unknown;
   post_restrictions: number;
   account_restrictions: number;
@@ -53,7 +56,9 @@ export interface ImageAccessRow extends PostAccessRow {
 
 const BLOCKED_LEVEL = 32;
 
+/** What only holds the pictures of words is no post to anybody. */
 export function postVerdict(row: PostAccessRow, viewer: Viewer | null, act: Act = 'view'): Verdict {
+  if (row.access_talk_kind !== null) return { allowed: false, reason: 'not_found' };
   return verdictOf(row, viewer, act, row.access_state, row.post_restrictions | row.account_restrictions);
 }
 
@@ -66,6 +71,21 @@ export function imageVerdict(row: ImageAccessRow, viewer: Viewer | null, act: Ac
   const isTooMuch = (forbidden & RESTRICTION.explicit) !== 0 && row.access_level > RATING.pg;
   const restrictions = isTooMuch ? forbidden | RESTRICTION.view : forbidden;
   return verdictOf(row, viewer, act, state, restrictions);
+}
+
+/** `imageVerdict`, also for the pictures of what people say: those are for whoever sees the words, and go with them. */
+export async function judgeImage(
+  em: EntityManager,
+  row: ImageAccessRow,
+  viewer: Viewer | null,
+  act: Act = 'view',
+): Promise<Verdict> {
+  const { access_talk_kind: kind, access_talk_id: id } = row;
+  if (kind === null) return imageVerdict(row, viewer, act);
+  const words = id === null ? null : await lookAt(em, viewer, { kind, id });
+  // peers read them in the words, under no name of their own
+  if (!words || act === 'federate') return { allowed: false, reason: 'not_found' };
+  return words.verdict.allowed ? imageVerdict({ ...row, is_audience: 1 }, viewer, act) : words.verdict;
 }
 
 /** Anybody may have it, so caches on the way may keep it. */
@@ -119,6 +139,8 @@ export interface Look {
   readonly visibility: Visibility;
   /** Of the row itself, not of what it stands under. */
   readonly isLocal: boolean;
+  /** A picture of what somebody says: it is seen and reported, and nothing else is done with it. */
+  readonly isOfTalk?: boolean;
 }
 
 /**
@@ -152,7 +174,9 @@ export async function lookAt(
     [...accessParameters(viewer), id],
   );
   if (!row) return kind === 'image' ? lookAtMark(em, viewer, id, act) : null;
-  return lookOf(row, kind === 'post' ? postVerdict(row, viewer, act) : imageVerdict(row, viewer, act));
+  const isOfTalk = row.access_talk_kind !== null;
+  if (kind === 'image') return { ...lookOf(row, await judgeImage(em, row, viewer, act)), isOfTalk };
+  return isOfTalk ? null : lookOf(row, postVerdict(row, viewer, act));
 }
 
 /** A picture that is not there any more: gone, for those whom its post is or was for. */

@@ -8,7 +8,7 @@ import type { Work } from '../kit/work.ts';
 import { POLICY_TARGETS, type PolicyTarget } from '../safety/policy.ts';
 import { tellCollectionAfterPolicy } from './collections/access.ts';
 import { Collection } from './collections/model.ts';
-import { postUpdated } from './events.ts';
+import { commentEdited, postUpdated, reviewEdited } from './events.ts';
 import { refreshModelsJob } from './figures.ts';
 import { Image, Post } from './model.ts';
 import { relistPost } from './posts/relist.ts';
@@ -80,8 +80,15 @@ async function relistOne({ em, jobs, now }: Task, postId: number, how: 'tell' | 
     await relistPost({ em: tx, jobs }, post);
     if (how === 'tell' && post.state === 'published') {
       if (post.isLocal) post.updatedAt = now();
-      record(tx, postUpdated, { postId });
+      recordChange(tx, post);
     }
     await tx.flush();
   });
+}
+
+/** What holds the pictures of words is a part of them. */
+function recordChange(em: Work['em'], { id, talkKind, talkId }: Post): void {
+  if (talkKind == null) record(em, postUpdated, { postId: id });
+  else if (talkId != null && talkKind === 'comment') record(em, commentEdited, { commentId: talkId });
+  else if (talkId != null) record(em, reviewEdited, { reviewId: talkId });
 }

@@ -6,6 +6,9 @@ import { VISIBILITIES } from '../safety/audience.ts';
 import type { Recipe } from './recipe/recipe.ts';
 import { Review } from './reviews/model.ts';
 
+/** Of what people say: what may have pictures of its own. */
+export const TALK_KINDS = ['comment', 'review'] as const;
+
 /** One to twenty images with a caption. With `version` it belongs to the gallery of that version. */
 export const Post = defineEntity({
   name: 'Post',
@@ -18,6 +21,7 @@ export const Post = defineEntity({
     { properties: ['version', 'listedAt', 'id'] },
     { properties: ['state', 'publishAt'] },
   ],
+  uniques: [{ properties: ['talkKind', 'talkId'] }],
   properties: {
     id: p.integer().primary(),
     owner: () => p.manyToOne(Account).ref(),
@@ -46,6 +50,10 @@ export const Post = defineEntity({
     claimedLikeCount: p.integer().nullable(),
     uri: p.string().length(2048).nullable().unique(),
     url: p.string().length(2048).nullable(),
+    /** It only holds the pictures of a comment or review: it is no post to anybody, and they are seen where those words are. */
+    talkKind: p.enum([...TALK_KINDS]).nullable(),
+    /** Null when they are gone. */
+    talkId: p.uuid().nullable(),
     createdAt: p.datetime(),
     updatedAt: p.datetime(),
   },
@@ -275,16 +283,21 @@ export const Reaction = defineEntity({
 });
 export interface Reaction extends InferEntity<typeof Reaction> {}
 
-/** Somebody whom a post or a comment names, exactly one of the two: they are told, and may see it whomever it is for. */
+/** Somebody whom a post, a comment or a review names, exactly one of them: they are told, and may see it whomever it is for. */
 export const Mention = defineEntity({
   name: 'Mention',
-  uniques: [{ properties: ['post', 'account'] }, { properties: ['comment', 'account'] }],
+  uniques: [
+    { properties: ['post', 'account'] },
+    { properties: ['comment', 'account'] },
+    { properties: ['review', 'account'] },
+  ],
   indexes: [{ properties: ['account', 'post'] }],
   properties: {
     id: p.uuid().primary(),
     account: () => p.manyToOne(Account).ref().deleteRule('cascade'),
     post: () => p.manyToOne(Post).ref().nullable().deleteRule('cascade'),
     comment: () => p.manyToOne(Comment).ref().nullable().deleteRule('cascade'),
+    review: () => p.manyToOne(Review).ref().nullable().deleteRule('cascade'),
   },
 });
 export interface Mention extends InferEntity<typeof Mention> {}

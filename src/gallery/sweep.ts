@@ -19,6 +19,7 @@ import { forgetOldSeen } from './seen/see.ts';
 import { Share, unshare } from './shares.ts';
 import { deleteComment } from './talk/comments.ts';
 import { unlike } from './talk/likes.ts';
+import { removeTalkPicturesOf, sweepTalkPictures } from './talk-pictures/clear.ts';
 import { TopicFollow } from './topics/model.ts';
 
 const DAY_MS = 86_400_000;
@@ -31,6 +32,7 @@ export const sweepGalleryJob = defineJob({
   async run(work, _payload, { signal }) {
     await dropOldEmptyDrafts(work);
     await forgetOldSeen(work);
+    await sweepTalkPictures(work);
     await repairFigures(work, signal);
     await scheduleGallerySweep(work);
   },
@@ -68,9 +70,14 @@ export async function removeAccountContent(
   accountId: number,
 ): Promise<void> {
   const { em } = work;
-  for (const { id } of await em.find(Post, { owner: accountId, state: { $ne: 'deleted' } }, { fields: ['id'] })) {
+  for (const { id } of await em.find(
+    Post,
+    { owner: accountId, state: { $ne: 'deleted' }, talkKind: null },
+    { fields: ['id'] },
+  )) {
     await removePost({ ...work, viewer: null }, id);
   }
+  await removeTalkPicturesOf(work, accountId);
   const speaker = { id: accountId, permissions: 0 };
   for (const { id } of await em.find(
     Comment,

@@ -15,6 +15,7 @@ import {
   reactionCreated,
   reactionRemoved,
   reviewDeleted,
+  reviewEdited,
   reviewWritten,
   shareCreated,
   shareRemoved,
@@ -43,7 +44,7 @@ export const NOTIFICATION_WIRING: Wiring = [
   // words that were changed may name others, and words that were looked at appear by being changed
   ...[commentCreated, commentEdited].map((event) => on(event, tellOfCommentJob)),
   on(reactionCreated, tellOfReactionJob),
-  on(reviewWritten, tellOfReviewJob),
+  ...[reviewWritten, reviewEdited].map((event) => on(event, tellOfReviewJob)),
   on(shareCreated, tellOfShareJob),
   on(followRequested, tellOfFollowJob, ({ followId }) => ({ followId })),
   on(tipSent, tellOfTipJob),

@@ -9,6 +9,7 @@ import {
 } from '../gallery/collections/model.ts';
 import { RESOURCE_KINDS } from '../gallery/model.ts';
 import { NUMBER_FIELDS } from '../gallery/recipe/recipe.ts';
+import { MOST_PICTURES } from '../gallery/talk-pictures/hold.ts';
 import { VISIBILITIES } from '../safety/audience.ts';
 
 /*
@@ -181,6 +182,8 @@ export const ReviewDoc = z.object({
   isRecommended: z.boolean(),
   text: text(10_000),
   createdAt: z.iso.datetime(),
+  /** Older archives have none. */
+  images: z.array(ImageDoc).max(MOST_PICTURES.review).default([]),
 });
 export type ReviewDoc = z.output<typeof ReviewDoc>;
 
@@ -192,6 +195,7 @@ export const CommentDoc = z.object({
   audience: text(20),
   on: z.object({ kind: z.enum(['model', 'post', 'image', 'review']), uri }),
   parentUri: uri.nullable(),
+  images: z.array(ImageDoc).max(MOST_PICTURES.comment).default([]),
 });
 export type CommentDoc = z.output<typeof CommentDoc>;
 

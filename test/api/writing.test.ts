@@ -105,6 +105,43 @@ async function models(api: Caller, address: URL, token: string) {
   return { modelId, versionId: id as number };
 }
 
+/** Pictures come into a draft, and out of it beside words. */
+async function talkPictures(theirs: Caller, api: Caller, versionId: number, imageId: number, reviewId: string) {
+  const draft = await theirs.call('createPost', { body: {} });
+  const files = { 'a.png': await picture(), 'b.png': await picture() };
+  const [one, two] = (await theirs.call('addImages', { with: { id: draft.id }, files })).images.map(
+    ({ id }: Json) => id,
+  );
+  const pictures = [{ id: one, nsfwLevel: 1, alt: 'A lamp' }];
+  const with_ = { id: imageId };
+  await theirs.call('commentOnImage', {
+    with: with_,
+    body: { text: 'x', pictures: [{ id: one }] },
+    status: 400,
+    key: 'p1',
+  });
+  await api.call('commentOnImage', { with: with_, body: { text: 'x', pictures }, status: 400, key: 'p2' });
+  const said = await theirs.call('commentOnImage', { with: with_, body: { text: 'Look.', pictures }, key: 'p3' });
+  const list = async () => (await api.call('listImageComments', { with: with_, token: null })).items[0].pictures;
+  assert.deepEqual(
+    (await list()).map(({ id, nsfwLevel, alt }: Json) => [id, nsfwLevel, alt]),
+    [[one, 1, 'A lamp']],
+  );
+  await theirs.call('editComment', { with: { id: said.id }, body: { text: 'Look!' } });
+  assert.equal((await list()).length, 1);
+  await theirs.call('editComment', { with: { id: said.id }, body: { text: 'Look!', pictures: [] } });
+  assert.equal((await list()).length, 0);
+  await theirs.call('deleteComment', { with: { id: said.id } });
+  const examples = [{ id: two, nsfwLevel: 2 }];
+  const body = { recommended: true, text: 'Good.', pictures: examples };
+  await theirs.call('reviewVersion', { with: { id: versionId }, body });
+  const shown = (await theirs.call('getReview', { with: { id: reviewId } })).pictures;
+  assert.deepEqual(
+    shown.map(({ id, nsfwLevel }: Json) => [id, nsfwLevel]),
+    [[two, 2]],
+  );
+}
+
 async function posts(api: Caller, versionId: number) {
   const post = await api.call('createPost', { body: { title: 'Two', modelVersionId: versionId, tags: ['metal'] } });
   const taken = await api.call('addImages', {
@@ -281,6 +318,8 @@ async function social(api: Caller, eve: { id: number; token: string; api: Caller
     body: { recommended: true, text: 'Good.' },
   });
   await api.call('reviewVersion', { with: { id: versionId }, body: { recommended: true }, status: 403 });
+  assert.deepEqual((await api.call('getReview', { with: { id: review.id }, token: null })).pictures, []);
+  await talkPictures(theirs, api, versionId, imageId, review.id);
   await api.call('likeReview', { with: { id: review.id } });
   await api.call('unlikeReview', { with: { id: review.id } });
   for (const [kind, id] of [
@@ -316,7 +355,7 @@ test('everything that a page can do is a call, every operation of the document a
   const token = await tokenFor(site, ada, ['all']);
   const api = await Caller.open(address, token);
   const eve = await givenMember(em, 'eve');
-  const theirs = await Caller.open(address, await tokenFor(site, eve, ['read', 'write:social']));
+  const theirs = await Caller.open(address, await tokenFor(site, eve, ['read', 'write:social', 'write:images']));
 
   const { modelId, versionId } = await models(api, address, token);
   const { postId, imageId } = await posts(api, versionId);

@@ -175,9 +175,12 @@ export const documents: Record<string, Document> = {
       ...noteView('reviews/1'),
       ...{ isRecommended: false, subject: 'Ink Wash Landscapes · v1.1', textHtml: '<p>Too much grain.</p>' },
       ...{ modelUri: 'https://v.example/models/42', versionUri: 'https://v.example/versions/77' },
+      ...{ rating: 1, pictures: [] },
     }),
   ),
-  comment: withContext(buildComment({ ...noteView('comments/1'), inReplyToUri: 'https://v.example/notes/1' })),
+  comment: withContext(
+    buildComment({ ...noteView('comments/1'), inReplyToUri: 'https://v.example/notes/1', pictures: [] }),
+  ),
   create: activities.buildCreate(act('1'), buildPost(post)),
   update: activities.buildUpdate(act('2'), buildModel(model), now),
   actorUpdate: activities.buildUpdate(act('3'), buildAccount(account), now),

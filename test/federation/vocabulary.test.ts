@@ -71,7 +71,11 @@ test('what one node writes, another reads: a post with recipe, resources and a s
 test('a comment names what it answers, and its audience comes back for each visibility', () => {
   for (const visibility of ['public', 'unlisted', 'followers', 'direct'] as const) {
     const audience = { visibility, followersUri: `${ALICE}/followers`, mentionUris: ['https://v.example/users/vic'] };
-    const comment = { ...noteView('comments/1', { audience }), inReplyToUri: 'https://v.example/notes/1' };
+    const comment = {
+      ...noteView('comments/1', { audience }),
+      inReplyToUri: 'https://v.example/notes/1',
+      pictures: [],
+    };
     const read = parseNote(overTheWire(withContext(buildComment(comment))), reader);
     assert.deepEqual([read.visibility, read.inReplyToUri, read.kind], [visibility, 'https://v.example/notes/1', null]);
   }

@@ -60,7 +60,7 @@ const JOBS: Readonly<Record<string, keyof typeof ASKS>> = {
   ...{ 'gallery.render-image': 'takes', 'gallery.resolve-version': 'takes', 'gallery.resolve-model': 'takes' },
   ...{ 'gallery.refresh-models': 'lists', 'gallery.apply-policy': 'lists', 'gallery.sweep': 'none' },
   ...{ 'gallery.remove-account-content': 'none', 'gallery.publish-scheduled': 'publishes' },
-  ...{ 'gallery.finish-deletion': 'none', 'gallery.count-collections': 'none' },
+  ...{ 'gallery.finish-deletion': 'none', 'gallery.clear-talk-pictures': 'none', 'gallery.count-collections': 'none' },
   // numbers for the owner alone
   'discovery.count-days': 'none',
   'gallery.show-words': 'decides',

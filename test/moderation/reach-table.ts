@@ -154,6 +154,7 @@ export const ROUTES: Readonly<Record<string, Rule>> = {
   '/api/v1/models/:id/comments': thing(({ modelId }) => [`/api/v1/models/${modelId}/comments`]),
   '/api/v1/posts/:id/comments': thing(({ postId }) => [`/api/v1/posts/${postId}/comments`]),
   '/api/v1/images/:id/comments': thing(({ imageId }) => [`/api/v1/images/${imageId}/comments`]),
+  '/api/v1/reviews/:id': thing(({ reviewId }) => [`/api/v1/reviews/${reviewId}`]),
   '/api/v1/reviews/:id/comments': thing(({ reviewId }) => [`/api/v1/reviews/${reviewId}/comments`]),
   '/api/v1/collections/:id': listOf(({ collectionId }) => [`/api/v1/collections/${collectionId}`]),
   ...{ '/api/v1/model-versions/:id/draft': OWN, '/api/v1/posts/:id': OWN, '/api/v1/uploads/:id': OWN },

@@ -20,7 +20,11 @@ const fork = ({ node }: Peer) => node.orm.em.fork();
 async function contentOf(peer: Peer, owner: Account) {
   const em = fork(peer);
   const models = await em.find(Model, { owner: owner.id, state: { $ne: 'deleted' } }, { orderBy: { name: 1 } });
-  const posts = await em.find(Post, { owner: owner.id, state: { $ne: 'deleted' } }, { orderBy: { title: 1 } });
+  const posts = await em.find(
+    Post,
+    { owner: owner.id, state: { $ne: 'deleted' } },
+    { orderBy: { title: 1, talkKind: 1 } },
+  );
   return {
     models: await Promise.all(models.map((model) => modelOf(peer, model))),
     posts: await Promise.all(posts.map((post) => postOf(peer, post))),

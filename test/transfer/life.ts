@@ -77,10 +77,21 @@ export async function aLife(its: Here, ada: Account) {
   await publishVersion(its.workAs(bea), theirs.id);
   await its.settle();
   const own = { kind: 'post', id: post.id } as const;
+  const pictureOf = async (altText: string) => {
+    const draft = await createDraft(its.workAs(ada));
+    const added = await addImage(its.workAs(ada), limitsOf(its), { postId: draft.id, source: await picture() });
+    return { id: added.imageId, level: 1, altText };
+  };
   const comment = await addComment(its.workAs(ada), ada, own, { text: 'Made on a rainy day.' });
   await addComment(its.workAs(bea), bea, own, { text: 'A secret of Bea’s.' });
-  await addComment(its.workAs(ada), ada, own, { text: 'And another line.', parentId: comment });
-  await writeReview(its.workAs(ada), ada, theirs.id, { isRecommended: true, text: 'Soft and good.' });
+  await addComment(its.workAs(ada), ada, own, {
+    ...{ text: 'And another line.', parentId: comment },
+    pictures: { allowedLevels: 31, pictures: [await pictureOf('A sketch')] },
+  });
+  await writeReview(its.workAs(ada), ada, theirs.id, {
+    ...{ isRecommended: true, text: 'Soft and good.' },
+    pictures: { allowedLevels: 31, pictures: [await pictureOf('An example')] },
+  });
   const named = { name: 'Metal', description: 'What shines.', visibility: 'public' as const };
   const { id: collectionId } = await createCollection(its.workAs(ada), named);
   await collect(its.workAs(ada), collectionId, { kind: 'model', id: first.model.id });

@@ -72,7 +72,7 @@ export async function loadModelPage(
       loadReviews(work, reviewed, afterReview),
       viewer || model.comment_count > 0
         ? loadConversation(work, { kind: 'model', id: modelId }, model.owner_id)
-        : { items: [], action: '' },
+        : { items: [], action: '', field: null },
       loadTopicFollow(em, viewer, 'model', modelId),
       loadEarlyView(work, version.id),
       loadLicenceShelf(work, modelId),

@@ -60,8 +60,10 @@ export async function circleOfPost(site: Site, em: EntityManager, post: Post): P
   return circle(site, post.visibility, owner, await namedBy(em, { post: post.id }));
 }
 
-async function namedBy(em: EntityManager, where: { post: number } | { comment: string }): Promise<Account[]> {
-  const found = await em.find(Mention, where, { populate: ['account'], orderBy: { id: 1 } });
+async function namedBy(em: EntityManager, where: { post: number } | { words: string }): Promise<Account[]> {
+  // ids of comments and reviews are never the same
+  const named = 'post' in where ? where : { $or: [{ comment: where.words }, { review: where.words }] };
+  const found = await em.find(Mention, named, { populate: ['account'], orderBy: { id: 1 } });
   return found.map(({ account }) => account.$).filter(({ state }) => state === 'active');
 }
 
@@ -79,10 +81,10 @@ export async function circleOfComment(
   const others = (accounts: readonly Account[]) =>
     accounts.filter((one, n) => one.id !== author.id && accounts.findIndex(({ id }) => id === one.id) === n);
   const concerned = [answered, pageOwner, ...(modelOwner ? [modelOwner] : [])];
-  if (comment.audience !== 'page') return circle(site, 'direct', author, await namedBy(em, { comment: comment.id }));
+  if (comment.audience !== 'page') return circle(site, 'direct', author, await namedBy(em, { words: comment.id }));
   const { visibility, postId } = await pageOf(em, comment);
   if (isOpen(visibility)) {
-    const named = await namedBy(em, { comment: comment.id });
+    const named = await namedBy(em, { words: comment.id });
     const all = circle(site, visibility, author, others([answered, ...named]));
     const ids = isLocal(pageOwner) ? [author.id, pageOwner.id] : [author.id];
     return { ...all, followersOf: ids, accountIds: others([...concerned, ...named]).map(({ id }) => id) };

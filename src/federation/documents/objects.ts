@@ -23,7 +23,7 @@ import { buildComment, buildPost } from '../vocabulary/note.ts';
 import type { TagLink } from '../vocabulary/tags.ts';
 import { type Answered, circleOfComment, circleOfModel, circleOfPost, type Place } from './circle.ts';
 import { fileDetails, modelDetails, parentsOf, versionDetails } from './details.ts';
-import { listPictures, listPreviews } from './pictures.ts';
+import { listPictures, listPreviews, listTalkPictures } from './pictures.ts';
 import { countReplies } from './replies.ts';
 
 type Site = Pick<Federation, 'origin' | 'host'>;
@@ -220,6 +220,15 @@ export async function isRendered(em: EntityManager, postId: number): Promise<boo
   return (await em.count(Image, { post: postId, deletedAt: null, renderedAt: null, renderError: null })) === 0;
 }
 
+/** When words or their pictures last changed; null when neither did. */
+export function laterOf(
+  { createdAt, editedAt }: Pick<Comment, 'createdAt'> & { readonly editedAt?: Date | null | undefined },
+  picturesAt: Date | null,
+): Date | null {
+  const at = Math.max(editedAt?.getTime() ?? 0, picturesAt?.getTime() ?? 0);
+  return at > createdAt.getTime() ? new Date(at) : (editedAt ?? null);
+}
+
 /** A comment of ours: what it answers, and whose that is. */
 export async function commentDocument(site: Site, em: EntityManager, comment: Comment): Promise<Document> {
   const { origin } = site;
@@ -227,19 +236,19 @@ export async function commentDocument(site: Site, em: EntityManager, comment: Co
   const target = await commentTarget(origin, em, comment);
   const { audience, mentions } = await circleOfComment(site, em, comment, target);
   const uri = objectUri(origin, 'comment', comment);
+  const { pictures, rating, changedAt } = await listTalkPictures(site, em, { kind: 'comment', id: comment.id });
   return withContext(
     buildComment({
       uri,
       ownerUri: actorUri(origin, author),
       url: uri,
       publishedAt: comment.createdAt,
-      updatedAt: comment.editedAt ?? null,
+      updatedAt: laterOf(comment, changedAt),
       contentHtml: renderMarkdown(comment.text),
       audience,
       tags: [],
       mentions,
-      rating: 1,
-      warning: null,
+      ...{ pictures, rating, warning: null },
       likeCount: comment.likeCount,
       replyCount: await countReplies(em, 'comment', comment.id),
       shareCount: await countShares(em, { kind: 'comment', id: comment.id }),

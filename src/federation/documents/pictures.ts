@@ -3,6 +3,7 @@ import { ModelVersion } from '../../catalogue/model.ts';
 import { Image, ImageRaw, ImageSize, ResourceUse } from '../../gallery/model.ts';
 import { isKeptBack, isShown, listImageRestrictions } from '../../gallery/posts/relist.ts';
 import type { Recipe } from '../../gallery/recipe/recipe.ts';
+import { findHolder, type TalkKind } from '../../gallery/talk-pictures/hold.ts';
 import { renderMarkdown, renderRemoteHtml } from '../../kit/web/markdown.ts';
 import { objectUri } from '../addresses.ts';
 import type { Federation } from '../deps.ts';
@@ -19,6 +20,21 @@ export async function listPictures(
   const forbidden = await listImageRestrictions(em, postId);
   const shown = images.filter((image) => isShown(image) && !isKeptBack(forbidden.get(image.id) ?? 0, image.level));
   return describe(origin, em, shown);
+}
+
+/** Those of a comment or review. They have no page of their own that others could name. */
+export async function listTalkPictures(
+  site: Pick<Federation, 'origin'>,
+  em: EntityManager,
+  words: { readonly kind: TalkKind; readonly id: string },
+): Promise<{ readonly pictures: PictureView[]; readonly rating: number; readonly changedAt: Date | null }> {
+  const holder = await findHolder(em, words);
+  const pictures = holder ? await listPictures(site, em, holder.id) : [];
+  return {
+    pictures: pictures.map((picture) => ({ ...picture, uri: null })),
+    rating: pictures.reduce((levels, { rating }) => levels | (rating ?? 0), 0) || 1,
+    changedAt: holder?.updatedAt ?? null,
+  };
 }
 
 export async function listPreviews(

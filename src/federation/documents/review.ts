@@ -8,6 +8,8 @@ import type { Federation } from '../deps.ts';
 import { type Document, withContext } from '../vocabulary/context.ts';
 import { buildReview } from '../vocabulary/review.ts';
 import { type Circle, circleOfComment } from './circle.ts';
+import { laterOf } from './objects.ts';
+import { listTalkPictures } from './pictures.ts';
 import { countReplies } from './replies.ts';
 
 type Site = Pick<Federation, 'origin' | 'host'>;
@@ -29,13 +31,15 @@ export async function reviewDocument(site: Site, em: EntityManager, review: Revi
   const model = await em.findOneOrFail(Model, review.model.id);
   const { audience, mentions } = await circleOfReview(site, em, review);
   const uri = objectUri(origin, 'review', review);
+  const { pictures, rating, changedAt } = await listTalkPictures(site, em, { kind: 'review', id: review.id });
   return withContext(
     buildReview({
       uri,
       ownerUri: actorUri(origin, author),
       url: uri,
       publishedAt: review.createdAt,
-      updatedAt: review.editedAt ?? null,
+      updatedAt: laterOf(review, changedAt),
+      ...{ pictures, rating },
       isRecommended: review.isRecommended,
       subject: `${model.name} · ${version.name}`,
       textHtml: review.text === '' ? '' : renderMarkdown(review.text),

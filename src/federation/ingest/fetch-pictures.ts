@@ -5,10 +5,12 @@ import { indexPostJob } from '../../discovery/index/keep.ts';
 import { postArrived } from '../../gallery/events.ts';
 import { addImage } from '../../gallery/images/add.ts';
 import { addVersionUse, kindOfModel } from '../../gallery/images/made-with.ts';
-import { Image, ImageRaw, Mention, Post, RESOURCE_KINDS, ResourceUse } from '../../gallery/model.ts';
+import { Comment, Image, ImageRaw, Mention, Post, RESOURCE_KINDS, ResourceUse } from '../../gallery/model.ts';
 import { relistPost } from '../../gallery/posts/relist.ts';
 import type { Resource } from '../../gallery/recipe/recipe.ts';
 import { workflowOf } from '../../gallery/recipe/workflow.ts';
+import { Review } from '../../gallery/reviews/model.ts';
+import { MOST_PICTURES } from '../../gallery/talk-pictures/hold.ts';
 import { AppError } from '../../kit/errors.ts';
 import { record } from '../../kit/events/events.ts';
 import { newId } from '../../kit/ids.ts';
@@ -20,6 +22,7 @@ import { loadSigningKey } from '../actors/keys.ts';
 import { findFollowerKey } from '../actors/reader-key.ts';
 import { objectUri, readOwnUri } from '../addresses.ts';
 import type { Federation } from '../deps.ts';
+import { type Place, pageOf } from '../documents/circle.ts';
 import { recipeOf } from '../documents/pictures.ts';
 import { isFileGone } from '../heeding/digests.ts';
 import { ApObject as StoredObject } from '../model.ts';
@@ -30,6 +33,7 @@ import { type SigningKey, signCavage } from '../signatures/sign.ts';
 import { parseNote, type RemoteNote } from '../vocabulary/note.ts';
 import type { PictureView } from '../vocabulary/picture.ts';
 import { pictureLevel, pictureUri } from './ingest-post.ts';
+import { tellerOf } from './talk-pictures.ts';
 
 const PICTURE_TIMEOUT_MS = 60_000;
 const REMEMBER_FAILURE_MS = 60_000;
@@ -46,7 +50,8 @@ export async function fetchPictures(
 ): Promise<void> {
   const { em, now } = work;
   const post = await em.findOne(Post, { id: postId, isLocal: false, state: 'published' });
-  const stored = post?.uri == null ? null : await em.findOne(StoredObject, { uri: post.uri });
+  const teller = post && (await tellerOf(em, post));
+  const stored = teller ? await em.findOne(StoredObject, { uri: teller }) : null;
   if (!post || !stored) return;
   const targets = [
     { kind: 'post', id: postId },
@@ -58,7 +63,8 @@ export async function fetchPictures(
   if (rejectsMedia) return;
   const told = parseNote(normalise(stored.document), options);
   let failure: unknown = null;
-  for (const [position, view] of told.pictures.entries()) {
+  const most = post.talkKind == null ? told.pictures.length : MOST_PICTURES[post.talkKind];
+  for (const [position, view] of told.pictures.slice(0, most).entries()) {
     signal.throwIfAborted();
     const uri = pictureUri(told.uri, view, position);
     if ((await em.count(Image, { uri })) > 0) continue;
@@ -72,6 +78,8 @@ export async function fetchPictures(
     }
   }
   if (failure !== null) throw failure;
+  // words were told of when they came
+  if (post.talkKind != null) return;
   record(em, postArrived, { postId });
   await em.flush();
 }
@@ -119,11 +127,28 @@ async function fetchPicture(
  */
 export async function findReader(em: Work['em'], federation: Federation, postId: number, url: string) {
   const post = await em.findOneOrFail(Post, postId);
-  if (isOpen(post.visibility) || new URL(url).origin !== new URL(post.uri ?? '').origin) return null;
-  const named = await em.findOne(Mention, { post: postId, account: { host: '', state: 'active' } });
+  const { visibility, where } = await audienceOf(em, post);
+  const teller = await tellerOf(em, post);
+  if (isOpen(visibility) || teller === null || new URL(url).origin !== new URL(teller).origin) return null;
+  const named = await em.findOne(Mention, { ...where, account: { host: '', state: 'active' } });
   if (named) return loadSigningKey(federation, em, named.account.id);
-  return post.visibility === 'followers' ? findFollowerKey(federation, em, post.owner.id) : null;
+  return visibility === 'followers' ? findFollowerKey(federation, em, post.owner.id) : null;
 }
+
+/** Whom a post is for; pictures of words are for those whom the words are for. */
+async function audienceOf(em: Work['em'], { id, visibility, talkKind, talkId }: Post) {
+  if (talkKind == null || talkId == null) return { visibility, where: { post: id } };
+  const comment = talkKind === 'comment' ? await em.findOne(Comment, talkId) : null;
+  if (comment && comment.audience !== 'page') return { visibility: comment.audience, where: { comment: talkId } };
+  const { model = null, post = null, image = null, review = null } = comment ?? {};
+  const page = comment ? { model, post, image, review } : await placeOfReview(em, talkId);
+  return { visibility: (await pageOf(em, page)).visibility, where: { comment: talkId } };
+}
+
+const placeOfReview = async (em: Work['em'], reviewId: string): Promise<Place> => {
+  const { model } = await em.findOneOrFail(Review, reviewId);
+  return { model, post: null, image: null, review: null };
+};
 
 /** Writes a peer's picture into a new file. Throws `not_found`, `invalid`, `too_large` or `unavailable`. */
 export async function downloadPicture(

@@ -16,12 +16,13 @@ import type { Federation } from '../deps.ts';
 import { followersUriOf, type Place, pageOf } from '../documents/circle.ts';
 import type { RemoteNote } from '../vocabulary/note.ts';
 import { type ProvenObject, storeObject } from './store.ts';
+import { tellPictures } from './talk-pictures.ts';
 import { isFor, recount, type Target } from './target.ts';
 
 /** Writes a peer's answer to something that is here. Returns what came of it. Again is harmless. */
 export async function ingestComment(
-  { em, words, now }: Pick<Work, 'em' | 'words' | 'now'>,
-  site: Pick<Federation, 'origin' | 'host'>,
+  { em, jobs, words, now }: Pick<Work, 'em' | 'jobs' | 'words' | 'now'>,
+  site: Pick<Federation, 'origin' | 'host' | 'jobs'>,
   author: Account,
   target: Target,
   told: RemoteNote,
@@ -40,6 +41,7 @@ export async function ingestComment(
     if (known?.deletedAt != null && known.withheldAt != null) return 'taken away by whose page it is';
     if (known && known.deletedAt == null) {
       Object.assign(known, { text: told.contentHtml, editedAt: told.updatedAt ?? now() });
+      await illustrate(inner, known);
       if (heldFor !== null) await holdComment(inner, known, heldFor, now());
       record(inner, heldFor === null ? commentEdited : commentDeleted, { commentId: known.id });
       await inner.flush();
@@ -53,6 +55,7 @@ export async function ingestComment(
     if (known) {
       const anew = { text: told.contentHtml, editedAt: told.updatedAt ?? now() };
       Object.assign(known, { ...anew, deletedAt: null, audience: circle.audience });
+      await illustrate(inner, known);
       if (heldFor !== null) await holdComment(inner, known, heldFor, now());
       else record(inner, commentEdited, { commentId: known.id });
       await inner.flush();
@@ -70,6 +73,8 @@ export async function ingestComment(
       },
       { persist: true },
     );
+    await inner.flush();
+    await illustrate(inner, comment);
     if (heldFor !== null) await holdComment(inner, comment, heldFor, now());
     else record(inner, commentCreated, { commentId: comment.id });
     await inner.flush();
@@ -77,6 +82,10 @@ export async function ingestComment(
     await recountPage({ em: inner }, comment);
     return 'done';
   });
+
+  async function illustrate(inner: Work['em'], { id }: Comment): Promise<void> {
+    await tellPictures({ em: inner, jobs, now }, site, { kind: 'comment', id, authorId: author.id }, told);
+  }
 }
 
 /**
@@ -118,7 +127,7 @@ export async function isForPage(
 }
 
 /** The people of these addresses who are known here. */
-async function idsOf(
+export async function idsOf(
   { origin }: Pick<Federation, 'origin'>,
   em: Work['em'],
   uris: readonly string[],

@@ -114,7 +114,7 @@ export function pictureUri(postUri: string, { uri }: PictureView, position: numb
 }
 
 /** One rating of a picture: its own, else the highest of the post's (DESIGN.md, section 3). */
-export function pictureLevel(note: RemoteNote, { rating }: PictureView): number {
+export function pictureLevel(note: Pick<RemoteNote, 'rating' | 'isSensitive'>, { rating }: PictureView): number {
   const own = rating ?? 1 << (31 - Math.clz32(note.rating));
   // a post marked sensitive as a whole does not say which of several pictures is
   return remoteLevel(own, note.isSensitive && rating === null);

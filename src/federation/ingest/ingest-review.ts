@@ -2,6 +2,7 @@ import type { EntityManager } from '@mikro-orm/core';
 import { isBlockedEither } from '../../accounts/block.ts';
 import type { Account } from '../../accounts/model.ts';
 import { ModelVersion } from '../../catalogue/model.ts';
+import { setMentions } from '../../gallery/posts/mentions.ts';
 import { Review } from '../../gallery/reviews/model.ts';
 import { deleteReview, writeReview } from '../../gallery/reviews/write.ts';
 import { sayingOf } from '../../gallery/talk/comments.ts';
@@ -11,12 +12,13 @@ import { readOwnUri } from '../addresses.ts';
 import type { Federation } from '../deps.ts';
 import type { RemoteNote } from '../vocabulary/note.ts';
 import { readVerdict } from '../vocabulary/review.ts';
-import { isForPage } from './ingest-comment.ts';
+import { idsOf, isForPage } from './ingest-comment.ts';
 import { type ProvenObject, storeObject } from './store.ts';
+import { tellPictures } from './talk-pictures.ts';
 import { findTarget, isFor } from './target.ts';
 import { sourceOf } from './words/source.ts';
 
-type Task = Pick<Work, 'em' | 'words' | 'now'>;
+type Task = Pick<Work, 'em' | 'jobs' | 'words' | 'now'>;
 
 export const isReview = ({ kind }: { readonly kind?: string | null }): boolean => kind === 'Review';
 
@@ -25,12 +27,22 @@ const NOTHING = 'reviews nothing here';
 
 /** Writes a peer's review of a version that is here. Returns what came of it. Again is harmless. */
 export async function ingestReview(
-  { em, words, now }: Task,
-  site: Pick<Federation, 'origin' | 'host'>,
+  { em, jobs, words, now }: Task,
+  site: Pick<Federation, 'origin' | 'host' | 'jobs'>,
   author: Account,
   told: Pick<
     RemoteNote,
-    'uri' | 'inReplyToUri' | 'contextUri' | 'contentHtml' | 'publishedAt' | 'visibility' | 'addressees'
+    | 'uri'
+    | 'inReplyToUri'
+    | 'contextUri'
+    | 'contentHtml'
+    | 'publishedAt'
+    | 'visibility'
+    | 'addressees'
+    | 'mentionUris'
+    | 'pictures'
+    | 'rating'
+    | 'isSensitive'
   >,
   proven: ProvenObject,
 ): Promise<string> {
@@ -57,11 +69,13 @@ export async function ingestReview(
         if (known?.deletedAt == null) await deleteReview({ em: inner, now }, speakerOf(author), known?.id ?? '');
         return 'for fewer than see the model';
       }
-      await writeReview({ em: inner, words: read, now }, speakerOf(author), version.id, {
+      const id = await writeReview({ em: inner, words: read, now }, speakerOf(author), version.id, {
         isRecommended,
         text,
         remote: { uri: told.uri, createdAt: told.publishedAt, host: author.host },
       });
+      await setMentions(inner, { review: id }, author.id, await idsOf(site, inner, told.mentionUris));
+      await tellPictures({ em: inner, jobs, now }, site, { kind: 'review', id, authorId: author.id }, told);
       return 'done';
     });
   } catch (error) {

@@ -16,6 +16,8 @@ import { isHeldByNotice } from '../notices/provisional.ts';
 import { buildCreate, buildDelete, buildUpdate } from '../vocabulary/activity.ts';
 import { readVisibility } from '../vocabulary/audience.ts';
 import type { Document } from '../vocabulary/context.ts';
+import { announceReview } from './announce-review.ts';
+import { announceComment } from './announce-talk.ts';
 import { saidUnder } from './said.ts';
 import { type Recipients, send } from './send.ts';
 
@@ -45,7 +47,7 @@ export async function announceModel(work: Task, federation: Federation, modelId:
 /** As `announceModel`. A post whose pictures are not rendered yet waits: each rendering ends with another call. */
 export async function announcePost(work: Task, federation: Federation, postId: number): Promise<void> {
   const { em } = work;
-  const post = await em.findOne(Post, { id: postId, isLocal: true }, { refresh: true });
+  const post = await em.findOne(Post, { id: postId, isLocal: true, talkKind: null }, { refresh: true });
   const owner = post && (await findLocal(em, post.owner.id));
   if (!post || !owner) return;
   const uri = objectUri(federation.origin, 'post', post);
@@ -60,9 +62,14 @@ export async function announcePost(work: Task, federation: Federation, postId: n
   await announceObject(work, federation, owner, document, await circleOfPost(federation, em, post), post.updatedAt);
 }
 
+/** Words are told when the last of their pictures is there. */
 export async function announceImage(work: Task, federation: Federation, imageId: number): Promise<void> {
   const image = await work.em.findOne(Image, { id: imageId, isLocal: true }, { populate: ['post'] });
-  if (image?.post.$.state === 'published') await announcePost(work, federation, image.post.id);
+  const { talkKind, talkId } = image?.post.$ ?? {};
+  if (talkId != null) {
+    if (talkKind === 'comment') await announceComment(work, federation, talkId);
+    else await announceReview(work, federation, talkId);
+  } else if (image?.post.$.state === 'published') await announcePost(work, federation, image.post.id);
 }
 
 async function findLocal(em: Work['em'], accountId: number): Promise<Account | null> {

@@ -1,12 +1,15 @@
 import { Account, isLocal } from '../../accounts/model.ts';
 import { Model } from '../../catalogue/model.ts';
 import { Review } from '../../gallery/reviews/model.ts';
+import { findHolder } from '../../gallery/talk-pictures/hold.ts';
 import type { Work } from '../../kit/work.ts';
 import { actorUri, objectUri } from '../addresses.ts';
 import type { Federation } from '../deps.ts';
+import { laterOf } from '../documents/objects.ts';
 import { circleOfReview, reviewDocument } from '../documents/review.ts';
 import { OutboxItem } from '../model.ts';
 import { buildAnew, buildCreate, buildDelete, buildUpdate } from '../vocabulary/activity.ts';
+import { hasItsPictures } from './announce-talk.ts';
 import { takenBackAt } from './last-word.ts';
 import { mayTell } from './may-tell.ts';
 import { passOnAnswer } from './pass-on.ts';
@@ -36,13 +39,17 @@ export async function announceReview(work: Task, federation: Federation, reviewI
     return;
   }
   if (!(await mayTell(em, author, { kind: 'review', id: review.id }))) return;
+  if (!(await hasItsPictures(em, { kind: 'review', id: reviewId }))) return;
   const document = await reviewDocument(federation, em, review);
   const takenBack = await takenBackAt(em, uri);
   if (takenBack) {
     await send(work, federation, author.id, buildAnew(act.actorUri, document, takenBack, now()), recipients);
     return;
   }
-  const changedAt = review.editedAt ?? review.createdAt;
+  const holder = await findHolder(em, { kind: 'review', id: reviewId });
+  const pictured = laterOf(review, holder?.updatedAt ?? null);
+  if (wasSaid && holder && pictured === null) return;
+  const changedAt = pictured ?? review.createdAt;
   const activity = wasSaid
     ? buildUpdate({ ...act, uri: `${uri}#update-${changedAt.getTime()}` }, document, changedAt)
     : buildCreate({ ...act, uri: `${uri}#create` }, document);

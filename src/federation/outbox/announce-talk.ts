@@ -1,10 +1,11 @@
 import { Account, isLocal } from '../../accounts/model.ts';
 import { Comment, Reaction } from '../../gallery/model.ts';
+import { findHolder, type TalkKind } from '../../gallery/talk-pictures/hold.ts';
 import type { Work } from '../../kit/work.ts';
 import { actorUri, objectUri } from '../addresses.ts';
 import type { Federation } from '../deps.ts';
 import { circleOfComment } from '../documents/circle.ts';
-import { commentDocument, commentTarget, pageOf } from '../documents/objects.ts';
+import { commentDocument, commentTarget, isRendered, laterOf, pageOf } from '../documents/objects.ts';
 import { findTarget } from '../ingest/target.ts';
 import { OutboxItem } from '../model.ts';
 import { buildAnew, buildCreate, buildDelete, buildLike, buildUndo, buildUpdate } from '../vocabulary/activity.ts';
@@ -40,17 +41,31 @@ export async function announceComment(work: Task, federation: Federation, commen
     return;
   }
   if (!(await mayTell(em, author, { kind: 'comment', id: comment.id }))) return;
+  if (!(await hasItsPictures(em, { kind: 'comment', id: commentId }))) return;
   const document = await commentDocument(federation, em, comment);
   const takenBack = await takenBackAt(em, uri);
   if (takenBack) {
     await send(work, federation, author.id, buildAnew(act.actorUri, document, takenBack, now()), recipients);
     return;
   }
-  const editedAt = comment.editedAt ?? comment.createdAt;
+  const holder = await findHolder(em, { kind: 'comment', id: commentId });
+  const changedAt = laterOf(comment, holder?.updatedAt ?? null);
+  // its pictures came one by one
+  if (wasSaid && holder && changedAt === null) return;
+  const editedAt = changedAt ?? comment.createdAt;
   const activity = wasSaid
     ? buildUpdate({ ...act, uri: `${uri}#update-${editedAt.getTime()}` }, document, editedAt)
     : buildCreate({ ...act, uri: `${uri}#create` }, document);
   await send(work, federation, author.id, activity, recipients);
+}
+
+/** Words whose pictures are not rendered yet wait: each rendering ends with another call. */
+export async function hasItsPictures(
+  em: Work['em'],
+  words: { readonly kind: TalkKind; readonly id: string },
+): Promise<boolean> {
+  const holder = await findHolder(em, words);
+  return holder === null || isRendered(em, holder.id);
 }
 
 /** A like goes to whose work it is, and to nobody else. */

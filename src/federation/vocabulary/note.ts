@@ -85,10 +85,12 @@ export function buildPost(view: PostView): Document {
 
 export interface CommentView extends NoteView {
   readonly inReplyToUri: string;
+  readonly pictures: readonly PictureView[];
 }
 
-export function buildComment(view: CommentView): Document {
-  return { ...noteFields(view, null), attachment: [], inReplyTo: view.inReplyToUri };
+export function buildComment({ pictures, ...view }: CommentView): Document {
+  const attachment = pictures.map((one) => buildPicture(one, 'Document'));
+  return { ...noteFields(view, null), attachment, inReplyTo: view.inReplyToUri };
 }
 
 /** A note of a peer. `kind` says whether it is one of ours; a plain Mastodon post has none. */

@@ -2,6 +2,7 @@ import { escapeHtml } from '../../kit/web/filters.ts';
 import type { ApObject } from '../normalise.ts';
 import type { Document } from './context.ts';
 import { type NoteView, noteFields } from './note.ts';
+import { buildPicture, type PictureView } from './picture.ts';
 import { booleanOf } from './read.ts';
 
 export interface ReviewNoteView
@@ -16,6 +17,8 @@ export interface ReviewNoteView
   readonly textHtml: string;
   readonly modelUri: string;
   readonly versionUri: string;
+  readonly rating: number;
+  readonly pictures: readonly PictureView[];
 }
 
 /** A note that says its verdict in words too, because most servers know no other. */
@@ -25,14 +28,15 @@ export function buildReview({
   textHtml,
   modelUri,
   versionUri,
+  pictures,
   ...note
 }: ReviewNoteView): Document {
   const verdict = isRecommended ? '👍 Recommended' : '👎 Not recommended';
   const head = `<p>${verdict}: <a href="${escapeHtml(versionUri)}">${escapeHtml(subject)}</a></p>`;
-  const plain = { tags: [], rating: 1, warning: null };
+  const plain = { tags: [], warning: null };
   return {
     ...noteFields({ ...note, ...plain, contentHtml: `${head}${textHtml}` }, 'Review'),
-    attachment: [],
+    attachment: pictures.map((one) => buildPicture(one, 'Document')),
     inReplyTo: modelUri,
     context: versionUri,
     recommended: isRecommended,

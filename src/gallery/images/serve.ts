@@ -8,6 +8,7 @@ import {
   type ImageAccessRow,
   imageVerdict,
   isForEverybody,
+  judgeImage,
   refuseImage,
 } from '../access.ts';
 import { extensionOf } from './read-file.ts';
@@ -44,7 +45,7 @@ type Size = ServedImage | { readonly placeholder: string };
  */
 export async function loadSize(asked: Asked, imageId: number, size: SizeName, format: SizeFormat): Promise<Size> {
   const row = await findSize(asked, imageId, size, format);
-  if (!row || isKeptBack(row) || !imageVerdict(row, asked.viewer).allowed)
+  if (!row || isKeptBack(row) || !(await judgeImage(asked.em, row, asked.viewer)).allowed)
     return refuseImage(asked.em, asked.viewer, imageId);
   return sizeOf(row);
 }
@@ -101,7 +102,7 @@ export async function loadOriginal(
      from image i join post p on p.id = i.post_id where i.id = ?`,
     [...accessParameters(viewer), imageId],
   );
-  if (!row || !imageVerdict(row, viewer, 'download').allowed) return refuseImage(em, viewer, imageId);
+  if (!row || !(await judgeImage(em, row, viewer, 'download')).allowed) return refuseImage(em, viewer, imageId);
   if (!row.sha256 || extension !== extensionOf(row.media_type)) throw nothing();
   const clean = row.clean_sha256
     ? { sha256: row.clean_sha256, totalBytes: toNumber(row.clean_bytes) }
@@ -127,7 +128,7 @@ export async function loadRawBlocks(
        join image_raw r on r.image_id = i.id where i.id = ?`,
     [...accessParameters(viewer), imageId],
   );
-  if (!row || !imageVerdict(row, viewer).allowed) return refuseImage(em, viewer, imageId);
+  if (!row || !(await judgeImage(em, row, viewer)).allowed) return refuseImage(em, viewer, imageId);
   if (toBoolean(row.is_recipe_hidden) && viewer?.id !== row.access_owner) throw nothing();
   const blocks = typeof row.blocks === 'string' ? JSON.parse(row.blocks) : row.blocks;
   return blocks as Record<string, string>;

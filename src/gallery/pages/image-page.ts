@@ -12,7 +12,7 @@ import {
   assertAllowed,
   IMAGE_ACCESS,
   type ImageAccessRow,
-  imageVerdict,
+  judgeImage,
   refuseImage,
 } from '../access.ts';
 import { extensionOf } from '../images/read-file.ts';
@@ -68,6 +68,8 @@ export interface ImagePage {
   readonly liked: boolean;
   readonly conversation: Conversation;
   readonly isOwner: boolean;
+  /** It belongs to a comment or review, at `postUrl`, and is looked at only. */
+  readonly isOfTalk: boolean;
   readonly ratings: readonly { readonly value: string; readonly label: string }[];
   readonly edit: { readonly rating: string; readonly alt: string; readonly caption: string };
   readonly remoteUrl: string;
@@ -116,7 +118,7 @@ export async function loadImagePage(
     [...accessParameters(viewer), viewer?.id ?? 0, imageId],
   );
   if (!row) return refuseImage(em, viewer, imageId);
-  assertAllowed(imageVerdict(row, viewer));
+  assertAllowed(await judgeImage(em, row, viewer));
   const eyes = await eyesOf(em, viewer);
   const isOwner = viewer?.id === row.owner_id;
   if (!isOwner && !can(viewer, 'moderateContent') && (row.image_level & eyes.levels) === 0) {
@@ -125,6 +127,7 @@ export async function loadImagePage(
   const siblings = await listSiblings(em, row.post_id, isOwner ? { ...eyes, levels: 63 } : eyes, imageId, isOwner);
   const image = pictureView(row, isOwner ? { ...eyes, blurLevels: 0 } : eyes);
   const isHidden = toBoolean(row.is_recipe_hidden);
+  const isOfTalk = row.access_talk_kind !== null;
   const uses = isHidden && !isOwner ? [] : await listUses({ em, viewer }, imageId, eyes);
   const recipe = isHidden && !isOwner ? null : fromJson<Recipe>(row.recipe);
   const { previousUrl, nextUrl } = await neighboursOf(em, row, siblings, eyes);
@@ -134,7 +137,8 @@ export async function loadImagePage(
     renderError: row.render_error,
     owner: ownerView(row),
     postedAt: toDate(row.published_at ?? row.created_at).toISOString(),
-    postUrl: `/posts/${row.post_id}`,
+    postUrl: isOfTalk ? `/${row.access_talk_kind}s/${row.access_talk_id}` : `/posts/${row.post_id}`,
+    isOfTalk,
     collectUrl: `/collections?image=${imageId}`,
     postTitle: row.title,
     state: row.access_state,
@@ -145,7 +149,7 @@ export async function loadImagePage(
         ? recipeView(recipe, uses, {
             imageId,
             hasWorkflow: toBoolean(row.has_workflow),
-            canRemix: can(viewer, 'generate'),
+            canRemix: can(viewer, 'generate') && !isOfTalk,
           })
         : null,
     isRecipeHidden: isHidden,

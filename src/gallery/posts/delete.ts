@@ -10,6 +10,7 @@ import { imageDeleted, postDeleted, postUpdated } from '../events.ts';
 import { refreshModelsJob } from '../figures.ts';
 import { Comment, Image, Post, PostTag, Reaction } from '../model.ts';
 import { Share } from '../shares.ts';
+import { removeHolder } from '../talk-pictures/hold.ts';
 import { loadOwnPost } from './draft.ts';
 import { modelsOf, relistPost } from './relist.ts';
 
@@ -84,7 +85,9 @@ export async function loadOwnImage(
       { id: imageId, owner: viewer.id, deletedAt: null, isLocal: true },
       { populate: ['post'] },
     ));
-  if (!image || image.post.$.state === 'deleted') throw new AppError('not_found', 'There is no such picture.');
+  // those of comments and reviews are changed where those are
+  if (!image || image.post.$.state === 'deleted' || image.post.$.talkKind != null)
+    throw new AppError('not_found', 'There is no such picture.');
   await assertNotShut(em, [
     { kind: 'image', id: imageId },
     { kind: 'post', id: image.post.id },
@@ -173,6 +176,7 @@ export async function removePost({ em, viewer, jobs, now }: Deleting, postId: nu
   await em.transactional(async (tx) => {
     const post = await tx.findOne(Post, { id: postId, $or: [{ deletedAt: null }, { restoreState: { $ne: null } }] });
     if (!post) return;
+    if (post.talkKind != null) return removeHolder(tx, post.id);
     Object.assign(post, { state: 'deleted', deletedAt: now() });
     await relistPost({ em: tx, jobs }, post);
     await emptyPost({ em: tx, jobs, now }, post);

@@ -131,7 +131,7 @@ async function findVersion(em: EntityManager, viewer: Viewer, versionId: number)
 
 /** Throws `not_found` for what is not the viewer's own or was deleted. */
 export async function loadOwnPost({ em, viewer }: Pick<Work, 'em' | 'viewer'>, postId: number): Promise<Post> {
-  const post = viewer && (await em.findOne(Post, { id: postId, owner: viewer.id, isLocal: true }));
+  const post = viewer && (await em.findOne(Post, { id: postId, owner: viewer.id, isLocal: true, talkKind: null }));
   if (!post || post.state === 'deleted') throw new AppError('not_found', 'There is no such post.');
   await assertNotShut(em, [{ kind: 'post', id: postId }]);
   return post;

@@ -61,17 +61,24 @@ export async function resolveMentions(text: string, find: FindPerson): Promise<N
   return { accountIds, unknown };
 }
 
+type Naming = { readonly post: number } | { readonly comment: string } | { readonly review: string };
+
+function columnOf(thing: Naming): [column: string, id: number | string] {
+  if ('post' in thing) return ['post_id', thing.post];
+  return 'comment' in thing ? ['comment_id', thing.comment] : ['review_id', thing.review];
+}
+
 /**
- * Has a post or a comment name exactly these people, without its author and without who blocks them or is blocked by
+ * Has a post, a comment or a review name exactly these people, without its author and without who blocks them or is blocked by
  * them. Within the caller's transaction.
  */
 export async function setMentions(
   em: EntityManager,
-  thing: { readonly post: number } | { readonly comment: string },
+  thing: Naming,
   authorId: number,
   accountIds: readonly number[],
 ): Promise<void> {
-  const [column, id] = 'post' in thing ? ['post_id', thing.post] : ['comment_id', thing.comment];
+  const [column, id] = columnOf(thing);
   const named = await rows<{ id: number }>(
     em,
     `select a.id from account a where a.id in (${inList(accountIds)}) and a.id <> ? and a.state = 'active'

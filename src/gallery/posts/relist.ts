@@ -14,7 +14,8 @@ import { Image, type Post } from '../model.ts';
 export async function relistPost({ em, jobs }: { em: EntityManager; jobs: Jobs }, post: Post): Promise<void> {
   const images = await em.find(Image, { post }, { orderBy: { position: 'asc', id: 'asc' } });
   const withheld = await withheldOf(em, post, images);
-  const isShownAtAll = post.state === 'published' && !isShut(withheld.post);
+  // what only holds the pictures of words stands in no list
+  const isShownAtAll = post.state === 'published' && post.talkKind == null && !isShut(withheld.post);
   const isListed = post.visibility === 'public' && !isForbidden(withheld.post, 'list');
   const forbids = (image: Image) => withheld.post | (withheld.images.get(image.id) ?? 0);
   const shown = shownOf(images, withheld);

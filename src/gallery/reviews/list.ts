@@ -1,9 +1,16 @@
 import { can } from '../../accounts/permissions.ts';
-import { type Parameter, rows, toBoolean, toDate, toNumber } from '../../kit/database/sql.ts';
+import { inList, type Parameter, rows, toBoolean, toDate, toNumber } from '../../kit/database/sql.ts';
 import { renderMarkdown, renderRemoteHtml } from '../../kit/web/markdown.ts';
 import type { Work } from '../../kit/work.ts';
 import { isShownPerson } from '../hidden.ts';
 import { type Conversation, loadConversation } from '../talk/conversation.ts';
+import {
+  listTalkPictures,
+  NO_PICTURES,
+  type PicturesField,
+  picturesField,
+  type TalkPictures,
+} from '../talk-pictures/shown.ts';
 import { OWNER_COLUMNS, type OwnerRow, type OwnerView, ownerView } from '../views.ts';
 
 /** A review as `review.njk` draws it. */
@@ -22,6 +29,7 @@ export interface ReviewView {
   readonly deleteUrl: string;
   /** Where it is given back; for those who moderate. */
   readonly restoreUrl: string;
+  readonly pictures: TalkPictures;
 }
 
 /** What the form holds before anything is typed into it. */
@@ -29,6 +37,8 @@ export interface ReviewFormView {
   readonly action: string;
   readonly verdict: 'up' | 'down' | '';
   readonly text: string;
+  /** Null for those who may not publish pictures. */
+  readonly field: PicturesField | null;
 }
 
 export interface Reviews {
@@ -113,23 +123,41 @@ export async function loadReviews(
         )
       : [],
   ]);
-  const items = found.slice(0, PER_PAGE).map((row) => reviewView(row, viewer));
-  const own = mine ? reviewView(mine, viewer) : null;
+  const shown = found.slice(0, PER_PAGE);
+  const pictures = await picturesOf({ em, viewer }, mine ? [mine, ...shown] : shown);
+  const items = shown.map((row) => reviewView(row, viewer, pictures));
+  const own = mine ? reviewView(mine, viewer, pictures) : null;
   const last = found.length > PER_PAGE ? items.at(-1) : undefined;
   return {
     ...{ upCount, downCount, items, own },
-    form: mayWrite && toNumber(block?.n) === 0 ? formOf(versionId, mine) : null,
+    form: mayWrite && toNumber(block?.n) === 0 ? formOf(versionId, viewer, mine, own) : null,
     moreUrl: last ? `${url}&reviews=${last.id}#reviews` : '',
   };
 }
 
-function formOf(versionId: number, row: ReviewRow | undefined): ReviewFormView {
+function formOf(
+  versionId: number,
+  viewer: Work['viewer'],
+  row: ReviewRow | undefined,
+  own: ReviewView | null,
+): ReviewFormView {
+  const kept = own?.pictures.items ?? [];
+  const levels = kept.reduce((most, { level }) => most | level, 0);
+  const field = can(viewer, 'publish') ? picturesField('review', kept, levels) : null;
   const action = `/versions/${versionId}/reviews`;
-  if (!row) return { action, verdict: '', text: '' };
-  return { action, verdict: toBoolean(row.is_recommended) ? 'up' : 'down', text: row.text };
+  if (!row) return { action, verdict: '', text: '', field };
+  return { action, verdict: toBoolean(row.is_recommended) ? 'up' : 'down', text: row.text, field };
 }
 
-function reviewView(row: ReviewRow, viewer: Work['viewer']): ReviewView {
+const picturesOf = (asked: Pick<Work, 'em' | 'viewer'>, found: readonly ReviewRow[]) =>
+  found.length === 0
+    ? new Map<string, TalkPictures>()
+    : listTalkPictures(asked, 'review', {
+        sql: `in (${inList(found)})`,
+        values: found.map(({ id }) => id),
+      });
+
+function reviewView(row: ReviewRow, viewer: Work['viewer'], pictures: ReadonlyMap<string, TalkPictures>): ReviewView {
   const isWithheld = row.withheld_at != null;
   const seesAll = can(viewer, 'moderateContent');
   const url = `/reviews/${row.id}`;
@@ -142,6 +170,7 @@ function reviewView(row: ReviewRow, viewer: Work['viewer']): ReviewView {
     ...{ likeCount: row.like_count, commentCount: row.comment_count },
     deleteUrl: viewer?.id === row.owner_id || (seesAll && !isWithheld) ? `${url}/removal` : '',
     restoreUrl: seesAll && isWithheld ? `${url}/removal/undo` : '',
+    pictures: pictures.get(row.id) ?? NO_PICTURES,
   };
 }
 
@@ -177,17 +206,17 @@ export async function loadPlacedReview(
        join model m on m.id = r.model_id where r.id = ? and r.deleted_at is null`,
     [viewer?.id ?? 0, reviewId],
   );
-  return row
-    ? {
-        review: reviewView(row, viewer),
-        isOwn: viewer?.id === row.owner_id,
-        form: formOf(row.version_id, row),
-        liked: toNumber(row.liked) > 0,
-        conversation: await loadConversation({ em, viewer }, { kind: 'review', id: reviewId }, row.owner_id),
-        ...{ modelName: row.model_name, versionName: row.version_name },
-        versionUrl: versionPath(row.model_id, row.version_id),
-      }
-    : null;
+  if (!row) return null;
+  const review = reviewView(row, viewer, await picturesOf({ em, viewer }, [row]));
+  return {
+    review,
+    isOwn: viewer?.id === row.owner_id,
+    form: formOf(row.version_id, viewer, row, review),
+    liked: toNumber(row.liked) > 0,
+    conversation: await loadConversation({ em, viewer }, { kind: 'review', id: reviewId }, row.owner_id),
+    ...{ modelName: row.model_name, versionName: row.version_name },
+    versionUrl: versionPath(row.model_id, row.version_id),
+  };
 }
 
 export const versionPath = (modelId: number, versionId: number): string => `/models/${modelId}?version=${versionId}`;

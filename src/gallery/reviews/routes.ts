@@ -1,8 +1,9 @@
 import type Router from '@koa/router';
 import { anyone, membersOnly, viewerIn } from '../../accounts/access/guard.ts';
+import { can } from '../../accounts/permissions.ts';
 import { ModelVersion } from '../../catalogue/model.ts';
 import { AppError } from '../../kit/errors.ts';
-import { type FormState, idParam, submitForm, uuidParam, wantsJson } from '../../kit/web/forms.ts';
+import { type FormState, idParam, uuidParam, wantsJson } from '../../kit/web/forms.ts';
 import { t } from '../../kit/web/messages.ts';
 import type { Limit } from '../../kit/web/rate-limit.ts';
 import type { Ctx, State } from '../../kit/web/state.ts';
@@ -11,6 +12,8 @@ import { showWaiting } from '../../safety/words/waiting-page.ts';
 import type { GalleryDeps } from '../deps.ts';
 import type { Conversation } from '../talk/conversation.ts';
 import { loadSubject } from '../talk/target.ts';
+import { submitTalk } from '../talk-pictures/form.ts';
+import type { PicturesField } from '../talk-pictures/shown.ts';
 import { loadPlacedReview, type ReviewFormView, type ReviewView, versionPath } from './list.ts';
 import type { Review } from './model.ts';
 import { deleteReview, ReviewForm, restoreReview, writeReview } from './write.ts';
@@ -36,20 +39,23 @@ const reviewPage = view<ReviewPage>('gallery/review');
 type ParamCtx = Ctx & { params: Record<string, string | undefined> };
 
 /** What people found of the versions that they used. They are listed on the page of the model. */
-export function reviewRoutes(routes: Router<State>, { limits }: GalleryDeps): void {
+export function reviewRoutes(routes: Router<State>, deps: GalleryDeps): void {
+  const { limits } = deps;
   routes.post('/versions/:id/reviews', membersOnly, (ctx) =>
-    submitForm(
+    submitTalk(
       ctx,
-      ReviewForm,
-      async ({ verdict, text }) => {
+      deps,
+      { kind: 'review', schema: ReviewForm },
+      async ({ verdict, text }, pictures) => {
         limits.take(ctx, REVIEW);
         const { work } = ctx.state;
         const version = idParam(ctx);
-        const id = await writeReview(work, viewerIn(ctx), version, { isRecommended: verdict === 'up', text });
+        const said = { isRecommended: verdict === 'up', text, pictures };
+        const id = await writeReview(work, viewerIn(ctx), version, said);
         if (wantsJson(ctx)) ctx.body = { id, url: `/reviews/${id}` };
         else if (!(await showWaiting(ctx, { kind: 'review', id }))) await backToVersion(ctx, version);
       },
-      (form) => showAgain(ctx, form),
+      (form, pictures) => showAgain(ctx, form, pictures),
     ),
   );
 
@@ -81,7 +87,7 @@ export function reviewRoutes(routes: Router<State>, { limits }: GalleryDeps): vo
   });
 
   /** The form by itself, with what is wrong with it. */
-  async function showAgain(ctx: ParamCtx, { values, errors, message }: FormState): Promise<void> {
+  async function showAgain(ctx: ParamCtx, { values, errors, message }: FormState, field: PicturesField): Promise<void> {
     const { em, viewer } = ctx.state.work;
     const id = idParam(ctx);
     await loadSubject(em, viewer, { kind: 'version', id });
@@ -94,6 +100,7 @@ export function reviewRoutes(routes: Router<State>, { limits }: GalleryDeps): vo
         action: `/versions/${id}/reviews`,
         verdict: verdict === 'up' || verdict === 'down' ? verdict : '',
         text: typeof text === 'string' ? text : '',
+        field: can(viewer, 'publish') ? field : null,
       },
       ...{ errors, modelName, versionName, versionUrl: versionPath(version.model.id, id) },
       message: Object.keys(errors).length === 0 ? (message ?? '') : '',

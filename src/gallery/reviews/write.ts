@@ -10,8 +10,10 @@ import { registrableDomain } from '../../kit/net/domain.ts';
 import type { Work } from '../../kit/work.ts';
 import { holdWords } from '../../safety/words/hold.ts';
 import { reviewDeleted, reviewEdited, reviewWritten, wordsWithheld } from '../events.ts';
-import { sayingOf } from '../talk/comments.ts';
+import { findKnown, resolveMentions, setMentions } from '../posts/mentions.ts';
+import { sayingOf, withCaptions } from '../talk/comments.ts';
 import { assertNoBlock, loadSubject, type Speaker } from '../talk/target.ts';
+import { type GivenPictures, hasThese, setPictures } from '../talk-pictures/hold.ts';
 import { Review } from './model.ts';
 import { REVIEW_COUNT } from './review-count.ts';
 
@@ -35,6 +37,8 @@ export interface NewReview {
   readonly text: string;
   /** Of a peer. */
   readonly remote?: { readonly uri: string; readonly createdAt: Date; readonly host: string };
+  /** Without them they stay. */
+  readonly pictures?: GivenPictures | undefined;
 }
 
 /**
@@ -49,18 +53,21 @@ export async function writeReview(
   review: NewReview,
 ): Promise<string> {
   const model = await loadReviewed(em, author, versionId);
-  const { isRecommended, remote } = review;
+  const { isRecommended, remote, pictures } = review;
   const text = review.text.replaceAll('\u0000', '').slice(0, remote ? MOST_REMOTE_CHARACTERS : MOST_CHARACTERS);
   const writtenAt = remote && remote.createdAt < now() ? remote.createdAt : now();
-  const stands = await em.count(Review, { author: author.id, version: versionId, text, deletedAt: null });
-  const heldFor = stands > 0 ? null : await words.read(sayingOf(author, text, remote !== undefined));
+  const stands = await em.findOne(Review, { author: author.id, version: versionId, text, deletedAt: null });
+  const isSame = stands && (!pictures || (await hasThese(em, { kind: 'review', id: stands.id }, pictures)));
+  const saying = sayingOf(author, text, remote !== undefined);
+  const heldFor = isSame ? null : await words.read(await withCaptions(em, saying, pictures));
+  const named = remote ? null : (await resolveMentions(text, findKnown(em))).accountIds;
   return em.transactional(async (tx) => {
     const uri = remote?.uri ?? null;
-    const named = uri === null ? null : await tx.findOne(Review, { uri });
-    if (named && (named.author.id !== author.id || named.version.id !== versionId)) {
+    const known = uri === null ? null : await tx.findOne(Review, { uri });
+    if (known && (known.author.id !== author.id || known.version.id !== versionId)) {
       throw new AppError('forbidden', 'A review stays with its author and its version.');
     }
-    const isLate = remote && !named && (await isFlood(tx, model.id, remote.host, now()));
+    const isLate = remote && !known && (await isFlood(tx, model.id, remote.host, now()));
     const withheldAt = isLate || heldFor !== null ? now() : null;
     const [made] = await rows<{ id: string }>(
       tx,
@@ -72,6 +79,8 @@ export async function writeReview(
       ],
     );
     const reviewId = made?.id ?? (await rewrite(tx, author.id, versionId));
+    if (made && pictures) await setPictures({ em: tx, now: () => writtenAt }, wordsOf(reviewId), pictures);
+    if (named) await setMentions(tx, { review: reviewId }, author.id, named);
     if (heldFor !== null) await holdWords(tx, { kind: 'review', id: reviewId }, author.id, heldFor, now());
     if (made) record(tx, reviewWritten, { reviewId });
     await tx.flush();
@@ -79,14 +88,24 @@ export async function writeReview(
     return reviewId;
   });
 
+  function wordsOf(id: string) {
+    return { kind: 'review' as const, id, authorId: author.id };
+  }
+
   async function rewrite(tx: EntityManager, authorId: number, version: number): Promise<string> {
     const known = await tx.findOneOrFail(Review, { author: authorId, version }, { refresh: true });
     if (heldFor !== null) known.withheldAt = now();
+    const hasOthers = pictures !== undefined && (await setPictures({ em: tx, now }, wordsOf(known.id), pictures));
     if (known.deletedAt != null) {
       const anew = { deletedAt: null, editedAt: null, createdAt: writtenAt, receivedAt: now() };
       Object.assign(known, { isRecommended, text, uri: remote?.uri ?? null, ...anew });
       record(tx, reviewWritten, { reviewId: known.id });
-    } else if (known.isRecommended !== isRecommended || known.text !== text || known.uri !== (remote?.uri ?? null)) {
+    } else if (
+      hasOthers ||
+      known.isRecommended !== isRecommended ||
+      known.text !== text ||
+      known.uri !== (remote?.uri ?? null)
+    ) {
       // a second one by the same actor takes the place of the first (A03)
       Object.assign(known, { isRecommended, text, uri: remote?.uri ?? null, editedAt: now() });
       record(tx, reviewEdited, { reviewId: known.id });

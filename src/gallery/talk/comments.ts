@@ -14,6 +14,7 @@ import { commentCreated, commentDeleted, commentEdited, wordsWithheld } from '..
 import { Comment, Image, Mention, Post } from '../model.ts';
 import { findKnown, resolveMentions, setMentions } from '../posts/mentions.ts';
 import { Review } from '../reviews/model.ts';
+import { captionsOf, type GivenPictures, hasThese, setPictures } from '../talk-pictures/hold.ts';
 import { COMMENT_COUNT } from './comment-count.ts';
 import { assertNoBlock, isSeenBy, loadSubject, type Speaker, type Subject } from './target.ts';
 
@@ -38,6 +39,7 @@ export interface NewComment {
   readonly parentId?: string | undefined;
   /** Of a peer. The same uri again returns the comment that is there. */
   readonly remote?: { readonly uri: string; readonly createdAt: Date };
+  readonly pictures?: GivenPictures | undefined;
 }
 
 /**
@@ -48,12 +50,12 @@ export async function addComment(
   { em, words, now }: Pick<Work, 'em' | 'words' | 'now'>,
   speaker: Speaker,
   subject: Subject,
-  { text, parentId, remote }: NewComment,
+  { text, parentId, remote, pictures }: NewComment,
 ): Promise<string> {
   const { ownerId } = await loadSubject(em, speaker, subject);
   const parent = parentId ? await loadParent(em, speaker, parentId, subject) : null;
   await assertNoBlock(em, speaker.id, parent ? [ownerId, parent.author.id] : [ownerId]);
-  const heldFor = await words.read(sayingOf(speaker, text, remote !== undefined));
+  const heldFor = await words.read(await withCaptions(em, sayingOf(speaker, text, remote !== undefined), pictures));
   const named = remote ? [] : await namedIn(em, text);
   return em.transactional(async (tx) => {
     const known = remote && (await tx.findOne(Comment, { uri: remote.uri }));
@@ -78,12 +80,15 @@ export async function addComment(
     if (heldFor === null) record(tx, commentCreated, { commentId: comment.id });
     else await holdWords(tx, { kind: 'comment', id: comment.id }, speaker.id, heldFor, now());
     await tx.flush();
+    if (pictures) await setPictures({ em: tx, now: () => comment.createdAt }, wordsOf(comment), pictures);
     if (parent && comment.audience !== 'page') await nameThoseOf(tx, comment, parent, ownerId);
     else if (named.length > 0) await setMentions(tx, { comment: comment.id }, speaker.id, named);
     await countComments(tx, comment);
     return comment.id;
   });
 }
+
+const wordsOf = ({ id, author }: Comment) => ({ kind: 'comment' as const, id, authorId: author.id });
 
 function subjectColumns(em: EntityManager, { kind, id }: Subject) {
   return {
@@ -146,20 +151,34 @@ export const sayingOf = (author: Speaker, text: string, isRemote: boolean): Sayi
   texts: [{ scope: 'prose', text, field: 'text' }],
 });
 
-/** By its author only, while what it stands under is there for them. */
+/** With what is said of the pictures beside them. */
+export async function withCaptions(
+  em: EntityManager,
+  saying: Saying,
+  given: GivenPictures | undefined,
+): Promise<Saying> {
+  if (!given || given.pictures.length === 0) return saying;
+  const { level, texts } = await captionsOf(em, given.pictures);
+  return { ...saying, level: saying.level | level, texts: [...saying.texts, ...texts] };
+}
+
+/** By its author only, while what it stands under is there for them. Without `pictures` they stay. */
 export async function editComment(
   { em, words, now }: Pick<Work, 'em' | 'words' | 'now'>,
   speaker: Speaker,
   commentId: string,
   text: string,
+  pictures?: GivenPictures,
 ): Promise<void> {
   const comment = await loadComment(em, commentId);
   if (comment.author.id !== speaker.id) throw new AppError('forbidden', 'Only its author can change a comment.');
   await loadSubject(em, speaker, subjectOf(comment));
-  if (comment.text === text) return;
-  const heldFor = await words.read(sayingOf(speaker, text, !comment.isLocal));
+  const hasSamePictures = !pictures || (await hasThese(em, wordsOf(comment), pictures));
+  if (comment.text === text && hasSamePictures) return;
+  const heldFor = await words.read(await withCaptions(em, sayingOf(speaker, text, !comment.isLocal), pictures));
   const named = comment.isLocal && comment.audience === 'page' ? await namedIn(em, text) : null;
   await em.transactional(async (tx) => {
+    if (pictures) await setPictures({ em: tx, now }, wordsOf(comment), pictures);
     Object.assign(comment, { text: text.slice(0, MOST_REMOTE_CHARACTERS), editedAt: now() });
     if (heldFor !== null) await holdComment(tx, comment, heldFor, now());
     record(tx, heldFor === null ? commentEdited : commentDeleted, { commentId });

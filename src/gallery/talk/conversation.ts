@@ -5,6 +5,13 @@ import { t } from '../../kit/web/messages.ts';
 import type { Work } from '../../kit/work.ts';
 import { accessParameters, COMMENT_AUDIENCE } from '../access.ts';
 import { isShownPerson } from '../hidden.ts';
+import {
+  listTalkPictures,
+  NO_PICTURES,
+  type PicturesField,
+  picturesField,
+  type TalkPictures,
+} from '../talk-pictures/shown.ts';
 import { OWNER_COLUMNS, type OwnerRow, type OwnerView, ownerView } from '../views.ts';
 import { type Subject, urlOf } from './target.ts';
 
@@ -27,6 +34,7 @@ interface CommentView {
   readonly replyable: boolean;
   /** Not everybody who sees the page sees it. */
   readonly isNarrow: boolean;
+  readonly pictures: TalkPictures;
 }
 
 export interface Conversation {
@@ -34,6 +42,8 @@ export interface Conversation {
   readonly items: readonly CommentView[];
   /** Where the form posts to; empty for a visitor. */
   readonly action: string;
+  /** What the form takes; null for those who may not publish pictures. */
+  readonly field: PicturesField | null;
 }
 
 const MOST_COMMENTS = 500;
@@ -74,6 +84,10 @@ export async function loadConversation(
       ...[...accessParameters(viewer), MOST_COMMENTS],
     ],
   );
+  const pictures = await listTalkPictures({ em, viewer }, 'comment', {
+    sql: `in (select c.id from comment c where c.${subject.kind}_id = ?)`,
+    values: [subject.id],
+  });
   const childrenOf = new Map<string, CommentRow[]>();
   const ids = new Set(found.map(({ id }) => id));
   for (const row of found) {
@@ -86,7 +100,8 @@ export async function loadConversation(
     let any = false;
     for (const row of childrenOf.get(parent) ?? []) {
       const at = items.length;
-      items.push(commentView(row, depth, viewer, ownerId));
+      const shown = isGone(row) ? NO_PICTURES : (pictures.get(row.id) ?? NO_PICTURES);
+      items.push(commentView(row, depth, viewer, ownerId, shown));
       const isAnswered = walk(row.id, depth + 1);
       // what is gone leaves a mark only where something hangs on it
       if (isGone(row) && !isAnswered) items.splice(at, 1);
@@ -95,12 +110,22 @@ export async function loadConversation(
     return any;
   };
   walk('', 0);
-  return { items, action: viewer ? `${urlOf(subject)}/comments` : '' };
+  return {
+    items,
+    action: viewer ? `${urlOf(subject)}/comments` : '',
+    field: can(viewer, 'publish') ? picturesField('comment') : null,
+  };
 }
 
 const isGone = (row: CommentRow): boolean => row.deleted_at != null || row.withheld_at != null;
 
-function commentView(row: CommentRow, depth: number, viewer: Work['viewer'], ownerId: number): CommentView {
+function commentView(
+  row: CommentRow,
+  depth: number,
+  viewer: Work['viewer'],
+  ownerId: number,
+  pictures: TalkPictures,
+): CommentView {
   const gone = isGone(row);
   const isAuthor = viewer?.id === row.owner_id;
   const html = gone
@@ -125,5 +150,6 @@ function commentView(row: CommentRow, depth: number, viewer: Work['viewer'], own
     likeCount: row.like_count,
     replyable: !gone,
     isNarrow: row.audience !== 'page',
+    pictures,
   };
 }

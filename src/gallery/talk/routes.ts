@@ -2,7 +2,7 @@ import type Router from '@koa/router';
 import { z } from 'zod';
 import { anyone, membersOnly, viewerIn } from '../../accounts/access/guard.ts';
 import { AppError } from '../../kit/errors.ts';
-import { type FormState, idParam, readRawForm, submitForm, uuidParam, wantsJson } from '../../kit/web/forms.ts';
+import { type FormState, idParam, readRawForm, uuidParam, wantsJson } from '../../kit/web/forms.ts';
 import { t } from '../../kit/web/messages.ts';
 import type { Limit } from '../../kit/web/rate-limit.ts';
 import type { Ctx, State } from '../../kit/web/state.ts';
@@ -11,6 +11,9 @@ import { showWaiting } from '../../safety/words/waiting-page.ts';
 import type { Target } from '../access.ts';
 import type { GalleryDeps } from '../deps.ts';
 import { loadShares, share, unshare } from '../shares.ts';
+import { keptPictures, submitTalk } from '../talk-pictures/form.ts';
+import type { GivenPictures } from '../talk-pictures/hold.ts';
+import type { PicturesField } from '../talk-pictures/shown.ts';
 import { addComment, CommentForm, deleteComment, editComment, loadComment, subjectOf } from './comments.ts';
 import { like, loadLikes, unlike } from './likes.ts';
 import { loadSubject, type Subject, urlOf } from './target.ts';
@@ -29,6 +32,7 @@ interface CommentPage {
   readonly text: string;
   readonly backUrl: string;
   readonly errors: Readonly<Record<string, string>>;
+  readonly pictures: PicturesField;
   readonly page: { title: string; noindex: boolean };
 }
 const commentPage = view<CommentPage>('gallery/comment');
@@ -36,7 +40,8 @@ const commentPage = view<CommentPage>('gallery/comment');
 type ParamCtx = Ctx & { params: Record<string, string | undefined> };
 
 /** What people say of models, posts, pictures and reviews, and what they like. */
-export function talkRoutes(routes: Router<State>, { limits }: GalleryDeps): void {
+export function talkRoutes(routes: Router<State>, deps: GalleryDeps): void {
+  const { limits } = deps;
   const folders = { model: 'models', post: 'posts', image: 'images', review: 'reviews', bounty: 'bounties' } as const;
   for (const kind of ['model', 'post', 'image', 'review', 'bounty'] as const) {
     const subjectIn = (ctx: ParamCtx): Subject =>
@@ -44,17 +49,18 @@ export function talkRoutes(routes: Router<State>, { limits }: GalleryDeps): void
     routes.post(`/${folders[kind]}/:id/comments`, membersOnly, async (ctx) => {
       limits.take(ctx, COMMENT);
       const subject = subjectIn(ctx);
-      const act = async ({ text, parent }: z.output<typeof CommentForm>) => {
-        const commentId = await addComment(ctx.state.work, viewerIn(ctx), subject, { text, parentId: parent });
+      // nobody uploads below what they do not see
+      await loadSubject(ctx.state.work.em, ctx.state.work.viewer, subject);
+      const act = async ({ text, parent }: z.output<typeof CommentForm>, pictures: GivenPictures | undefined) => {
+        const said = { text, parentId: parent, pictures };
+        const commentId = await addComment(ctx.state.work, viewerIn(ctx), subject, said);
         if (wantsJson(ctx)) ctx.body = { id: commentId, url: `/comments/${commentId}` };
         else if (!(await showWaiting(ctx, { kind: 'comment', id: commentId })))
           ctx.redirect(`${urlOf(subject)}#comment-${commentId}`);
       };
-      await submitForm(ctx, CommentForm, act, async (form) => {
-        // who may not see the page may not see that it is there
-        await loadSubject(ctx.state.work.em, ctx.state.work.viewer, subject);
-        showAgain(ctx, subject, form);
-      });
+      await submitTalk(ctx, deps, { kind: 'comment', schema: CommentForm }, act, (form, pictures) =>
+        showAgain(ctx, subject, form, pictures),
+      );
     });
   }
   for (const kind of ['model', 'post', 'image'] as const) {
@@ -72,18 +78,25 @@ export function talkRoutes(routes: Router<State>, { limits }: GalleryDeps): void
   });
 
   /** The form by itself, with what is wrong with it. */
-  function showAgain(ctx: Ctx, subject: Subject, { values, errors, message }: FormState): void {
+  function showAgain(
+    ctx: Ctx,
+    subject: Subject,
+    { values, errors, message }: FormState,
+    pictures: PicturesField,
+  ): void {
     const { text, parent } = values;
     commentPage(ctx, {
       ...{ action: `${urlOf(subject)}/comments`, heading: t('comment.write'), backUrl: urlOf(subject) },
       text: typeof text === 'string' ? text : '',
       parent: typeof parent === 'string' ? parent : '',
       errors: Object.keys(errors).length > 0 ? errors : { text: message ?? '' },
+      pictures,
       page: { title: t('comment.write'), noindex: true },
     });
   }
 
-  const showEdit = async (ctx: ParamCtx, form?: FormState) => {
+  const showEdit = async (ctx: ParamCtx, form?: FormState, refused?: PicturesField) => {
+    const { work } = ctx.state;
     const comment = await loadComment(ctx.state.work.em, uuidParam(ctx));
     if (comment.author.id !== viewerIn(ctx).id) throw new AppError('not_found', 'There is no such comment.');
     const typed = form?.values.text;
@@ -92,6 +105,7 @@ export function talkRoutes(routes: Router<State>, { limits }: GalleryDeps): void
       text: typeof typed === 'string' ? typed : comment.text,
       backUrl: `/comments/${comment.id}`,
       errors: form?.errors ?? {},
+      pictures: refused ?? (await keptPictures(work, { kind: 'comment', id: comment.id })),
       page: { title: t('comment.edit'), noindex: true },
     });
   };
@@ -99,15 +113,16 @@ export function talkRoutes(routes: Router<State>, { limits }: GalleryDeps): void
   routes.get('/comments/:id/edit', membersOnly, (ctx) => showEdit(ctx));
 
   routes.post('/comments/:id/edit', membersOnly, (ctx) =>
-    submitForm(
+    submitTalk(
       ctx,
-      EditForm,
-      async ({ text }) => {
-        await editComment(ctx.state.work, viewerIn(ctx), uuidParam(ctx), text);
+      deps,
+      { kind: 'comment', schema: EditForm },
+      async ({ text }, pictures) => {
+        await editComment(ctx.state.work, viewerIn(ctx), uuidParam(ctx), text, pictures);
         if (await showWaiting(ctx, { kind: 'comment', id: uuidParam(ctx) })) return;
         ctx.redirect(`/comments/${uuidParam(ctx)}`);
       },
-      (form) => showEdit(ctx, form),
+      (form, pictures) => showEdit(ctx, form, pictures),
     ),
   );
 

@@ -2,7 +2,7 @@ import type { EntityManager } from '@mikro-orm/core';
 import { Block } from '../../accounts/model.ts';
 import { AppError } from '../../kit/errors.ts';
 import type { Viewer } from '../../kit/work.ts';
-import { assertSees, lookAt, type Sight, type Target } from '../access.ts';
+import { assertSees, type Look, lookAt, nothing, type Sight, type Target } from '../access.ts';
 
 /** What one may talk about. */
 export type Subject = Exclude<Target, { kind: 'comment' }> | Extract<Sight, { kind: 'bounty' }>;
@@ -19,12 +19,16 @@ const speakerAsViewer = (speaker: Speaker | null): Viewer | null =>
   speaker && { id: speaker.id, permissions: speaker.permissions, name: '', levels: 0, scopes: null };
 
 /** Throws `not_found`, `gone` or `withheld` when this person may not see it. */
-export const loadSubject = (em: EntityManager, speaker: Speaker | null, target: Sight) =>
-  assertSees(em, speakerAsViewer(speaker), target);
+export async function loadSubject(em: EntityManager, speaker: Speaker | null, target: Sight): Promise<Look> {
+  const look = await assertSees(em, speakerAsViewer(speaker), target);
+  if (look.isOfTalk) throw nothing();
+  return look;
+}
 
 /** The same as a question, for peers, who are told nothing either way. */
 export async function isSeenBy(em: EntityManager, speaker: Speaker, target: Sight): Promise<boolean> {
-  return (await lookAt(em, speakerAsViewer(speaker), target))?.verdict.allowed ?? false;
+  const look = await lookAt(em, speakerAsViewer(speaker), target);
+  return look?.verdict.allowed === true && look.isOfTalk !== true;
 }
 
 /** Throws `forbidden` when one of these people blocks the speaker, or is blocked by them. */

@@ -257,7 +257,7 @@ create table "policy_draft" ("id" uuid not null, "source" varchar(80) not null, 
 alter table "policy_draft" add constraint "policy_draft_source_host_unique" unique ("source", "host");
 create table "policy_restriction" ("target_kind" text check ("target_kind" in ('model', 'version', 'image', 'post', 'account', 'collection')) not null, "target_id" int not null, "source" varchar(120) not null, "bits" int not null, "created_at" timestamptz not null, constraint "policy_restriction_pkey" primary key ("target_kind", "target_id", "source"));
 create table "policy_state" ("target_kind" text check ("target_kind" in ('model', 'version', 'image', 'post', 'account', 'collection')) not null, "target_id" int not null, "epoch" int not null default 0, "restrictions" int not null default 0, "changed_at" timestamptz not null, constraint "policy_state_pkey" primary key ("target_kind", "target_id"));
-create table "post" ("id" serial primary key, "owner_id" int not null, "version_id" int null, "title" varchar(200) not null default '', "caption" text not null default '', "state" text check ("state" in ('draft', 'scheduled', 'published', 'unpublished', 'deleted')) not null default 'draft', "visibility" text check ("visibility" in ('public', 'unlisted', 'followers', 'direct')) not null default 'public', "published_at" timestamptz null, "publish_at" timestamptz null, "listed_at" timestamptz null, "shown_at" timestamptz null, "deleted_at" timestamptz null, "restore_state" text check ("restore_state" in ('draft', 'scheduled', 'published', 'unpublished', 'deleted')) null, "is_local" boolean not null default true, "level" smallint not null default 0, "image_count" smallint not null default 0, "like_count" int not null default 0, "comment_count" int not null default 0, "claimed_like_count" int null, "uri" varchar(2048) null, "url" varchar(2048) null, "created_at" timestamptz not null, "updated_at" timestamptz not null);
+create table "post" ("id" serial primary key, "owner_id" int not null, "version_id" int null, "title" varchar(200) not null default '', "caption" text not null default '', "state" text check ("state" in ('draft', 'scheduled', 'published', 'unpublished', 'deleted')) not null default 'draft', "visibility" text check ("visibility" in ('public', 'unlisted', 'followers', 'direct')) not null default 'public', "published_at" timestamptz null, "publish_at" timestamptz null, "listed_at" timestamptz null, "shown_at" timestamptz null, "deleted_at" timestamptz null, "restore_state" text check ("restore_state" in ('draft', 'scheduled', 'published', 'unpublished', 'deleted')) null, "is_local" boolean not null default true, "level" smallint not null default 0, "image_count" smallint not null default 0, "like_count" int not null default 0, "comment_count" int not null default 0, "claimed_like_count" int null, "uri" varchar(2048) null, "url" varchar(2048) null, "talk_kind" text check ("talk_kind" in ('comment', 'review')) null, "talk_id" uuid null, "created_at" timestamptz not null, "updated_at" timestamptz not null);
 alter table "post" add constraint "post_uri_unique" unique ("uri");
 create index "post_listed_at_id_index" on "post" ("listed_at", "id");
 create index "post_shown_at_id_index" on "post" ("shown_at", "id");
@@ -266,6 +266,7 @@ create index "post_owner_id_listed_at_id_index" on "post" ("owner_id", "listed_a
 create index "post_owner_id_shown_at_id_index" on "post" ("owner_id", "shown_at", "id");
 create index "post_version_id_listed_at_id_index" on "post" ("version_id", "listed_at", "id");
 create index "post_state_publish_at_index" on "post" ("state", "publish_at");
+alter table "post" add constraint "post_talk_kind_talk_id_unique" unique ("talk_kind", "talk_id");
 create table "pin" ("id" uuid not null, "account_id" int not null, "model_id" int null, "post_id" int null, "created_at" timestamptz not null, constraint "pin_pkey" primary key ("id"));
 alter table "pin" add constraint "pin_account_id_model_id_unique" unique ("account_id", "model_id");
 alter table "pin" add constraint "pin_account_id_post_id_unique" unique ("account_id", "post_id");
@@ -408,10 +409,11 @@ alter table "reaction" add constraint "reaction_account_id_post_id_unique" uniqu
 alter table "reaction" add constraint "reaction_account_id_image_id_unique" unique ("account_id", "image_id");
 alter table "reaction" add constraint "reaction_account_id_comment_id_unique" unique ("account_id", "comment_id");
 alter table "reaction" add constraint "reaction_account_id_review_id_unique" unique ("account_id", "review_id");
-create table "mention" ("id" uuid not null, "account_id" int not null, "post_id" int null, "comment_id" uuid null, constraint "mention_pkey" primary key ("id"));
+create table "mention" ("id" uuid not null, "account_id" int not null, "post_id" int null, "comment_id" uuid null, "review_id" uuid null, constraint "mention_pkey" primary key ("id"));
 create index "mention_account_id_post_id_index" on "mention" ("account_id", "post_id");
 alter table "mention" add constraint "mention_post_id_account_id_unique" unique ("post_id", "account_id");
 alter table "mention" add constraint "mention_comment_id_account_id_unique" unique ("comment_id", "account_id");
+alter table "mention" add constraint "mention_review_id_account_id_unique" unique ("review_id", "account_id");
 create table "rule" ("id" uuid not null, "number" int not null, "version" int not null, "title" varchar(120) not null, "text" text not null, "category" text check ("category" in ('minor', 'ncii', 'likeness', 'copyright', 'style', 'trademark', 'privacy', 'rating', 'malware', 'harassment', 'spam', 'other')) not null, "created_at" timestamptz not null, "retired_at" timestamptz null, constraint "rule_pkey" primary key ("id"));
 create index "rule_retired_at_number_index" on "rule" ("retired_at", "number");
 alter table "rule" add constraint "rule_number_version_unique" unique ("number", "version");
@@ -648,6 +650,7 @@ alter table "reaction" add constraint "reaction_review_id_foreign" foreign key (
 alter table "mention" add constraint "mention_account_id_foreign" foreign key ("account_id") references "account" ("id") on update cascade on delete cascade;
 alter table "mention" add constraint "mention_post_id_foreign" foreign key ("post_id") references "post" ("id") on update cascade on delete cascade;
 alter table "mention" add constraint "mention_comment_id_foreign" foreign key ("comment_id") references "comment" ("id") on update cascade on delete cascade;
+alter table "mention" add constraint "mention_review_id_foreign" foreign key ("review_id") references "review" ("id") on update cascade on delete cascade;
 alter table "safety_hold" add constraint "safety_hold_account_id_foreign" foreign key ("account_id") references "account" ("id") on update cascade;
 alter table "safety_hold" add constraint "safety_hold_decided_by_id_foreign" foreign key ("decided_by_id") references "account" ("id") on update cascade on delete set null;
 alter table "saved_search" add constraint "saved_search_account_id_foreign" foreign key ("account_id") references "account" ("id") on update cascade on delete cascade;

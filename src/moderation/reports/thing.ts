@@ -7,6 +7,7 @@ import { assertSeesCollection } from '../../gallery/collections/access.ts';
 import { Collection } from '../../gallery/collections/model.ts';
 import { Comment, Image, Post } from '../../gallery/model.ts';
 import { Review } from '../../gallery/reviews/model.ts';
+import type { TalkKind } from '../../gallery/talk-pictures/hold.ts';
 import { rows } from '../../kit/database/sql.ts';
 import { AppError } from '../../kit/errors.ts';
 import { isId } from '../../kit/ids.ts';
@@ -89,6 +90,23 @@ export async function findThing(em: EntityManager, name: ThingName): Promise<Thi
 type Facts = Pick<Thing, 'title' | 'url'> &
   Partial<Pick<Thing, 'text' | 'target' | 'level' | 'imageIds' | 'hashes' | 'isGone'>> & { readonly owner: Account };
 
+/** What stands beside words. */
+async function picturesOf(
+  em: EntityManager,
+  { kind, id }: { readonly kind: TalkKind; readonly id: string },
+): Promise<Pick<Thing, 'imageIds' | 'hashes' | 'level'>> {
+  const images = await em.find(
+    Image,
+    { post: { talkKind: kind, talkId: id }, deletedAt: null },
+    { orderBy: { position: 'asc', id: 'asc' }, limit: MOST_IMAGES },
+  );
+  return {
+    imageIds: images.map((image) => image.id),
+    hashes: images.flatMap(({ sha256 }) => sha256 ?? []),
+    level: images.reduce((levels, { level }) => levels | level, 0),
+  };
+}
+
 const FINDERS: Readonly<Record<ReportedKind, (em: EntityManager, id: string) => Promise<Facts | null>>> = {
   async model(em, id) {
     const model = await em.findOne(Model, Number(id), { populate: ['owner'] });
@@ -140,6 +158,7 @@ const FINDERS: Readonly<Record<ReportedKind, (em: EntityManager, id: string) => 
     if (!comment) return null;
     return {
       ...{ title: '', text: comment.text, url: `/comments/${id}`, owner: comment.author.$ },
+      ...(await picturesOf(em, { kind: 'comment', id })),
       isGone: comment.deletedAt != null,
     };
   },
@@ -148,6 +167,7 @@ const FINDERS: Readonly<Record<ReportedKind, (em: EntityManager, id: string) => 
     if (!review) return null;
     return {
       ...{ title: '', text: review.text, url: `/reviews/${id}`, owner: review.author.$ },
+      ...(await picturesOf(em, { kind: 'review', id })),
       isGone: review.deletedAt != null,
     };
   },

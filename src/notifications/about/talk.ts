@@ -115,9 +115,13 @@ export const tellOfReviewJob = defineJob({
     const ownerId = review && (await ownerOf(work.em, { kind: 'model', id: review.model.id }));
     if (!review || ownerId === null || !isNew(review.createdAt, work.now())) return;
     const subject = { kind: 'review', id: reviewId } as const;
-    const keys = { key: `review:${reviewId}`, groupKey: `review:${review.model.id}` };
-    const notice: Notice = { kind: 'review', actorId: review.author.id, subject, ...keys };
-    await tellPeople(work, notice, await whoSee(work, [ownerId], subject));
+    const about = { actorId: review.author.id, subject, key: `review:${reviewId}` };
+    const told: Notice = { ...about, kind: 'review', groupKey: `review:${review.model.id}` };
+    await tellPeople(work, told, await whoSee(work, [ownerId], subject));
+    const named = await work.em.find(Mention, { review: reviewId }, { fields: ['account'] });
+    const called = named.map(({ account }) => account.id).filter((id) => id !== ownerId);
+    const mention: Notice = { ...about, kind: 'mention', groupKey: `mention:${reviewId}` };
+    await tellPeople(work, mention, await whoSee(work, called, subject));
   },
 });
 

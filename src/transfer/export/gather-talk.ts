@@ -1,10 +1,11 @@
 import { objectUri } from '../../federation/addresses.ts';
+import { findHolder, type TalkKind } from '../../gallery/talk-pictures/hold.ts';
 import { csvLine } from '../../kit/csv.ts';
 import { rows, toBoolean, toDate } from '../../kit/database/sql.ts';
 import { SHUT } from '../../safety/standing.ts';
-import type { CollectionDoc, CommentDoc, ReviewDoc } from '../format.ts';
+import type { CollectionDoc, CommentDoc, ImageDoc, ReviewDoc } from '../format.ts';
 import type { Gathering } from './gather.ts';
-import { paged } from './gather-things.ts';
+import { gatherImages, paged } from './gather-things.ts';
 
 const NIL = '00000000-0000-0000-0000-000000000000';
 
@@ -16,6 +17,11 @@ interface TalkRow {
 /** A thing is named by its address alone: what others made is theirs. */
 const named = (origin: string, kind: 'model' | 'version' | 'post' | 'image', id: unknown, uri: unknown): string =>
   objectUri(origin, kind, { id: Number(id), uri: uri as string | null });
+
+async function gatherTalkImages(gathering: Gathering, kind: TalkKind, id: string): Promise<ImageDoc[]> {
+  const holder = await findHolder(gathering.em, { kind, id });
+  return holder ? gatherImages(gathering, holder.id) : [];
+}
 
 export async function* gatherReviews(gathering: Gathering): AsyncGenerator<ReviewDoc> {
   const { origin, accountId } = gathering;
@@ -34,6 +40,7 @@ export async function* gatherReviews(gathering: Gathering): AsyncGenerator<Revie
       isRecommended: toBoolean(row.is_recommended),
       text: String(row.text),
       createdAt: toDate(row.created_at).toISOString(),
+      images: await gatherTalkImages(gathering, 'review', row.id),
     };
   }
 }
@@ -66,6 +73,7 @@ export async function* gatherComments(gathering: Gathering): AsyncGenerator<Comm
         row.parent_id == null
           ? null
           : objectUri(origin, 'comment', { id: String(row.parent_id), uri: row.parent_uri as string | null }),
+      images: await gatherTalkImages(gathering, 'comment', row.id),
     };
   }
 }

@@ -147,7 +147,7 @@ export async function* gatherPosts(gathering: Gathering): AsyncGenerator<PostDoc
     `select p.id, p.title, p.caption, p.state, p.visibility, p.published_at, p.version_id, v.uri as version_uri,
        ${restrictionsOf('post', 'p.id')} as restrictions
      from post p left join model_version v on v.id = p.version_id
-     where p.owner_id = ? and p.id > ${after} and p.is_local and p.state <> 'deleted' order by p.id`;
+     where p.owner_id = ? and p.id > ${after} and p.is_local and p.talk_kind is null and p.state <> 'deleted' order by p.id`;
   for await (const row of paged<PostRow>(gathering, select, accountId)) {
     if ((toNumber(row.restrictions) & SHUT) !== 0) {
       gathering.leaveOut('post', String(row.title) || objectUri(origin, 'post', { id: row.id }));
@@ -174,7 +174,7 @@ export async function* gatherPosts(gathering: Gathering): AsyncGenerator<PostDoc
   }
 }
 
-async function gatherImages(gathering: Gathering, postId: number): Promise<ImageDoc[]> {
+export async function gatherImages(gathering: Gathering, postId: number): Promise<ImageDoc[]> {
   const { em, origin } = gathering;
   const images = await rows<{ id: number; [column: string]: unknown }>(
     em,

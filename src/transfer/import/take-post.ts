@@ -6,9 +6,10 @@ import { createDraft, dropEmptyDraft, savePost } from '../../gallery/posts/draft
 import { publishPost } from '../../gallery/posts/publish.ts';
 import { readTags } from '../../gallery/posts/tags.ts';
 import type { Recipe } from '../../gallery/recipe/recipe.ts';
+import type { GivenPicture, GivenPictures } from '../../gallery/talk-pictures/hold.ts';
 import { AppError } from '../../kit/errors.ts';
 import { t } from '../../kit/web/messages.ts';
-import { ratingLabel } from '../../safety/ratings.ts';
+import { RATING, ratingLabel } from '../../safety/ratings.ts';
 import { type ImageDoc, PostDoc } from '../format.ts';
 import { isHeld } from './held.ts';
 import { findMark, findVersionHere, keepMark } from './marks.ts';
@@ -66,6 +67,29 @@ async function ensurePost(taking: Taking, { uri, title, versionUri }: PostDoc): 
     await keepMark(em, work.viewer.id, uri, { kind: 'post', targetId: post.id }, work.now());
     return post.id;
   });
+}
+
+/** The pictures of words: they wait in a draft until the words are said. */
+export async function bringPictures(
+  taking: Taking,
+  docs: readonly ImageDoc[],
+): Promise<{ readonly pictures?: GivenPictures; readonly problems: string[] }> {
+  const problems: string[] = [];
+  if (docs.length === 0) return { problems };
+  const { work, allowedLevels } = taking;
+  const draft = await createDraft({ ...work, em: work.em.fork() });
+  const pictures: GivenPicture[] = [];
+  for (const [n, doc] of docs.entries()) {
+    taking.signal.throwIfAborted();
+    try {
+      const id = await takeImage(taking, draft.id, doc);
+      pictures.push({ id, level: doc.level || RATING.pg, altText: doc.altText });
+    } catch (error) {
+      problems.push(`${t('import.picture', { n: n + 1 })}: ${problemOf(error, taking.signal)}`);
+    }
+  }
+  await dropEmptyDraft({ em: work.em.fork() }, draft.id);
+  return { pictures: { pictures, allowedLevels }, problems };
 }
 
 /** The picture of this post, taken now or by a run before. */

@@ -10,6 +10,7 @@ import { t } from '../../kit/web/messages.ts';
 import { CollectionDoc, CommentDoc, ReviewDoc } from '../format.ts';
 import { isHeld } from './held.ts';
 import { findHere, findMark, findVersionHere, keepMark, type Mark } from './marks.ts';
+import { bringPictures } from './take-post.ts';
 import { problemOf, type Taken, type Taking } from './taking.ts';
 
 /** What was said to whoever sees the page. What it stood under has to be here. */
@@ -28,14 +29,16 @@ export async function takeComment(taking: Taking, plan: unknown): Promise<Taken>
   // a run before this one may have died between the comment and its mark
   const own = { author: viewer.id, [subject.kind]: subject.id, text: doc.text, deletedAt: null };
   const there = await em.findOne(Comment, own);
+  const { pictures = undefined, problems } = there ? { problems: [] } : await bringPictures(taking, doc.images);
   const id =
     there?.id ??
     (await addComment({ ...work, em }, viewer, subject, {
       text: doc.text,
+      pictures,
       ...(parent?.kind === 'comment' ? { parentId: parent.targetId } : {}),
     }));
   await keepMark(work.em.fork(), viewer.id, doc.uri, { kind: 'comment', targetId: id }, now());
-  return { path: `/comments/${id}`, isHeld: await isHeld(work.em, 'comment', id), problems: [] };
+  return { path: `/comments/${id}`, isHeld: await isHeld(work.em, 'comment', id), problems };
 }
 
 function subjectOf(here: Mark | null): Subject {
@@ -55,12 +58,12 @@ export async function takeReview(taking: Taking, plan: unknown): Promise<Taken> 
   const versionId = await findVersionHere(em, viewer.id, nodeOrigin, doc.versionUri);
   if (versionId === null) throw new AppError('not_found', t('import.not-here'));
   if (isKnown) return { path: `/versions/${versionId}`, isKnown, problems: [] };
+  const { pictures, problems } = await bringPictures(taking, doc.images);
   const id = await writeReview({ ...work, em }, viewer, versionId, {
-    isRecommended: doc.isRecommended,
-    text: doc.text,
+    ...{ isRecommended: doc.isRecommended, text: doc.text, pictures },
   });
   await keepMark(work.em.fork(), viewer.id, doc.uri, { kind: 'review', targetId: id }, now());
-  return { path: `/reviews/${id}`, isHeld: await isHeld(work.em, 'review', id), problems: [] };
+  return { path: `/reviews/${id}`, isHeld: await isHeld(work.em, 'review', id), problems };
 }
 
 /** What of it is not public here yet is told, and put in by another try. */

@@ -1,10 +1,16 @@
 import { z } from 'zod';
+import { nodeSettings } from '../../../accounts/node-settings.ts';
+import { loadPlacedReview } from '../../../gallery/reviews/list.ts';
 import { REVIEW } from '../../../gallery/reviews/routes.ts';
 import { deleteReview, ReviewForm, writeReview } from '../../../gallery/reviews/write.ts';
 import { addComment, CommentForm, deleteComment, editComment } from '../../../gallery/talk/comments.ts';
 import { loadConversation } from '../../../gallery/talk/conversation.ts';
 import { COMMENT } from '../../../gallery/talk/routes.ts';
 import { loadSubject, type Subject } from '../../../gallery/talk/target.ts';
+import { TALK_PICTURES } from '../../../gallery/talk-pictures/form.ts';
+import { MOST_PICTURES, type TalkKind } from '../../../gallery/talk-pictures/hold.ts';
+import type { TalkPictures } from '../../../gallery/talk-pictures/shown.ts';
+import type { OwnerView } from '../../../gallery/views.ts';
 import { AppError } from '../../../kit/errors.ts';
 import { checkForm } from '../../../kit/web/forms.ts';
 import { fileReport, ReportForm } from '../../../moderation/reports/file.ts';
@@ -12,9 +18,10 @@ import { listOwnReports } from '../../../moderation/reports/own.ts';
 import { TRIES } from '../../../moderation/reports/routes.ts';
 import { readThingName } from '../../../moderation/reports/thing.ts';
 import { listRules, ruleView } from '../../../moderation/rules/list.ts';
+import { RATINGS } from '../../../safety/ratings.ts';
 import { isWaiting } from '../../../safety/words/hold.ts';
-import { defineOperation, defineOwn, type Operation } from '../../operation/define.ts';
-import { ById, ByUuid } from '../query.ts';
+import { defineOperation, defineOwn, type Operation, type OwnAsk } from '../../operation/define.ts';
+import { ById, ByUuid, MOST_ID } from '../query.ts';
 import { Done, done } from './said.ts';
 
 const group = 'Conversation and reports';
@@ -23,6 +30,31 @@ const scope = 'write:social';
 const Text = z.string().min(1).max(10_000);
 /** `waiting`: somebody of the node reads it before everybody does. */
 const Said = z.object({ id: z.string(), url: z.url(), waiting: z.boolean() });
+
+/** Of one's own drafts, as `addImages` put them there; of the words that are changed, those that are to stay. */
+const GivenPicture = z.strictObject({
+  id: z.int().min(1).max(MOST_ID),
+  nsfwLevel: z.literal([...RATINGS]).optional(),
+  alt: z.string().max(1_500).optional(),
+});
+const pictures = (kind: TalkKind) => z.array(GivenPicture).max(MOST_PICTURES[kind]).optional();
+
+async function givenOf(ask: OwnAsk, given: readonly z.output<typeof GivenPicture>[] | undefined) {
+  if (!given) return undefined;
+  for (const _ of given) ask.take(TALK_PICTURES);
+  const { allowedLevels } = await ask.deps.gallery.settings.read(ask.em, nodeSettings);
+  return { allowedLevels, pictures: given.map(({ id, nsfwLevel, alt }) => ({ id, level: nsfwLevel, altText: alt })) };
+}
+
+const Picture = z.object({
+  id: z.int(),
+  url: z.url(),
+  ...{ width: z.int(), height: z.int(), nsfwLevel: z.int(), alt: z.string() },
+});
+const picturesIn = (origin: string, { items }: TalkPictures): z.output<typeof Picture>[] =>
+  items.map(({ id, width, height, level, alt }) => ({
+    ...{ id, width, height, nsfwLevel: level, alt, url: `${origin}/media/full/${id}.webp` },
+  }));
 
 const Comment = z.object({
   id: z.string(),
@@ -33,7 +65,18 @@ const Comment = z.object({
   /** How far it is indented: 0 begins a thread. */
   depth: z.int(),
   likeCount: z.int(),
+  pictures: z.array(Picture),
 });
+
+const Review = z.object({
+  ...{ id: z.string(), url: z.url(), username: z.string(), recommended: z.boolean() },
+  /** Sanitised. */
+  html: z.string(),
+  createdAt: z.iso.datetime(),
+  ...{ likeCount: z.int(), commentCount: z.int(), pictures: z.array(Picture) },
+});
+
+const nameOf = ({ name, host }: OwnerView): string => (host === '' ? name : `${name}@${host}`);
 
 const SUBJECTS = ['model', 'post', 'image', 'review'] as const;
 
@@ -52,9 +95,10 @@ const comments = SUBJECTS.flatMap((kind): Operation[] => {
         const { ownerId } = await loadSubject(ask.em, ask.viewer, subject);
         const { items } = await loadConversation(ask, subject, ownerId);
         return {
-          items: items.map(({ id, account, html, postedAt, depth, likeCount }) => ({
+          items: items.map(({ id, account, html, postedAt, depth, likeCount, pictures: shown }) => ({
             ...{ id, html, depth, likeCount, createdAt: new Date(postedAt).toISOString() },
-            username: account.host === '' ? account.name : `${account.name}@${account.host}`,
+            username: nameOf(account),
+            pictures: picturesIn(ask.origin, shown),
           })),
         };
       },
@@ -62,12 +106,17 @@ const comments = SUBJECTS.flatMap((kind): Operation[] => {
     defineOwn({
       ...{ method: 'post', path, name: `commentOn${word}`, group, scope, params, status: 201, once: true },
       summary: `Says something under a ${kind}, or answers a comment there.`,
-      body: z.strictObject({ text: Text, parent: z.uuid().toLowerCase().optional() }),
+      body: z.strictObject({
+        text: Text,
+        parent: z.uuid().toLowerCase().optional(),
+        pictures: pictures('comment'),
+      }),
       answer: Said,
       run: async (ask, given) => {
         ask.take(COMMENT);
         const { text, parent } = checkForm(given.body, CommentForm);
-        const id = await addComment(ask, ask.viewer, subjectOf(given.params), { text, parentId: parent });
+        const said = { text, parentId: parent, pictures: await givenOf(ask, given.body.pictures) };
+        const id = await addComment(ask, ask.viewer, subjectOf(given.params), said);
         const waiting = await isWaiting(ask.em, { kind: 'comment', id });
         return { id, url: `${ask.origin}/comments/${id}`, waiting };
       },
@@ -85,10 +134,10 @@ export const TALK_OPERATIONS: readonly Operation[] = [
   defineOwn({
     ...{ method: 'patch', path: '/comments/:id', name: 'editComment', group, scope },
     summary: 'Changes a comment of one’s own.',
-    ...{ params: ByUuid, body: z.strictObject({ text: Text }), answer: Said },
+    ...{ params: ByUuid, body: z.strictObject({ text: Text, pictures: pictures('comment') }), answer: Said },
     run: async (ask, { params: { id }, body }) => {
       const { text } = checkForm(body, CommentForm.pick({ text: true }));
-      await editComment(ask, ask.viewer, id, text);
+      await editComment(ask, ask.viewer, id, text, await givenOf(ask, body.pictures));
       const waiting = await isWaiting(ask.em, { kind: 'comment', id });
       return { id, url: `${ask.origin}/comments/${id}`, waiting };
     },
@@ -106,13 +155,34 @@ export const TALK_OPERATIONS: readonly Operation[] = [
     ...{ method: 'put', path: '/model-versions/:id/review', name: 'reviewVersion', group, scope },
     summary: 'Says what one found of a version. There is one review of each; again says it anew.',
     params: ById,
-    body: z.strictObject({ recommended: z.boolean(), text: z.string().max(10_000).default('') }),
+    body: z.strictObject({
+      recommended: z.boolean(),
+      text: z.string().max(10_000).default(''),
+      pictures: pictures('review'),
+    }),
     answer: Said,
     run: async (ask, { params, body }) => {
       ask.take(REVIEW);
       const { text } = checkForm({ verdict: body.recommended ? 'up' : 'down', text: body.text }, ReviewForm);
-      const id = await writeReview(ask, ask.viewer, params.id, { isRecommended: body.recommended, text });
+      const said = { isRecommended: body.recommended, text, pictures: await givenOf(ask, body.pictures) };
+      const id = await writeReview(ask, ask.viewer, params.id, said);
       return { id, url: `${ask.origin}/reviews/${id}`, waiting: await isWaiting(ask.em, { kind: 'review', id }) };
+    },
+  }),
+  defineOperation({
+    ...{ method: 'get', path: '/reviews/:id', name: 'getReview', group, params: ByUuid },
+    summary: 'A review, with its example pictures.',
+    answer: Review,
+    run: async (ask, { params: { id } }) => {
+      await loadSubject(ask.em, ask.viewer, { kind: 'review', id });
+      const placed = await loadPlacedReview(ask, id);
+      if (!placed) throw new AppError('not_found', 'There is no such review.');
+      const { account, isRecommended, html, postedAt, likeCount, commentCount, pictures: shown } = placed.review;
+      return {
+        ...{ id, url: `${ask.origin}/reviews/${id}`, username: nameOf(account), recommended: isRecommended, html },
+        ...{ likeCount, commentCount, createdAt: new Date(postedAt).toISOString() },
+        pictures: picturesIn(ask.origin, shown),
+      };
     },
   }),
   defineOwn({

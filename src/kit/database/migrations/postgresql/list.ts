@@ -21,6 +21,7 @@ import { migration as m0022 } from './0022-economy.ts';
 import { migration as m0024 } from './0024-transfer.ts';
 import { migration as m0026 } from './0026-statistics.ts';
 import { migration as m0027 } from './0027-together-and-contests.ts';
+import { migration as m0028 } from './0028-talk-pictures.ts';
 
 /** Written by `npm run migration`. */
 export const migrations: readonly Migration[] = [
@@ -46,4 +47,5 @@ export const migrations: readonly Migration[] = [
   m0024,
   m0026,
   m0027,
+  m0028,
 ];
