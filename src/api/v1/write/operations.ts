@@ -3,9 +3,11 @@ import { COLLECTION_OPERATIONS } from './collections.ts';
 import { DATASET_OPERATIONS } from './datasets.ts';
 import { GENERATION_OPERATIONS } from './generations.ts';
 import { JOB_OPERATIONS } from './jobs.ts';
+import { MERGE_OPERATIONS } from './merges.ts';
 import { MODEL_OPERATIONS } from './models.ts';
 import { POST_OPERATIONS } from './posts.ts';
 import { SOCIAL_OPERATIONS } from './social.ts';
+import { TAG_OPERATIONS } from './tags.ts';
 import { TALK_OPERATIONS } from './talk.ts';
 import { TRAINING_OPERATIONS } from './trainings.ts';
 import { UPLOAD_OPERATIONS } from './uploads.ts';
@@ -19,7 +21,9 @@ export const WRITE_OPERATIONS: readonly Operation[] = [
   ...JOB_OPERATIONS,
   ...DATASET_OPERATIONS,
   ...TRAINING_OPERATIONS,
+  ...MERGE_OPERATIONS,
   ...COLLECTION_OPERATIONS,
   ...SOCIAL_OPERATIONS,
   ...TALK_OPERATIONS,
+  ...TAG_OPERATIONS,
 ];
