@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createToken } from '../../src/accounts/access/tokens.ts';
 import { seedRules } from '../../src/moderation/rules/list.ts';
-import { fakePython, SHORT, type Studio, studio } from '../compute/studio.ts';
+import { fakePython, givenTinyModel, SHORT, type Studio, studio } from '../compute/studio.ts';
 import { givenMember } from '../factories/accounts.ts';
 import { kohyaLoraSd1 } from '../factories/safetensors.ts';
 import { generated, picture } from '../gallery/painter.ts';
@@ -323,11 +323,12 @@ async function early(api: Caller, address: URL, token: string, modelId: number):
   return id;
 }
 
-async function merges(api: Caller) {
-  const { items } = await api.call('listMergeModels', { with: { kind: 'lora' } });
+async function merges(api: Caller, { em, node }: Studio) {
+  await givenTinyModel(em, node.files, 'tiny-base', 'Checkpoint', 'Other Shapes');
+  const { items } = await api.call('listMergeModels', { with: { kind: 'checkpoint' } });
   const [one, two] = items.map(({ key }: Json) => key);
   assert.ok(one && two, 'two that can be merged');
-  const body = { kind: 'lora', name: 'Alloy', models: [one, two], settings: { method: 'sum', weights: [1, 0.5] } };
+  const body = { kind: 'checkpoint', name: 'Alloy', models: [one, two], settings: { alpha: 0.3 } };
   await api.call('merge', { body: { ...body, models: [one, '999999'] }, status: 400 });
   const { id } = await api.call('merge', { body, key: 'merge' });
   assert.equal((await events(api, 'watchMerge', id)).at(-1).event, 'done');
@@ -372,7 +373,7 @@ test('everything that a page can do is a call, every operation of the document a
   const mod = await givenMember(em, 'mod', { role: 'moderator' });
   const keeper = await Caller.open(address, await tokenFor(site, mod, ['moderate']));
   await tags(keeper, theirs);
-  await merges(api);
+  await merges(api, site);
   for (const name of ['listModels', 'listImages', 'listCreators', 'listTags', 'listUsers', 'getMe', 'getEnums'])
     await api.call(name);
   await api.call('listVersionsByHash', { body: [SHA] });

@@ -153,14 +153,15 @@ export const FINDING_OPERATIONS: readonly Operation[] = [
       total: Figures,
       followers: z.int(),
       byWeek: z.boolean(),
-      rows: z.array(z.object({ day: z.iso.date(), figures: Figures })),
+      /** `followersInAll` is null of days on which they were not counted. */
+      rows: z.array(z.object({ day: z.iso.date(), figures: Figures, followersInAll: z.int().nullable() })),
       models: z.array(z.object({ name: z.string(), url: z.url(), figures: Figures })),
     }),
     run: async (ask, { query: { days, modelId } }) => {
       const page = await loadStatistics(ask, StatisticsQuery.parse({ days, model: modelId }));
       return {
         ...{ total: page.total, followers: page.followersNow, byWeek: page.isByWeek },
-        rows: page.rows.map(({ label, figures }) => ({ day: label, figures })),
+        rows: page.rows.map(({ label, figures, followersInAll }) => ({ day: label, figures, followersInAll })),
         models: page.models.map(({ name, url, figures }) => ({ name, url: new URL(url, ask.origin).href, figures })),
       };
     },
