@@ -153,7 +153,7 @@ function drawFollowers(columns: readonly Day[]): StatisticsPage['followers'] {
   const chart = stackedBars(
     columns.map(({ label, followersInAll }) => ({ label, values: { interactive: followersInAll ?? 0 } })),
     Math.max(1, ...counted.map(({ n }) => n)),
-    t('statistics.in-all-summary', { first: first.n, from: first.label, last: last.n, to: last.label }),
+    t('statistics.in-all-summary', { first: first.n, last: last.n }),
   );
   return { chart, since: first.label === columns[0]?.label ? '' : first.label };
 }
