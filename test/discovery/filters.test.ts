@@ -120,7 +120,12 @@ test('the search of models and of images has the filters of the lists, the best 
   const named = async (query: string) => {
     const { text, status } = await web.get(`/search?q=brass${query}`);
     assert.equal(status, 200);
-    return { text, names: [...text.matchAll(/<article[^>]*>[\s\S]*?alt="[^"]*"|>(Brass fish|Carp)</g)].flatMap(([, name]) => name ?? []) };
+    return {
+      text,
+      names: [...text.matchAll(/<article[^>]*>[\s\S]*?alt="[^"]*"|>(Brass fish|Carp)</g)].flatMap(
+        ([, name]) => name ?? [],
+      ),
+    };
   };
   const all = await named('&kind=models');
   assert.deepEqual(all.names, ['Brass fish', 'Carp'], 'the best first');
@@ -137,7 +142,10 @@ test('the search of models and of images has the filters of the lists, the best 
   assert.match(none.text, /href="\/search\?q=brass&amp;kind=models"/);
   assert.doesNotMatch(none.text, /searches\/new/, 'visitors save nothing');
   await web.signIn('ada');
-  assert.match((await named('&kind=models&type=VAE')).text, /href="\/searches\/new\?q=brass&amp;type=VAE[^"]*kind=models/);
+  assert.match(
+    (await named('&kind=models&type=VAE')).text,
+    /href="\/searches\/new\?q=brass&amp;type=VAE[^"]*kind=models/,
+  );
   assert.match((await named('&kind=images&recipe=1')).text, /<input type="hidden" name="kind" value="images">/);
   // odd values are none
   assert.deepEqual((await named('&kind=models&type=odd&period=odd&sort=odd&cursor=best9999')).names, []);

@@ -1,12 +1,6 @@
 import { z } from 'zod';
 import { listSynonyms, loadTag, removeSynonym, SynonymForm, setSynonym } from '../../../gallery/tags/synonyms.ts';
-import {
-  listTagTexts,
-  RestoreForm,
-  restoreTagText,
-  TagTextForm,
-  writeTagText,
-} from '../../../gallery/tags/text.ts';
+import { listTagTexts, RestoreForm, restoreTagText, TagTextForm, writeTagText } from '../../../gallery/tags/text.ts';
 import { checkForm } from '../../../kit/web/forms.ts';
 import { type Ask, defineOperation, defineOwn, type Operation } from '../../operation/define.ts';
 
