@@ -10,7 +10,7 @@ import { datasetRoutes } from './compute/datasets/pages/routes.ts';
 import type { ComputeDeps } from './compute/deps.ts';
 import { GPU_LINKS, gpuRoutes } from './compute/gpu/admin-routes.ts';
 import { jobRoutes } from './compute/jobs/routes.ts';
-import { mergeRoutes } from './compute/merging/pages/routes.ts';
+import { type MergeDeps, mergeRoutes } from './compute/merging/pages/routes.ts';
 import { ModelFiles } from './compute/models/whole-files.ts';
 import { Returns } from './compute/runners/receive.ts';
 import { type RunnerDeps, runnerRoutes } from './compute/runners/routes.ts';
@@ -21,6 +21,7 @@ import { reachFinder } from './discovery/lists/engine-reach.ts';
 import { discoveryRoutes } from './discovery/routes.ts';
 import type { LookUp } from './discovery/search.ts';
 import { CREDIT_LINKS, creditAdminRoutes } from './economy/admin-routes.ts';
+import type { EconomyDeps } from './economy/deps.ts';
 import { economyRoutes } from './economy/routes.ts';
 import { resolveAccount } from './federation/actors/resolve.ts';
 import { actorUri } from './federation/addresses.ts';
@@ -49,7 +50,7 @@ import { MODERATION_LINKS } from './moderation/deps.ts';
 import { isLookedInto } from './moderation/looked-into.ts';
 import { SignedPaths } from './moderation/queue/signed.ts';
 import { moderationRoutes } from './moderation/routes.ts';
-import { notificationRoutes } from './notifications/routes.ts';
+import { type NotificationDeps, notificationRoutes } from './notifications/routes.ts';
 import { OPERATOR_LINKS, operatorRoutes } from './operator/routes.ts';
 import { countMissing } from './operator/start.ts';
 import type { Parts } from './parts.ts';
@@ -79,14 +80,13 @@ export function routersOf(parts: Parts): Router<State>[] {
       anonymousLevels: levelsLabelled(parts.config.apiAnonymousLevels),
       findReach: reachFinder(parts.generator),
       ...{ catalogue: catalogueDeps(parts), gallery: galleryDeps(parts), training: trainingDeps(parts) },
+      ...{ merging: mergeDeps(parts), economy: economyDeps(parts), notifications: notificationDeps(parts) },
+      ...{ transfer: transferDeps(parts), secretKey: parts.secretKey },
     }),
     ...accountRoutes(accountDeps(parts)),
     catalogueRoutes(catalogueDeps(parts)),
     galleryRoutes(galleryDeps(parts)),
-    economyRoutes({
-      ...{ settings: parts.settings, limits: parts.limits, screening: parts.screening },
-      ...{ publicUrl: parts.config.publicUrl, isLookedInto },
-    }),
+    economyRoutes(economyDeps(parts)),
     creditAdminRoutes({ settings: parts.settings, adminLinks: adminLinksOf(parts) }),
     computeRoutes(computeDeps(parts)),
     jobRoutes(computeDeps(parts)),
@@ -94,7 +94,7 @@ export function routersOf(parts: Parts): Router<State>[] {
     runnerRoutes(runnerDeps(parts)),
     datasetRoutes(trainingDeps(parts)),
     trainingRoutes(trainingDeps(parts)),
-    mergeRoutes({ ...computeDeps(parts), merger: parts.merger, uploads: parts.uploads }),
+    mergeRoutes(mergeDeps(parts)),
     peopleRoutes({
       ...{ limits: parts.limits, screening: parts.screening, secretKey: parts.secretKey },
       adminLinks: adminLinksOf(parts),
@@ -108,11 +108,7 @@ export function routersOf(parts: Parts): Router<State>[] {
       compliance: federation.mode === 'off' ? null : { total: countPublicCompliance, of: findPublicCompliance },
     }),
     ...caseRoutes(caseDeps(parts)),
-    notificationRoutes({
-      ...{ limits: parts.limits, vapid: parts.vapid, secretKey: parts.secretKey, closing: parts.closing },
-      sendsMail: parts.mailer.isConnected,
-      fork: () => parts.orm.em.fork(),
-    }),
+    notificationRoutes(notificationDeps(parts)),
     webhookRoutes({ limits: parts.limits, secretKey: parts.secretKey }),
     transferRoutes(transferDeps(parts)),
     operatorRoutes({
@@ -206,6 +202,20 @@ function trainingDeps(parts: Parts): TrainingDeps {
     openWork: () => ({ em: orm.em.fork(), viewer: null, jobs, files, words, now }),
   };
 }
+
+const mergeDeps = (parts: Parts): MergeDeps => ({
+  ...computeDeps(parts),
+  ...{ merger: parts.merger, uploads: parts.uploads },
+});
+
+const economyDeps = ({ settings, limits, screening, config }: Parts): EconomyDeps => ({
+  ...{ settings, limits, screening, publicUrl: config.publicUrl, isLookedInto },
+});
+
+const notificationDeps = ({ limits, vapid, secretKey, closing, mailer, orm }: Parts): NotificationDeps => ({
+  ...{ limits, vapid, secretKey, closing, sendsMail: mailer.isConnected },
+  fork: () => orm.em.fork(),
+});
 
 function transferDeps(parts: Parts): TransferDeps {
   const { limits, secretKey, exports, transfers, uploads, uploadsDir, orm, jobs, files, words, now, config } = parts;

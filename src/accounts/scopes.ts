@@ -10,6 +10,10 @@ const SCOPES = {
   'write:social': [],
   generate: ['generate'],
   train: ['train'],
+  notifications: [],
+  webhooks: [],
+  credits: [],
+  transfer: ['publish'],
   moderate: ['moderateContent', 'moderateAccounts', 'approveSignUps', 'invite'],
   admin: ['manageFederation', 'manageCatalogue', 'manageCompute', 'manageSettings', 'manageRoles', 'owner'],
 } as const satisfies Record<string, readonly Permission[]>;
@@ -19,7 +23,10 @@ export type Scope = keyof typeof SCOPES;
 export const SCOPE_NAMES = [...Object.keys(SCOPES), 'all'] as readonly (Scope | 'all')[];
 
 /** What an app may ask for: none that runs the node. */
-export const OAUTH_SCOPES = ['read', 'write:models', 'write:images', 'write:social', 'generate', 'train'] as const;
+export const OAUTH_SCOPES = [
+  ...(['read', 'write:models', 'write:images', 'write:social', 'generate', 'train'] as const),
+  ...(['notifications', 'webhooks', 'credits', 'transfer'] as const),
+] as const;
 export type OAuthScope = (typeof OAUTH_SCOPES)[number];
 
 /** The part of somebody's permissions that reaches through a token, so that no service has to ask for scopes again. */

@@ -1,8 +1,12 @@
 import type { CatalogueDeps } from '../catalogue/deps.ts';
+import type { MergeDeps } from '../compute/merging/pages/routes.ts';
 import type { TrainingDeps } from '../compute/training/pages/deps.ts';
 import type { FindEngineReach } from '../discovery/lists/engine-reach.ts';
+import type { EconomyDeps } from '../economy/deps.ts';
 import type { GalleryDeps } from '../gallery/deps.ts';
 import type { RateLimits } from '../kit/web/rate-limit.ts';
+import type { NotificationDeps } from '../notifications/routes.ts';
+import type { TransferDeps } from '../transfer/deps.ts';
 
 export interface ApiDeps {
   /** What the engine of this node can load, for feeds of saved searches. */
@@ -15,4 +19,10 @@ export interface ApiDeps {
   readonly catalogue: CatalogueDeps;
   readonly gallery: GalleryDeps;
   readonly training: TrainingDeps;
+  readonly merging: MergeDeps;
+  readonly economy: EconomyDeps;
+  readonly notifications: NotificationDeps;
+  readonly transfer: TransferDeps;
+  /** Seals the secrets of webhooks. */
+  readonly secretKey: string;
 }

@@ -139,7 +139,8 @@ export function discoveryRoutes(deps: DiscoveryDeps): Router<State> {
     const query = readQuery(ctx, SearchQuery);
     const found = lookUp && (await lookUp(ctx.state.work, query.q, isAsked));
     if (found && 'path' in found && isAsked) return ctx.redirect(found.path);
-    searchPage(ctx, await loadSearchPage(ctx.state.work, query, found));
+    const reach = query.kind === 'models' ? await deps.findReach(ctx.state.work) : null;
+    searchPage(ctx, await loadSearchPage(ctx.state.work, query, found, reach));
   });
   savedRoutes(routes);
   statisticsRoutes(routes, limits);

@@ -47,7 +47,7 @@ const sentPage = view<Pick<TipPage, 'recipient' | 'url' | 'balance'>>('economy/t
 
 const History = z.object({ before: z.string().max(60).catch('') });
 const About = z.object({ about: z.string().max(60).catch('') });
-const TIPS: Limit = { name: 'tip', max: 120, perMs: 3_600_000 };
+export const TIPS: Limit = { name: 'tip', max: 120, perMs: 3_600_000 };
 
 /** `/credits`, `/tips/new`: each member's own, in a browser; and what credits buy and thank for. */
 export function economyRoutes(deps: EconomyDeps): Router<State> {

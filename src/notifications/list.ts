@@ -1,6 +1,6 @@
 import { isShownPerson } from '../gallery/hidden.ts';
 import { OWNER_COLUMNS, type OwnerRow, type OwnerView, ownerView } from '../gallery/views.ts';
-import { type Parameter, rows, toDate, toNumber } from '../kit/database/sql.ts';
+import { inList, type Parameter, rows, toDate, toNumber } from '../kit/database/sql.ts';
 import type { Viewer, Work } from '../kit/work.ts';
 import { CHANNEL, type Kind } from './kinds.ts';
 import { sentenceOf } from './sentence.ts';
@@ -58,6 +58,10 @@ export interface Wanted {
   readonly isUnread?: boolean;
   /** The number of the last line of the page before. */
   readonly before?: number | undefined;
+  /** Only lines that something was added to since this number. */
+  readonly after?: number | undefined;
+  /** Of these kinds alone. */
+  readonly kinds?: readonly Kind[] | undefined;
   readonly channel: number;
   /** Not those before this time. */
   readonly since?: Date;
@@ -66,7 +70,7 @@ export interface Wanted {
 /** The newest first; one query along one index, and then one for each kind of thing on the page. */
 export async function listLines(
   { em, viewer }: { em: Work['em']; viewer: Viewer },
-  { isUnread = false, before, channel, since }: Wanted,
+  { isUnread = false, before, after, kinds = [], channel, since }: Wanted,
 ): Promise<{ readonly lines: readonly Line[]; readonly next: number | null }> {
   const found = await rows<Row>(
     em,
@@ -75,11 +79,17 @@ export async function listLines(
          select x.id, x.group_key, x.actor_id, case when x.read_at is null then 1 else 0 end as unread
          from notification x left join account a on a.id = x.actor_id
          where x.account_id = ? and (x.channels & ${channel}) <> 0 ${isUnread ? 'and x.read_at is null' : ''}
-           ${since ? 'and x.created_at > ?' : ''} and ${isShown('x')}
+           ${since ? 'and x.created_at > ?' : ''} ${after === undefined ? '' : 'and x.id > ?'}
+           ${kinds.length > 0 ? `and x.kind in (${inList(kinds)})` : ''} and ${isShown('x')}
          order by x.id desc limit ${MOST_READ}) w
        group by w.group_key, w.unread having max(w.id) < ? order by top desc limit ${PAGE + 1}) g
      join notification n on n.id = g.top left join account a on a.id = n.actor_id order by n.id desc`,
-    [viewer.id, ...(since ? [since] : []), viewer.id, viewer.id, before ?? 2_147_483_647],
+    [
+      ...[viewer.id, ...(since ? [since] : []), ...(after === undefined ? [] : [after]), ...kinds],
+      viewer.id,
+      viewer.id,
+      before ?? 2_147_483_647,
+    ],
   );
   const shown = found.slice(0, PAGE);
   return {

@@ -60,7 +60,7 @@ const List = z.object({
 const Who = z.object({ who: z.string().max(200).catch('') });
 const ReadAll = z.object({ upTo: z.coerce.number().int().min(0).max(2_147_483_647).default(0) });
 const Endpoint = z.object({ endpoint: z.string().max(2_048) });
-const SUBSCRIBE: Limit = { name: 'push-subscribe', max: 30, perMs: 3_600_000 };
+export const SUBSCRIBE: Limit = { name: 'push-subscribe', max: 30, perMs: 3_600_000 };
 
 /** `/notifications` and `/settings/notifications`: each member's own, in a browser; the link in a mail is for who has it. */
 export function notificationRoutes(deps: NotificationDeps): Router<State> {
@@ -86,7 +86,7 @@ export function notificationRoutes(deps: NotificationDeps): Router<State> {
   routes.get('/notifications/events', browserOnly, async (ctx) => {
     const { jobs } = ctx.state.work;
     const viewer = viewerIn(ctx);
-    await sendEvents(ctx, (left) => watchUnread(fork, jobs, viewer.id, AbortSignal.any([left, closing])));
+    await sendEvents(ctx, (left) => watchUnread({ fork, jobs, signal: AbortSignal.any([left, closing]) }, viewer.id));
   });
 
   const showUnsubscribe = async (ctx: Ctx, isDone: boolean) => {

@@ -82,7 +82,12 @@ test('whatever is sent to whichever operation is refused with a reason, and chan
       await refused(name, { with: own, body: method === 'get' ? undefined : {}, token: null }, [401]);
       const missing = scopes.find((scope) => scope !== 'read');
       const said = missing && (await refused(name, { with: own, token: reader }, [403]));
-      if (missing) assert.match(said ?? '', /lacks the scope (?:write:\w+|generate|train)/, name);
+      if (missing)
+        assert.match(
+          said ?? '',
+          /lacks the scope (?:write:\w+|generate|train|moderate|notifications|webhooks|credits|transfer)/,
+          name,
+        );
     }
     const schema: Json = operation.requestBody?.content['application/json']?.schema;
     const body = schema ? leastOf(schema) : undefined;
@@ -176,10 +181,13 @@ function placesOf(path: string, ids: Furnished['ids']): Record<string, string | 
             : /users|collections/.test(path)
               ? 1
               : newId();
-  const isText = /reviews|comments\/|generations|trainings|training-epochs|datasets|uploads|dataset-images/.test(path);
+  const isText =
+    /reviews|comments\/|generations|trainings|training-epochs|datasets|uploads|dataset-images|webhooks|browsers|searches|hidden|imports|merges|bount|licences|licence-offers\/\{/.test(
+      path,
+    );
   const isTalkOfThing = /\/(?:models|posts|images)\/\{id\}\/comments/.test(path);
   return {
     ...{ id: isText && !isTalkOfThing ? newId() : id, hash: 'ffffffff', kind: 'model', thing: ids.model },
-    ...{ image: newId(), tag: 'nothing-of-that-name' },
+    ...{ image: newId(), tag: 'nothing-of-that-name', delivery: newId() },
   };
 }

@@ -2,12 +2,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createToken } from '../../src/accounts/access/tokens.ts';
 import { seedRules } from '../../src/moderation/rules/list.ts';
-import { fakePython, SHORT, type Studio, studio } from '../compute/studio.ts';
+import { fakePython, givenTinyModel, SHORT, type Studio, studio } from '../compute/studio.ts';
 import { givenMember } from '../factories/accounts.ts';
 import { kohyaLoraSd1 } from '../factories/safetensors.ts';
 import { generated, picture } from '../gallery/painter.ts';
 import { Caller } from './calls.ts';
+import { finding, notifications, tags, transfers, webhooks } from './own-calls.ts';
 import { type Json, SHA } from './shelf.ts';
+import { bounties, buying, credits, licences } from './trade-calls.ts';
 
 const tokenFor = async ({ workAs }: Studio, account: Studio['ada'], scopes: string[]) =>
   (await createToken(workAs(null), account, { label: scopes.join(' '), scopes, expiresAt: null })).secret;
@@ -348,6 +350,41 @@ async function social(api: Caller, eve: { id: number; token: string; api: Caller
   await theirs.call('deleteCollection', { with: { id: collection.id } });
 }
 
+/** A version that is out, for a price. */
+async function early(api: Caller, address: URL, token: string, modelId: number): Promise<number> {
+  const { id } = await api.call('createVersion', { with: { id: modelId }, body: { name: 'v3' } });
+  const uploads = [await upload(address, token, kohyaLoraSd1({ name: 'early' }), 'early.safetensors')];
+  await api.call('addFiles', { with: { id }, body: { uploads } });
+  const endsAt = new Date(Date.now() + 86_400_000).toISOString();
+  await api.call('setEarlyAccess', { with: { id }, body: { endsAt, forFollowers: false, price: 9 } });
+  await api.call('publishVersion', { with: { id }, body: {} });
+  return id;
+}
+
+async function merges(api: Caller, { em, node }: Studio) {
+  await givenTinyModel(em, node.files, 'tiny-base', 'Checkpoint', 'Other Shapes');
+  const { items } = await api.call('listMergeModels', { with: { kind: 'checkpoint' } });
+  const [one, two] = items.map(({ key }: Json) => key);
+  assert.ok(one && two, 'two that can be merged');
+  const body = { kind: 'checkpoint', name: 'Alloy', models: [one, two], settings: { alpha: 0.3 } };
+  await api.call('merge', { body: { ...body, models: [one, '999999'] }, status: 400 });
+  const { id } = await api.call('merge', { body, key: 'merge' });
+  assert.equal((await events(api, 'watchMerge', id)).at(-1).event, 'done');
+  const made = await api.call('getMerge', { with: { id } });
+  assert.deepEqual([made.state, made.parts.length], ['done', 2]);
+  const file = await api.send('getMergedFile', { with: { id } });
+  assert.equal(file.status, 200);
+  await file.arrayBuffer();
+  api.called.add('getMergedFile');
+  const published = await api.call('publishMerge', { with: { id }, body: { name: 'Alloy', draft: true } });
+  assert.ok(published.versionId);
+  const other = await api.call('merge', { body: { ...body, name: 'stall in merge' } });
+  await api.call('cancelMerge', { with: { id: other.id } });
+  await api.call('mergeAgain', { with: { id: other.id } });
+  await api.call('cancelMerge', { with: { id: other.id } });
+  await api.call('deleteMerge', { with: { id: other.id } });
+}
+
 test('everything that a page can do is a call, every operation of the document answers as it says', async (t) => {
   const site = await studio(t, { python: await fakePython(t), limits: SHORT });
   const { address, ada, em, checkpoint } = site;
@@ -355,13 +392,26 @@ test('everything that a page can do is a call, every operation of the document a
   const token = await tokenFor(site, ada, ['all']);
   const api = await Caller.open(address, token);
   const eve = await givenMember(em, 'eve');
-  const theirs = await Caller.open(address, await tokenFor(site, eve, ['read', 'write:social', 'write:images']));
+  const theirs = await Caller.open(address, await tokenFor(site, eve, ['all']));
 
   const { modelId, versionId } = await models(api, address, token);
   const { postId, imageId } = await posts(api, versionId);
   await generations(api, checkpoint.id);
   await trainings(api);
   await social(api, { id: eve.id, token, api: theirs }, { modelId, versionId, postId, imageId });
+  await notifications(api, theirs, site, { modelId, postId });
+  await webhooks(api, theirs, site);
+  await finding(api, theirs);
+  await transfers(api, theirs, site);
+  const traded = { api, theirs, modelId, versionId, imageId };
+  await credits(traded);
+  await buying(traded, await early(api, address, token, modelId));
+  await licences(traded);
+  await bounties(traded);
+  const mod = await givenMember(em, 'mod', { role: 'moderator' });
+  const keeper = await Caller.open(address, await tokenFor(site, mod, ['moderate']));
+  await tags(keeper, theirs);
+  await merges(api, site);
   for (const name of ['listModels', 'listImages', 'listCreators', 'listTags', 'listUsers', 'getMe', 'getEnums'])
     await api.call(name);
   await api.call('listVersionsByHash', { body: [SHA] });
@@ -369,7 +419,7 @@ test('everything that a page can do is a call, every operation of the document a
   const [{ hashes }] = (await api.call('getVersion', { with: { id: versionId } })).files;
   await api.call('getVersionByHash', { with: { hash: hashes.AutoV2 } });
 
-  const called = new Set([...api.called, ...theirs.called]);
+  const called = new Set([...api.called, ...theirs.called, ...keeper.called]);
   assert.deepEqual(
     api.names.filter((name) => !called.has(name)),
     [],

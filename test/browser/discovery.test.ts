@@ -24,6 +24,7 @@ test('filters, suggestions, similar pictures, saved searches and the words of ta
   for (const path of [
     ...['/models?not=photo&format=GGUF&may=sell', '/images?q=circles&recipe=1', `/images/${post.imageIds[0]}/similar`],
     ...['/searches', '/searches/new?kind=models&tag=ink', '/tags/circles/edit', '/about/trending'],
+    ...['/search?q=ink&kind=models&type=LORA', '/search?q=ink&kind=models&type=VAE', '/settings/statistics?days=90'],
   ]) {
     for (const fault of await look(window, new URL(path, address))) faults.push(`${path} ${fault}`);
   }
@@ -44,6 +45,17 @@ test('filters, suggestions, similar pictures, saved searches and the words of ta
     .click();
   await page.waitForURL((url) => !url.search.includes('may'));
   await page.locator('#cards article').first().waitFor();
+
+  // so it does under a search, and the next words keep what is set
+  await open('/search?q=ink&kind=models');
+  await page.locator('.list-form select[name=type]').selectOption('LORA');
+  await page.waitForURL((url) => url.searchParams.get('type') === 'LORA' && url.searchParams.get('q') === 'ink');
+  await page.locator('#list .chips').getByRole('link', { name: /LORA/ }).first().waitFor();
+  await page.locator('#search-q').fill('wash');
+  await page.locator('#search-form button').click();
+  await page.waitForURL((url) => url.searchParams.get('q') === 'wash');
+  assert.equal(new URL(page.url()).searchParams.get('type'), 'LORA');
+  await page.locator('#found-models article').first().waitFor();
 
   // the suggestions are a combobox
   await page.setViewportSize(DESKTOP);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ModelTag, Tag } from '../../src/catalogue/model.ts';
-import { indexPost } from '../../src/discovery/index/keep.ts';
+import { indexModel, indexPost } from '../../src/discovery/index/keep.ts';
 import type { EngineReach } from '../../src/discovery/lists/engine-reach.ts';
 import { FEW } from '../../src/discovery/lists/few.ts';
 import { ImagesQuery, loadImagesPage } from '../../src/discovery/lists/images.ts';
@@ -140,4 +140,49 @@ test('pictures made with what very many use are found like those of few', async 
       wanted,
     );
   }
+});
+
+test('the search of models and of images has the filters of the lists, the best first, and keeps them', async (t) => {
+  const { em, start, settle } = await testNode(t);
+  await givenMember(em, 'ada');
+  const web = new Browser(await start('web', 'worker'));
+  const lora = givenModel(em, { name: 'Brass fish', description: 'of brass', listedAt: at(40) });
+  const newer = givenModel(em, { name: 'Carp', description: 'a fish of brass', type: 'Checkpoint', listedAt: at(1) });
+  for (const model of [lora, newer]) givenFile(em, { version: givenVersion(em, { model }) });
+  await em.flush();
+  for (const { id } of [lora, newer]) await indexModel({ em }, id);
+  await settle();
+  const named = async (query: string) => {
+    const { text, status } = await web.get(`/search?q=brass${query}`);
+    assert.equal(status, 200);
+    return {
+      text,
+      names: [...text.matchAll(/<article[^>]*>[\s\S]*?alt="[^"]*"|>(Brass fish|Carp)</g)].flatMap(
+        ([, name]) => name ?? [],
+      ),
+    };
+  };
+  const all = await named('&kind=models');
+  assert.deepEqual(all.names, ['Brass fish', 'Carp'], 'the best first');
+  assert.match(all.text, /<option value="best" selected>/);
+  assert.match(all.text, /<input type="hidden" name="q" value="brass">/);
+  assert.deepEqual((await named('&kind=models&sort=newest')).names, ['Carp', 'Brass fish']);
+  const some = await named('&kind=models&type=Checkpoint&period=week');
+  assert.deepEqual(some.names, ['Carp']);
+  // each filter can be taken away, and the words stay
+  assert.match(some.text, /class="chip" href="\/search\?q=brass&amp;period=week&amp;kind=models"/);
+  assert.match(some.text, /<input type="hidden" form="search-form" name="type" value="Checkpoint">/);
+  const none = await named('&kind=models&type=VAE');
+  assert.deepEqual(none.names, []);
+  assert.match(none.text, /href="\/search\?q=brass&amp;kind=models"/);
+  assert.doesNotMatch(none.text, /searches\/new/, 'visitors save nothing');
+  await web.signIn('ada');
+  assert.match(
+    (await named('&kind=models&type=VAE')).text,
+    /href="\/searches\/new\?q=brass&amp;type=VAE[^"]*kind=models/,
+  );
+  assert.match((await named('&kind=images&recipe=1')).text, /<input type="hidden" name="kind" value="images">/);
+  // odd values are none
+  assert.deepEqual((await named('&kind=models&type=odd&period=odd&sort=odd&cursor=best9999')).names, []);
+  assert.deepEqual((await named('&kind=models&type=odd&sort=odd')).names, ['Brass fish', 'Carp']);
 });

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Follow } from '../../src/accounts/model.ts';
+import { Account, Follow } from '../../src/accounts/model.ts';
 import { DownloadMark } from '../../src/catalogue/model.ts';
 import { Generation, type GenerationRequest } from '../../src/compute/model.ts';
 import { countDays } from '../../src/discovery/statistics/count.ts';
+import { DAY_MS } from '../../src/discovery/statistics/model.ts';
+import { loadStatistics, StatisticsQuery } from '../../src/discovery/statistics/page.ts';
 import { Reaction, ResourceUse } from '../../src/gallery/model.ts';
 import { newId } from '../../src/kit/ids.ts';
 import { Browser } from '../accounts/browser.ts';
@@ -60,7 +62,7 @@ test('what came of a work is counted by the day, back to where the node began, f
   const sums = async (query: string) => {
     const csv = (await web.get(`/settings/statistics.csv${query}`)).text.trim().split('\n');
     const lines = csv.map((line) => line.split(','));
-    assert.deepEqual(lines[0], ['day', 'downloads', 'generations', 'pictures', 'likes', 'followers']);
+    assert.deepEqual(lines[0], ['day', 'downloads', 'generations', 'pictures', 'likes', 'followers', 'followersInAll']);
     return [1, 2, 3, 4, 5].map((n) => lines.slice(1).reduce((sum, cells) => sum + Number(cells[n]), 0));
   };
   assert.equal((await web.get('/settings/statistics')).status, 302);
@@ -86,4 +88,38 @@ test('what came of a work is counted by the day, back to where the node began, f
   assert.equal((await web.get(`/settings/statistics?model=${model.id}`)).status, 404);
   assert.deepEqual(await sums(''), [0, 0, 0, 0, 0]);
   assert.match((await web.get('/settings/statistics')).text, /Nothing yet/);
+});
+
+test('how many follow is written down each day, without who left, and made up for no day before', async (t) => {
+  const { em, clock, workAs } = await testNode(t);
+  const ada = await givenMember(em, 'ada');
+  ada.createdAt = ago(10);
+  const people = [await givenMember(em, 'ben'), givenAccount(em), givenAccount(em)];
+  await em.flush();
+  const follows = people.map((follower, n) =>
+    em.create(
+      Follow,
+      { id: newId(), follower, target: ada, state: 'accepted', createdAt: ago(5 - n) },
+      { persist: true },
+    ),
+  );
+  await em.flush();
+  const count = () => countDays(workAs(null), new AbortController().signal);
+  const inAll = async () =>
+    (await loadStatistics(workAs(ada), StatisticsQuery.parse({}))).rows.map((row) => row.followersInAll).slice(-4);
+  await count();
+  assert.deepEqual(await inAll(), [null, null, null, 3]);
+  clock.pass(DAY_MS);
+  await em.nativeUpdate(Account, { id: people[1]?.id ?? 0 }, { state: 'deleted' });
+  await count();
+  await count();
+  assert.deepEqual(await inAll(), [null, null, 3, 2]);
+  clock.pass(DAY_MS);
+  for (const { id } of follows) await em.nativeDelete(Follow, { id });
+  await count();
+  assert.deepEqual(await inAll(), [null, 3, 2, 0]);
+  const page = await loadStatistics(workAs(ada), StatisticsQuery.parse({}));
+  assert.equal(page.followers?.chart.summary, 'from 3 to 0');
+  assert.equal(page.followers?.since, dayOf(ago(0)));
+  assert.equal(page.followersNow, 0);
 });

@@ -136,7 +136,8 @@ const ONCE: Parameter = {
 /** Any of these alone is enough. */
 function securityOf(operation: Operation): DocumentedOperation['security'] {
   const scopes = scopesOf(operation);
-  const by = [{ bearer: scopes }, { token: scopes }, { oauth2: scopes }];
+  const isForApps = scopes.every((scope) => OAUTH_SCOPES.some((one) => one === scope));
+  const by = [{ bearer: scopes }, { token: scopes }, ...(isForApps ? [{ oauth2: scopes }] : [])];
   return scopes.length > 0 ? by : [{}, ...by];
 }
 

@@ -13,14 +13,15 @@ export interface Ask extends Work {
   /** What whoever asks may be given unasked. */
   readonly eyes: Eyes;
   readonly origin: string;
+  /** What the services of the pages lean on. */
+  readonly deps: ApiDeps;
   /** The address that was asked, under the node's own name. */
   readonly url: URL;
 }
 
-/** The ask of an operation that needs a token: whose it is, and what the services of the pages lean on. */
+/** The ask of an operation that needs a token: whose it is. */
 export interface OwnAsk extends Ask {
   readonly viewer: Viewer;
-  readonly deps: ApiDeps;
   /** Takes one from a bucket that the page of the same act takes from too. Throws `rate_limited`. */
   take(limit: Limit): void;
 }

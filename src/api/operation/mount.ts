@@ -72,18 +72,19 @@ async function answerFiles(ctx: Ctx, operation: Operation, ask: OwnAsk, given: o
   }
 }
 
-export async function askOf(ctx: Ctx, { publicUrl, anonymousLevels }: ApiDeps): Promise<Ask> {
+export async function askOf(ctx: Ctx, deps: ApiDeps): Promise<Ask> {
+  const { publicUrl, anonymousLevels } = deps;
   const { work } = ctx.state;
   const eyes = work.viewer ? await eyesOf(work.em, work.viewer) : { levels: anonymousLevels, blurLevels: 0 };
   const url = new URL(publicUrl);
   url.pathname = ctx.path;
   url.search = ctx.querystring;
-  return { ...work, eyes, origin: publicUrl.origin, url };
+  return { ...work, eyes, origin: publicUrl.origin, deps, url };
 }
 
 /** Its viewer is there wherever an operation names a scope. */
 const ownAskOf = async (ctx: Ctx, deps: ApiDeps): Promise<OwnAsk> =>
-  ({ ...(await askOf(ctx, deps)), deps, take: (limit) => void deps.limits.take(ctx, limit) }) as OwnAsk;
+  ({ ...(await askOf(ctx, deps)), take: (limit) => void deps.limits.take(ctx, limit) }) as OwnAsk;
 
 /** Throws `rate_limited`. The headers are those of the IETF's draft (ratelimit-headers-10). */
 export function takeFromLimit(ctx: Ctx, { limits }: ApiDeps): void {

@@ -14,10 +14,12 @@ import {
   loadVersionsByHashes,
   WholeHash,
 } from './models/versions.ts';
+import { OWN_OPERATIONS } from './own/operations.ts';
 import { CreatorList, CreatorsQuery, listCreators, listUsers, loadMe, Me, UserList, UsersQuery } from './people.ts';
 import { ById, scope } from './query.ts';
 import { envelope, ImageItem, Model, VersionDetail } from './shapes.ts';
 import { listTags, TagList, TagsQuery } from './tags.ts';
+import { TRADE_OPERATIONS } from './trade/operations.ts';
 import { WRITE_OPERATIONS } from './write/operations.ts';
 
 const InScope = z.object({ scope });
@@ -126,4 +128,6 @@ export const OPERATIONS: readonly Operation[] = [
     run: (ask) => loadEnums(ask),
   }),
   ...WRITE_OPERATIONS,
+  ...OWN_OPERATIONS,
+  ...TRADE_OPERATIONS,
 ];

@@ -24,7 +24,7 @@ export interface WebhookDeps {
 const webhooksPage = settingsPage<WebhooksPage>('webhooks');
 const onePage = settingsPage<OnePage>('webhooks', 'webhook');
 
-const SEND: Limit = { name: 'webhook-send', max: 60, perMs: 3_600_000 };
+export const SEND: Limit = { name: 'webhook-send', max: 60, perMs: 3_600_000 };
 
 /** `/settings/webhooks`: each member's own, in a browser. */
 export function webhookRoutes({ limits, secretKey }: WebhookDeps): Router<State> {

@@ -11,9 +11,11 @@ type Query = Readonly<Record<string, unknown>>;
 
 /** What a list is without being told so. */
 const DEFAULTS: Query = { period: 'all', scope: 'known', sort: 'newest' };
+const DEFAULTS_OF_SEARCH: Query = { ...DEFAULTS, sort: 'best' };
 
 /** The address of a list: what is empty, or so without being said, is left out. */
 export function addressOf(path: string, query: Query): string {
+  const defaults = path === '/search' ? DEFAULTS_OF_SEARCH : DEFAULTS;
   const pairs = Object.entries(query).filter(
     ([name, value]) =>
       value !== undefined &&
@@ -21,7 +23,7 @@ export function addressOf(path: string, query: Query): string {
       value !== 0 &&
       value !== null &&
       value !== false &&
-      value !== DEFAULTS[name],
+      value !== defaults[name],
   );
   const text = new URLSearchParams(
     pairs

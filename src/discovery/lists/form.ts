@@ -37,7 +37,8 @@ interface LinkView {
 export interface ListPage<Item> {
   readonly title: string;
   readonly action: string;
-  readonly query: Omit<FilterText, 'hint'>;
+  /** Null under a search, whose words are in the box above. */
+  readonly query: Omit<FilterText, 'hint'> | null;
   readonly groups: readonly FilterGroup[];
   /** Those behind “More filters”, and how many of them are set. */
   readonly moreGroups: readonly FilterGroup[];
@@ -57,6 +58,22 @@ export interface ListPage<Item> {
   readonly moreUrl: string;
   readonly page: PageHead;
 }
+
+/** Where a list stands: on a page of its own, or under a search. */
+export type ListPath = '/models' | '/images' | '/search';
+
+/** Filters beside the words of a search, which stand in the box above. */
+export const besideWords = <Query extends { readonly q: string }>(
+  query: Query,
+  filtersOf: (query: Query) => readonly ActiveFilter<Query>[],
+): ActiveFilter<Query>[] =>
+  filtersOf({ ...query, q: '' }).map(({ label, without }) => ({ label, without: { ...without, q: query.q } }));
+
+/** What the filters of a search keep: its words and its kind. */
+export const keptOf = ({ q, kind = '' }: { readonly q: string; readonly kind?: string | undefined }) => [
+  { name: 'kind', value: kind },
+  { name: 'q', value: q },
+];
 
 /** A filter that is set, in words, and the query without it. */
 export interface ActiveFilter<Query> {

@@ -7,14 +7,18 @@ import type { Work } from '../../kit/work.ts';
 import type { Page, TileView } from '../cards.ts';
 import { IMAGE_SORTS, type ImageSort, listTiles } from '../images.ts';
 import { addressOf, feedsOf, moreUrlOf } from './address.ts';
+import { listBest } from './best.ts';
 import { type ListedOptions, listFields, narrowed, tick } from './fields.ts';
 import {
   type ActiveFilter,
   baseModelGroup,
+  besideWords,
   box,
   commonFilters,
   dropsOf,
+  keptOf,
   type ListPage,
+  type ListPath,
   linksOf,
   periodGroup,
   ratingGroups,
@@ -37,9 +41,16 @@ export const ImagesQuery = z.object({
 });
 export type ImagesQuery = z.output<typeof ImagesQuery>;
 
+/** The same under a search, where the best come first. */
+export const SearchImagesQuery = ImagesQuery.extend({
+  kind: z.literal('images').default('images'),
+  sort: z.enum(['best', ...IMAGE_SORTS]).catch('best'),
+});
+type Asked = Omit<ImagesQuery, 'sort'> & { readonly sort: ImageSort | 'best'; readonly kind?: 'images' };
+
 type Parts = Pick<Work, 'em' | 'viewer' | 'now'>;
 
-async function filterOf(work: Parts, query: ImagesQuery): Promise<ImageFilter> {
+async function filterOf(work: Parts, query: Omit<ImagesQuery, 'sort'>): Promise<ImageFilter> {
   return {
     versionId: query.version,
     modelId: query.model,
@@ -56,7 +67,7 @@ async function filterOf(work: Parts, query: ImagesQuery): Promise<ImageFilter> {
 export async function listImagesOf(
   work: Parts,
   eyes: Eyes,
-  query: ImagesQuery,
+  query: Asked,
   { limit = 40, after, until }: ListedOptions = {},
 ): Promise<Page<TileView>> {
   const { em, viewer } = work;
@@ -64,10 +75,16 @@ export async function listImagesOf(
   if (modelId !== undefined) await assertSeesModel(em, viewer, modelId);
   const filter = await filterOf(work, query);
   const begin = after && (!filter.since || after > filter.since) ? after : filter.since;
-  const order: { sort: ImageSort; cursor: string | undefined } = after
-    ? { sort: 'newest', cursor: undefined }
-    : { sort: query.sort, cursor: query.cursor };
-  return listTiles(em, narrowed(eyes, query.rating), { ...filter, since: begin, until }, { ...order, limit });
+  const whole = { ...filter, since: begin, until };
+  const seen = narrowed(eyes, query.rating);
+  const { sort, cursor } = query;
+  if (sort === 'best' && filter.ids) {
+    return listBest(filter.ids, cursor, limit, async (ids) => {
+      return (await listTiles(em, seen, { ...whole, ids }, { limit: ids.length })).items;
+    });
+  }
+  const order = after || sort === 'best' ? { sort: 'newest' as const } : { sort, cursor };
+  return listTiles(em, seen, whole, { ...order, limit });
 }
 
 async function modelOfVersion(em: Work['em'], versionId: number): Promise<number> {
@@ -75,34 +92,48 @@ async function modelOfVersion(em: Work['em'], versionId: number): Promise<number
   return found?.model_id ?? 0;
 }
 
-export function imageFilters(query: ImagesQuery): ActiveFilter<ImagesQuery>[] {
+export function imageFilters<Query extends Asked>(query: Query): ActiveFilter<Query>[] {
   const filters = commonFilters(query);
-  const add = (label: string, without: Partial<ImagesQuery>) =>
-    filters.push({ label, without: { ...query, ...without } });
+  const add = (label: string, without: Partial<Asked>) => filters.push({ label, without: { ...query, ...without } });
   if (query.version) add(t('chip.made-with-version', { id: query.version }), { version: undefined });
   else if (query.model) add(t('chip.made-with', { id: query.model }), { model: undefined });
   if (query.recipe) add(t('filter.recipe'), { recipe: false });
   return filters;
 }
 
-export async function loadImagesPage(work: Parts, query: ImagesQuery): Promise<ListPage<TileView>> {
+export async function loadImagesPage(
+  work: Parts,
+  query: Asked,
+  path: ListPath = '/images',
+): Promise<ListPage<TileView>> {
   const { em, viewer } = work;
   const eyes = await eyesOf(em, viewer);
   const { items, nextCursor } = await listImagesOf(work, eyes, query);
-  const filters = imageFilters(query);
-  const hasAny = async (other: ImagesQuery) =>
+  const isSearch = path === '/search';
+  const filters = isSearch ? besideWords(query, imageFilters) : imageFilters(query);
+  const isBare = imageFilters(query).length === 0;
+  const hasAny = async (other: Asked) =>
     (await listImagesOf(work, eyes, { ...other, cursor: undefined, sort: 'newest' }, { limit: 1 })).items.length > 0;
   const kept = Object.entries({ version: query.version, model: query.model }).flatMap(([name, value]) =>
     value === undefined ? [] : [{ name, value: String(value) }],
   );
   return {
     title: t('images.title'),
-    action: '/images',
-    query: { name: 'q', label: t('filter.prompt'), value: query.q },
+    action: path,
+    query: isSearch ? null : { name: 'q', label: t('filter.prompt'), value: query.q },
     groups: [
       await baseModelGroup(em, query.base),
       periodGroup(query.period),
-      sortGroup(query.sort, ['newest', 'oldest', 'trending', 'likes', 'comments', 'collected', 'random']),
+      sortGroup(query.sort, [
+        ...(isSearch ? ['best'] : []),
+        'newest',
+        'oldest',
+        'trending',
+        'likes',
+        'comments',
+        'collected',
+        'random',
+      ]),
     ],
     moreGroups: [...ratingGroups(eyes, query.rating), scopeGroup(query.scope)],
     texts: [
@@ -113,15 +144,15 @@ export async function loadImagesPage(work: Parts, query: ImagesQuery): Promise<L
       box('recipe', t('filter.recipe'), query.recipe),
       ...(viewer ? [box('unseen', t('filter.unseen'), query.unseen)] : []),
     ],
-    moreCount: filters.length - [query.q, query.base, query.period !== 'all'].filter(Boolean).length - kept.length,
-    kept,
-    chips: linksOf('/images', filters),
-    clearUrl: addressOf('/images', { sort: query.sort }),
-    saveUrl:
-      viewer && filters.length > 0 ? addressOf('/searches/new', { ...query, kind: 'images', cursor: undefined }) : '',
-    drops: items.length === 0 && !query.cursor ? await dropsOf('/images', filters, hasAny) : [],
+    moreCount:
+      filters.length - [!isSearch && query.q, query.base, query.period !== 'all'].filter(Boolean).length - kept.length,
+    kept: isSearch ? [...kept, ...keptOf(query)] : kept,
+    chips: linksOf(path, filters),
+    clearUrl: addressOf(path, { sort: query.sort, ...(isSearch ? { kind: 'images', q: query.q } : {}) }),
+    saveUrl: viewer && !isBare ? addressOf('/searches/new', { ...query, kind: 'images', cursor: undefined }) : '',
+    drops: items.length === 0 && !query.cursor ? await dropsOf(path, filters, hasAny) : [],
     items,
-    moreUrl: moreUrlOf('/images', query, nextCursor),
+    moreUrl: moreUrlOf(path, query, nextCursor),
     page: { title: t('images.title'), canonical: '/images', feeds: feedsOf('/feeds', ['images']) },
   };
 }

@@ -5,17 +5,21 @@ import { t } from '../../kit/web/messages.ts';
 import type { Work } from '../../kit/work.ts';
 import { listModelCards, MODEL_SORTS, type ModelCardView, type ModelSort, type Page } from '../cards.ts';
 import { addressOf, feedsOf, moreUrlOf } from './address.ts';
+import { listBest } from './best.ts';
 import type { EngineReach } from './engine-reach.ts';
 import { type ListedOptions, listFields, narrowed, severalOf, tick } from './fields.ts';
 import {
   type ActiveFilter,
   anyOr,
   baseModelGroup,
+  besideWords,
   box,
   commonFilters,
   dropsOf,
   group,
+  keptOf,
   type ListPage,
+  type ListPath,
   linksOf,
   periodGroup,
   ratingGroups,
@@ -50,9 +54,20 @@ export const ModelsQuery = z.object({
 });
 export type ModelsQuery = z.output<typeof ModelsQuery>;
 
+/** The same under a search, where the best come first. */
+export const SearchModelsQuery = ModelsQuery.extend({
+  kind: z.literal('models').default('models'),
+  sort: z.enum(['best', ...MODEL_SORTS]).catch('best'),
+});
+type Asked = Omit<ModelsQuery, 'sort'> & { readonly sort: ModelSort | 'best'; readonly kind?: 'models' };
+
 type Parts = Pick<Work, 'em' | 'viewer' | 'now'>;
 
-async function filterOf(work: Parts, query: ModelsQuery, reach: EngineReach | null): Promise<ModelFilter> {
+async function filterOf(
+  work: Parts,
+  query: Omit<ModelsQuery, 'sort'>,
+  reach: EngineReach | null,
+): Promise<ModelFilter> {
   return {
     type: query.type,
     baseModel: query.base || undefined,
@@ -75,21 +90,26 @@ async function filterOf(work: Parts, query: ModelsQuery, reach: EngineReach | nu
 export async function listModelsOf(
   work: Parts,
   eyes: Eyes,
-  query: ModelsQuery,
+  query: Asked,
   { reach = null, limit = 40, after, until }: ListedOptions & { readonly reach?: EngineReach | null } = {},
 ): Promise<Page<ModelCardView>> {
   const filter = await filterOf(work, query, reach);
   const begin = after && (!filter.since || after > filter.since) ? after : filter.since;
-  const order: { sort: ModelSort; cursor: string | undefined } = after
-    ? { sort: 'newest', cursor: undefined }
-    : { sort: query.sort, cursor: query.cursor };
-  return listModelCards(work.em, narrowed(eyes, query.rating), { ...filter, since: begin, until }, { ...order, limit });
+  const whole = { ...filter, since: begin, until };
+  const seen = narrowed(eyes, query.rating);
+  const { sort, cursor } = query;
+  if (sort === 'best' && filter.ids) {
+    return listBest(filter.ids, cursor, limit, async (ids) => {
+      return (await listModelCards(work.em, seen, { ...whole, ids }, { limit: ids.length })).items;
+    });
+  }
+  const order = after || sort === 'best' ? { sort: 'newest' as const } : { sort, cursor };
+  return listModelCards(work.em, seen, whole, { ...order, limit });
 }
 
-export function modelFilters(query: ModelsQuery): ActiveFilter<ModelsQuery>[] {
+export function modelFilters<Query extends Asked>(query: Query): ActiveFilter<Query>[] {
   const filters = commonFilters(query);
-  const add = (label: string, without: Partial<ModelsQuery>) =>
-    filters.push({ label, without: { ...query, ...without } });
+  const add = (label: string, without: Partial<Asked>) => filters.push({ label, without: { ...query, ...without } });
   if (query.type) add(query.type, { type: undefined });
   for (const name of query.may) add(t(`permission.${name}`), { may: query.may.filter((one) => one !== name) });
   if (query.format) add(query.format, { format: undefined });
@@ -100,25 +120,37 @@ export function modelFilters(query: ModelsQuery): ActiveFilter<ModelsQuery>[] {
 
 export async function loadModelsPage(
   work: Parts,
-  query: ModelsQuery,
+  query: Asked,
   reach: EngineReach | null = null,
+  path: ListPath = '/models',
 ): Promise<ListPage<ModelCardView>> {
   const { em, viewer } = work;
   const eyes = await eyesOf(em, viewer);
   const { items, nextCursor } = await listModelsOf(work, eyes, query, { reach });
-  const filters = modelFilters(query);
-  const isBare = filters.length === 0;
-  const hasAny = async (other: ModelsQuery) =>
+  const isSearch = path === '/search';
+  const filters = isSearch ? besideWords(query, modelFilters) : modelFilters(query);
+  const isBare = modelFilters(query).length === 0;
+  const hasAny = async (other: Asked) =>
     (await listModelsOf(work, eyes, { ...other, cursor: undefined }, { reach, limit: 1 })).items.length > 0;
   return {
     title: t('models.title'),
-    action: '/models',
-    query: { name: 'q', label: t('filter.words'), value: query.q },
+    action: path,
+    query: isSearch ? null : { name: 'q', label: t('filter.words'), value: query.q },
     groups: [
       group('type', query.type ?? '', anyOr(MODEL_TYPES.map((type) => [type, type]))),
       await baseModelGroup(em, query.base),
       periodGroup(query.period),
-      sortGroup(query.sort, ['newest', 'oldest', 'trending', 'likes', 'downloads', 'discussed', 'collected', 'images']),
+      sortGroup(query.sort, [
+        ...(isSearch ? ['best'] : []),
+        'newest',
+        'oldest',
+        'trending',
+        'likes',
+        'downloads',
+        'discussed',
+        'collected',
+        'images',
+      ]),
     ],
     moreGroups: [
       group('format', query.format ?? '', anyOr(FILE_FORMATS.map((name) => [name, name]))),
@@ -135,14 +167,15 @@ export async function loadModelsPage(
       ...(reach || query.runs ? [box('runs', t('filter.runs'), query.runs)] : []),
       ...(viewer ? [box('unseen', t('filter.unseen'), query.unseen)] : []),
     ],
-    moreCount: filters.length - [query.q, query.type, query.base, query.period !== 'all'].filter(Boolean).length,
-    kept: [],
-    chips: linksOf('/models', filters),
-    clearUrl: addressOf('/models', { sort: query.sort }),
+    moreCount:
+      filters.length - [!isSearch && query.q, query.type, query.base, query.period !== 'all'].filter(Boolean).length,
+    kept: isSearch ? keptOf(query) : [],
+    chips: linksOf(path, filters),
+    clearUrl: addressOf(path, { sort: query.sort, ...(isSearch ? { kind: 'models', q: query.q } : {}) }),
     saveUrl: viewer && !isBare ? addressOf('/searches/new', { ...query, kind: 'models', cursor: undefined }) : '',
-    drops: items.length === 0 && !query.cursor ? await dropsOf('/models', filters, hasAny) : [],
+    drops: items.length === 0 && !query.cursor ? await dropsOf(path, filters, hasAny) : [],
     items,
-    moreUrl: moreUrlOf('/models', query, nextCursor),
+    moreUrl: moreUrlOf(path, query, nextCursor),
     page: { title: t('models.title'), canonical: '/models', feeds: feedsOf('/feeds', ['models']) },
   };
 }

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { meantTags } from '../../catalogue/tags.ts';
 import type { Work } from '../../kit/work.ts';
 import { searchIndexOf } from '../index/search-index.ts';
 import { NEWEST, searchWords } from '../index/terms.ts';
@@ -13,7 +14,9 @@ export async function sharedFilterOf(
   query: Pick<SharedQuery, 'q' | 'tag' | 'not' | 'unseen' | 'period' | 'scope'>,
   kind: 'model' | 'image',
 ) {
-  const words = searchWords(query.q);
+  // a word that means a tag is looked for as that tag
+  const [meant = query.q] = query.q === '' ? [] : await meantTags(em, [query.q.toLowerCase()]);
+  const words = searchWords(meant);
   return {
     tagIds: await tagIdsOf(em, query.tag),
     notTagIds: query.not.length > 0 ? await tagIdsOf(em, query.not) : undefined,

@@ -5,6 +5,7 @@ import { defineJob } from '../../kit/queue/define.ts';
 import { Job } from '../../kit/queue/job.ts';
 import type { Work } from '../../kit/work.ts';
 import { countGenerations } from './count-generations.ts';
+import { countFollowersNow } from './followers.ts';
 import { DAY_MS, dayOf, type Figure } from './model.ts';
 import { writeDay } from './write.ts';
 
@@ -40,6 +41,8 @@ export async function countDays({ em, now }: Pick<Work, 'em' | 'now'>, signal: A
       for (const count of COUNTS) await write(tx, dayOf(from), count, from, to);
       // a day that goes on would show each single use as it comes
       if (at < today) await countGenerations(tx, from, to);
+      // how many follow is known of now alone: who left since a day that is over cannot be counted for it
+      else await countFollowersNow(tx, dayOf(from), dayOf(new Date(at - DAY_MS)));
     });
   }
 }

@@ -21,6 +21,8 @@ export const StatDay = defineEntity({
     pictures: p.integer().default(0),
     likes: p.integer().default(0),
     followers: p.integer().default(0),
+    /** Who followed at the last look at this day, without those who had left by then; null for a day nobody looked at. */
+    followersInAll: p.integer().nullable(),
   },
 });
 export interface StatDay extends InferEntity<typeof StatDay> {}

@@ -6,6 +6,7 @@ import { AppError } from '../../kit/errors.ts';
 import { t } from '../../kit/web/messages.ts';
 import type { Work } from '../../kit/work.ts';
 import { modelUrl } from '../cards.ts';
+import { countFollowers } from './followers.ts';
 import { DAY_MS, dayOf, FEWEST_PEOPLE, FIGURES, type Figure } from './model.ts';
 
 const SPANS = [30, 90, 365] as const;
@@ -27,7 +28,9 @@ export interface StatisticsPage {
   readonly total: Figures;
   readonly followersNow: number;
   readonly charts: readonly { readonly figure: Figure; readonly chart: Chart }[];
-  readonly rows: readonly { readonly label: string; readonly figures: Figures }[];
+  /** How many followed, over time; null of one model, and before anything was counted. */
+  readonly followers: { readonly chart: Chart; readonly since: string } | null;
+  readonly rows: readonly Day[];
   readonly isByWeek: boolean;
   readonly models: readonly {
     readonly name: string;
@@ -61,7 +64,8 @@ export async function loadStatistics(work: Pick<Work, 'em' | 'viewer' | 'now'>, 
   return {
     ...{ isByWeek, model, rows: columns, fewest: FEWEST_PEOPLE },
     total: days.reduce((sum, { figures }) => add(sum, figures), NONE),
-    followersNow: await countFollowers(work, viewerId),
+    followersNow: await countFollowers(work.em, viewerId),
+    followers: model ? null : drawFollowers(columns),
     spans: SPANS.map((span) => ({
       label: t('statistics.days', { n: span }),
       href: address({ days: span }),
@@ -93,6 +97,8 @@ async function loadAsked({ em, viewer }: Pick<Work, 'em' | 'viewer'>, { model: i
 interface Day {
   readonly label: string;
   readonly figures: Figures;
+  /** Null for a day that was not counted. */
+  readonly followersInAll: number | null;
 }
 
 /** Every day of the span, also those on which nothing happened, the oldest first. */
@@ -100,14 +106,18 @@ async function loadDays({ em, now }: Pick<Work, 'em' | 'now'>, viewerId: number,
   const all = Array.from({ length: asked.days }, (_, n) =>
     dayOf(new Date(now().getTime() - (asked.days - 1 - n) * DAY_MS)),
   );
-  const found = await rows<Counted & { day: string }>(
+  const found = await rows<Counted & { day: string; in_all: unknown }>(
     em,
-    `select s.day, ${SUMS} from stat_day s where s.account_id = ? and s.day >= ?
+    `select s.day, ${SUMS}, max(s.followers_in_all) as in_all from stat_day s where s.account_id = ? and s.day >= ?
      ${asked.model === undefined ? '' : 'and s.model_id = ?'} group by s.day`,
     [viewerId, all[0] ?? '', ...(asked.model === undefined ? [] : [asked.model])],
   );
-  const known = new Map(found.map((row) => [row.day, read(row)]));
-  return all.map((label) => ({ label, figures: known.get(label) ?? NONE }));
+  const known = new Map(found.map((row) => [row.day, row]));
+  return all.map((label) => {
+    const row = known.get(label);
+    const followersInAll = row?.in_all == null ? null : toNumber(row.in_all);
+    return { label, figures: row ? read(row) : NONE, followersInAll };
+  });
 }
 
 /** Weeks that end with the last day; each bears its first day. */
@@ -118,6 +128,7 @@ function byWeek(days: readonly Day[]): Day[] {
     weeks.unshift({
       label: week[0]?.label ?? '',
       figures: week.reduce((sum, { figures }) => add(sum, figures), NONE),
+      followersInAll: week.findLast((day) => day.followersInAll !== null)?.followersInAll ?? null,
     });
   }
   return weeks;
@@ -131,6 +142,20 @@ function draw(figure: Figure, columns: readonly Day[]): Chart {
     most,
     t('statistics.summary', { sum, most: sum === 0 ? 0 : most }),
   );
+}
+
+/** A day that was not counted is a gap, and nothing is made up for it. */
+function drawFollowers(columns: readonly Day[]): StatisticsPage['followers'] {
+  const counted = columns.flatMap(({ label, followersInAll: n }) => (n === null ? [] : [{ label, n }]));
+  const [first] = counted;
+  const last = counted.at(-1);
+  if (!first || !last) return null;
+  const chart = stackedBars(
+    columns.map(({ label, followersInAll }) => ({ label, values: { interactive: followersInAll ?? 0 } })),
+    Math.max(1, ...counted.map(({ n }) => n)),
+    t('statistics.in-all-summary', { first: first.n, last: last.n }),
+  );
+  return { chart, since: first.label === columns[0]?.label ? '' : first.label };
 }
 
 async function loadModels(
@@ -154,21 +179,14 @@ async function loadModels(
   }));
 }
 
-async function countFollowers({ em }: Pick<Work, 'em'>, viewerId: number): Promise<number> {
-  const [found] = await rows<{ n: unknown }>(
-    em,
-    `select count(*) as n from follow where target_id = ? and state = 'accepted'`,
-    [viewerId],
-  );
-  return toNumber(found?.n);
-}
-
 /** The same numbers day by day, for a spreadsheet. */
 export async function writeStatisticsCsv(work: Pick<Work, 'em' | 'viewer' | 'now'>, asked: Asked): Promise<string> {
   const { viewerId } = await loadAsked(work, asked);
   const days = await loadDays(work, viewerId, asked);
   return [
-    csvLine(['day', ...FIGURES]),
-    ...days.map(({ label, figures }) => csvLine([label, ...FIGURES.map((figure) => String(figures[figure]))])),
+    csvLine(['day', ...FIGURES, 'followersInAll']),
+    ...days.map(({ label, figures, followersInAll }) =>
+      csvLine([label, ...FIGURES.map((figure) => String(figures[figure])), String(followersInAll ?? '')]),
+    ),
   ].join('');
 }

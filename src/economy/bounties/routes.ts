@@ -78,7 +78,7 @@ const kindOptions = () => BOUNTY_KINDS.map((value) => ({ value, label: t(`bounty
 const modeOptions = () =>
   BOUNTY_MODES.map((value) => ({ value, label: t(`bounty.mode-${value}`), hint: t(`bounty.mode-${value}-hint`) }));
 
-const WRITE: Limit = { name: 'bounty', max: 30, perMs: 3_600_000 };
+export const WRITE: Limit = { name: 'bounty', max: 30, perMs: 3_600_000 };
 type ParamCtx = Ctx & { params: Record<string, string | undefined> };
 
 /** `/bounties`: requests to everybody, with a pot. Reading is for anyone, the rest for members in a browser. */

@@ -37,6 +37,8 @@ export async function buyEarly(
   if (!rules.isOn) throw new AppError('not_found', t('credits.off'));
   const { ownerId } = await assertSees(em, viewer, { kind: 'version', id: versionId });
   if (await isBlockedEither({ em }, viewer.id, ownerId)) throw new AppError('forbidden', t('early.refused-person'));
+  const shown = await findEarly(em, versionId);
+  if (!shown || !isEarlyNow(shown, now())) throw new AppError('conflict', t('early.is-open'));
   const { balance } = await openPurse(em, viewer.id, rules, now());
   await em.fork().transactional(async (tx) => {
     const at = now();

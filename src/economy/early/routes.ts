@@ -41,7 +41,7 @@ interface BuyPage extends EarlyView {
 }
 const buyPage = view<BuyPage>('economy/early-buy');
 
-const BUY: Limit = { name: 'early-buy', max: 60, perMs: 3_600_000 };
+export const BUY: Limit = { name: 'early-buy', max: 60, perMs: 3_600_000 };
 type ParamCtx = Ctx & { params: Record<string, string | undefined> };
 
 /** `/versions/:id/early-access`: for its owner how it is early, for everybody else the way in. */

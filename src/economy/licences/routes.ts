@@ -60,7 +60,7 @@ interface GrantPage {
 }
 const grantPage = view<GrantPage>('economy/licence');
 
-const ASK: Limit = { name: 'licence', max: 40, perMs: 3_600_000 };
+export const ASK: Limit = { name: 'licence', max: 40, perMs: 3_600_000 };
 type ParamCtx = Ctx & { params: Record<string, string | undefined> };
 
 /** Terms that somebody offers for their models, who asks for them, and who was granted them. */

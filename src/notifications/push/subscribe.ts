@@ -21,20 +21,25 @@ export const SubscriptionForm = z
   })
   .refine(({ keys }) => isRecipient(keys), 'These are no keys of a browser.');
 
-/** The same browser again is the same row, and is the newest person's who uses it. Throws `conflict` beyond ten. */
+/**
+ * The same browser again is the same row, and is the newest person's who uses it. Returns its id. Throws `conflict` beyond
+ * ten.
+ */
 export async function subscribe(
   { em, now }: Pick<Work, 'em' | 'now'>,
   viewer: Viewer,
   { endpoint, keys, label }: z.output<typeof SubscriptionForm>,
-): Promise<void> {
+): Promise<string> {
   const known = await em.findOne(PushSubscription, { endpoint });
   if (!known && (await em.count(PushSubscription, { account: viewer.id })) >= MOST_BROWSERS) {
     throw new AppError('conflict', 'These are as many browsers as anybody needs. Take one away first.');
   }
   const facts = { account: em.getReference(Account, viewer.id), ...keys, label };
+  const id = known?.id ?? newId();
   if (known) Object.assign(known, facts);
-  else em.create(PushSubscription, { id: newId(), endpoint, createdAt: now(), ...facts }, { persist: true });
+  else em.create(PushSubscription, { id, endpoint, createdAt: now(), ...facts }, { persist: true });
   await em.flush();
+  return id;
 }
 
 /** By its address, as the browser itself knows it; one that is not there is fine. */

@@ -36,7 +36,7 @@ interface ExportNow {
 }
 const exportPage = settingsPage<ExportNow>('export', 'transfer/export');
 
-const BEGIN: Limit = { name: 'account-export', max: 10, perMs: 86_400_000 };
+export const BEGIN: Limit = { name: 'account-export', max: 10, perMs: 86_400_000 };
 /** Another node asks for each file by itself. */
 const READ: Limit = { name: 'export-read', max: 20_000, perMs: 3_600_000 };
 const EVENTS = '/settings/export/events';

@@ -34,7 +34,7 @@ interface ImportPage {
 }
 const importPage = view<ImportPage>('transfer/import');
 
-const BEGIN: Limit = { name: 'import', max: 30, perMs: 3_600_000 };
+export const BEGIN: Limit = { name: 'import', max: 30, perMs: 3_600_000 };
 const PATIENCE_MS = 4_000;
 const ARCHIVES = ['tessera', 'folder', 'pictures'] as const satisfies readonly SourceKind[];
 

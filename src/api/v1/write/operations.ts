@@ -4,9 +4,11 @@ import { CONTEST_OPERATIONS } from './contests.ts';
 import { DATASET_OPERATIONS } from './datasets.ts';
 import { GENERATION_OPERATIONS } from './generations.ts';
 import { JOB_OPERATIONS } from './jobs.ts';
+import { MERGE_OPERATIONS } from './merges.ts';
 import { MODEL_OPERATIONS } from './models.ts';
 import { POST_OPERATIONS } from './posts.ts';
 import { SOCIAL_OPERATIONS } from './social.ts';
+import { TAG_OPERATIONS } from './tags.ts';
 import { TALK_OPERATIONS } from './talk.ts';
 import { TOGETHER_OPERATIONS } from './together.ts';
 import { TRAINING_OPERATIONS } from './trainings.ts';
@@ -21,9 +23,11 @@ export const WRITE_OPERATIONS: readonly Operation[] = [
   ...JOB_OPERATIONS,
   ...DATASET_OPERATIONS,
   ...TRAINING_OPERATIONS,
+  ...MERGE_OPERATIONS,
   ...COLLECTION_OPERATIONS,
   ...TOGETHER_OPERATIONS,
   ...CONTEST_OPERATIONS,
   ...SOCIAL_OPERATIONS,
   ...TALK_OPERATIONS,
+  ...TAG_OPERATIONS,
 ];

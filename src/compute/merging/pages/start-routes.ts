@@ -4,6 +4,7 @@ import { findPrice } from '../../../economy/charge.ts';
 import { failureOf } from '../../../kit/web/errors.ts';
 import { type RawForm, readRawForm } from '../../../kit/web/forms.ts';
 import { t, tCount } from '../../../kit/web/messages.ts';
+import type { Limit } from '../../../kit/web/rate-limit.ts';
 import type { Ctx, State } from '../../../kit/web/state.ts';
 import { type PageHead, view } from '../../../kit/web/views.ts';
 import type { Viewer } from '../../../kit/work.ts';
@@ -52,6 +53,7 @@ interface MergePage {
 }
 const mergePage = view<MergePage>('compute/merging/merge');
 
+export const MERGE: Limit = { name: 'merge', max: 60, perMs: 3_600_000 };
 const LETTERS = ['a', 'b', 'c'] as const;
 const SLOT = /^([abc]):([1-9]\d{0,9}|[0-9a-f]{64}|)$/;
 
@@ -108,7 +110,7 @@ export function startRoutes(routes: Router<State>, deps: MergeDeps): void {
 
   routes.get('/merge', browserOnly, (ctx) => show(ctx, ctx.query as RawForm));
   routes.post('/merge', browserOnly, async (ctx) => {
-    limits.take(ctx, { name: 'merge', max: 60, perMs: 3_600_000 });
+    limits.take(ctx, MERGE);
     const raw = await readRawForm(ctx);
     const fields = readFields(raw);
     const { settings, errors } = readSettings(fields);

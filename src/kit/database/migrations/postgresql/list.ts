@@ -22,6 +22,7 @@ import { migration as m0024 } from './0024-transfer.ts';
 import { migration as m0026 } from './0026-statistics.ts';
 import { migration as m0027 } from './0027-together-and-contests.ts';
 import { migration as m0028 } from './0028-talk-pictures.ts';
+import { migration as m0029 } from './0029-followers-in-all.ts';
 
 /** Written by `npm run migration`. */
 export const migrations: readonly Migration[] = [
@@ -48,4 +49,5 @@ export const migrations: readonly Migration[] = [
   m0026,
   m0027,
   m0028,
+  m0029,
 ];
