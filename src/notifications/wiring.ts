@@ -18,7 +18,14 @@ import {
   shareRemoved,
 } from '../gallery/events.ts';
 import { on, type Wiring } from '../kit/events/wiring.ts';
-import { tellOfAwardJob, tellOfEntryJob, tellOfLicenceJob, tellOfSearchJob } from './about/dealings.ts';
+import { rightsAsked, rightsDecided, rightsRevoked } from '../moderation/rights/events.ts';
+import {
+  tellOfAwardJob,
+  tellOfEntryJob,
+  tellOfLicenceJob,
+  tellOfRightsJob,
+  tellOfSearchJob,
+} from './about/dealings.ts';
 import { followKeys, tellOfFollowJob, tellOfTipJob } from './about/people.ts';
 import { tellOfCollectedJob, tellOfModelJob, tellOfPostJob, tellOfVersionJob } from './about/publications.ts';
 import {
@@ -52,6 +59,9 @@ export const NOTIFICATION_WIRING: Wiring = [
   on(entryAwarded, tellOfAwardJob),
   on(licenceTaken, tellOfLicenceJob, ({ grantId }) => ({ grantId, isAnswer: false })),
   on(licenceDecided, tellOfLicenceJob, ({ grantId }) => ({ grantId, isAnswer: true })),
+  on(rightsAsked, tellOfRightsJob, ({ grantId }) => ({ grantId, kind: 'rights' as const })),
+  on(rightsDecided, tellOfRightsJob, ({ grantId }) => ({ grantId, kind: 'rights-answer' as const })),
+  on(rightsRevoked, tellOfRightsJob, ({ grantId }) => ({ grantId, kind: 'rights-end' as const })),
   on(savedSearchMatched, tellOfSearchJob),
   on(commentDeleted, forgetJob, ({ commentId }) => ({ keys: [`comment:${commentId}`] })),
   on(reactionRemoved, forgetJob, ({ kind, targetId, accountId }) => ({ keys: [likeKey(kind, targetId, accountId)] })),

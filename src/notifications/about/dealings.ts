@@ -4,6 +4,7 @@ import { BountyEntry } from '../../economy/bounties/model.ts';
 import { entryAwarded } from '../../economy/events.ts';
 import { LicenceGrant } from '../../economy/licences/model.ts';
 import { defineJob } from '../../kit/queue/define.ts';
+import { RightsGrant } from '../../moderation/rights/model.ts';
 import { tellPeople } from '../tell.ts';
 
 /** Whose bounty it is hears of what is brought. */
@@ -53,6 +54,23 @@ export const tellOfLicenceJob = defineJob({
     await tellPeople(work, { kind, actorId: from, subject: { kind: 'licence', id: grantId }, key, groupKey: key }, [
       to,
     ]);
+  },
+});
+
+/** The two parties of a licence of a rights holder: who asks, what the answer is, and that it ends. */
+export const tellOfRightsJob = defineJob({
+  name: 'notifications.tell-of-rights',
+  lane: 'clock',
+  payload: z.object({ grantId: z.uuid(), kind: z.enum(['rights', 'rights-answer', 'rights-end']) }),
+  attempts: 5,
+  async run(work, { grantId, kind }) {
+    const grant = await work.em.findOne(RightsGrant, grantId, { populate: ['offer'] });
+    if (!grant) return;
+    const parties = [grant.licensee.id, grant.offer.$.owner.id] as const;
+    const [from, to] = kind === 'rights' ? parties : [parties[1], parties[0]];
+    const key = `${kind}:${grantId}`;
+    const subject = { kind: 'rights-licence', id: grantId };
+    await tellPeople(work, { kind, actorId: from, subject, key, groupKey: key }, [to]);
   },
 });
 

@@ -5,6 +5,7 @@ import { GENERATION_OPERATIONS } from './generations.ts';
 import { JOB_OPERATIONS } from './jobs.ts';
 import { MODEL_OPERATIONS } from './models.ts';
 import { POST_OPERATIONS } from './posts.ts';
+import { RIGHTS_OPERATIONS } from './rights.ts';
 import { SOCIAL_OPERATIONS } from './social.ts';
 import { TALK_OPERATIONS } from './talk.ts';
 import { TRAINING_OPERATIONS } from './trainings.ts';
@@ -22,4 +23,5 @@ export const WRITE_OPERATIONS: readonly Operation[] = [
   ...COLLECTION_OPERATIONS,
   ...SOCIAL_OPERATIONS,
   ...TALK_OPERATIONS,
+  ...RIGHTS_OPERATIONS,
 ];

@@ -20,6 +20,7 @@ import { migration as m0021 } from './0021-lineage-merging.ts';
 import { migration as m0022 } from './0022-economy.ts';
 import { migration as m0024 } from './0024-transfer.ts';
 import { migration as m0026 } from './0026-statistics.ts';
+import { migration as m0030 } from './0030-rights.ts';
 
 /** Written by `npm run migration`. */
 export const migrations: readonly Migration[] = [
@@ -44,4 +45,5 @@ export const migrations: readonly Migration[] = [
   m0022,
   m0024,
   m0026,
+  m0030,
 ];
