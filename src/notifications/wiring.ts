@@ -2,7 +2,7 @@ import { accountBlocked, accountDeleted, followRejected, followRequested, follow
 import { modelPublished, versionPublished } from '../catalogue/events.ts';
 import { generationEnded, mergeEnded, trainingEnded } from '../compute/events.ts';
 import { savedSearchMatched } from '../discovery/events.ts';
-import { bountyEntered, entryAwarded, licenceDecided, licenceTaken, tipSent } from '../economy/events.ts';
+import { bountyEntered, entryAwarded, licenceDecided, licenceRevoked, licenceTaken, tipSent } from '../economy/events.ts';
 import {
   collectionItemChanged,
   commentCreated,
@@ -59,6 +59,7 @@ export const NOTIFICATION_WIRING: Wiring = [
   on(entryAwarded, tellOfAwardJob),
   on(licenceTaken, tellOfLicenceJob, ({ grantId }) => ({ grantId, isAnswer: false })),
   on(licenceDecided, tellOfLicenceJob, ({ grantId }) => ({ grantId, isAnswer: true })),
+  on(licenceRevoked, tellOfLicenceJob, ({ grantId }) => ({ grantId, isAnswer: true, isEnd: true })),
   on(rightsAsked, tellOfRightsJob, ({ grantId }) => ({ grantId, kind: 'rights' as const })),
   on(rightsDecided, tellOfRightsJob, ({ grantId }) => ({ grantId, kind: 'rights-answer' as const })),
   on(rightsRevoked, tellOfRightsJob, ({ grantId }) => ({ grantId, kind: 'rights-end' as const })),

@@ -345,8 +345,9 @@ async function rights(
   assert.deepEqual([granted.state, granted.holds, granted.modelId], ['granted', true, null]);
   await theirs.call('nameLicensed', { with: { id: asked.id }, body: { modelId }, status: 400 });
   const fork = em.fork();
-  const { id: own } = givenModel(fork, { owner: fork.getReference(Account, eve.id) });
+  const planned = givenModel(fork, { owner: fork.getReference(Account, eve.id) });
   await fork.flush();
+  const own = planned.id;
   assert.equal((await theirs.call('nameLicensed', { with: { id: asked.id }, body: { modelId: own } })).modelId, own);
   const ended = await api.call('revokeRights', { with: { id: asked.id }, body: { answer: 'No name.' } });
   assert.deepEqual([ended.state, ended.holds], ['notice', true]);

@@ -12,7 +12,7 @@ import type { Settings } from '../../kit/settings.ts';
 import { t } from '../../kit/web/messages.ts';
 import type { Viewer, Work } from '../../kit/work.ts';
 import { openPurse } from '../allowance.ts';
-import { licenceDecided, licenceTaken } from '../events.ts';
+import { licenceDecided, licenceRevoked, licenceTaken } from '../events.ts';
 import { person } from '../ledger/accounts.ts';
 import { InsufficientCredit, post } from '../ledger/post.ts';
 import { creditSettings } from '../settings.ts';
@@ -219,6 +219,8 @@ export async function revokeLicence(
     const change = { state: 'revoked' as const, answer, endedAt: now() };
     const done = await tx.nativeUpdate(LicenceGrant, { id: grantId, state: 'granted' }, change);
     if (done === 0) throw new AppError('conflict', t('licence.answered'));
+    record(tx, licenceRevoked, { grantId });
+    await tx.flush();
     await rows(tx, `update entitlement set ended_at = ? where source = 'licence' and source_id = ? returning id`, [
       ...[now(), grantId],
     ]);

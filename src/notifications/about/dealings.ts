@@ -43,13 +43,13 @@ export const tellOfAwardJob = defineJob({
 export const tellOfLicenceJob = defineJob({
   name: 'notifications.tell-of-licence',
   lane: 'clock',
-  payload: z.object({ grantId: z.uuid(), isAnswer: z.boolean() }),
+  payload: z.object({ grantId: z.uuid(), isAnswer: z.boolean(), isEnd: z.boolean().default(false) }),
   attempts: 5,
-  async run(work, { grantId, isAnswer }) {
+  async run(work, { grantId, isAnswer, isEnd }) {
     const grant = await work.em.findOne(LicenceGrant, grantId, { populate: ['offer'] });
     if (!grant) return;
     const [from, to] = isAnswer ? [grant.offer.$.owner.id, grant.holder.id] : [grant.holder.id, grant.offer.$.owner.id];
-    const kind = isAnswer ? 'licence-answer' : 'licence';
+    const kind = isEnd ? 'licence-end' : isAnswer ? 'licence-answer' : 'licence';
     const key = `${kind}:${grantId}`;
     await tellPeople(work, { kind, actorId: from, subject: { kind: 'licence', id: grantId }, key, groupKey: key }, [
       to,
