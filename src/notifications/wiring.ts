@@ -2,7 +2,14 @@ import { accountBlocked, accountDeleted, followRejected, followRequested, follow
 import { modelPublished, versionPublished } from '../catalogue/events.ts';
 import { generationEnded, mergeEnded, trainingEnded } from '../compute/events.ts';
 import { savedSearchMatched } from '../discovery/events.ts';
-import { bountyEntered, entryAwarded, licenceDecided, licenceRevoked, licenceTaken, tipSent } from '../economy/events.ts';
+import {
+  bountyEntered,
+  entryAwarded,
+  licenceDecided,
+  licenceRevoked,
+  licenceTaken,
+  tipSent,
+} from '../economy/events.ts';
 import {
   collectionItemChanged,
   commentCreated,

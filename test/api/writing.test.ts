@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import { randomUUID } from 'node:crypto';
+import { test } from 'node:test';
 import { createToken } from '../../src/accounts/access/tokens.ts';
 import { Account } from '../../src/accounts/model.ts';
 import { ClaimCase } from '../../src/moderation/cases/model/case.ts';

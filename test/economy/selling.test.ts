@@ -34,7 +34,9 @@ async function withChild(t: Parameters<typeof publisher>[0]) {
     const terms = { title: 'Resale', uses, text: 'Do.', forbids: '', revocation };
     const [id, offer] = [newId(), newId()];
     const at = site.clock.now();
-    await em.fork().insert(LicenceOffer, { id: offer, model: parent.model.id, owner: bert.account.id, ...terms, createdAt: at });
+    await em
+      .fork()
+      .insert(LicenceOffer, { id: offer, model: parent.model.id, owner: bert.account.id, ...terms, createdAt: at });
     const held = { offer, model: parent.model.id, holder: ada.id, state: 'granted' as const };
     await em.fork().insert(LicenceGrant, { id, ...held, ...terms, askedAt: at, decidedAt: at });
     return id;
@@ -49,7 +51,10 @@ test('early access for credits asks the parents, and a licence for resale frees 
   const site = await withChild(t);
   const { bert, cleo, browser, em, early, endsAt, sell, child } = site;
   const late = await site.other('late');
-  assert.match(textOf((await browser.get(early)).text), /Brass v1\S* does not allow that what was made from it is sold/);
+  assert.match(
+    textOf((await browser.get(early)).text),
+    /Brass v1\S* does not allow that what was made from it is sold/,
+  );
   const refused = await sell();
   assert.equal(refused.status, 422);
   assert.match(textOf(refused.text), /Ask its creator for a licence for resale/);

@@ -31,7 +31,11 @@ interface Brought {
 }
 
 /** What an entry brings: the entrant's own, of this node. Throws `invalid` at the field, `gone` and `withheld`. */
-async function loadBrought(work: Pick<Work, 'em' | 'viewer' | 'now'>, viewer: Viewer, { model, post }: Form): Promise<Brought> {
+async function loadBrought(
+  work: Pick<Work, 'em' | 'viewer' | 'now'>,
+  viewer: Viewer,
+  { model, post }: Form,
+): Promise<Brought> {
   const { em } = work;
   const versionId = readId(
     model,

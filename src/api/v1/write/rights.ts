@@ -72,7 +72,8 @@ const offerOf = (ask: { origin: string }, view: RightsOfferView): z.output<typeo
   ...{ priceCredits: view.priceCredits, days: view.days },
 });
 const licenceOf = (ask: { origin: string }, view: RightsGrantView): z.output<typeof Licence> => {
-  const { offerId, licensee, modelId, state, holds, paidCredits, purpose, answer, askedAt, decidedAt, expiresAt } = view;
+  const { offerId, licensee, modelId, state, holds, paidCredits, purpose, answer, askedAt, decidedAt, expiresAt } =
+    view;
   return {
     ...termsOf(ask, view),
     ...{ offerId, licensee, modelId, state, holds, paidCredits, purpose, answer, askedAt, decidedAt, expiresAt },

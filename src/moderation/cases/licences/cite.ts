@@ -69,7 +69,7 @@ export async function refuseLicence(
     const now = work.now();
     const kase = await em.findOneOrFail(ClaimCase, caseId, { refresh: true });
     const cited = await findCited(em, caseId);
-    if (!cited) throw new AppError('conflict', t('case.licence-not-cited'));
+    if (!cited || !CITES.includes(kase.state)) throw new AppError('conflict', t('case.licence-not-cited'));
     Object.assign(cited, { refusedAt: now, refuserId: work.viewer?.id ?? null, reason });
     await em.flush();
     if (UNDECIDED.includes(kase.state)) {

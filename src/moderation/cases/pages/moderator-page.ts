@@ -142,7 +142,7 @@ export async function loadModeratorPage(
   const target = targetOf(kase);
   const counter = await em.findOne(CounterNotice, caseId);
   const row = await em.count(CaseClaimant, { caseId });
-  const licence = await findCitedView(em, caseId, now());
+  const licence = await findCitedView(em, kase, now());
   const points = await pointsOf(
     em,
     { accountId: kase.uploaderId ?? null, emailHash: kase.uploaderEmailHash ?? null },
@@ -152,7 +152,7 @@ export async function loadModeratorPage(
   const facts = {
     ...{ state, type, hasTarget: target !== null, isComplete: kase.missing.length === 0 },
     ...{ isBehindBreaker: kase.isBehindBreaker, isExecuted: kase.executedAt != null },
-    isLicensed: licence?.isRefused === false,
+    isLicensed: licence !== null && licence.stance !== 'refused',
     appealUntil: kase.appealUntil ?? null,
     notBefore: counter?.notBefore ?? null,
   };

@@ -23,13 +23,17 @@ export interface CitedView {
   /** ISO; '' for ever. */
   readonly until: string;
   /** By whom it is cited: the node did when the case opened. */
-  readonly stance: 'node' | 'uploader' | 'refused';
+  readonly stance: 'node' | 'uploader' | 'refused' | 'accepted';
   readonly isRefused: boolean;
   readonly reason: string;
 }
 
 /** The one that stands, or the last that was turned down. */
-export async function findCitedView(em: EntityManager, caseId: string, now: Date): Promise<CitedView | null> {
+export async function findCitedView(
+  em: EntityManager,
+  { id: caseId, state }: Pick<ClaimCase, 'id' | 'state'>,
+  now: Date,
+): Promise<CitedView | null> {
   const all = await em.find(CaseLicence, { caseId }, { orderBy: { citedAt: 'desc' } });
   const cited = all.find(({ refusedAt }) => refusedAt == null) ?? all[0];
   const grant = cited && (await findRightsGrant(em, cited.grantId, now));
@@ -37,7 +41,11 @@ export async function findCitedView(em: EntityManager, caseId: string, now: Date
   const { title, url, covers, uses, stateLabel, holds, owner, licensee } = grant;
   return {
     ...{ title, url, covers, uses, stateLabel, holds, owner, licensee },
-    ...{ grantedAt: grant.decidedAt, until: grant.expiresAt, stance: cited.refusedAt == null ? cited.citedBy : 'refused' },
+    ...{
+      grantedAt: grant.decidedAt,
+      until: grant.expiresAt,
+      stance: cited.refusedAt != null ? 'refused' : state === 'reinstated' ? 'accepted' : cited.citedBy,
+    },
     ...{ isRefused: cited.refusedAt != null, reason: cited.reason },
   };
 }
@@ -65,7 +73,7 @@ export async function claimantRights(
   if (isSevere(own.type)) return null;
   const isOpen = await isUpheld(em, own.id);
   const isTheirs = viewer !== null && own.filerId === viewer.id;
-  const cited = await findCitedView(em, main.id, now());
+  const cited = await findCitedView(em, main, now());
   const mayAdopt = isOpen && own.filerId == null && viewer !== null && viewer.id !== own.uploaderId;
   if (!isOpen && !cited) return null;
   return {
@@ -80,7 +88,7 @@ export async function uploaderRights({ em, now }: Reader, desk: Desk, kase: Clai
   const target = targetOf(kase);
   const about = target?.kind === 'model' ? `?model=${target.id}` : '';
   const offers = (await listOffersOfCase(em, kase.id)).map((offer) => ({ ...offer, url: `${offer.url}${about}` }));
-  const cited = await findCitedView(em, kase.id, now());
+  const cited = await findCitedView(em, kase, now());
   const isFree = CITES.includes(kase.state) && (cited === null || cited.isRefused);
   const permission = isFree ? await findPermission(em, desk, kase, now()) : null;
   if (offers.length === 0 && !cited && !permission) return null;
