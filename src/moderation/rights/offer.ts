@@ -25,7 +25,7 @@ export const RightsOfferForm = OfferForm.extend({
     .default(0),
 });
 
-export const MOST_OPEN = 8;
+const MOST_OPEN = 8;
 
 /** Offers terms for what an upheld claim covers. Throws `not_found`, `conflict` for too many, `invalid` at the field. */
 export async function createRightsOffer(
