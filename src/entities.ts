@@ -68,6 +68,7 @@ import { Setting } from './kit/settings.ts';
 import { CASE_ENTITIES } from './moderation/cases/model/entities.ts';
 import { QueueDecision, QueueRow, StaffExposure } from './moderation/queue/model.ts';
 import { Report } from './moderation/reports/model.ts';
+import { RightsGrant, RightsOffer } from './moderation/rights/model.ts';
 import { Rule } from './moderation/rules/model.ts';
 import { Approval } from './moderation/staff/model.ts';
 import { Takedown, TakedownStep } from './moderation/takedown/model.ts';
@@ -106,7 +107,7 @@ export const ENTITIES = [
     Hidden,
     NameLock,
   ],
-  ...CASE_ENTITIES,
+  ...[...CASE_ENTITIES, RightsOffer, RightsGrant],
   ...[Post, Image, ImageMark, ImageRaw, ImageSize, ResourceUse, PostTag, Comment, Reaction],
   ...[Review, Mention, Pin, Share],
   ...[Collection, CollectionItem, CollectionRefusal, TopicFollow],

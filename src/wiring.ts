@@ -79,6 +79,7 @@ import { closeHoldRowJob, openHoldRowJob } from './moderation/holds/rows.ts';
 import { isLookedInto } from './moderation/looked-into.ts';
 import { restrictionDecided } from './moderation/queue/events.ts';
 import { executeDecisionJobOf } from './moderation/queue/execute.ts';
+import { endRightsJob } from './moderation/rights/leave.ts';
 import { watchAuditJobOf } from './moderation/staff/audit-watch.ts';
 import { noteWithheldJob } from './moderation/statements/on-page.ts';
 import { tellOwnerJobOf } from './moderation/statements/tell.ts';
@@ -183,7 +184,7 @@ export function jobsOf(parts: Parts): JobDefinition[] {
     rewardPostJobOf(settings),
     closePurseJob,
     ...[openEarlyJob, returnEarlyJob, endBountyJobOf(isLookedInto)],
-    ...[bountyDecidedJobOf(isLookedInto), endDealingsJobOf(isLookedInto)],
+    ...[bountyDecidedJobOf(isLookedInto), endDealingsJobOf(isLookedInto), endRightsJob],
     indexModelJob,
     indexPostJob,
     indexAccountJob,
@@ -244,6 +245,7 @@ export function wiringOf(parts: Parts): Wiring {
     // whoever is gone counts for nothing that they liked
     ...[accountSuspended, accountReinstated, accountDeleted].map((event) => on(event, recountLikesJob)),
     on(accountDeleted, endDealingsJobOf(isLookedInto)),
+    on(accountDeleted, endRightsJob),
     ...[modelUpdated, modelUnpublished, modelDeleted].map((event) =>
       on(event, returnEarlyJob, ({ modelId }) => ({ kind: 'model' as const, id: modelId })),
     ),

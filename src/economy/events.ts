@@ -22,5 +22,7 @@ export const entryAwarded = defineEvent('bounty.awarded', z.object({ entryId: z.
 
 /** Somebody asks for a licence, or bought one. */
 export const licenceTaken = defineEvent('licence.taken', z.object({ grantId: z.uuid() }));
+/** Whoever offers it takes it back. */
+export const licenceRevoked = defineEvent('licence.revoked', z.object({ grantId: z.uuid() }));
 /** Whoever offers it said yes or no. */
 export const licenceDecided = defineEvent('licence.decided', z.object({ grantId: z.uuid() }));

@@ -95,7 +95,7 @@ const otherOf = (account: { name: string; host: string }) => ({
 const FOLDERS: Readonly<Record<string, string>> = {
   ...{ image: '/images/', model: '/models/', post: '/posts/' },
   ...{ generation: '/generate/', training: '/train/', merge: '/merge/' },
-  ...{ bounty: '/bounties/', licence: '/licences/' },
+  ...{ bounty: '/bounties/', licence: '/licences/', 'rights-licence': '/rights/licences/' },
 };
 const urlOf = (kind: string, id: string): string => {
   if (kind === 'early-access') return `/versions/${id}/early-access`;

@@ -6,6 +6,7 @@ import { guardRoutes } from './prompts/guard-routes.ts';
 import { promptRuleRoutes } from './prompts/routes.ts';
 import { queueRoutes } from './queue/routes.ts';
 import { reportRoutes } from './reports/routes.ts';
+import { rightsRoutes } from './rights/routes.ts';
 import { ruleRoutes } from './rules/routes.ts';
 import { auditRoutes } from './staff/audit-routes.ts';
 import { statementRoutes } from './statements/routes.ts';
@@ -24,4 +25,5 @@ export const moderationRoutes = (deps: ModerationDeps): readonly Router<State>[]
   queueRoutes(deps),
   vaultRoutes(deps),
   transparencyRoutes(deps),
+  rightsRoutes(deps),
 ];

@@ -1,6 +1,12 @@
 import type { JobDefinition } from '../kit/queue/define.ts';
 import { tellOfContestJob } from './about/contests.ts';
-import { tellOfAwardJob, tellOfEntryJob, tellOfLicenceJob, tellOfSearchJob } from './about/dealings.ts';
+import {
+  tellOfAwardJob,
+  tellOfEntryJob,
+  tellOfLicenceJob,
+  tellOfRightsJob,
+  tellOfSearchJob,
+} from './about/dealings.ts';
 import { tellOfFollowJob, tellOfTipJob } from './about/people.ts';
 import { tellOfCollectedJob, tellOfModelJob, tellOfPostJob, tellOfVersionJob } from './about/publications.ts';
 import {
@@ -20,7 +26,7 @@ import { spreadPushJob } from './push/spread.ts';
 export const notificationJobs = (deps: DigestDeps & PushDeps): JobDefinition[] => [
   ...[tellOfCommentJob, tellOfReactionJob, tellOfReviewJob, tellOfShareJob, tellOfFollowJob, tellOfTipJob],
   ...[tellOfModelJob, tellOfVersionJob, tellOfPostJob, tellOfCollectedJob, tellOfWorkJob],
-  ...[tellOfEntryJob, tellOfAwardJob, tellOfLicenceJob, tellOfSearchJob],
+  ...[tellOfEntryJob, tellOfAwardJob, tellOfLicenceJob, tellOfRightsJob, tellOfSearchJob],
   ...[tellOfInvitationJob, tellOfSubmissionJob, tellOfDecisionJob, tellOfContestJob],
   ...[forgetJob, forgetPeopleJob, spreadPushJob, sendPushJobOf(deps), digestJobOf(deps)],
 ];

@@ -191,6 +191,15 @@ const FINDERS: Readonly<Record<string, Finder>> = {
     );
     return byId(found.map(({ id, title }) => [id, plain(title, `/licences/${id}`)]));
   },
+  'rights-licence': async (em, viewer, ids) => {
+    const found = await rows<{ id: string; title: string }>(
+      em,
+      `select g.id, g.title from rights_grant g join rights_offer o on o.id = g.offer_id
+       where g.id in (${inList(ids)}) and (g.licensee_id = ? or o.owner_id = ?)`,
+      [...ids, viewer.id, viewer.id],
+    );
+    return byId(found.map(({ id, title }) => [id, plain(title, `/rights/licences/${id}`)]));
+  },
   search: async (em, viewer, ids) => {
     const found = await rows<{ id: string; name: string; kind: string; query: string }>(
       em,

@@ -2,7 +2,14 @@ import { accountBlocked, accountDeleted, followRejected, followRequested, follow
 import { modelPublished, versionPublished } from '../catalogue/events.ts';
 import { generationEnded, mergeEnded, trainingEnded } from '../compute/events.ts';
 import { savedSearchMatched } from '../discovery/events.ts';
-import { bountyEntered, entryAwarded, licenceDecided, licenceTaken, tipSent } from '../economy/events.ts';
+import {
+  bountyEntered,
+  entryAwarded,
+  licenceDecided,
+  licenceRevoked,
+  licenceTaken,
+  tipSent,
+} from '../economy/events.ts';
 import {
   collectionItemChanged,
   commentCreated,
@@ -23,8 +30,15 @@ import {
   submissionDecided,
 } from '../gallery/events.ts';
 import { on, type Wiring } from '../kit/events/wiring.ts';
+import { rightsAsked, rightsDecided, rightsRevoked } from '../moderation/rights/events.ts';
 import { tellOfContestJob } from './about/contests.ts';
-import { tellOfAwardJob, tellOfEntryJob, tellOfLicenceJob, tellOfSearchJob } from './about/dealings.ts';
+import {
+  tellOfAwardJob,
+  tellOfEntryJob,
+  tellOfLicenceJob,
+  tellOfRightsJob,
+  tellOfSearchJob,
+} from './about/dealings.ts';
 import { followKeys, tellOfFollowJob, tellOfTipJob } from './about/people.ts';
 import { tellOfCollectedJob, tellOfModelJob, tellOfPostJob, tellOfVersionJob } from './about/publications.ts';
 import {
@@ -59,6 +73,10 @@ export const NOTIFICATION_WIRING: Wiring = [
   on(entryAwarded, tellOfAwardJob),
   on(licenceTaken, tellOfLicenceJob, ({ grantId }) => ({ grantId, isAnswer: false })),
   on(licenceDecided, tellOfLicenceJob, ({ grantId }) => ({ grantId, isAnswer: true })),
+  on(licenceRevoked, tellOfLicenceJob, ({ grantId }) => ({ grantId, isAnswer: true, isEnd: true })),
+  on(rightsAsked, tellOfRightsJob, ({ grantId }) => ({ grantId, kind: 'licence' as const })),
+  on(rightsDecided, tellOfRightsJob, ({ grantId }) => ({ grantId, kind: 'licence-answer' as const })),
+  on(rightsRevoked, tellOfRightsJob, ({ grantId }) => ({ grantId, kind: 'licence-end' as const })),
   on(contestTurned, tellOfContestJob),
   on(memberInvited, tellOfInvitationJob),
   on(submissionBrought, tellOfSubmissionJob),

@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { test } from 'node:test';
 import { createToken } from '../../src/accounts/access/tokens.ts';
+import { Account } from '../../src/accounts/model.ts';
+import { ClaimCase } from '../../src/moderation/cases/model/case.ts';
 import { seedRules } from '../../src/moderation/rules/list.ts';
 import { fakePython, givenTinyModel, SHORT, type Studio, studio } from '../compute/studio.ts';
 import { givenMember } from '../factories/accounts.ts';
+import { givenModel } from '../factories/content.ts';
 import { kohyaLoraSd1 } from '../factories/safetensors.ts';
 import { generated, picture } from '../gallery/painter.ts';
 import { Caller } from './calls.ts';
@@ -385,6 +389,47 @@ async function merges(api: Caller, { em, node }: Studio) {
   await api.call('deleteMerge', { with: { id: other.id } });
 }
 
+/** Ada's claim was upheld: she offers terms, and Eve asks for them. */
+async function rights(
+  api: Caller,
+  theirs: Caller,
+  { em, ada }: Pick<Studio, 'em' | 'ada'>,
+  eve: Studio['ada'],
+  modelId: number,
+): Promise<void> {
+  const number = 'C-0123456789';
+  await em.fork().insert(ClaimCase, {
+    ...{ id: randomUUID(), number, type: 'copyright', state: 'executed', origin: 'form', url: '/', outcome: 'limit' },
+    ...{ answers: { work: 'Ink' }, missing: [], filerId: ada.id, submittedAt: new Date() },
+  });
+  const terms = { covers: 'Ink', title: 'Fan models', uses: ['personal'], text: 'Name me.', revocation: 'If not.' };
+  await theirs.call('offerRights', { with: { number }, body: terms, status: 404 });
+  const { id } = await api.call('offerRights', { with: { number }, body: { ...terms, noticeDays: 5 }, key: 'terms' });
+  assert.deepEqual(
+    (await api.call('listRightsOffers', { token: null })).items.map(({ title }: Json) => title),
+    ['Fan models'],
+  );
+  const asking = (key: string) => ({ with: { id }, body: { key, purpose: 'A fan model' } });
+  const first = await theirs.call('askForRights', asking(randomUUID()));
+  await theirs.call('askForRights', { ...asking(randomUUID()), status: 409 });
+  await theirs.call('withdrawRights', { with: { id: first.id } });
+  const asked = await theirs.call('askForRights', asking(randomUUID()));
+  assert.equal((await api.call('listOwnRights')).given.length, 2);
+  await theirs.call('decideRights', { with: { id: asked.id }, body: { choice: 'grant' }, status: 404 });
+  const granted = await api.call('decideRights', { with: { id: asked.id }, body: { choice: 'grant' } });
+  assert.deepEqual([granted.state, granted.holds, granted.modelId], ['granted', true, null]);
+  await theirs.call('nameLicensed', { with: { id: asked.id }, body: { modelId }, status: 400 });
+  const fork = em.fork();
+  const planned = givenModel(fork, { owner: fork.getReference(Account, eve.id) });
+  await fork.flush();
+  const own = planned.id;
+  assert.equal((await theirs.call('nameLicensed', { with: { id: asked.id }, body: { modelId: own } })).modelId, own);
+  const ended = await api.call('revokeRights', { with: { id: asked.id }, body: { answer: 'No name.' } });
+  assert.deepEqual([ended.state, ended.holds], ['notice', true]);
+  assert.equal((await theirs.call('getRightsLicence', { with: { id: asked.id } })).answer, 'No name.');
+  await api.call('closeRightsOffer', { with: { id } });
+}
+
 test('everything that a page can do is a call, every operation of the document answers as it says', async (t) => {
   const site = await studio(t, { python: await fakePython(t), limits: SHORT });
   const { address, ada, em, checkpoint } = site;
@@ -412,6 +457,7 @@ test('everything that a page can do is a call, every operation of the document a
   const keeper = await Caller.open(address, await tokenFor(site, mod, ['moderate']));
   await tags(keeper, theirs);
   await merges(api, site);
+  await rights(api, theirs, site, eve, modelId);
   for (const name of ['listModels', 'listImages', 'listCreators', 'listTags', 'listUsers', 'getMe', 'getEnums'])
     await api.call(name);
   await api.call('listVersionsByHash', { body: [SHA] });

@@ -40,6 +40,7 @@ const JOBS: Readonly<Record<string, keyof typeof ASKS>> = {
   ...{ 'notifications.tell-of-model': 'tells', 'notifications.tell-of-version': 'tells' },
   ...{ 'notifications.tell-of-post': 'tells', 'notifications.tell-of-collected': 'tells' },
   ...{ 'notifications.tell-of-entry': 'tells', 'notifications.tell-of-award': 'tells' },
+  'notifications.tell-of-rights': 'tells',
   ...{ 'notifications.tell-of-licence': 'tells', 'notifications.tell-of-search': 'tells' },
   ...{ 'notifications.tell-of-invitation': 'tells', 'notifications.tell-of-submission': 'tells' },
   ...{ 'notifications.tell-of-decision': 'tells', 'notifications.tell-of-contest': 'tells' },
@@ -72,7 +73,7 @@ const JOBS: Readonly<Record<string, keyof typeof ASKS>> = {
   ...{ 'moderation.check-artist': 'none', 'moderation.note-withheld': 'none' },
   ...{ 'moderation.finish-case': 'decides', 'moderation.ring-clock': 'decides', 'moderation.watch-clocks': 'none' },
   ...{ 'federation.tell-host': 'says', 'federation.check-notice': 'none', 'federation.read-list': 'none' },
-  'moderation.tell-owner': 'none',
+  ...{ 'moderation.tell-owner': 'none', 'moderation.end-rights': 'none' },
   // rows of the queue, which only staff see
   ...{ 'moderation.open-hold-row': 'none', 'moderation.close-hold-row': 'none', 'moderation.open-hash-row': 'none' },
   ...{ 'moderation.execute-takedown': 'lists', 'moderation.end-upload-lock': 'none' },

@@ -131,6 +131,9 @@ export const ROUTES: Readonly<Record<string, Rule>> = {
   '/licence-offers/model/:id': owner(({ modelId }) => [`/licence-offers/model/${modelId}`]),
   '/licence-offers/:id': thing(({ offerId }) => [`/licence-offers/${offerId}`]),
   '/licences/:id': apart('a certificate for its two parties: names the model, shows nothing of it'),
+  '/rights/claims/:number': apart('the offers of who made a claim; names nothing that it is about'),
+  '/rights/offers/:id': apart('words of a rights holder about what is theirs'),
+  '/rights/licences/:id': apart('a certificate for its two parties: names the model, shows nothing of it'),
   '/bounties/:id': listOf(({ bountyId }) => [`/bounties/${bountyId}`]),
   '/bounties/:id/entries/:entryId/file': thing(({ bountyId, entryId }) => [
     `/bounties/${bountyId}/entries/${entryId}/file`,

@@ -139,6 +139,7 @@ const APART: readonly (readonly [RegExp, string])[] = [
   [/^\/images\/:id\/resources\/:use\/removal$/, ENDS],
   [/^\/versions\/:id\/early-access\/removal$|^\/licence-offers\/:id\/removal$/, ENDS],
   [/^\/licences\/:id\//, 'between the two parties of a licence: nothing of the model is shown there'],
+  [/^\/rights\//, 'of rights holders: one asks for what was taken down, and nothing of it is shown'],
   [
     /^\/bounties\/:id\/(?!entries$)/,
     'words and credits of a bounty; what an entry brings is asked for when it is awarded',

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { type TestContext, test } from 'node:test';
+import type { EntityManager } from '@mikro-orm/core';
 import { createModel } from '../../src/catalogue/create.ts';
 import { saveVersion, VersionForm } from '../../src/catalogue/edit.ts';
+import { Model } from '../../src/catalogue/model.ts';
 import { publishVersion } from '../../src/catalogue/publish.ts';
 import { Bounty, BountyEntry } from '../../src/economy/bounties/model.ts';
 import { LicenceGrant, LicenceOffer } from '../../src/economy/licences/model.ts';
@@ -10,6 +12,8 @@ import { createCollection } from '../../src/gallery/collections/edit.ts';
 import { writeReview } from '../../src/gallery/reviews/write.ts';
 import { addComment } from '../../src/gallery/talk/comments.ts';
 import { newId } from '../../src/kit/ids.ts';
+import { ClaimCase } from '../../src/moderation/cases/model/case.ts';
+import { RightsGrant, RightsOffer } from '../../src/moderation/rights/model.ts';
 import type { Node } from '../../src/node.ts';
 import { routersOf } from '../../src/routers.ts';
 import { guardSettings } from '../../src/safety/settings.ts';
@@ -20,6 +24,7 @@ import { type Painter, painter } from '../gallery/painter.ts';
 /** Refused in a name, held in talk. */
 const DENIED = 'nude loli';
 const HELD = 'this looks like a naked child';
+const CLAIM = 'C-0123456789';
 
 interface Ids {
   readonly model: number;
@@ -33,6 +38,8 @@ interface Ids {
   readonly entry: string;
   readonly offer: string;
   readonly grant: string;
+  readonly rightsOffer: string;
+  readonly rightsGrant: string;
 }
 
 /** Who asks, with which words: an address that puts words before others refuses or holds them. */
@@ -124,6 +131,18 @@ const READS: Readonly<Record<string, Reads>> = {
     ...{ as: 'owner', url: ({ grant }) => `/licences/${grant}/decision` },
     form: () => ({ choice: 'decline', answer: HELD }),
   },
+  '/rights/claims/:number': {
+    ...{ as: 'owner', url: () => `/rights/claims/${CLAIM}` },
+    form: () => ({ covers: 'Ink', title: 'Mine', uses: 'personal', text: HELD }),
+  },
+  '/rights/offers/:id/grants': {
+    ...{ as: 'other', url: ({ rightsOffer }) => `/rights/offers/${rightsOffer}/grants` },
+    form: () => ({ key: randomUUID(), price: '', purpose: HELD }),
+  },
+  '/rights/licences/:id/decision': {
+    ...{ as: 'owner', url: ({ rightsGrant }) => `/rights/licences/${rightsGrant}/decision` },
+    form: () => ({ choice: 'decline', answer: HELD }),
+  },
   '/settings/profile': {
     ...{ as: 'other', url: () => '/settings/profile', form: () => ({ displayName: 'Eve', bio: HELD }) },
   },
@@ -153,6 +172,8 @@ const APART: readonly (readonly [RegExp, string])[] = [
   [/^\/settings\/(?!profile$)/, 'of the account, or a picture, which is hashed'],
   [/^\/(?:hidden|follows|topic-follows|accounts|actors|nodes|hashes|uploads)(?:\/|$)/, 'choices, no words'],
   [/^\/licences\/:id\/(?:revocation|withdrawal)$/, 'as a decision: assertSayable (licences.test.ts)'],
+  [/^\/rights\/licences\/:id\/(?:revocation|withdrawal)$/, 'as a decision: assertSayable (moderation/rights.test.ts)'],
+  [/^\/rights\/licences\/:id\/model$/, 'a model that is here'],
   [/^\/bounties\/:id\/(?:credits|cancellation|refund|entries\/:entryId\/award)$/, 'credits, no words'],
   [/\/early-access(?:\/|$)/, 'times and prices'],
   [/\/(?:likes|shares|follow|pin|items|refusals|cover)(?:\/|$)|\/copy(?:\/|$)/, 'choices, no words'],
@@ -235,9 +256,25 @@ async function given(t: TestContext) {
     comment: await addComment(workAs(eve), speaker, { kind: 'post', id: postId }, { text: 'Nice.' }),
     review: await writeReview(workAs(eve), speaker, version.id, { isRecommended: true, text: 'Good.' }),
     ...{ bounty: newId(), entry: newId(), offer: newId(), grant: newId() },
+    ...{ rightsOffer: newId(), rightsGrant: newId() },
   };
   await givenDealings(site, ids, eve.id);
   return { owner: site.browser, other, visitor: site.visitor, ids };
+}
+
+/** A claim of Ada's was upheld, she offers terms, and Eve asks for them. */
+async function givenRights(fork: EntityManager, ids: Ids, eveId: number, at: Date): Promise<void> {
+  const caseId = randomUUID();
+  const [ada] = await fork.find(Model, { id: ids.model }, { fields: ['owner'] });
+  const ownerId = ada?.owner.id ?? 0;
+  await fork.insert(ClaimCase, {
+    ...{ id: caseId, number: CLAIM, type: 'copyright', state: 'executed', origin: 'form', url: '/', answers: {} },
+    ...{ missing: [], filerId: ownerId, submittedAt: at, outcome: 'limit' },
+  });
+  const terms = { covers: 'Ink', title: 'Mine', uses: ['personal' as const], text: 'Do.', forbids: '', revocation: '' };
+  await fork.insert(RightsOffer, { id: ids.rightsOffer, owner: ownerId, caseId, ...terms, createdAt: at });
+  const asked = { offer: ids.rightsOffer, licensee: eveId, state: 'asked' as const, askedAt: at, model: ids.model };
+  await fork.insert(RightsGrant, { id: ids.rightsGrant, ...asked, ...terms });
 }
 
 /** Eve asks, Ada has answered and offers a licence, for which Eve asks too. */
@@ -254,6 +291,7 @@ async function givenDealings({ em, ada, clock }: Painter, ids: Ids, eveId: numbe
   await fork.insert(BountyEntry, { ...about, text: 'Here.', ...times });
   const terms = { title: 'Mine', uses: ['personal' as const], text: 'Do.', forbids: '', revocation: '' };
   await fork.insert(LicenceOffer, { id: ids.offer, model: ids.model, owner: ada.id, ...terms, createdAt: at });
+  await givenRights(fork, ids, eveId, at);
   const asked = { offer: ids.offer, model: ids.model, holder: eveId, state: 'asked' as const, askedAt: at };
   await fork.insert(LicenceGrant, { id: ids.grant, ...asked, ...terms });
 }

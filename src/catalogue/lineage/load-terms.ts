@@ -64,6 +64,7 @@ function licensedOf(row: TermsRow): Licensed {
   const isNamed = toBoolean(row.is_listed) && !isForbidden(row.restrictions, 'view');
   const uses = fromJson<CommercialUse[]>(row.allow_commercial_use) ?? [];
   const isDeriveBarred = (row.restrictions & RESTRICTION.derive) !== 0;
+  const isCommerceBarred = (row.restrictions & RESTRICTION.commercial) !== 0;
   return {
     versionId: row.id,
     modelId: row.model_id,
@@ -71,9 +72,10 @@ function licensedOf(row: TermsRow): Licensed {
     allowNoCredit: toBoolean(row.allow_no_credit),
     allowDerivatives: toBoolean(row.allow_derivatives) && !isDeriveBarred,
     isDeriveBarred,
+    isCommerceBarred,
     allowDifferentLicense: toBoolean(row.allow_different_license),
     forbidsGeneration: toBoolean(row.forbids_generation),
-    uses: (row.restrictions & RESTRICTION.commercial) === 0 ? uses.filter((use) => use !== 'None') : [],
+    uses: isCommerceBarred ? [] : uses.filter((use) => use !== 'None'),
     name: isNamed ? `${row.model_name} ${row.version_name}` : '',
     href: isNamed ? `/models/${row.model_id}?version=${row.id}` : '',
   };

@@ -20,6 +20,8 @@ export interface Licensed extends Terms {
   readonly ownerId: number;
   /** A moderation decision forbids to make something of it, to its owner too. */
   readonly isDeriveBarred: boolean;
+  /** A moderation decision forbids to make money of it, to its owner too. */
+  readonly isCommerceBarred: boolean;
   /** '' for what is not in everybody's lists, which nobody is told of (P11). */
   readonly name: string;
   /** '' with the name. */

@@ -79,7 +79,15 @@ export async function publishMerge(
 async function termsLeft({ em }: Pick<Work, 'em'>, { parts, owner }: MergeRun): Promise<Terms> {
   const lines = await loadLines(em, versionIdsOf(parts));
   const everything = {
-    ...{ versionId: 0, modelId: 0, ownerId: owner.id, name: '', href: '', isDeriveBarred: false },
+    ...{
+      versionId: 0,
+      modelId: 0,
+      ownerId: owner.id,
+      name: '',
+      href: '',
+      isDeriveBarred: false,
+      isCommerceBarred: false,
+    },
     ...{ allowNoCredit: true, allowDerivatives: true, allowDifferentLicense: true, forbidsGeneration: false },
     uses: [...lines.values()].length < parts.length ? [] : COMMERCIAL_USES.filter((use) => use !== 'None'),
   };

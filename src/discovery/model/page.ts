@@ -10,6 +10,7 @@ import { eyesOf, ownerView } from '../../gallery/views.ts';
 import { fromJson, rows, toBoolean, toDateOrNull, toNumber } from '../../kit/database/sql.ts';
 import { t } from '../../kit/web/messages.ts';
 import type { Work } from '../../kit/work.ts';
+import { listPermissions } from '../../moderation/rights/view.ts';
 import { isOpen } from '../../safety/audience.ts';
 import { RESTRICTION } from '../../safety/policy.ts';
 import { ratingLabel } from '../../safety/ratings.ts';
@@ -57,26 +58,39 @@ export async function loadModelPage(
     upCount: version.thumbs_up_count,
     downCount: version.thumbs_down_count,
   };
-  const [files, family, rights, covers, gallery, liked, reviews, conversation, follow, early, licences] =
-    await Promise.all([
-      rows<FileRow>(
-        em,
-        `select ${FILE_COLUMNS} from model_file f where f.version_id = ? order by f.is_primary desc, f.id`,
-        [version.id],
-      ),
-      loadFamily(em, version.id, eyes, viewer?.id ?? 0),
-      loadRights(work, version.id),
-      listCovers(work, model, version.id, eyes),
-      listTiles(em, eyes, { versionId: version.id }, { limit: GALLERY_SIZE }),
-      isLiked(work, modelId),
-      loadReviews(work, reviewed, afterReview),
-      viewer || model.comment_count > 0
-        ? loadConversation(work, { kind: 'model', id: modelId }, model.owner_id)
-        : { items: [], action: '', field: null },
-      loadTopicFollow(em, viewer, 'model', modelId),
-      loadEarlyView(work, version.id),
-      loadLicenceShelf(work, modelId),
-    ]);
+  const [
+    files,
+    family,
+    rights,
+    covers,
+    gallery,
+    liked,
+    reviews,
+    conversation,
+    follow,
+    early,
+    licences,
+    withPermission,
+  ] = await Promise.all([
+    rows<FileRow>(
+      em,
+      `select ${FILE_COLUMNS} from model_file f where f.version_id = ? order by f.is_primary desc, f.id`,
+      [version.id],
+    ),
+    loadFamily(em, version.id, eyes, viewer?.id ?? 0),
+    loadRights(work, version.id),
+    listCovers(work, model, version.id, eyes),
+    listTiles(em, eyes, { versionId: version.id }, { limit: GALLERY_SIZE }),
+    isLiked(work, modelId),
+    loadReviews(work, reviewed, afterReview),
+    viewer || model.comment_count > 0
+      ? loadConversation(work, { kind: 'model', id: modelId }, model.owner_id)
+      : { items: [], action: '', field: null },
+    loadTopicFollow(em, viewer, 'model', modelId),
+    loadEarlyView(work, version.id),
+    loadLicenceShelf(work, modelId),
+    listPermissions(em, modelId, work.now()),
+  ]);
   const ofElsewhere = files.filter(({ remote_url: url }) => url !== null).map(({ id }) => id);
   const copies = listCopies && ofElsewhere.length > 0 ? await listCopies(work, ofElsewhere) : null;
   const fileViews = files.map((row) =>
@@ -142,7 +156,7 @@ export async function loadModelPage(
     creditLine: model.credit_line,
     isNameRemoved: toBoolean(model.is_name_removed),
     isLabelled: (ofVersion & RESTRICTION.label) !== 0,
-    ...{ early, licences },
+    ...{ early, licences, withPermission },
     lineage: lineageView(family, { versionId: version.id, name: `${model.name} ${version.name}` }),
     covers,
     gallery: gallery.items,

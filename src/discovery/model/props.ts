@@ -6,6 +6,7 @@ import type { Conversation } from '../../gallery/talk/conversation.ts';
 import type { TopicFollowView } from '../../gallery/topics/follow.ts';
 import type { OwnerView, PictureView } from '../../gallery/views.ts';
 import type { PageHead } from '../../kit/web/views.ts';
+import type { PermissionLine } from '../../moderation/rights/view.ts';
 import type { Visibility } from '../../safety/audience.ts';
 import type { Subject } from '../../safety/policy.ts';
 import type { TileView } from '../cards.ts';
@@ -65,6 +66,8 @@ export interface ModelPage {
   /** Null for what everybody has. */
   readonly early: EarlyView | null;
   readonly licences: LicenceShelf;
+  /** Rights holders who licensed what it uses. */
+  readonly withPermission: readonly PermissionLine[];
   readonly lineage: LineageView;
   readonly covers: readonly PictureView[];
   readonly gallery: readonly TileView[];

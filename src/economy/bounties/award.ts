@@ -9,6 +9,7 @@ import type { Viewer, Work } from '../../kit/work.ts';
 import { isShut, standingOf } from '../../safety/standing.ts';
 import type { EconomyDeps } from '../deps.ts';
 import { entryAwarded } from '../events.ts';
+import { findSaleBan } from '../licences/selling.ts';
 import { listHeld, payPledges } from '../pledges/pledge.ts';
 import { thingsOf } from './end.ts';
 import { Bounty, BountyEntry } from './model.ts';
@@ -87,6 +88,8 @@ async function assertPayable(tx: EntityManager, bounty: Bounty, entry: BountyEnt
   if (isHidden || isOut || bounty.awardBy <= at) throw new AppError('conflict', t('bounty.entry-over'));
   const winner = await tx.findOneOrFail(BountyEntry, { id: entry.id }, { populate: ['account', 'version'] });
   if (winner.account.$.state !== 'active') throw new AppError('conflict', t('bounty.entrant-left'));
+  const ban = entry.version && (await findSaleBan(tx, entry.version.id, entry.account.id, at));
+  if (ban) throw new AppError('conflict', t('bounty.entry-not-sold', { name: ban.name || t('recipe.private') }));
   if (!(await isThere(tx, entry))) throw new AppError('conflict', t('bounty.entry-gone'));
 }
 

@@ -13,6 +13,7 @@ import type { Viewer, Work } from '../../kit/work.ts';
 import { hold } from '../../safety/holds/hold.ts';
 import type { EconomyDeps } from '../deps.ts';
 import { bountyEntered } from '../events.ts';
+import { assertMaySell } from '../licences/selling.ts';
 import { checkEntry, participant } from './check.ts';
 import { type EntryForm, MOST_ENTRIES, MOST_ENTRIES_EACH } from './form.ts';
 import { Bounty, BountyEntry } from './model.ts';
@@ -30,7 +31,11 @@ interface Brought {
 }
 
 /** What an entry brings: the entrant's own, of this node. Throws `invalid` at the field, `gone` and `withheld`. */
-async function loadBrought(work: Pick<Work, 'em' | 'viewer'>, viewer: Viewer, { model, post }: Form): Promise<Brought> {
+async function loadBrought(
+  work: Pick<Work, 'em' | 'viewer' | 'now'>,
+  viewer: Viewer,
+  { model, post }: Form,
+): Promise<Brought> {
   const { em } = work;
   const versionId = readId(
     model,
@@ -43,6 +48,7 @@ async function loadBrought(work: Pick<Work, 'em' | 'viewer'>, viewer: Viewer, { 
   if (version && (await em.count(ModelFile, { version: version.id, isStored: true })) === 0) {
     throw wrong('model', t('bounty.no-file'));
   }
+  if (version) await assertMaySell(em, version.id, viewer.id, work.now(), 'model');
   const found = postId === null ? null : await em.findOne(Post, { id: postId, owner: viewer.id, isLocal: true });
   if (postId !== null && found?.listedAt == null) throw wrong('post', t('bounty.post-not-public'));
   const images = found ? await em.find(Image, { post: found.id, deletedAt: null }, { fields: ['id'] }) : [];

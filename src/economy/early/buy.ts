@@ -11,6 +11,7 @@ import type { Viewer, Work } from '../../kit/work.ts';
 import { openPurse } from '../allowance.ts';
 import { creditAccountId, person } from '../ledger/accounts.ts';
 import { InsufficientCredit } from '../ledger/post.ts';
+import { findSaleBan } from '../licences/selling.ts';
 import { pledge } from '../pledges/pledge.ts';
 import { creditSettings } from '../settings.ts';
 import { findEarly, isEarlyNow } from './early.ts';
@@ -46,6 +47,7 @@ export async function buyEarly(
     const early = await findEarly(tx, versionId);
     if (!isLocked || !early || !isEarlyNow(early, at)) throw new AppError('conflict', t('early.is-open'));
     if (!early.isAvailable || early.terms?.price == null) throw new AppError('conflict', t('early.not-sold'));
+    if (await findSaleBan(tx, versionId, early.ownerId, at)) throw new AppError('conflict', t('early.not-sold'));
     if (early.terms.price !== price) throw new AppError('conflict', t('early.other-price'));
     // pressed twice
     if (!(await listEarly(tx, viewer, [versionId], at)).has(versionId)) return;

@@ -9,6 +9,7 @@ import type { Ctx, State } from '../../kit/web/state.ts';
 import { view } from '../../kit/web/views.ts';
 import { openPurse } from '../allowance.ts';
 import type { EconomyDeps } from '../deps.ts';
+import { findSaleBan, saleBanText } from '../licences/selling.ts';
 import { creditSettings } from '../settings.ts';
 import { BuyForm, buyEarly } from './buy.ts';
 import { findEarly, isEarlyNow } from './early.ts';
@@ -23,6 +24,8 @@ interface OwnPage {
   readonly isPublic: boolean;
   /** Why it cannot be; '' when it can. */
   readonly refusal: string;
+  /** Who forbids that it is sold, in words; '' for nobody. */
+  readonly saleBan: string;
   readonly endsAt: string;
   readonly isForFollowers: boolean;
   readonly price: number | null;
@@ -60,6 +63,7 @@ export function earlyRoutes(routes: Router<State>, { settings, limits }: Economy
       const mayNot = rules.earlyMostDays === 0 ? t('early.off') : mayBegin(early) ? '' : t('early.was-open');
       return ownPage(ctx, {
         ...{ versionId, title, modelUrl, form, refusal: mayNot },
+        saleBan: saleBanText(await findSaleBan(em, versionId, early.ownerId, now())),
         isEarly: isEarlyNow(early, now()),
         isPublic: early.publishedAt !== null,
         endsAt: terms?.endsAt.toISOString().slice(0, 16) ?? '',

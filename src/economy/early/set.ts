@@ -7,6 +7,7 @@ import { record } from '../../kit/events/events.ts';
 import type { Settings } from '../../kit/settings.ts';
 import { t } from '../../kit/web/messages.ts';
 import type { Work } from '../../kit/work.ts';
+import { assertMaySell } from '../licences/selling.ts';
 import { type CreditSettings, creditSettings } from '../settings.ts';
 import { type Early, findEarly, isEarlyNow } from './early.ts';
 import { openEarlyJob } from './open.ts';
@@ -63,6 +64,7 @@ export async function setEarly(
   assertWithin(rules, { endsAt, price, at });
   const isForFollowers = followers === '1';
   if (!isForFollowers && price === null) throw wrong('followers', t('early.nobody'));
+  if (price !== null) await assertMaySell(em, versionId, early.ownerId, at, 'price');
   const { terms } = early;
   if (early.publishedAt !== null && terms) {
     if (endsAt > terms.endsAt) throw wrong('endsAt', t('early.not-later'));

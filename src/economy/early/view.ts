@@ -1,6 +1,7 @@
 import { listEarly } from '../../catalogue/early/access.ts';
 import { rows } from '../../kit/database/sql.ts';
 import type { Work } from '../../kit/work.ts';
+import { findSaleBan } from '../licences/selling.ts';
 import { findEarly, isEarlyNow } from './early.ts';
 
 /** What the page of a version says while it is early. */
@@ -27,8 +28,9 @@ export async function loadEarlyView(
   const early = known.length > 0 ? await findEarly(em, versionId) : null;
   if (!early?.terms || !isEarlyNow(early, now())) return null;
   const { endsAt, isForFollowers, price } = early.terms;
+  const ban = price === null ? null : await findSaleBan(em, versionId, early.ownerId, now());
   return {
-    ...{ endsAt: endsAt.toISOString(), isForFollowers, price },
+    ...{ endsAt: endsAt.toISOString(), isForFollowers, price: ban === null ? price : null },
     isIn: !(await listEarly(em, viewer, [versionId], now())).has(versionId),
     url: `/versions/${versionId}/early-access`,
   };

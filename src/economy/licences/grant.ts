@@ -12,7 +12,7 @@ import type { Settings } from '../../kit/settings.ts';
 import { t } from '../../kit/web/messages.ts';
 import type { Viewer, Work } from '../../kit/work.ts';
 import { openPurse } from '../allowance.ts';
-import { licenceDecided, licenceTaken } from '../events.ts';
+import { licenceDecided, licenceRevoked, licenceTaken } from '../events.ts';
 import { person } from '../ledger/accounts.ts';
 import { InsufficientCredit, post } from '../ledger/post.ts';
 import { creditSettings } from '../settings.ts';
@@ -20,7 +20,7 @@ import { LicenceGrant, LicenceOffer } from './model.ts';
 import { assertSayable } from './offer.ts';
 import { findGrant, type GrantView } from './view.ts';
 
-const words = z
+export const words = z
   .string()
   .transform((text) => text.replace(/\p{Cc}+/gu, ' ').trim())
   .pipe(z.string().max(500, 'At most 500 characters.'))
@@ -34,7 +34,7 @@ export const AskForm = z.object({
   price: z.union([z.literal('').transform(() => null), z.coerce.number().int().min(1)]).default(null),
 });
 
-const MOST_ASKED = 20;
+export const MOST_ASKED = 20;
 const DAY_MS = 86_400_000;
 
 type FullOffer = Loaded<LicenceOffer, 'model' | 'owner'>;
@@ -100,13 +100,16 @@ export async function askForLicence(
     record(tx, licenceTaken, { grantId: key });
     await tx.flush();
     if (price === null) return;
-    await pay(tx, grant, offer.owner.id, price, balance, at);
+    const paid = { fromId: viewer.id, toId: offer.owner.id, price, balance };
+    await payLicence(tx, { kind: 'licence', id: key }, paid, at);
     await entitle(tx, grant, at);
   });
   return key;
 }
 
-const termsOf = ({ title, uses, text, forbids, revocation }: LicenceOffer) => ({
+type Terms = Pick<LicenceOffer, 'title' | 'uses' | 'text' | 'forbids' | 'revocation'>;
+
+export const termsOf = ({ title, uses, text, forbids, revocation }: Terms): Terms => ({
   title,
   uses,
   text,
@@ -114,22 +117,30 @@ const termsOf = ({ title, uses, text, forbids, revocation }: LicenceOffer) => ({
   revocation,
 });
 
-const expiryOf = ({ days }: LicenceOffer, from: Date): Date | null =>
+export const expiryOf = ({ days }: Pick<LicenceOffer, 'days'>, from: Date): Date | null =>
   days == null ? null : new Date(from.getTime() + days * DAY_MS);
 
-async function pay(tx: EntityManager, grant: LicenceGrant, toId: number, price: number, balance: number, at: Date) {
+interface Paid {
+  readonly fromId: number;
+  readonly toId: number;
+  readonly price: number;
+  /** What the payer had, for the words of a refusal. */
+  readonly balance: number;
+}
+
+/** Moves the price of a licence. Throws `insufficient_credit`. */
+export async function payLicence(
+  tx: EntityManager,
+  subject: { readonly kind: string; readonly id: string },
+  { fromId, toId, price, balance }: Paid,
+  at: Date,
+): Promise<void> {
   const moves = [
-    { account: person(grant.holder.id), amount: -price },
+    { account: person(fromId), amount: -price },
     { account: person(toId), amount: price },
   ];
   try {
-    await post(tx, {
-      key: `licence:${grant.id}`,
-      kind: 'licence',
-      moves,
-      at,
-      subject: { kind: 'licence', id: grant.id },
-    });
+    await post(tx, { key: `licence:${subject.id}`, kind: 'licence', moves, at, subject });
   } catch (error) {
     if (!(error instanceof InsufficientCredit)) throw error;
     const said = { price: price.toLocaleString('en'), balance: balance.toLocaleString('en') };
@@ -208,6 +219,8 @@ export async function revokeLicence(
     const change = { state: 'revoked' as const, answer, endedAt: now() };
     const done = await tx.nativeUpdate(LicenceGrant, { id: grantId, state: 'granted' }, change);
     if (done === 0) throw new AppError('conflict', t('licence.answered'));
+    record(tx, licenceRevoked, { grantId });
+    await tx.flush();
     await rows(tx, `update entitlement set ended_at = ? where source = 'licence' and source_id = ? returning id`, [
       ...[now(), grantId],
     ]);

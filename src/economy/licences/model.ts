@@ -6,7 +6,7 @@ export const LICENCE_USES = ['personal', 'commercial', 'merge', 'resale'] as con
 export type LicenceUse = (typeof LICENCE_USES)[number];
 
 /** The terms themselves: an offer has them, and a grant keeps them as they were. */
-const terms = {
+export const licenceTerms = {
   title: p.string().length(80),
   uses: p.json<LicenceUse[]>(),
   /** Plain text. */
@@ -25,7 +25,7 @@ export const LicenceOffer = defineEntity({
     id: p.uuid().primary(),
     model: () => p.manyToOne(Model).ref(),
     owner: () => p.manyToOne(Account).ref(),
-    ...terms,
+    ...licenceTerms,
     /** Null: one asks, and the owner decides. */
     priceCredits: p.integer().nullable(),
     /** For how long a grant holds; null for ever. */
@@ -50,7 +50,7 @@ export const LicenceGrant = defineEntity({
     offer: () => p.manyToOne(LicenceOffer).ref(),
     model: () => p.manyToOne(Model).ref(),
     holder: () => p.manyToOne(Account).ref(),
-    ...terms,
+    ...licenceTerms,
     paidCredits: p.integer().default(0),
     state: p.enum([...GRANT_STATES]),
     /** What for, in the words of who asks. */

@@ -25,7 +25,7 @@ const plain = (most: number) =>
         .trim(),
     )
     .pipe(z.string().max(most, `At most ${most.toLocaleString('en')} characters.`));
-const line = (most: number) => plain(most).transform((text) => text.replace(/\s+/g, ' '));
+export const line = (most: number) => plain(most).transform((text) => text.replace(/\s+/g, ' '));
 
 /** '' is null. */
 const numberOrNone = (most: number) =>
@@ -75,6 +75,15 @@ export async function assertSayable(
   throw new AppError('invalid', t('licence.words'), { fields: { [first]: t('licence.words') } });
 }
 
+/** Throws `invalid` at the field for a price that the node does not allow. */
+export async function assertPrice(em: EntityManager, settings: Settings, priceCredits: number | null): Promise<void> {
+  if (priceCredits === null) return;
+  const { licenceMostPrice, isOn } = await settings.read(em, creditSettings);
+  const wrong = (message: string) => new AppError('invalid', message, { fields: { priceCredits: message } });
+  if (!isOn) throw wrong(t('credits.off'));
+  if (priceCredits > licenceMostPrice) throw wrong(t('licence.too-dear', { n: licenceMostPrice.toLocaleString('en') }));
+}
+
 /** Offers terms for a model. Throws `conflict` beyond what a model may have, `invalid` at the field. */
 export async function createOffer(
   work: Pick<Work, 'em' | 'viewer' | 'words' | 'now'>,
@@ -85,12 +94,7 @@ export async function createOffer(
   const { em, viewer, now } = work;
   const author = publisher(viewer);
   const model = await loadLicensable(work, modelId);
-  const { licenceMostPrice, isOn } = await settings.read(em, creditSettings);
-  const wrong = (message: string) => new AppError('invalid', message, { fields: { priceCredits: message } });
-  if (form.priceCredits !== null && !isOn) throw wrong(t('credits.off'));
-  if (form.priceCredits !== null && form.priceCredits > licenceMostPrice) {
-    throw wrong(t('licence.too-dear', { n: licenceMostPrice.toLocaleString('en') }));
-  }
+  await assertPrice(em, settings, form.priceCredits);
   const { title, text, forbids, revocation } = form;
   await assertSayable(work, author, { title, text, forbids, revocation });
   const count = await em.count(LicenceOffer, { model: modelId, closedAt: null });

@@ -23,6 +23,7 @@ import {
 } from './grant.ts';
 import { LICENCE_USES } from './model.ts';
 import { closeOffer, createOffer, loadLicensable, OfferForm } from './offer.ts';
+import { listSales, type Sale } from './selling.ts';
 import { findGrant, type GrantView, listGrants, listOffers, type OfferView, usesOf } from './view.ts';
 
 interface OffersPage {
@@ -55,6 +56,8 @@ interface GrantPage {
   readonly grant: GrantView;
   readonly isOwner: boolean;
   readonly isHolder: boolean;
+  /** Of the holder, by a licence for resale. */
+  readonly sales: readonly Sale[];
   readonly nodeUrl: string;
   readonly form: FormState;
 }
@@ -152,7 +155,8 @@ export function licenceRoutes(routes: Router<State>, { settings, limits, publicU
       throw new AppError('not_found', t('licence.no-grant'));
     }
     const page = { title: t('licence.certificate'), noindex: true };
-    grantPage(ctx, { grant, isOwner, isHolder, nodeUrl: publicUrl.origin, form, page });
+    const sales = grant.isForResale ? await listSales(em, grant.holderId, grant.modelId) : [];
+    grantPage(ctx, { grant, sales, isOwner, isHolder, nodeUrl: publicUrl.origin, form, page });
   }
 
   routes.get('/licences/:id', browserOnly, (ctx) => showGrant(ctx));

@@ -141,6 +141,7 @@ export interface GrantView {
   readonly endedAt: string;
   readonly holder: string;
   readonly holderId: number;
+  readonly isForResale: boolean;
   readonly owner: string;
   readonly ownerId: number;
   readonly url: string;
@@ -202,6 +203,7 @@ function grantView(row: GrantRow, now: Date): GrantView {
     ...{ expiresAt: iso(row.expires_at), endedAt: iso(row.ended_at) },
     holder: handle({ name: row.holder_name, host: row.holder_host }),
     owner: handle({ name: row.owner_name, host: row.owner_host }),
+    isForResale: (fromJson<LicenceUse[]>(row.uses) ?? []).includes('resale'),
     ...{ holderId: row.holder_id, ownerId: row.owner_id, url: `/licences/${row.id}` },
   };
 }

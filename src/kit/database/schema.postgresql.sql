@@ -37,6 +37,8 @@ create table "case_claimant" ("case_id" uuid not null, "email_hash" varchar(64) 
 create index "case_claimant_email_hash_index" on "case_claimant" ("email_hash");
 create table "case_clock" ("case_id" uuid not null, "kind" text check ("kind" in ('expire', 'lapse', 'window', 'page', 'run_out', 'agree', 'counter_alarm', 'counter_restore', 'settle', 'forget_source', 'erase_claimant', 'redact')) not null, "due_at" timestamptz not null, "fired_at" timestamptz null, constraint "case_clock_pkey" primary key ("case_id", "kind"));
 create index "case_clock_fired_at_due_at_index" on "case_clock" ("fired_at", "due_at");
+create table "case_licence" ("case_id" uuid not null, "grant_id" uuid not null, "cited_by" text check ("cited_by" in ('node', 'uploader')) not null, "cited_at" timestamptz not null, "refused_at" timestamptz null, "refuser_id" int null, "reason" text not null default '', constraint "case_licence_pkey" primary key ("case_id", "grant_id"));
+create index "case_licence_grant_id_index" on "case_licence" ("grant_id");
 create table "case_mail" ("id" uuid not null, "case_id" uuid not null, "email_hash" varchar(64) not null, "created_at" timestamptz not null, constraint "case_mail_pkey" primary key ("id"));
 create index "case_mail_email_hash_created_at_index" on "case_mail" ("email_hash", "created_at");
 create table "case_message" ("id" uuid not null, "case_id" uuid not null, "thread" text check ("thread" in ('claimant', 'uploader', 'joint')) not null, "author" text check ("author" in ('claimant', 'uploader', 'moderator')) not null, "author_id" int null, "text" text not null, "created_at" timestamptz not null, constraint "case_message_pkey" primary key ("id"));
@@ -414,6 +416,14 @@ create index "mention_account_id_post_id_index" on "mention" ("account_id", "pos
 alter table "mention" add constraint "mention_post_id_account_id_unique" unique ("post_id", "account_id");
 alter table "mention" add constraint "mention_comment_id_account_id_unique" unique ("comment_id", "account_id");
 alter table "mention" add constraint "mention_review_id_account_id_unique" unique ("review_id", "account_id");
+create table "rights_offer" ("id" uuid not null, "owner_id" int not null, "case_id" uuid not null, "covers" varchar(200) not null, "title" varchar(80) not null, "uses" jsonb not null, "text" text not null, "forbids" text not null, "revocation" varchar(500) not null, "notice_days" int not null default 0, "price_credits" int null, "days" int null, "closed_at" timestamptz null, "created_at" timestamptz not null, constraint "rights_offer_pkey" primary key ("id"));
+create index "rights_offer_case_id_closed_at_index" on "rights_offer" ("case_id", "closed_at");
+create index "rights_offer_owner_id_created_at_index" on "rights_offer" ("owner_id", "created_at");
+create index "rights_offer_created_at_index" on "rights_offer" ("created_at");
+create table "rights_grant" ("id" uuid not null, "offer_id" uuid not null, "licensee_id" int not null, "model_id" int null, "covers" varchar(200) not null, "title" varchar(80) not null, "uses" jsonb not null, "text" text not null, "forbids" text not null, "revocation" varchar(500) not null, "notice_days" int not null default 0, "paid_credits" int not null default 0, "state" text check ("state" in ('asked', 'granted', 'declined', 'withdrawn', 'revoked')) not null, "purpose" varchar(500) not null default '', "answer" varchar(500) not null default '', "asked_at" timestamptz not null, "decided_at" timestamptz null, "expires_at" timestamptz null, "ended_at" timestamptz null, constraint "rights_grant_pkey" primary key ("id"));
+create index "rights_grant_model_id_state_index" on "rights_grant" ("model_id", "state");
+create index "rights_grant_licensee_id_asked_at_index" on "rights_grant" ("licensee_id", "asked_at");
+create index "rights_grant_offer_id_state_index" on "rights_grant" ("offer_id", "state");
 create table "rule" ("id" uuid not null, "number" int not null, "version" int not null, "title" varchar(120) not null, "text" text not null, "category" text check ("category" in ('minor', 'ncii', 'likeness', 'copyright', 'style', 'trademark', 'privacy', 'rating', 'malware', 'harassment', 'spam', 'other')) not null, "created_at" timestamptz not null, "retired_at" timestamptz null, constraint "rule_pkey" primary key ("id"));
 create index "rule_retired_at_number_index" on "rule" ("retired_at", "number");
 alter table "rule" add constraint "rule_number_version_unique" unique ("number", "version");
@@ -651,6 +661,10 @@ alter table "mention" add constraint "mention_account_id_foreign" foreign key ("
 alter table "mention" add constraint "mention_post_id_foreign" foreign key ("post_id") references "post" ("id") on update cascade on delete cascade;
 alter table "mention" add constraint "mention_comment_id_foreign" foreign key ("comment_id") references "comment" ("id") on update cascade on delete cascade;
 alter table "mention" add constraint "mention_review_id_foreign" foreign key ("review_id") references "review" ("id") on update cascade on delete cascade;
+alter table "rights_offer" add constraint "rights_offer_owner_id_foreign" foreign key ("owner_id") references "account" ("id") on update cascade;
+alter table "rights_grant" add constraint "rights_grant_offer_id_foreign" foreign key ("offer_id") references "rights_offer" ("id") on update cascade;
+alter table "rights_grant" add constraint "rights_grant_licensee_id_foreign" foreign key ("licensee_id") references "account" ("id") on update cascade;
+alter table "rights_grant" add constraint "rights_grant_model_id_foreign" foreign key ("model_id") references "model" ("id") on update cascade on delete set null;
 alter table "safety_hold" add constraint "safety_hold_account_id_foreign" foreign key ("account_id") references "account" ("id") on update cascade;
 alter table "safety_hold" add constraint "safety_hold_decided_by_id_foreign" foreign key ("decided_by_id") references "account" ("id") on update cascade on delete set null;
 alter table "saved_search" add constraint "saved_search_account_id_foreign" foreign key ("account_id") references "account" ("id") on update cascade on delete cascade;

@@ -42,6 +42,8 @@ create table `case_claimant` (`case_id` text not null, `email_hash` text null, `
 create index `case_claimant_email_hash_index` on `case_claimant` (`email_hash`);
 create table `case_clock` (`case_id` text not null, `kind` text check (`kind` in ('expire', 'lapse', 'window', 'page', 'run_out', 'agree', 'counter_alarm', 'counter_restore', 'settle', 'forget_source', 'erase_claimant', 'redact')) not null, `due_at` datetime not null, `fired_at` datetime null, primary key (`case_id`, `kind`));
 create index `case_clock_fired_at_due_at_index` on `case_clock` (`fired_at`, `due_at`);
+create table `case_licence` (`case_id` text not null, `grant_id` text not null, `cited_by` text check (`cited_by` in ('node', 'uploader')) not null, `cited_at` datetime not null, `refused_at` datetime null, `refuser_id` integer null, `reason` text not null default '', primary key (`case_id`, `grant_id`));
+create index `case_licence_grant_id_index` on `case_licence` (`grant_id`);
 create table `case_mail` (`id` text not null, `case_id` text not null, `email_hash` text not null, `created_at` datetime not null, primary key (`id`));
 create index `case_mail_email_hash_created_at_index` on `case_mail` (`email_hash`, `created_at`);
 create table `case_message` (`id` text not null, `case_id` text not null, `thread` text check (`thread` in ('claimant', 'uploader', 'joint')) not null, `author` text check (`author` in ('claimant', 'uploader', 'moderator')) not null, `author_id` integer null, `text` text not null, `created_at` datetime not null, primary key (`id`));
@@ -501,6 +503,18 @@ create index `mention_account_id_post_id_index` on `mention` (`account_id`, `pos
 create unique index `mention_post_id_account_id_unique` on `mention` (`post_id`, `account_id`);
 create unique index `mention_comment_id_account_id_unique` on `mention` (`comment_id`, `account_id`);
 create unique index `mention_review_id_account_id_unique` on `mention` (`review_id`, `account_id`);
+create table `rights_offer` (`id` text not null, `owner_id` integer not null, `case_id` text not null, `covers` text not null, `title` text not null, `uses` json not null, `text` text not null, `forbids` text not null, `revocation` text not null, `notice_days` integer not null default 0, `price_credits` integer null, `days` integer null, `closed_at` datetime null, `created_at` datetime not null, constraint `rights_offer_owner_id_foreign` foreign key(`owner_id`) references `account`(`id`) on update cascade, primary key (`id`));
+create index `rights_offer_owner_id_index` on `rights_offer` (`owner_id`);
+create index `rights_offer_case_id_closed_at_index` on `rights_offer` (`case_id`, `closed_at`);
+create index `rights_offer_owner_id_created_at_index` on `rights_offer` (`owner_id`, `created_at`);
+create index `rights_offer_created_at_index` on `rights_offer` (`created_at`);
+create table `rights_grant` (`id` text not null, `offer_id` text not null, `licensee_id` integer not null, `model_id` integer null, `covers` text not null, `title` text not null, `uses` json not null, `text` text not null, `forbids` text not null, `revocation` text not null, `notice_days` integer not null default 0, `paid_credits` integer not null default 0, `state` text check (`state` in ('asked', 'granted', 'declined', 'withdrawn', 'revoked')) not null, `purpose` text not null default '', `answer` text not null default '', `asked_at` datetime not null, `decided_at` datetime null, `expires_at` datetime null, `ended_at` datetime null, constraint `rights_grant_offer_id_foreign` foreign key(`offer_id`) references `rights_offer`(`id`) on update cascade, constraint `rights_grant_licensee_id_foreign` foreign key(`licensee_id`) references `account`(`id`) on update cascade, constraint `rights_grant_model_id_foreign` foreign key(`model_id`) references `model`(`id`) on delete set null on update cascade, primary key (`id`));
+create index `rights_grant_offer_id_index` on `rights_grant` (`offer_id`);
+create index `rights_grant_licensee_id_index` on `rights_grant` (`licensee_id`);
+create index `rights_grant_model_id_index` on `rights_grant` (`model_id`);
+create index `rights_grant_model_id_state_index` on `rights_grant` (`model_id`, `state`);
+create index `rights_grant_licensee_id_asked_at_index` on `rights_grant` (`licensee_id`, `asked_at`);
+create index `rights_grant_offer_id_state_index` on `rights_grant` (`offer_id`, `state`);
 create table `rule` (`id` text not null, `number` integer not null, `version` integer not null, `title` text not null, `text` text not null, `category` text check (`category` in ('minor', 'ncii', 'likeness', 'copyright', 'style', 'trademark', 'privacy', 'rating', 'malware', 'harassment', 'spam', 'other')) not null, `created_at` datetime not null, `retired_at` datetime null, primary key (`id`));
 create index `rule_retired_at_number_index` on `rule` (`retired_at`, `number`);
 create unique index `rule_number_version_unique` on `rule` (`number`, `version`);

@@ -3,17 +3,25 @@ import { RESTRICTION } from '../../safety/policy.ts';
 import { restrict } from '../../safety/restrict.ts';
 import { Takedown } from '../takedown/model.ts';
 import { startTakedown, type TakedownParameters } from '../takedown/start.ts';
+import { findCited } from './licences/find.ts';
 import { type ClaimCase, targetOf } from './model/case.ts';
 import { CLAIMS, isSevere } from './types/types.ts';
 
 /** What the claim type forbids while a case stands as it does (spec/takedowns.md 2.1 and 2.2). */
-export function interimOf(kase: ClaimCase): number {
+function interimOf(kase: ClaimCase): number {
   const { interim } = CLAIMS[kase.type];
   if (kase.isBehindBreaker && kase.type === 'ncii') return 0;
   if (kase.state === 'received') return interim.filed;
   if (kase.type === 'copyright' && kase.missing.length > 0) return 0;
   if (kase.type === 'style' && !kase.hasDatasetMatch) return 0;
   return interim.open;
+}
+
+/** The same, but that nothing more is forbidden while a licence answers the claim and nobody has looked. */
+export async function wantedInterim(em: EntityManager, kase: ClaimCase): Promise<number> {
+  const bits = interimOf(kase);
+  const isAnswered = !isSevere(kase.type) && (await findCited(em, kase.id)) !== null;
+  return isAnswered ? bits & kase.interim : bits;
 }
 
 const hides = (bits: number): boolean => (bits & RESTRICTION.view) !== 0;

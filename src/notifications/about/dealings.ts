@@ -4,6 +4,7 @@ import { BountyEntry } from '../../economy/bounties/model.ts';
 import { entryAwarded } from '../../economy/events.ts';
 import { LicenceGrant } from '../../economy/licences/model.ts';
 import { defineJob } from '../../kit/queue/define.ts';
+import { RightsGrant } from '../../moderation/rights/model.ts';
 import { tellPeople } from '../tell.ts';
 
 /** Whose bounty it is hears of what is brought. */
@@ -42,17 +43,34 @@ export const tellOfAwardJob = defineJob({
 export const tellOfLicenceJob = defineJob({
   name: 'notifications.tell-of-licence',
   lane: 'clock',
-  payload: z.object({ grantId: z.uuid(), isAnswer: z.boolean() }),
+  payload: z.object({ grantId: z.uuid(), isAnswer: z.boolean(), isEnd: z.boolean().default(false) }),
   attempts: 5,
-  async run(work, { grantId, isAnswer }) {
+  async run(work, { grantId, isAnswer, isEnd }) {
     const grant = await work.em.findOne(LicenceGrant, grantId, { populate: ['offer'] });
     if (!grant) return;
     const [from, to] = isAnswer ? [grant.offer.$.owner.id, grant.holder.id] : [grant.holder.id, grant.offer.$.owner.id];
-    const kind = isAnswer ? 'licence-answer' : 'licence';
+    const kind = isEnd ? 'licence-end' : isAnswer ? 'licence-answer' : 'licence';
     const key = `${kind}:${grantId}`;
     await tellPeople(work, { kind, actorId: from, subject: { kind: 'licence', id: grantId }, key, groupKey: key }, [
       to,
     ]);
+  },
+});
+
+/** The two parties of a licence of a rights holder: who asks, what the answer is, and that it ends. */
+export const tellOfRightsJob = defineJob({
+  name: 'notifications.tell-of-rights',
+  lane: 'clock',
+  payload: z.object({ grantId: z.uuid(), kind: z.enum(['licence', 'licence-answer', 'licence-end']) }),
+  attempts: 5,
+  async run(work, { grantId, kind }) {
+    const grant = await work.em.findOne(RightsGrant, grantId, { populate: ['offer'] });
+    if (!grant) return;
+    const parties = [grant.licensee.id, grant.offer.$.owner.id] as const;
+    const [from, to] = kind === 'licence' ? parties : [parties[1], parties[0]];
+    const key = `${kind}:${grantId}`;
+    const subject = { kind: 'rights-licence', id: grantId };
+    await tellPeople(work, { kind, actorId: from, subject, key, groupKey: key }, [to]);
   },
 });
 

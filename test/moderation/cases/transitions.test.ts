@@ -7,7 +7,7 @@ import { NOW } from '../../factories/content.ts';
 
 const LATER = new Date(NOW.getTime() + 86_400_000);
 const facts = (given: Partial<CaseFacts> = {}): CaseFacts => ({
-  ...{ state: 'open', type: 'copyright', hasTarget: true, isComplete: true, isBehindBreaker: false },
+  ...{ state: 'open', type: 'copyright', hasTarget: true, isComplete: true, isBehindBreaker: false, isLicensed: false },
   ...{ isExecuted: false, appealUntil: LATER, notBefore: NOW },
   ...given,
 });

@@ -7,6 +7,7 @@ import { JOB_OPERATIONS } from './jobs.ts';
 import { MERGE_OPERATIONS } from './merges.ts';
 import { MODEL_OPERATIONS } from './models.ts';
 import { POST_OPERATIONS } from './posts.ts';
+import { RIGHTS_OPERATIONS } from './rights.ts';
 import { SOCIAL_OPERATIONS } from './social.ts';
 import { TAG_OPERATIONS } from './tags.ts';
 import { TALK_OPERATIONS } from './talk.ts';
@@ -29,5 +30,6 @@ export const WRITE_OPERATIONS: readonly Operation[] = [
   ...CONTEST_OPERATIONS,
   ...SOCIAL_OPERATIONS,
   ...TALK_OPERATIONS,
+  ...RIGHTS_OPERATIONS,
   ...TAG_OPERATIONS,
 ];

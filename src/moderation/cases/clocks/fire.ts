@@ -9,6 +9,7 @@ import { lapseDraft } from '../counter/draft.ts';
 import { writeDecision } from '../decide/decide.ts';
 import type { Desk } from '../desk.ts';
 import { setInterim } from '../interim.ts';
+import { findCited } from '../licences/find.ts';
 import { type CaseState, ClaimCase } from '../model/case.ts';
 import { CaseClock, type ClockKind } from '../model/clock.ts';
 import { CounterNotice } from '../model/redress.ts';
@@ -82,7 +83,8 @@ async function endWindow(work: Timer, desk: Desk, { id }: ClaimCase): Promise<vo
 /** A moderator has not decided in time: the type says what happens, and where it says nothing staff are told. */
 async function runOut(work: Timer, desk: Desk, kase: ClaimCase): Promise<void> {
   const { runOut: end } = CLAIMS[kase.type];
-  if (kase.targetId == null || end === null) return page(work, desk, kase, 'late');
+  const isLicensed = (await findCited(work.em.fork(), kase.id)) !== null;
+  if (kase.targetId == null || end === null || isLicensed) return page(work, desk, kase, 'late');
   if (kase.isBehindBreaker) return quarantineAndPage(work, desk, kase);
   // the uploader's window or an agreement comes first, and rings this again
   if (kase.state === 'notified') {

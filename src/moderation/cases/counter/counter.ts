@@ -1,3 +1,4 @@
+import type { EntityManager } from '@mikro-orm/core';
 import { z } from 'zod';
 import { claimSettings } from '../../../accounts/claim-settings.ts';
 import { audited } from '../../../kit/audit/append.ts';
@@ -87,19 +88,22 @@ export async function restoreByCounter(work: Actor, desk: Desk, caseId: string):
   await moveCase(work, caseId, {
     ...{ trigger: 'restore', ...(work.viewer ? {} : { role: 'timer' }) },
     act: async (em, kase) => {
-      const now = work.now();
-      const target = targetOf(kase);
-      if (target && kase.takedownId) {
-        const parameters = { undoes: kase.takedownId };
-        const request = { caseId, target, outcome: 'undo' as const, category: kase.type, parameters };
-        startTakedown(em, request, now);
-      }
-      await setInterim(em, kase, 0, now);
-      await voidStrike(em, kase, 'counter-notice', now);
+      await putBack(em, kase, 'counter-notice', work.now());
       await tellClaimant({ ...work, em }, desk, kase, 'restored');
       await tellUploader({ ...work, em }, desk, kase, 'restored');
     },
   });
+}
+
+/** Takes back what the case did and held. Flushes with the caller. */
+export async function putBack(em: EntityManager, kase: ClaimCase, why: string, now: Date): Promise<void> {
+  const target = targetOf(kase);
+  if (target && kase.takedownId) {
+    const parameters = { undoes: kase.takedownId };
+    startTakedown(em, { caseId: kase.id, target, outcome: 'undo', category: kase.type, parameters }, now);
+  }
+  await setInterim(em, kase, 0, now);
+  await voidStrike(em, kase, why, now);
 }
 
 export const HoldForm = z.object({ reason: words });

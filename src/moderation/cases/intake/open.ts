@@ -2,7 +2,8 @@ import type { EntityManager } from '@mikro-orm/core';
 import type { Work } from '../../../kit/work.ts';
 import { setClock, stopClocks, takeStricterClocks } from '../clocks/set.ts';
 import type { Desk } from '../desk.ts';
-import { interimOf, setInterim } from '../interim.ts';
+import { setInterim, wantedInterim } from '../interim.ts';
+import { answerByLicence, findCited } from '../licences/find.ts';
 import { ClaimCase, ENDED, targetOf } from '../model/case.ts';
 import { laneOf } from '../strikes/misuse.ts';
 import { moveCase } from '../transitions/move.ts';
@@ -32,8 +33,13 @@ export async function openCase(
       if (verifiedBy) Object.assign(kase, { verifiedAt: now, verifiedBy, verifyHash: null });
       await startClocks(em, kase);
       kase.priority = await laneOf(em, kase, now);
-      await setInterim(em, kase, interimOf(kase), now);
-      if (kase.interim !== 0 && !isSevere(kase.type)) await tellUploader({ ...work, em }, desk, kase, 'restricted');
+      await answerByLicence(em, desk, kase, now);
+      await setInterim(em, kase, await wantedInterim(em, kase), now);
+      const isLicensed = (await findCited(em, kase.id)) !== null;
+      if (isLicensed) await tellUploader({ ...work, em }, desk, kase, 'licensed');
+      else if (kase.interim !== 0 && !isSevere(kase.type)) {
+        await tellUploader({ ...work, em }, desk, kase, 'restricted');
+      }
       await tellClaimant({ ...work, em }, desk, kase, 'open');
     },
   });

@@ -5,7 +5,8 @@ import { audited } from '../../../kit/audit/append.ts';
 import { randomToken } from '../../../kit/ids.ts';
 import type { Work } from '../../../kit/work.ts';
 import { type Desk, emailHashOf } from '../desk.ts';
-import { interimOf, setInterim } from '../interim.ts';
+import { setInterim, wantedInterim } from '../interim.ts';
+import { answerByLicence } from '../licences/find.ts';
 import { ClaimCase } from '../model/case.ts';
 import { openCaseRow } from '../transitions/move.ts';
 import { isSevere } from '../types/types.ts';
@@ -72,7 +73,8 @@ export async function setTarget(em: EntityManager, desk: Desk, kase: ClaimCase, 
   // so that it counts itself
   await em.flush();
   if (await findBreaker(em, kase)) kase.isBehindBreaker = true;
-  await setInterim(em, kase, interimOf(kase), now);
+  await answerByLicence(em, desk, kase, now);
+  await setInterim(em, kase, await wantedInterim(em, kase), now);
 }
 
 export const takenIn = (kase: ClaimCase) => ({

@@ -51,3 +51,24 @@ export const CaseAppeal = defineEntity({
   },
 });
 export interface CaseAppeal extends InferEntity<typeof CaseAppeal> {}
+
+/**
+ * A licence of the claimant (rights/) that answers their claim: cited by the node when the case opens, which then
+ * restricts nothing by itself, or by the uploader. A person says whether it covers what is claimed.
+ */
+export const CaseLicence = defineEntity({
+  name: 'CaseLicence',
+  indexes: [{ properties: ['grantId'] }],
+  properties: {
+    caseId: p.uuid().primary(),
+    grantId: p.uuid().primary(),
+    citedBy: p.enum(['node', 'uploader']),
+    citedAt: p.datetime(),
+    /** It does not cover this: it is not cited again. */
+    refusedAt: p.datetime().nullable(),
+    refuserId: p.integer().nullable(),
+    /** Why not, in the words of who decided. */
+    reason: p.text().default(''),
+  },
+});
+export interface CaseLicence extends InferEntity<typeof CaseLicence> {}

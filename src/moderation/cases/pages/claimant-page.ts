@@ -12,6 +12,7 @@ import { loadOwnIdentity, type OwnIdentity } from '../proof/identity.ts';
 import { loadProof, type ProofView } from '../proof/prove.ts';
 import { CLAIMS } from '../types/types.ts';
 import { type Reasons, reasonsOf } from './reasons.ts';
+import { claimantRights, type RightsPanel } from './rights-panel.ts';
 import {
   type AppealView,
   answerLines,
@@ -66,6 +67,8 @@ export interface PartyPage extends FormState {
   readonly proof: ProofView | null;
   /** What the counter-notice that the uploader began still lacks, in words; for them alone. */
   readonly counterLacks: readonly string[];
+  /** Licences between the two: offered, cited. Null where the claim is of a kind that has none. */
+  readonly rights: RightsPanel | null;
   readonly counter: null | { readonly lines: readonly Line[]; readonly text: string };
   readonly may: Readonly<
     Record<'say' | 'answer' | 'withdraw' | 'appeal' | 'court' | 'counter' | 'offer' | 'refuse' | 'joint', boolean>
@@ -113,6 +116,7 @@ export async function loadPartyPage(
     missing: [],
     proof: null,
     counterLacks: [],
+    rights: null,
     counter: null,
     may: {
       say: (!ENDED.includes(state) || state === 'closed') && state !== 'received',
@@ -130,7 +134,7 @@ export async function loadPartyPage(
 
 /** The claimant's own page: state, deadlines, their own words, the outcome. A merged case shows how its main one goes. */
 export async function loadClaimantPage(
-  work: Reader,
+  work: Reader & Pick<Work, 'viewer'>,
   desk: Desk,
   own: ClaimCase,
   form: FormState,
@@ -158,6 +162,7 @@ export async function loadClaimantPage(
       .map(({ name, kind, maxLength }) => ({ name, kind, maxLength, label: fieldLabel(own.type, name) })),
     proof: await loadProof(em, own),
     artist: await loadArtist(em, desk, own),
+    rights: await claimantRights(work, own, main ?? own),
     counter: counter && {
       text: counter.text,
       // the law gives the claimant a copy (17 U.S.C. 512(g)(2)(B))

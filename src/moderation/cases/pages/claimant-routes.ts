@@ -10,6 +10,7 @@ import { AppealForm, fileAppeal } from '../appeals/appeal.ts';
 import { CourtForm, showCourtAction } from '../counter/counter.ts';
 import { threadRoutes } from '../files/routes.ts';
 import { missingFormOf } from '../intake/form.ts';
+import { adoptClaim } from '../licences/adopt.ts';
 import type { ClaimCase } from '../model/case.ts';
 import { acceptOffer, declineOffer, makeOffer, OfferForm } from '../offers/offers.ts';
 import { ArtistForm, askArtist } from '../proof/artist.ts';
@@ -193,6 +194,14 @@ export function claimantRoutes(deps: CaseDeps): Router<State> {
     async (ctx, kase, form) => {
       await fileAppeal(ctx.state.work, kase.id, 'claimant', form);
       return 'appealed';
+    },
+  );
+  act(
+    'account',
+    () => nothing,
+    async (ctx, kase) => {
+      await adoptClaim(ctx.state.work, kase.id);
+      return 'adopted';
     },
   );
   act(

@@ -26,6 +26,7 @@ import { pointsOf } from '../strikes/strikes.ts';
 import { stepOf, TRIGGERS, type Trigger } from '../transitions/table.ts';
 import type { ClaimType } from '../types/types.ts';
 import { type EarlierCase, earlierOf, type Reasons, reasonsOf } from './reasons.ts';
+import { type CitedView, findCitedView } from './rights-panel.ts';
 import {
   type AppealView,
   answerLines,
@@ -72,6 +73,8 @@ export interface ModeratorPage extends FormState {
   readonly appeals: readonly AppealView[];
   /** What a counter-notice that nobody else reads yet still lacks. */
   readonly counterLacks: readonly string[];
+  /** The licence of the claimant that is cited. */
+  readonly licence: CitedView | null;
   readonly counter: null | { readonly text: string; readonly lines: readonly Line[] };
   /** What was decided before about the same thing, the newest first. */
   readonly earlier: readonly EarlierCase[];
@@ -139,6 +142,7 @@ export async function loadModeratorPage(
   const target = targetOf(kase);
   const counter = await em.findOne(CounterNotice, caseId);
   const row = await em.count(CaseClaimant, { caseId });
+  const licence = await findCitedView(em, kase, now());
   const points = await pointsOf(
     em,
     { accountId: kase.uploaderId ?? null, emailHash: kase.uploaderEmailHash ?? null },
@@ -148,6 +152,7 @@ export async function loadModeratorPage(
   const facts = {
     ...{ state, type, hasTarget: target !== null, isComplete: kase.missing.length === 0 },
     ...{ isBehindBreaker: kase.isBehindBreaker, isExecuted: kase.executedAt != null },
+    isLicensed: licence !== null && licence.stance !== 'refused',
     appealUntil: kase.appealUntil ?? null,
     notBefore: counter?.notBefore ?? null,
   };
@@ -196,6 +201,7 @@ export async function loadModeratorPage(
     counterLacks: ((await em.findOne(CounterDraft, caseId))?.missing ?? []).map((name) =>
       t(`case.counter-lack-${name}`),
     ),
+    licence,
     counter: counter && {
       text: counter.text,
       lines: [

@@ -23,6 +23,7 @@ import { lookAtClaimant } from '../decide/look.ts';
 import { MergeForm, mergeByHand, PointForm, pointCase } from '../decide/point.ts';
 import { undoSource } from '../decide/undo-source.ts';
 import { threadRoutes } from '../files/routes.ts';
+import { RefusalForm, refuseLicence, releaseByLicence } from '../licences/cite.ts';
 import { makeOffer, OfferForm, vetoOffer } from '../offers/offers.ts';
 import { noteIdentity, openIdentity } from '../proof/identity.ts';
 import { markMisuse } from '../strikes/misuse.ts';
@@ -144,6 +145,14 @@ export function moderatorRoutes(deps: CaseDeps): Router<State> {
   act('hold', HoldForm, async (ctx, id, form) => {
     await holdDown(ctx.state.work, id, form);
     return 'held';
+  });
+  act('licence', nothing, async (ctx, id) => {
+    await releaseByLicence(ctx.state.work, claims, id);
+    return 'released';
+  });
+  act('licence-refusal', RefusalForm, async (ctx, id, form) => {
+    await refuseLicence(ctx.state.work, claims, id, form);
+    return 'licence-refused';
   });
   act('restoration', nothing, async (ctx, id) => {
     await restoreByCounter(ctx.state.work, claims, id);

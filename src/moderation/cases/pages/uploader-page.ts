@@ -9,6 +9,7 @@ import { ClaimCase, targetOf } from '../model/case.ts';
 import { CaseClaimant } from '../model/claimant.ts';
 import { CounterNotice } from '../model/redress.ts';
 import { loadPartyPage, type PartyPage } from './claimant-page.ts';
+import { uploaderRights } from './rights-panel.ts';
 import { answerLines, shownState, typeLabel } from './show.ts';
 
 type Reader = Pick<Work, 'em' | 'viewer' | 'now'>;
@@ -44,6 +45,7 @@ export async function loadUploaderPage(
     ...(draft && form.message === null
       ? { values: draft.counter, errors: Object.fromEntries(draft.missing.map((name) => [name, lackText(name)])) }
       : {}),
+    rights: await uploaderRights(work, desk, kase),
     counterLacks: (draft?.missing ?? []).map((name) => t(`case.counter-lack-${name}`)),
     facts: [
       ...page.facts,

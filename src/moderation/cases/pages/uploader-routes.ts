@@ -10,6 +10,7 @@ import { AppealForm, fileAppeal } from '../appeals/appeal.ts';
 import { fileCounterNotice } from '../counter/counter.ts';
 import { CounterForm } from '../counter/draft.ts';
 import { threadRoutes } from '../files/routes.ts';
+import { citeLicence } from '../licences/cite.ts';
 import type { ClaimCase } from '../model/case.ts';
 import { acceptOffer, declineOffer, makeOffer, OfferForm } from '../offers/offers.ts';
 import { identityRoute, type PartyWay } from '../proof/identity-routes.ts';
@@ -95,6 +96,10 @@ export function uploaderRoutes(deps: CaseDeps): Router<State> {
   act('counter-notice', CounterForm, async (ctx, kase, form) => {
     const said = await fileCounterNotice(ctx.state.work, claims, kase.id, form);
     return said === 'counter-lacks' ? `${said}#counter-notice` : said;
+  });
+  act('licence', nothing, async (ctx, kase) => {
+    await citeLicence(ctx.state.work, claims, kase.id);
+    return 'licence-cited';
   });
   act('appeal', AppealForm, async (ctx, kase, form) => {
     await fileAppeal(ctx.state.work, kase.id, 'uploader', form);

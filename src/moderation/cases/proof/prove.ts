@@ -7,7 +7,7 @@ import { t } from '../../../kit/web/messages.ts';
 import type { Work } from '../../../kit/work.ts';
 import type { Desk } from '../desk.ts';
 import { countTrainedOn, hashesIn } from '../intake/target.ts';
-import { interimOf, setInterim } from '../interim.ts';
+import { setInterim, wantedInterim } from '../interim.ts';
 import { type CaseState, ClaimCase, targetOf } from '../model/case.ts';
 import { openCaseRow } from '../transitions/move.ts';
 import { CLAIMS } from '../types/types.ts';
@@ -94,7 +94,7 @@ export async function prove(
     const step = stepOf(await countTrainedOn(em, target, hashes));
     if (step !== '0' && !kase.hasDatasetMatch) {
       kase.hasDatasetMatch = true;
-      await setInterim(em, kase, kase.interim | interimOf(kase), work.now());
+      await setInterim(em, kase, kase.interim | (await wantedInterim(em, kase)), work.now());
     }
     const after: ProofAnswer = { asked: hashes.length, step };
     return { result: step, entries: [{ action: 'case.prove', subject, role: 'claimant', after }] };

@@ -3,7 +3,7 @@ import type { Work } from '../../../kit/work.ts';
 import { setClock, stopClocks } from '../clocks/set.ts';
 import { type Claimant, type Desk, sealPerson, unsealPerson } from '../desk.ts';
 import { goOn } from '../intake/open.ts';
-import { interimOf, setInterim } from '../interim.ts';
+import { setInterim, wantedInterim } from '../interim.ts';
 import type { ClaimCase } from '../model/case.ts';
 import { CaseClaimant } from '../model/claimant.ts';
 import { moveCase } from '../transitions/move.ts';
@@ -26,7 +26,7 @@ export async function answerQuestions(work: Actor, desk: Desk, caseId: string, g
       const { targetMs, hardMs } = CLAIMS[kase.type];
       kase.dueAt = new Date(now.getTime() + targetMs);
       await setClock(em, caseId, 'run_out', new Date(now.getTime() + hardMs));
-      await setInterim(em, kase, interimOf(kase), now);
+      await setInterim(em, kase, await wantedInterim(em, kase), now);
       if (kase.interim !== 0) await tellUploader({ ...work, em }, desk, kase, 'restricted');
     },
   });

@@ -7,6 +7,7 @@ import type { Work } from '../../../kit/work.ts';
 import { closeRow, openRow } from '../../queue/open.ts';
 import { approveTogether, type JointAct } from '../../staff/two-people.ts';
 import { setClock, stopClocks } from '../clocks/set.ts';
+import { findCited } from '../licences/find.ts';
 import { type CaseState, ClaimCase, ENDED, targetOf } from '../model/case.ts';
 import { CounterNotice } from '../model/redress.ts';
 import { forgetIdentities } from '../proof/forget.ts';
@@ -79,6 +80,7 @@ async function factsOf(em: EntityManager, kase: ClaimCase) {
     isComplete: kase.missing.length === 0,
     isBehindBreaker: kase.isBehindBreaker,
     isExecuted: kase.executedAt != null,
+    isLicensed: (await findCited(em, kase.id)) !== null,
     appealUntil: kase.appealUntil ?? null,
     notBefore: counter?.notBefore ?? null,
   };

@@ -5,7 +5,7 @@ export const TRIGGERS = [
   ...(['submit', 'scan', 'flag', 'verify', 'triage', 'vouch', 'expire', 'merge', 'duplicate'] as const),
   ...(['ask', 'answer', 'lapse', 'reject', 'notify', 'decide', 'run-out', 'agree', 'end-window'] as const),
   ...(['refuse', 'escalate', 'finish', 'counter', 'counter-lack', 'counter-lapse', 'court', 'restore'] as const),
-  ...(['appeal', 'uphold', 'overturn', 'withdraw', 'settle'] as const),
+  ...(['appeal', 'uphold', 'overturn', 'withdraw', 'settle', 'license'] as const),
 ] as const;
 export type Trigger = (typeof TRIGGERS)[number];
 
@@ -18,6 +18,8 @@ export interface CaseFacts {
   readonly isBehindBreaker: boolean;
   /** Its outcome was carried out: what is asked for now is the rest of a counter-notice. */
   readonly isExecuted: boolean;
+  /** A licence of the claimant is cited, which nobody has turned down. */
+  readonly isLicensed: boolean;
   readonly appealUntil: Date | null;
   /** The day from which a counter-notice puts the thing back. */
   readonly notBefore: Date | null;
@@ -56,7 +58,13 @@ const skipsWindow = (kase: CaseFacts) =>
 const mayRunOut = (kase: CaseFacts) =>
   undecided(kase) ??
   withTarget(kase) ??
-  unless(CLAIMS[kase.type].runOut === null || kase.isBehindBreaker, 'No timer decides this case.');
+  unless(CLAIMS[kase.type].runOut === null || kase.isBehindBreaker || kase.isLicensed, 'No timer decides this case.');
+
+/** Who claims has licensed it: never what is severe, and only a person says so. */
+const covered = (kase: CaseFacts) =>
+  unless(severe(kase), 'No licence answers a claim of this kind.') ??
+  withTarget(kase) ??
+  unless(!kase.isLicensed, 'No licence is cited in this case.');
 
 /** Everything that can happen to a case (spec/takedowns.md 2.3). Whatever is not in this list does not happen. */
 const TRANSITIONS: readonly Transition[] = [
@@ -99,6 +107,16 @@ const TRANSITIONS: readonly Transition[] = [
   {
     ...{ row: 15, from: ['counter_wait'], to: 'reinstated', triggers: ['restore'] },
     guard: ({ notBefore }, now) => unless(!notBefore || now < notBefore, 'The waiting period is not over.'),
+  },
+  {
+    row: 15,
+    from: [
+      ...(['open', 'needs_info', 'notified', 'review', 'executed'] as const),
+      ...(['counter_wait', 'court_hold', 'closed'] as const),
+    ],
+    to: 'reinstated',
+    triggers: ['license'],
+    guard: covered,
   },
   {
     ...{ row: 16, from: ['executed', 'rejected', 'closed'], to: 'appealed', triggers: ['appeal'] },
