@@ -105,7 +105,10 @@ test('two checkpoints become one: chosen, merged by the queue, published in one 
   assert.deepEqual([run.state, run.warnings], ['done', ['2 tensors come from the first alone.']]);
   const page = textOf((await browser.get(sent.location)).text);
   assert.match(page, /Model A Tiny Shapes v1\.0 × 0\.7 Model B Other Shapes v1\.0 × 0\.3 Blocks M00 0\.9/);
-  assert.match(textOf((await browser.get('/jobs')).text), /hold in merge Merge · Tiny Shapes v1\.0 \+ Other Shapes v1\.0/);
+  assert.match(
+    textOf((await browser.get('/jobs')).text),
+    /hold in merge Merge · Tiny Shapes v1\.0 \+ Other Shapes v1\.0/,
+  );
   const asked = /"asked": ?"((?:[^"\\]|\\.)*)"/.exec(await text(node.files.open(run.sha256 ?? '')))?.[1] ?? '';
   const command = JSON.parse(JSON.parse(`"${asked}"`)) as Record<string, unknown>;
   assert.deepEqual(
