@@ -1,6 +1,7 @@
 import { benchSize, datasetFolder, POPULAR, readRows } from './dataset.ts';
+import { datasetNode } from './dataset-node.ts';
 import { median, report } from './report.ts';
-import { load, startNode } from './server.ts';
+import { load } from './server.ts';
 
 const GOAL_MS = 50;
 const MODEL_SORTS = [
@@ -70,7 +71,7 @@ const LISTS: Readonly<Record<string, readonly string[]>> = {
 
 /** `api-<list>-p99-ms` for each list and sort. */
 export async function apiBench(): Promise<void> {
-  const node = await startNode(await datasetFolder(benchSize()));
+  const node = await datasetNode(benchSize());
   let worst = 0;
   for (const [name, paths] of Object.entries(LISTS)) {
     const { p99Ms } = await load(node, paths, { connections: 1 });
@@ -90,7 +91,7 @@ export async function byHashBench(): Promise<void> {
   const files = await readRows<{ sha256: string }>(folder, `select sha256 from model_file where id <= ${HASHES / 2}`);
   const known = files.map(({ sha256 }) => sha256);
   const body = JSON.stringify([...known, ...known.map((hash) => [...hash].reverse().join(''))]);
-  const node = await startNode(folder);
+  const node = await datasetNode(benchSize());
   const times: number[] = [];
   for (let round = 0; round <= ROUNDS; round += 1) {
     const startedAt = performance.now();

@@ -1,6 +1,7 @@
-import { benchSize, datasetFolder } from './dataset.ts';
+import { benchSize } from './dataset.ts';
+import { datasetNode } from './dataset-node.ts';
 import { report } from './report.ts';
-import { load, type Server, startNode } from './server.ts';
+import { load, type Server } from './server.ts';
 
 const SUGGEST_GOAL_MS = 50;
 const SIMILAR_GOAL_MS = 100;
@@ -22,7 +23,7 @@ const TYPED = [
 
 /** What a word may become while it is typed, one question after the other, so that the figure is the wait of one person. */
 export async function suggestBench(): Promise<void> {
-  const node = await startNode(await datasetFolder(benchSize()));
+  const node = await datasetNode(benchSize());
   await assertHolds(node, '/suggest?q=ink', ['/models/', '/tags/']);
   await assertHolds(node, '/suggest?q=person12', ['/@person12']);
   const { p99Ms } = await load(
@@ -38,7 +39,7 @@ export async function suggestBench(): Promise<void> {
 /** Pictures like one, by look and by models, of different ones in turn; all ten of its kind must be among those found. */
 export async function similarBench(): Promise<void> {
   const size = benchSize();
-  const node = await startNode(await datasetFolder(size));
+  const node = await datasetNode(size);
   const ids = Array.from({ length: 50 }, (_, n) => 1 + 10 * Math.floor((n * size.images) / 550) + (n % 9));
   const first = ids.find((id) => id % 10 === 2) ?? 2;
   // the tenth is of a rating that visitors do not browse

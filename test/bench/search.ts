@@ -1,6 +1,7 @@
-import { benchSize, datasetFolder } from './dataset.ts';
+import { benchSize } from './dataset.ts';
+import { datasetNode } from './dataset-node.ts';
 import { report } from './report.ts';
-import { load, startNode } from './server.ts';
+import { load } from './server.ts';
 
 const GOAL_MS = 50;
 // common words, rare ones, two words, and words that are still being typed
@@ -18,7 +19,7 @@ const QUERIES = [
 
 /** The page of everything found, one question after the other, so that the figure is the wait of one person. */
 export async function searchBench(): Promise<void> {
-  const node = await startNode(await datasetFolder(benchSize()));
+  const node = await datasetNode(benchSize());
   const paths = QUERIES.map((q) => `/search?q=${encodeURIComponent(q)}`);
   const { p99Ms } = await load(node, paths, { connections: 1 });
   await node.stop();
