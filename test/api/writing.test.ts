@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { test } from 'node:test';
 import { createToken } from '../../src/accounts/access/tokens.ts';
 import { Account } from '../../src/accounts/model.ts';
+import { Contest } from '../../src/gallery/contests/model.ts';
 import { ClaimCase } from '../../src/moderation/cases/model/case.ts';
 import { seedRules } from '../../src/moderation/rules/list.ts';
 import { fakePython, givenTinyModel, SHORT, type Studio, studio } from '../compute/studio.ts';
@@ -306,7 +307,6 @@ async function social(api: Caller, eve: { id: number; token: string; api: Caller
   assert.equal((await theirs.call('listOwnCollections')).items[0].name, 'Metal');
   await api.call('editCollection', { with: { id: collection.id }, body: { name: 'Mine' }, status: 404 });
   await together(api, theirs, collection.id, modelId);
-  await contest(api, theirs, modelId);
   await toggle('followModel', { id: modelId });
   await api.call('followCollection', { with: { id: collection.id } });
   await api.call('unfollowCollection', { with: { id: collection.id } });
@@ -444,6 +444,8 @@ test('everything that a page can do is a call, every operation of the document a
   await generations(api, checkpoint.id);
   await trainings(api);
   await social(api, { id: eve.id, token, api: theirs }, { modelId, versionId, postId, imageId });
+  const judge = await Caller.open(address, await tokenFor(site, await givenMember(em, 'judge'), ['all']));
+  await contest(api, theirs, judge, em, modelId);
   await notifications(api, theirs, site, { modelId, postId });
   await webhooks(api, theirs, site);
   await finding(api, theirs);
@@ -465,7 +467,7 @@ test('everything that a page can do is a call, every operation of the document a
   const [{ hashes }] = (await api.call('getVersion', { with: { id: versionId } })).files;
   await api.call('getVersionByHash', { with: { hash: hashes.AutoV2 } });
 
-  const called = new Set([...api.called, ...theirs.called, ...keeper.called]);
+  const called = new Set([...[api, theirs, keeper, judge].flatMap((one) => [...one.called])]);
   assert.deepEqual(
     api.names.filter((name) => !called.has(name)),
     [],
@@ -492,10 +494,11 @@ async function together(api: Caller, theirs: Caller, id: number, modelId: number
   await api.call('leaveCollection', { with: { id, member } });
 }
 
-/** What a contest is asked before, in and after its window; its course stands in gallery/contests.test.ts. */
-async function contest(api: Caller, theirs: Caller, modelId: number): Promise<void> {
+/** `theirs` keeps it, `api` enters, `judge` judges; its whole course stands in gallery/contests.test.ts. */
+async function contest(api: Caller, theirs: Caller, judge: Caller, em: Studio['em'], modelId: number): Promise<void> {
   const { id } = await theirs.call('createCollection', { body: { name: 'Ink month' } });
-  const terms = { rules: 'Ink.', opensAt: '2025-12-01T00:00Z', closesAt: '2026-03-01T00:00Z', hasVotes: true };
+  const inDays = (days: number) => new Date(Date.now() + days * 86_400_000).toISOString();
+  const terms = { rules: 'Ink.', opensAt: inDays(-30), closesAt: inDays(30), hasVotes: true };
   await theirs.call('setContest', { with: { id }, body: terms });
   await theirs.call('removeContest', { with: { id } });
   await theirs.call('setContest', { with: { id }, body: terms });
@@ -507,5 +510,15 @@ async function contest(api: Caller, theirs: Caller, modelId: number): Promise<vo
   for (const name of ['voteForEntry', 'withdrawVote']) await theirs.call(name, { with: { id, entry } });
   await theirs.call('scoreEntry', { with: { id, entry }, body: { score: 5 }, status: 404 });
   await theirs.call('endJudging', { with: { id }, status: 409 });
-  await theirs.call('publishResult', { with: { id }, body: { places: [{ entry, place: 1 }] }, status: 409 });
+  const result = { with: { id }, body: { places: [{ entry, place: 1 }] } };
+  await theirs.call('publishResult', { ...result, status: 409 });
+  const { username } = await judge.call('getMe');
+  const ask = { with: { id }, body: { name: username, role: 'judge' }, status: 201 };
+  const { id: member } = await theirs.call('inviteToCollection', ask);
+  await judge.call('acceptInvitation', { with: { id, member } });
+  await judge.call('scoreEntry', { with: { id, entry }, body: { score: 5 } });
+  await em.fork().nativeUpdate(Contest, { collection: id }, { closesAt: new Date(Date.now() - 1_000) });
+  await theirs.call('endJudging', { with: { id } });
+  await theirs.call('publishResult', result);
+  assert.equal((await api.call('getContest', { with: { id }, token: null })).state, 'ended');
 }

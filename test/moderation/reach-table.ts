@@ -133,6 +133,7 @@ export const ROUTES: Readonly<Record<string, Rule>> = {
   '/licences/:id': apart('a certificate for its two parties: names the model, shows nothing of it'),
   '/rights/claims/:number': apart('the offers of who made a claim; names nothing that it is about'),
   '/rights/offers/:id': apart('words of a rights holder about what is theirs'),
+  '/api/v1/rights/licences/:id': apart('the same for programs'),
   '/rights/licences/:id': apart('a certificate for its two parties: names the model, shows nothing of it'),
   '/bounties/:id': listOf(({ bountyId }) => [`/bounties/${bountyId}`]),
   '/bounties/:id/entries/:entryId/file': thing(({ bountyId, entryId }) => [

@@ -62,7 +62,7 @@ export function personRoutes(routes: Router<State>, { limits, publicUrl: { origi
 
   routes.post('/settings/apps/:id/removal', browserOnly, async (ctx) => {
     await disconnectApp(ctx.state.work, viewerIn(ctx), uuidParam(ctx));
-    ctx.redirect('/settings/apps?said=app-removed');
+    ctx.redirect('/settings/apps?said=program-removed');
   });
 }
 

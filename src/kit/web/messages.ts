@@ -16,7 +16,10 @@ function readCatalogue(language: string): ReadonlyMap<string, string> {
   const catalogue = new Map<string, string>();
   for (const file of files) {
     const messages: Record<string, string> = JSON.parse(readFileSync(file, 'utf8'));
-    for (const [key, text] of Object.entries(messages)) catalogue.set(key, text);
+    for (const [key, text] of Object.entries(messages)) {
+      if (catalogue.has(key)) throw new Error(`The message ${key} of ${file.pathname} stands in another file too.`);
+      catalogue.set(key, text);
+    }
   }
   return catalogue;
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { assertSeesCollection } from '../../../gallery/collections/access.ts';
 import { loadOwnCollection } from '../../../gallery/collections/edit.ts';
 import { DecisionForm, decideEntries } from '../../../gallery/collections/together/decide.ts';
 import { ENTRY_STATES, MEMBER_ROLES } from '../../../gallery/collections/together/model.ts';
@@ -106,6 +107,8 @@ export const TOGETHER_OPERATIONS: readonly Operation[] = [
     ...{ params: ById, answer: z.object({ items: z.array(Brought) }) },
     run: async (ask, { params: { id } }) => {
       const brought = await listBrought(ask.em, id, member(ask.viewer).id, ask.eyes);
+      // what one brought stays one's own to see, also in what one does not see any more
+      if (brought.length === 0) await assertSeesCollection(ask.em, ask.viewer, id);
       return { items: brought.map((entry) => said(ask.origin, entry)) };
     },
   }),

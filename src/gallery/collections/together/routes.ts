@@ -109,7 +109,7 @@ export function togetherRoutes(routes: Router<State>, { limits }: GalleryDeps): 
       ...{ id, name: collection.name, form, said: said.join(' ') },
       waiting: await listWaiting(em, id, eyes),
       decided: await listDecided(em, id, eyes),
-      page: { title: t('review.title'), noindex: true },
+      page: { title: t('review.queue'), noindex: true },
     });
   };
 
