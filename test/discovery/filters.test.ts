@@ -8,6 +8,7 @@ import { ImagesQuery, loadImagesPage } from '../../src/discovery/lists/images.ts
 import { loadModelsPage, ModelsQuery } from '../../src/discovery/lists/models.ts';
 import { PostTag } from '../../src/gallery/model.ts';
 import { rows } from '../../src/kit/database/sql.ts';
+import { newId } from '../../src/kit/ids.ts';
 import { Browser } from '../accounts/browser.ts';
 import { givenMember } from '../factories/accounts.ts';
 import { givenFile, givenImage, givenModel, givenPost, givenVersion, NOW } from '../factories/content.ts';
@@ -117,7 +118,7 @@ test('pictures made with what very many use are found like those of few', async 
   const second = givenImage(em, { post, position: 1, listedAt: at(2) });
   givenImage(em, { post, position: 2, listedAt: at(1) });
   await em.flush();
-  const uses = Array.from({ length: FEW }, (_, n) => [`u${n}`, [first.id, second.id][n % 2], version.model.id]);
+  const uses = Array.from({ length: FEW }, (_, n) => [newId(), [first.id, second.id][n % 2], version.model.id]);
   await rows(
     em,
     `insert into resource_use (id, image_id, position, kind, model_id, version_id) values
