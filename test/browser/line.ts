@@ -44,8 +44,10 @@ export async function openLine(t: TestContext, node: URL): Promise<Line> {
     for (const socket of sockets) socket.destroy();
   };
   t.after(() => {
-    cut();
     server.close();
+    // one that is taken in now would keep the process of the test alive
+    server.removeAllListeners('connection').on('connection', (late: Socket) => late.destroy());
+    cut();
   });
   return {
     address: new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`),
