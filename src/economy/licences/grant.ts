@@ -11,13 +11,13 @@ import { newId } from '../../kit/ids.ts';
 import type { Settings } from '../../kit/settings.ts';
 import { t } from '../../kit/web/messages.ts';
 import type { Viewer, Work } from '../../kit/work.ts';
+import { assertSayable } from '../../safety/words/sayable.ts';
 import { openPurse } from '../allowance.ts';
 import { licenceDecided, licenceRevoked, licenceTaken } from '../events.ts';
 import { person } from '../ledger/accounts.ts';
 import { InsufficientCredit, post } from '../ledger/post.ts';
 import { creditSettings } from '../settings.ts';
 import { LicenceGrant, LicenceOffer } from './model.ts';
-import { assertSayable } from './offer.ts';
 import { findGrant, type GrantView } from './view.ts';
 
 export const words = z

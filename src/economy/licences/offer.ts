@@ -8,9 +8,9 @@ import { AppError } from '../../kit/errors.ts';
 import { newId } from '../../kit/ids.ts';
 import type { Settings } from '../../kit/settings.ts';
 import { t } from '../../kit/web/messages.ts';
-import type { Viewer, Work } from '../../kit/work.ts';
-import { RATING } from '../../safety/ratings.ts';
+import type { Work } from '../../kit/work.ts';
 import { assertNotShut } from '../../safety/standing.ts';
+import { assertSayable } from '../../safety/words/sayable.ts';
 import { creditSettings } from '../settings.ts';
 import { LICENCE_USES, LicenceOffer } from './model.ts';
 import { MOST_OFFERS } from './view.ts';
@@ -60,19 +60,6 @@ export async function loadLicensable({ em, viewer }: Pick<Work, 'em' | 'viewer'>
   if (model.deletedAt != null) throw new AppError('gone', 'This was deleted.');
   await assertNotShut(em, [{ kind: 'model', id: modelId }]);
   return model;
-}
-
-/** Words that others read at once: there is nobody to look at them first. Throws `invalid` at the field. */
-export async function assertSayable(
-  { words }: Pick<Work, 'words'>,
-  author: Viewer,
-  texts: Readonly<Record<string, string>>,
-): Promise<void> {
-  const said = Object.entries(texts).filter(([, text]) => text !== '');
-  const saying = said.map(([field, text]) => ({ scope: field === 'title' ? 'title' : 'prose', text, field }));
-  const [first = ''] = said[0] ?? [];
-  if (saying.length === 0 || (await words.read({ author, level: RATING.pg, texts: saying })) === null) return;
-  throw new AppError('invalid', t('licence.words'), { fields: { [first]: t('licence.words') } });
 }
 
 /** Throws `invalid` at the field for a price that the node does not allow. */

@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import { Model } from '../../catalogue/model.ts';
 import { type DecisionForm, expiryOf, words } from '../../economy/licences/grant.ts';
-import { assertSayable } from '../../economy/licences/offer.ts';
 import { AppError } from '../../kit/errors.ts';
 import { record } from '../../kit/events/events.ts';
 import { t } from '../../kit/web/messages.ts';
 import type { Viewer, Work } from '../../kit/work.ts';
+import { assertSayable } from '../../safety/words/sayable.ts';
 import { findLicensedModel } from './ask.ts';
 import { rightsDecided, rightsRevoked } from './events.ts';
 import { RightsGrant } from './model.ts';

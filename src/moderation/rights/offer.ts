@@ -1,13 +1,14 @@
 import type { EntityManager } from '@mikro-orm/core';
 import { z } from 'zod';
 import { Account } from '../../accounts/model.ts';
-import { assertPrice, assertSayable, line, OfferForm } from '../../economy/licences/offer.ts';
+import { assertPrice, line, OfferForm } from '../../economy/licences/offer.ts';
 import { rows } from '../../kit/database/sql.ts';
 import { AppError } from '../../kit/errors.ts';
 import { newId } from '../../kit/ids.ts';
 import type { Settings } from '../../kit/settings.ts';
 import { t } from '../../kit/web/messages.ts';
 import type { Viewer, Work } from '../../kit/work.ts';
+import { assertSayable } from '../../safety/words/sayable.ts';
 import { loadHolding } from './holdings.ts';
 import { RightsOffer } from './model.ts';
 
