@@ -15,8 +15,9 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { compileTests } from './compiled-tests.mjs';
 import { testEngine } from './engine-tests.mjs';
 
 const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '..');
@@ -108,7 +109,10 @@ function testFiles(folder, wanted = () => true) {
 const testStatus = (files, parameters, isBundled = false) =>
   statusOf(
     process.execPath,
-    ['--import', 'tsx', '--test', `--test-timeout=${isBundled ? 1_200_000 : 480_000}`, ...parameters, ...files],
+    [
+      ...(files.some((file) => file.endsWith('.ts')) ? ['--import', 'tsx'] : ['--enable-source-maps']),
+      ...['--test', `--test-timeout=${isBundled ? 1_200_000 : 480_000}`, ...parameters, ...files],
+    ],
     { NODE_ENV: 'test' },
   );
 
@@ -139,14 +143,17 @@ function test(files, bundles = new Map()) {
 }
 
 /**
- * On a machine that builds unwatched, the files of a few failures run once more, alone: one that fails again fails the
- * run, and one that passes is named as unsteady, for a person to look for its cause. Many failures are no accident.
+ * On a machine that builds unwatched, the files of a few failures run once more, alone and from source: one that fails
+ * again fails the run, and one that passes is named as unsteady, for a person to look for its cause. Many failures are
+ * no accident, and a test that another module declares could not be found again.
  */
 function testAgain(failures, bundles, status) {
   const files = [...new Set(failures.map(({ file }) => file))];
   if (files.length === 0 || files.length > MOST_UNSTEADY) process.exit(status);
   for (const { file, name } of failures) console.log(`failed once: ${name} (${file})`);
-  for (const file of files.flatMap((file) => bundles.get(file) ?? [file])) {
+  const sources = files.flatMap((file) => bundles.get(file) ?? [file]).map(sourceOf);
+  if (!sources.every((file) => file.endsWith('.test.ts'))) process.exit(status);
+  for (const file of sources) {
     const again = testStatus([file], ['--test-concurrency=1']);
     if (again !== 0) process.exit(again);
   }
@@ -174,8 +181,18 @@ function testTogether(files) {
 }
 const FILES_A_PROCESS = 12;
 
+const TESTS = join(ROOT, '.tests');
+const compiledOf = (source) => join(TESTS, relative(ROOT, source)).replace(/\.ts$/, '.js');
+const sourceOf = (file) => (file.startsWith(TESTS) ? join(ROOT, relative(TESTS, file)).replace(/\.js$/, '.ts') : file);
+
+/** For a run of all tests, which read themselves and the program as JavaScript. */
+function compile() {
+  const status = compileTests(ROOT, TESTS);
+  if (status !== 0) process.exit(status);
+}
+
 const inBrowser = (path) => path.includes(`${join('test', 'browser')}`);
-const suite = () => testFiles(join(ROOT, 'test'), (path) => !inBrowser(path));
+const suite = () => testFiles(join(ROOT, 'test'), (path) => !inBrowser(path)).map(compiledOf);
 
 switch (command) {
   case 'start':
@@ -192,7 +209,10 @@ switch (command) {
     install();
     build();
     if (args.length > 0) test(args.map((path) => resolve(path)));
-    else testTogether(suite());
+    else {
+      compile();
+      testTogether(suite());
+    }
     break;
   case 'test:all': {
     install();
@@ -201,13 +221,14 @@ switch (command) {
       if (!process.env[name])
         console.error(`${name} is not set: the tests that need it will say that they were skipped.`);
     }
+    compile();
     testTogether(suite());
     const python = process.env.ENGINE_PYTHON ?? join(ROOT, '.venv', 'bin', 'python');
     if (existsSync(python)) {
       const status = await testEngine(python);
       if (status !== 0) process.exit(status);
     } else console.error(`No engine at ${python}: its tests were skipped. npm run engine:install makes it.`);
-    test(testFiles(join(ROOT, 'test', 'browser')));
+    test(testFiles(join(ROOT, 'test', 'browser')).map(compiledOf));
     break;
   }
   case 'check':
@@ -216,6 +237,7 @@ switch (command) {
     run('npx', ['tsc', '-p', 'tsconfig.json']);
     run('npx', ['knip']);
     build();
+    compile();
     testTogether(suite());
     break;
   case 'soak':

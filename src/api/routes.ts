@@ -3,7 +3,7 @@ import type { State } from '../kit/web/state.ts';
 import { view } from '../kit/web/views.ts';
 import { channelRoutes } from './channels/routes.ts';
 import type { ApiDeps } from './deps.ts';
-import { writeDocument } from './docs/openapi.ts';
+import { type ApiDocument, writeDocument } from './docs/openapi.ts';
 import { type ReferencePage, referencePage } from './docs/reference.ts';
 import { personRoutes } from './oauth/person-routes.ts';
 import { programRoutes } from './oauth/program-routes.ts';
@@ -32,11 +32,16 @@ export function apiRoutes(deps: ApiDeps): Router<State> {
   programRoutes(routes, deps);
   personRoutes(routes, deps);
 
-  const document = writeDocument(OPERATIONS, origin);
+  // to write it takes a tenth of a second, which no start waits for
+  let written: ApiDocument | undefined;
+  const document = () => {
+    written ??= writeDocument(OPERATIONS, origin);
+    return written;
+  };
   routes.get('/api/openapi.json', async (ctx) => {
-    ctx.body = document;
+    ctx.body = document();
     setCache(ctx, CACHE_SECONDS);
   });
-  routes.get('/api', async (ctx) => reference(ctx, referencePage(document, origin)));
+  routes.get('/api', async (ctx) => reference(ctx, referencePage(document(), origin)));
   return routes;
 }

@@ -8,12 +8,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { Browser } from '../accounts/browser.ts';
+import { childProgram } from '../child.ts';
 import { safetensorsFile } from '../factories/safetensors.ts';
 import { Tus } from './publisher.ts';
 
-const SCRIPT = fileURLToPath(new URL('./node-to-kill.ts', import.meta.url));
+const PROGRAM = childProgram(import.meta.url, './node-to-kill');
 
 interface Killable {
   readonly address: URL;
@@ -21,7 +21,7 @@ interface Killable {
 }
 
 async function startNode(t: TestContext, dataDir: string, makeAccount = ''): Promise<Killable> {
-  const child: ChildProcess = spawn(process.execPath, ['--import', 'tsx', SCRIPT], {
+  const child: ChildProcess = spawn(process.execPath, [...PROGRAM.execArgv, PROGRAM.path], {
     env: {
       ...process.env,
       DATABASE_URL: '',

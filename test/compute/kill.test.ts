@@ -3,6 +3,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { describe, type TestContext, test } from 'node:test';
 import { Browser } from '../accounts/browser.ts';
+import { childProgram } from '../child.ts';
 import { freshDatabase, GROUNDS, until } from '../kit/queue-setup.ts';
 import { temporaryFolder } from '../kit/temporary-folder.ts';
 import type { ChildAsk, ChildRun } from './node-child.ts';
@@ -15,10 +16,8 @@ interface Child {
 }
 
 async function startNode(t: TestContext, env: Record<string, string>): Promise<Child> {
-  const child = fork(new URL('./node-child.ts', import.meta.url), {
-    env: { PATH: process.env.PATH ?? '', ...env },
-    execArgv: ['--import', 'tsx'],
-  });
+  const { path, execArgv } = childProgram(import.meta.url, './node-child');
+  const child = fork(path, { env: { PATH: process.env.PATH ?? '', ...env }, execArgv });
   t.after(() => child.kill('SIGKILL'));
   const [{ address, fileId }] = (await once(child, 'message')) as [{ address: string; fileId: number }];
   return { process: child, address: new URL(address || 'http://127.0.0.1/'), fileId };

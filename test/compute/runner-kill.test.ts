@@ -9,6 +9,7 @@ import { GpuUse } from '../../src/compute/gpu/model.ts';
 import { Generation, GenerationImage } from '../../src/compute/model.ts';
 import { freePort } from '../../src/kit/net/free-port.ts';
 import { Browser } from '../accounts/browser.ts';
+import { childProgram } from '../child.ts';
 import { until } from '../kit/queue-setup.ts';
 import { temporaryFolder } from '../kit/temporary-folder.ts';
 import { PROGRAM } from '../program.ts';
@@ -80,10 +81,8 @@ test('a runner whose node is killed comes back to it by itself, and the work is 
     SECRET_KEY: 'a-secret-for-tests-of-at-least-32-characters',
   };
   const start = async (more: Record<string, string> = {}) => {
-    const child = fork(new URL('./node-child.ts', import.meta.url), {
-      env: { ...env, ...more },
-      execArgv: ['--import', 'tsx'],
-    });
+    const { path, execArgv } = childProgram(import.meta.url, './node-child');
+    const child = fork(path, { env: { ...env, ...more }, execArgv });
     t.after(() => child.kill('SIGKILL'));
     const [hello] = (await once(child, 'message')) as [{ address: string; fileId: number }];
     return { child, ...hello };

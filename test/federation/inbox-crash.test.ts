@@ -14,13 +14,15 @@ import { newId } from '../../src/kit/ids.ts';
 import { makeLog } from '../../src/kit/log.ts';
 import { Job } from '../../src/kit/queue/job.ts';
 import { openNode } from '../../src/node.ts';
+import { childProgram } from '../child.ts';
 import { givenMember } from '../factories/accounts.ts';
 import { givenPost, NOW } from '../factories/content.ts';
 import { freePort } from './nodes.ts';
 import { post, stranger } from './strangers.ts';
 
 async function startChild(t: TestContext, env: Record<string, string>): Promise<ChildProcess> {
-  const child = fork(new URL('./node-child.ts', import.meta.url), { env, execArgv: ['--import', 'tsx'] });
+  const { path, execArgv } = childProgram(import.meta.url, './node-child');
+  const child = fork(path, { env, execArgv });
   t.after(() => child.kill('SIGKILL'));
   await once(child, 'message');
   return child;

@@ -6,15 +6,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { Browser } from '../accounts/browser.ts';
+import { childProgram } from '../child.ts';
 import { bytesAt, picture, sendFiles } from './painter.ts';
 
-const SCRIPT = fileURLToPath(new URL('../catalogue/node-to-kill.ts', import.meta.url));
+const PROGRAM = childProgram(import.meta.url, '../catalogue/node-to-kill');
 
 async function startNode(t: TestContext, dataDir: string, makeAccount = '') {
   const env = { DATABASE_URL: '', PORT: '0', DATA_DIR: dataDir, LOG_LEVEL: 'silent', MIN_FREE_MB: '0', ENGINE: 'none' };
-  const child = spawn(process.execPath, ['--import', 'tsx', SCRIPT], {
+  const child = spawn(process.execPath, [...PROGRAM.execArgv, PROGRAM.path], {
     env: { ...process.env, ...env, MAKE_ACCOUNT: makeAccount },
     stdio: ['ignore', 'pipe', 'inherit'],
   });

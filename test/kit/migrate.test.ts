@@ -7,6 +7,7 @@ import { openDatabase } from '../../src/kit/database/open.ts';
 import { rows, toNumber } from '../../src/kit/database/sql.ts';
 import { RecordedEvent } from '../../src/kit/events/model.ts';
 import { makeLog } from '../../src/kit/log.ts';
+import { childProgram } from '../child.ts';
 import { SLOW } from './migrate-child.ts';
 import { freshDatabase, until } from './queue-setup.ts';
 
@@ -64,10 +65,8 @@ for (const { name, skip, isPostgresql } of GROUNDS) {
 
     test('killed in the middle, it leaves the schema as it was, and the next start completes it', async (t) => {
       const { orm, url } = await openBoth(t);
-      const child = fork(new URL('./migrate-child.ts', import.meta.url), {
-        env: { ...process.env, CHILD_DATABASE: url.href },
-        execArgv: ['--import', 'tsx'],
-      });
+      const { path, execArgv } = childProgram(import.meta.url, './migrate-child');
+      const child = fork(path, { env: { ...process.env, CHILD_DATABASE: url.href }, execArgv });
       t.after(() => child.kill('SIGKILL'));
       let isInTheMiddle = false;
       child.on('message', () => {

@@ -3,19 +3,21 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { describe, type TestContext, test } from 'node:test';
 import { Redis } from 'ioredis';
 import { Job } from '../../src/kit/queue/job.ts';
+import { childProgram } from '../child.ts';
 import { crashJob } from './queue-crash-child.ts';
 import { GROUNDS, openPlace, type Place, until } from './queue-setup.ts';
 
 /** Another process of the node, to be killed. */
 async function startChild(t: TestContext, place: Place): Promise<ChildProcess> {
-  const child = fork(new URL('./queue-crash-child.ts', import.meta.url), {
+  const { path, execArgv } = childProgram(import.meta.url, './queue-crash-child');
+  const child = fork(path, {
     env: {
       ...process.env,
       CHILD_DATABASE: place.databaseUrl.href,
       CHILD_REDIS: place.redisUrl?.href ?? '',
       CHILD_PREFIX: place.redisPrefix,
     },
-    execArgv: ['--import', 'tsx'],
+    execArgv,
   });
   t.after(() => child.kill('SIGKILL'));
   return child;

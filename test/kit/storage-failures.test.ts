@@ -10,6 +10,7 @@ import { buffer } from 'node:stream/consumers';
 import { type TestContext, test } from 'node:test';
 import { AppError } from '../../src/kit/errors.ts';
 import { DiskFiles } from '../../src/kit/storage/disk.ts';
+import { childProgram } from '../child.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -20,8 +21,8 @@ const says = (kind: string, message: RegExp) => (error: unknown) =>
 test('a process killed in the middle of a put leaves no half blob under a name', async (t) => {
   for (const afterMs of [0, 5, 15, 30, 60]) {
     const root = await temporaryFolder(t);
-    const script = join(import.meta.dirname, 'storage-endless-put.ts');
-    const child = spawn(process.execPath, ['--import', 'tsx', script, root], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const { path, execArgv } = childProgram(import.meta.url, './storage-endless-put');
+    const child = spawn(process.execPath, [...execArgv, path, root], { stdio: ['ignore', 'pipe', 'inherit'] });
     let acknowledged = '';
     child.stdout.on('data', (chunk: Buffer) => {
       acknowledged += chunk.toString();
