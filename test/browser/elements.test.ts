@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import type { Page } from 'playwright-core';
 import { ALL_LEVELS } from '../../src/safety/ratings.ts';
 import { givenImage, givenPost } from '../factories/content.ts';
+import { picture } from '../gallery/painter.ts';
 import { testNode } from '../node.ts';
 import { DESKTOP, signIn, skip, until, withChromium } from './chromium.ts';
 import { type DroppedFile, dropFiles } from './drop.ts';
@@ -100,6 +101,25 @@ test('the elements that scripts add do what they promise', { skip }, async (t) =
     assert.deepEqual(await rows(), [first, second]);
     await page.locator('.autosave-note', { hasText: 'Draft saved' }).waitFor();
     await page.setViewportSize(DESKTOP);
+  });
+
+  await check('a picture goes on after the page was closed in the middle of it, into the same draft', async () => {
+    await open(`/posts/${draftPostId}/edit`);
+    const before = (await rows()).length;
+    const photo = { name: 'photo.png', bytes: await picture({ width: 2600, height: 2600 }) };
+    line.hold(4_000_000);
+    await dropFiles(page, 't-pictures', [photo]);
+    await until(page, PARTLY_SENT);
+    page.once('dialog', (dialog) => dialog.accept());
+    await page.goto('about:blank');
+    line.cut();
+    line.free();
+    await open(`/posts/${draftPostId}/edit`);
+    const sent = watchTus(page);
+    await dropFiles(page, 't-pictures', [photo]);
+    await until(page, `document.querySelectorAll('.picture-row').length === ${before + 1}`);
+    assert.equal(sent.creations, 0);
+    assert.ok(Math.max(...sent.offsets) > 0, `it began again from the first byte: ${sent.offsets}`);
   });
 
   await check('a draft saves what is typed by itself', async () => {
@@ -217,7 +237,7 @@ const bigFile = (name: string): DroppedFile => ({ name: `${name}.safetensors`, b
 function watchTus(page: Page): { creations: number; readonly offsets: number[] } {
   const seen = { creations: 0, offsets: [0] };
   page.on('request', (request) => {
-    if (!request.url().includes('/uploads/files')) return;
+    if (!/\/uploads\/(?:files|pictures)/.test(request.url())) return;
     if (request.method() === 'POST') seen.creations += 1;
     if (request.method() === 'PATCH') seen.offsets.push(Number(request.headers()['upload-offset']));
   });

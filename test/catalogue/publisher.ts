@@ -68,16 +68,18 @@ export interface TusAnswer {
 export class Tus {
   readonly #address: URL;
   readonly #browser: Browser;
+  readonly #path: string;
 
-  constructor(address: URL, browser: Browser) {
+  constructor(address: URL, browser: Browser, path = '/uploads/files') {
     this.#address = address;
     this.#browser = browser;
+    this.#path = path;
   }
 
   create(totalBytes: number, fileName: string | Uint8Array, metadata: Record<string, string> = {}): Promise<TusAnswer> {
     const pairs = Object.entries(metadata).map(([key, value]) => `${key} ${Buffer.from(value).toString('base64')}`);
     const name = Buffer.from(fileName as string).toString('base64');
-    return this.#send('POST', '/uploads/files', {
+    return this.#send('POST', this.#path, {
       'upload-length': String(totalBytes),
       'upload-metadata': [`filename ${name}`, ...pairs].join(','),
     });

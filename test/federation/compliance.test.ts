@@ -77,8 +77,11 @@ test('scenario 18: a removal on A reaches B, whose receipt verifies; C answers 2
   assert.ok(silent.knownUrls.includes(`${c.origin}/posts/${atC.id}`), 'it had said where it shows it');
   assert.equal(await statusOf(c, `/posts/${atC.id}`), 200);
 
-  a.clock.pass(2 * HOUR);
-  await settleAll(a, b);
+  // a look that a busy machine did not answer in time is made again, each time later
+  for (let tries = 0; tries < 5 && (await rowOf(b)).state === 'acknowledged'; tries += 1) {
+    a.clock.pass(2 ** (tries + 1) * HOUR);
+    await settleAll(a, b);
+  }
   assert.equal((await rowOf(b)).state, 'verified', 'B shows nothing any more');
   assert.equal((await rowOf(c)).state, 'delivered', 'C has time yet');
   a.clock.pass(7 * 24 * HOUR);

@@ -203,7 +203,7 @@ export const ROUTES: Readonly<Record<string, Rule>> = {
   '/decisions/:id': ACCOUNT,
   '/notifications/:id': apart('of who is told: leads on to the thing, which is asked as if by its own address'),
   '/settings/webhooks/:id': ACCOUNT,
-  '/uploads/files/:id': OWN,
+  ...{ '/uploads/files/:id': OWN, '/uploads/pictures/:id': OWN },
   '/generate/images/:id.webp': OWN,
   '/generate/images/:id': OWN,
   '/generate/inputs/:sha.png': OWN,

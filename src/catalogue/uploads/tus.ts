@@ -20,6 +20,14 @@ type TusRequest = Parameters<NonNullable<ServerOptions['onIncomingRequest']>>[0]
 
 const NEW_UPLOAD: Limit = { name: 'upload', max: 200, perMs: 3_600_000 };
 
+/** Our errors in the words of tus, which throws plain objects of its own, with a status; those pass as they are. */
+export const tusErrors: NonNullable<ServerOptions['onResponseError']> = (_request, error) => {
+  const isOurs = error instanceof AppError || (error instanceof Error && 'syscall' in error);
+  if (!isOurs) return undefined;
+  const { status, message } = failureOf(error instanceof AppError ? error : diskError(error));
+  return { status_code: status, body: message };
+};
+
 /** The tus endpoint: who may upload, whose upload it is, and our errors in its words. */
 export function tusRoutes(routes: Router<State>, uploads: Uploads, openWork: () => Work, limits: RateLimits): void {
   const works = new WeakMap<Ctx['req'], Work>();
@@ -59,13 +67,7 @@ export function tusRoutes(routes: Router<State>, uploads: Uploads, openWork: () 
       if (upload.state !== 'refused') return;
       throw new AppError(upload.isWithheld ? 'withheld' : 'gone', upload.message ?? 'This file was refused.');
     },
-    onResponseError: (_request, error) => {
-      // tus throws plain objects of its own, with a status; those pass as they are
-      const isOurs = error instanceof AppError || (error instanceof Error && 'syscall' in error);
-      if (!isOurs) return undefined;
-      const { status, message } = failureOf(error instanceof AppError ? error : diskError(error));
-      return { status_code: status, body: message };
-    },
+    onResponseError: tusErrors,
   });
 
   const handle = async (ctx: Ctx) => {

@@ -1,6 +1,6 @@
 import type Router from '@koa/router';
 import { z } from 'zod';
-import { membersOnly } from '../../accounts/access/guard.ts';
+import { membersOnly, viewerIn } from '../../accounts/access/guard.ts';
 import { ModelVersion } from '../../catalogue/model.ts';
 import { AppError } from '../../kit/errors.ts';
 import { idParam, readQuery, wantsJson } from '../../kit/web/forms.ts';
@@ -14,6 +14,7 @@ import { MOST_IMAGES } from '../images/add.ts';
 import { assertMayPost, createDraft, dropEmptyDraft, loadOwnPost } from './draft.ts';
 import { showEditor } from './edit-routes.ts';
 import { type DraftView, listDrafts, type Said } from './editor.ts';
+import { forgetPictures, resumableRoutes, waitingPictures } from './resumable.ts';
 import { takeFiles } from './take-files.ts';
 
 interface UploadPage {
@@ -32,8 +33,12 @@ const UploadQuery = z.object({ version: z.coerce.number().int().nonnegative().ca
 export const UPLOAD: Limit = { name: 'image-upload', max: 400, perMs: 3_600_000 };
 export const DRAFT: Limit = { name: 'post-draft', max: 60, perMs: 3_600_000 };
 
-/** Pictures come in as a multipart form: all at once without scripts, one by one with them. */
+/**
+ * Pictures come in as a multipart form: all at once without scripts, one by one with them. What a script sent by tus
+ * before, the form names as `upload`.
+ */
 export function uploadRoutes(routes: Router<State>, deps: GalleryDeps): void {
+  resumableRoutes(routes, deps);
   const show = async (ctx: Ctx, versionId: number, refusals: readonly string[] = []) => {
     const version = versionId
       ? await ctx.state.work.em.findOne(ModelVersion, versionId, { populate: ['model'] })
@@ -108,7 +113,11 @@ export function uploadRoutes(routes: Router<State>, deps: GalleryDeps): void {
     await loadOwnPost(work, postId);
     const form = await readFiles(ctx);
     try {
-      const { taken, refused } = await takeFiles(work, deps, postId, form.files);
+      const addresses = [form.fields.upload ?? []].flat().slice(0, MOST_IMAGES);
+      const waiting = await waitingPictures(deps.uploadsDir, addresses, viewerIn(ctx).id);
+      const files = [...waiting, ...form.files];
+      const { taken, refused } = await takeFiles(work, deps, postId, files);
+      await forgetPictures(waiting);
       const [first] = refused;
       if (wantsJson(ctx)) {
         ctx.body =
@@ -116,7 +125,7 @@ export function uploadRoutes(routes: Router<State>, deps: GalleryDeps): void {
         if (taken.length === 0 && first) ctx.status = first.status;
         return;
       }
-      if (form.files.length === 0) throw new AppError('invalid', 'Choose a picture first.');
+      if (files.length === 0) throw new AppError('invalid', 'Choose a picture first.');
       await showEditor(ctx, deps, postId, { said: saidOf(taken, refused) });
       if (taken.length === 0 && first) ctx.status = first.status;
     } finally {

@@ -1,5 +1,8 @@
+/** From here on a picture goes up by tus, and where the line broke it goes on; a smaller one is as soon sent anew. */
+const RESUMED_BYTES = 512 * 1024;
+
 /**
- * Pictures on their way into a post, each by a request of its own, two at a time, tried again when the line breaks. On
+ * Pictures on their way into a post, each by itself, two at a time, tried again when the line breaks. On
  * the page of a draft (`data-url`) each new one is added to its list; on the first page a draft is made for them.
  */
 class Pictures extends HTMLElement {
@@ -95,32 +98,105 @@ class Pictures extends HTMLElement {
 
   send(task) {
     const { file, row } = task;
-    const { maxBytes, textTooLarge, textFailed } = this.dataset;
+    const { maxBytes, textTooLarge } = this.dataset;
     if (file.size > Number(maxBytes)) return this.fail(row, textTooLarge);
     this.running += 1;
+    const sent = file.size < RESUMED_BYTES ? this.post(task, 'pictures', file) : this.resume(task);
+    sent
+      .then((answer) => this.arrived(row, answer))
+      .catch((error) => {
+        task.tries += 1;
+        if (!error.isLine || task.tries > 3) return this.fail(row, error.message);
+        setTimeout(() => this.waiting.push(task) && this.next(), 1000 * 2 ** task.tries);
+      })
+      .finally(() => {
+        this.running -= 1;
+        this.next();
+      });
+  }
+
+  /** One picture into the post: its file, or the address of what is there already. */
+  post({ row }, name, value) {
     const form = new FormData();
-    form.append('pictures', file);
+    form.append(name, value);
     const request = new XMLHttpRequest();
     request.open('POST', this.url);
     request.responseType = 'json';
     request.setRequestHeader('Accept', 'application/json');
-    request.upload.addEventListener('progress', ({ loaded, total }) => {
-      row.querySelector('progress').value = (100 * loaded) / total;
+    if (value instanceof File) {
+      request.upload.addEventListener('progress', ({ loaded, total }) => this.move(row, loaded, total));
+    }
+    return new Promise((resolve, reject) => {
+      const { textFailed } = this.dataset;
+      request.addEventListener('load', () => {
+        if (request.status < 400) resolve(request.response);
+        else reject(Object.assign(new Error(request.response?.error ?? textFailed), { status: request.status }));
+      });
+      request.addEventListener('error', () => reject(Object.assign(new Error(textFailed), { isLine: true })));
+      request.send(form);
     });
-    request.addEventListener('load', () => {
-      if (request.status < 400) void this.arrived(row, request.response);
-      else this.fail(row, request.response?.error ?? textFailed);
+  }
+
+  /** By tus, also over a reload: the client remembers what was begun by the file and the post that it is for. */
+  async resume(task) {
+    task.address ??= await this.upload(task);
+    try {
+      return await this.post(task, 'upload', task.address);
+    } catch (error) {
+      // it was taken the first time, and only the answer was lost
+      if (error.status === 410 && task.tries > 0) return { images: [] };
+      throw error;
+    }
+  }
+
+  async upload({ file, row }) {
+    await this.loadTus();
+    const { textFailed, textWaiting } = this.dataset;
+    const note = row.querySelector('.upload-note');
+    return await new Promise((resolve, reject) => {
+      const upload = new window.tus.Upload(file, {
+        endpoint: '/uploads/pictures',
+        retryDelays: [0, 1000, 3000, 5000, 10_000],
+        removeFingerprintOnSuccess: true,
+        fingerprint: async () => ['picture', this.url, file.name, file.size, file.lastModified].join('|'),
+        metadata: { filename: file.name },
+        onProgress: (sent, total) => {
+          note.textContent = '';
+          this.move(row, sent, total);
+        },
+        onSuccess: () => resolve(new URL(upload.url, location.href).pathname),
+        onError: (error) => {
+          const said = error.originalResponse?.getBody() ?? '';
+          if (error.originalResponse || navigator.onLine) {
+            return reject(new Error(said === '' || said.startsWith('<') ? textFailed : said));
+          }
+          note.textContent = textWaiting;
+          addEventListener('online', () => upload.start(), { once: true });
+        },
+      });
+      upload
+        .findPreviousUploads()
+        .then(([earlier]) => {
+          if (earlier) upload.resumeFromPreviousUpload(earlier);
+          upload.start();
+        })
+        .catch(reject);
     });
-    request.addEventListener('error', () => {
-      task.tries += 1;
-      if (task.tries > 3) return this.fail(row, textFailed);
-      setTimeout(() => this.waiting.push(task) && this.next(), 1000 * 2 ** task.tries);
+  }
+
+  loadTus() {
+    this.tus ??= new Promise((resolve, reject) => {
+      const script = document.createElement('script');
+      script.src = this.dataset.tus;
+      script.onload = resolve;
+      script.onerror = () => reject(new Error(this.dataset.textFailed));
+      document.head.append(script);
     });
-    request.addEventListener('loadend', () => {
-      this.running -= 1;
-      this.next();
-    });
-    request.send(form);
+    return this.tus;
+  }
+
+  move(row, sent, total) {
+    row.querySelector('progress').value = (100 * sent) / total;
   }
 
   fail(row, words) {
