@@ -87,7 +87,7 @@ export async function takeWaiting(
     const item = await work.em.fork().findOne(TransferItem, waiting, { orderBy: { position: 1 } });
     if (!item) return 'done';
     if (!(await mayGoOn())) return 'paused';
-    handle.progress(done, total, item.title);
+    handle.progress(done, total, t('import.now', { n: done + 1, total, title: item.title }));
     const isAway = await takeItem(taking, item);
     silent = isAway ? silent + 1 : 0;
     if (silent >= MOST_SILENT) return 'away';
