@@ -36,7 +36,10 @@ test('a folder of pictures comes in while its page tells how far it is, is stopp
   assert.deepEqual(await accessFaults(page), []);
   await page.getByRole('button', { name: 'Bring it in' }).click();
   await until(page, `document.querySelector('.importing progress')?.value > 0`);
-  await page.locator('.importing').getByText(/ of 12: /).waitFor();
+  await page
+    .locator('.importing')
+    .getByText(/ of 12: /)
+    .waitFor();
   assert.deepEqual(await accessFaults(page), []);
   await page.getByRole('button', { name: 'Stop' }).click();
   const on = page.getByRole('button', { name: 'Go on' });
