@@ -95,7 +95,7 @@ export async function testNode(
   const node = await openNode(config, {
     now: clock.now,
     log: log ?? makeLog(config.logLevel),
-    queueTimes: { lookEveryMs: 50, graceMs: 2_000, ...queueTimes },
+    queueTimes: { lookEveryMs: 250, graceMs: 2_000, ...queueTimes },
     ...(engineLimits ? { engineLimits } : {}),
     ...(serverTimes ? { serverTimes } : {}),
     ...(classifierTimes ? { classifierTimes } : {}),

@@ -31,7 +31,7 @@ test('a folder of pictures comes in while its page tells how far it is, is stopp
   await page.locator('#archive').getByText('Pictures', { exact: true }).click();
   await page.locator('#archive').getByRole('button', { name: 'See what would come' }).click();
 
-  await page.getByRole('button', { name: 'Bring it in' }).waitFor();
+  await page.getByRole('button', { name: 'Bring it in' }).waitFor({ timeout: 60_000 });
   assert.match((await page.locator('#choice').textContent()) ?? '', /Posts: 12/);
   assert.deepEqual(await accessFaults(page), []);
   await page.getByRole('button', { name: 'Bring it in' }).click();
