@@ -13,6 +13,7 @@ import { t } from '../../kit/web/messages.ts';
 import type { UploadedFile } from '../../kit/web/multipart.ts';
 import type { Limit } from '../../kit/web/rate-limit.ts';
 import type { Ctx, State } from '../../kit/web/state.ts';
+import type { Work } from '../../kit/work.ts';
 import type { GalleryDeps } from '../deps.ts';
 import { assertMayPost } from './draft.ts';
 
@@ -34,17 +35,23 @@ const folderIn = (uploadsDir: string): string => join(uploadsDir, 'pictures');
  */
 export function resumableRoutes(routes: Router<State>, deps: GalleryDeps): void {
   const { uploadsDir, limits, maxImageBytes, minFreeBytes } = deps;
-  const owners = new WeakMap<Ctx['req'], number>();
+  const works = new WeakMap<Ctx['req'], Work>();
   const store = new FileStore({ directory: folderIn(uploadsDir) });
   // without deferred lengths: the size is judged before the first byte
   store.extensions = ['creation', 'creation-with-upload', 'termination'];
   const server = new Server({
     ...{ path: PATH, datastore: store, relativeLocation: true, allowedOrigins: [] },
     ...{ maxSize: maxImageBytes, disableTerminationForFinishedUploads: false, onResponseError: tusErrors },
-    namingFunction: (request) => {
-      const ownerId = request.runtime?.node && owners.get(request.runtime.node.req as Ctx['req']);
-      if (!ownerId) throw new AppError('unauthenticated', 'Please sign in.');
-      return `${ownerId}-${newId()}`;
+    // what is thrown here is told in words and not as a page
+    namingFunction: async (request) => {
+      const { viewer, files } = (request.runtime?.node && works.get(request.runtime.node.req as Ctx['req'])) ?? {};
+      if (!viewer || !files) throw new AppError('unauthenticated', 'Please sign in.');
+      const waiting = await readdir(store.directory);
+      if (waiting.filter((one) => isOf(one, viewer.id)).length >= MOST_WAITING) {
+        throw new AppError('conflict', t('post.too-many-waiting', { max: MOST_WAITING }));
+      }
+      await assertFreeSpace(files, Number(request.headers.get('upload-length')) || 0, minFreeBytes);
+      return `${viewer.id}-${newId()}`;
     },
   });
 
@@ -65,16 +72,8 @@ export function resumableRoutes(routes: Router<State>, deps: GalleryDeps): void 
         sweptAt = performance.now();
         await sweepPictures(uploadsDir);
       }
-      const waiting = await readdir(store.directory);
-      if (waiting.filter((one) => isOf(one, id)).length >= MOST_WAITING) {
-        // in words and not as a page: the script shows what it is told
-        ctx.status = 409;
-        ctx.body = t('post.too-many-waiting', { max: MOST_WAITING });
-        return;
-      }
-      await assertFreeSpace(work.files, Number(ctx.get('Upload-Length')) || 0, minFreeBytes);
     }
-    owners.set(ctx.req, id);
+    works.set(ctx.req, work);
     ctx.respond = false;
     await server.handle(ctx.req, ctx.res);
   };

@@ -103,11 +103,13 @@ class Pictures extends HTMLElement {
     this.running += 1;
     const sent = file.size < RESUMED_BYTES ? this.post(task, 'pictures', file) : this.resume(task);
     sent
-      .then((answer) => this.arrived(row, answer))
-      .catch((error) => {
+      .then((answer) => void this.arrived(row, answer))
+      .catch(async (error) => {
         task.tries += 1;
         if (!error.isLine || task.tries > 3) return this.fail(row, error.message);
-        setTimeout(() => this.waiting.push(task) && this.next(), 1000 * 2 ** task.tries);
+        // it counts as running until then: who waits for its turn keeps the page
+        await new Promise((resolve) => setTimeout(resolve, 1000 * 2 ** task.tries));
+        this.waiting.push(task);
       })
       .finally(() => {
         this.running -= 1;
@@ -168,7 +170,8 @@ class Pictures extends HTMLElement {
         onError: (error) => {
           const said = error.originalResponse?.getBody() ?? '';
           if (error.originalResponse || navigator.onLine) {
-            return reject(new Error(said === '' || said.startsWith('<') ? textFailed : said));
+            const words = said === '' || said.startsWith('<') ? textFailed : said;
+            return reject(Object.assign(new Error(words), { isLine: !error.originalResponse }));
           }
           note.textContent = textWaiting;
           addEventListener('online', () => upload.start(), { once: true });
@@ -189,7 +192,10 @@ class Pictures extends HTMLElement {
       const script = document.createElement('script');
       script.src = this.dataset.tus;
       script.onload = resolve;
-      script.onerror = () => reject(new Error(this.dataset.textFailed));
+      script.onerror = () => {
+        this.tus = undefined;
+        reject(Object.assign(new Error(this.dataset.textFailed), { isLine: true }));
+      };
       document.head.append(script);
     });
     return this.tus;
