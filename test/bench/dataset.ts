@@ -81,6 +81,8 @@ export async function readRows<Row>(folder: string, sql: string): Promise<Row[]>
 
 async function fill(path: string, { models, images }: Size): Promise<void> {
   const { run, close } = await openFile(path);
+  /** An id of `i` for row `i` of the series of this number. */
+  const uuid = (serial: number) => `printf('00000000-0000-7000-800${serial}-%012x', i)`;
   const series = (count: number) =>
     `with recursive n(i) as (select 1 union all select i + 1 from n where i < ${count})`;
   const accounts = Math.ceil(models / 50);
@@ -113,10 +115,10 @@ async function fill(path: string, { models, images }: Size): Promise<void> {
       case when i % 10 = 0 then 4 else 1 end, ${words('i')}, ${placeholder}, 'UBL_:rOpGG-oBUNG,qRj2so|=eE1w^n4S5NH',
       ${at('i', images)}, ${at('i', images)}, 1, (i * 7919) % 3000, 1767225600000, ${at('i', images)}, 1, '{"prompt":"' || ${words('i * 11')} || '"}' from n`);
   await run(`${series(images)} insert into resource_use (id, image_id, position, kind, name, hash, version_id, model_id)
-    select 'r' || i, i, 0, 'lora', 'style', null, 1 + (i - 1) % ${models}, 1 + (i - 1) % ${models} from n`);
+    select ${uuid(1)}, i, 0, 'lora', 'style', null, 1 + (i - 1) % ${models}, 1 + (i - 1) % ${models} from n`);
   // and one LoRA that a fifth of all pictures use
   await run(`${series(Math.round(images / 5))} insert into resource_use (id, image_id, position, kind, name, hash, version_id, model_id)
-    select 'p' || i, 5 * i, 1, 'lora', 'style', null, ${POPULAR}, ${POPULAR} from n`);
+    select ${uuid(2)}, 5 * i, 1, 'lora', 'style', null, ${POPULAR}, ${POPULAR} from n`);
   // rare tags beside the common ones, each of one model
   const rare = Math.round(models / 5);
   await run(`${series(rare)} insert into tag (id, name) select ${WORDS.length} + i, ${words('i')} || ' ' || i from n`);
