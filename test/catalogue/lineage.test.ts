@@ -21,7 +21,7 @@ import { testNode } from '../node.ts';
 
 const licensed = (given: Partial<Licensed>): Licensed => ({
   isDeriveBarred: false,
-  isCommerceBarred: false,
+  isSaleBarred: false,
   ...{ versionId: 1, modelId: 1, ownerId: 1, name: 'It', href: '/it', uses: ['Image', 'Sell'] },
   ...{ allowNoCredit: true, allowDerivatives: true, allowDifferentLicense: true, forbidsGeneration: false },
   ...given,

@@ -115,5 +115,5 @@ test('a decision against commercial use binds whoever holds a licence, and the a
   });
   const refused = await site.sell();
   assert.equal(refused.status, 422);
-  assert.match(textOf(refused.text), /A moderation decision forbids/);
+  assert.match(textOf(refused.text), /is not for sale: a moderation decision/);
 });

@@ -2,8 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { eraseAccount } from '../../src/accounts/leaving/leave.ts';
 import { Account } from '../../src/accounts/model.ts';
+import { loadEffective, loadLines } from '../../src/catalogue/lineage/load-terms.ts';
+import { forbidsDeriving } from '../../src/catalogue/lineage/terms.ts';
+import { findSaleBan } from '../../src/economy/licences/selling.ts';
 import { newId } from '../../src/kit/ids.ts';
 import { DecideForm, decideCase } from '../../src/moderation/cases/decide/decide.ts';
+import { ClaimCase } from '../../src/moderation/cases/model/case.ts';
 import { CaseLicence } from '../../src/moderation/cases/model/redress.ts';
 import { RightsGrant, RightsOffer } from '../../src/moderation/rights/model.ts';
 import { Notification } from '../../src/notifications/model.ts';
@@ -235,4 +239,56 @@ test('who leaves offers and asks for nothing any more; what was granted stays wi
   await eraseAccount(desk.workAs(null), await desk.em.fork().findOneOrFail(Account, desk.rita.id));
   await desk.settle();
   assert.notEqual((await desk.em.fork().findOneOrFail(RightsOffer, { id: offer.id })).closedAt ?? null, null);
+});
+
+test('what a rights holder’s licence leaves out is done with the model by nobody, as long as the claim stands', async (t) => {
+  const desk = await withClaim(t);
+  const { caseId } = await desk.uphold(desk.rita);
+  const fork = desk.em.fork();
+  const sold = givenModel(fork, { owner: desk.ada, name: 'Ink Wash two', allowCommercialUse: ['Image', 'Sell'] });
+  const version = givenVersion(fork, { model: sold, state: 'draft', publishedAt: null });
+  await fork.flush();
+  const at = desk.clock.now();
+  const words = { title: 'T', text: 'T', forbids: '', revocation: '', covers: 'Ink' };
+  /** Rita offers these uses, and Ada takes them. */
+  const granted = async (uses: ('personal' | 'commercial' | 'merge' | 'resale')[], days: number | null = null) => {
+    const terms = { ...words, uses };
+    const offer = newId();
+    await fork.insert(RightsOffer, { id: offer, owner: desk.rita.id, caseId, ...terms, createdAt: at });
+    const expiresAt = days === null ? null : new Date(at.getTime() + days * DAY);
+    const grant = { licensee: desk.ada.id, model: sold.id, ...terms, askedAt: at, decidedAt: at, expiresAt };
+    await fork.insert(RightsGrant, { id: newId(), offer, state: 'granted', ...grant });
+  };
+  const seen = async () => {
+    const now = desk.clock.now();
+    const effective = await loadEffective(fork, version.id, now);
+    const line = (await loadLines(fork, [version.id], now)).get(version.id);
+    assert.ok(effective && line);
+    return {
+      uses: effective.terms.uses,
+      derives: forbidsDeriving([line.own], desk.ada.id) === null,
+      sells: (await findSaleBan(fork, version.id, desk.ada.id, now)) === null,
+    };
+  };
+  const free = { uses: ['Image', 'Sell'], derives: true, sells: true };
+  assert.deepEqual(await seen(), free);
+
+  await granted(['personal']);
+  assert.deepEqual(await seen(), { uses: [], derives: false, sells: false });
+  const his = await desk.signedIn('ada');
+  const ends = new Date(at.getTime() + 3 * DAY).toISOString().slice(0, 16);
+  const early = await his.post(`/versions/${version.id}/early-access`, { endsAt: ends, price: '50' });
+  assert.equal(early.status, 422);
+  assert.match(textOf(early.text), /is not for sale: .*the licence of a rights holder/);
+
+  await granted(['commercial', 'merge']);
+  assert.deepEqual(await seen(), { uses: ['Image'], derives: true, sells: false });
+  await granted(['resale'], 5);
+  assert.deepEqual(await seen(), free);
+  desk.clock.pass(6 * DAY);
+  assert.deepEqual(await seen(), { uses: ['Image'], derives: true, sells: false }, 'that for resale is over');
+
+  // the claim was wrong after all
+  await fork.nativeUpdate(ClaimCase, { id: caseId }, { state: 'reinstated' });
+  assert.deepEqual(await seen(), free);
 });

@@ -7,6 +7,9 @@ import { crc32 } from 'node:zlib';
 import { OutboxMail } from '../../src/accounts/mail/model.ts';
 import { memoryBytes } from '../../src/catalogue/files/bytes.ts';
 import { listZipEntries, readZipEntry } from '../../src/catalogue/files/zip.ts';
+import { LicenceGrant, LicenceOffer } from '../../src/economy/licences/model.ts';
+import { readCsv } from '../../src/kit/csv.ts';
+import { newId } from '../../src/kit/ids.ts';
 import { StoredZip } from '../../src/kit/web/download/stored-zip.ts';
 import { RESTRICTION } from '../../src/safety/policy.ts';
 import { restrict } from '../../src/safety/restrict.ts';
@@ -20,6 +23,19 @@ const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest(
 test('an archive of an account holds all that is theirs and nothing of others, by ranges, for a week', async (t) => {
   const its = await painter(t);
   const made = await aLife(its, its.ada);
+  const agreed = {
+    title: 'For shops',
+    uses: ['commercial' as const],
+    text: 'Name me,\nplease.',
+    forbids: '',
+    revocation: '',
+  };
+  const [offer, at] = [newId(), its.clock.now()];
+  const fork = its.em.fork();
+  await fork.insert(LicenceOffer, { id: offer, model: made.modelId, owner: its.ada.id, ...agreed, createdAt: at });
+  const grant = { id: newId(), offer, model: made.modelId, holder: made.bea.id, ...agreed, askedAt: at };
+  await fork.insert(LicenceGrant, { ...grant, state: 'granted', decidedAt: at });
+  assert.equal((await its.browser.get('/credits')).status, 200, 'the allowance of the day comes');
   const page = () => its.browser.get('/settings/export');
   assert.match((await page()).text, /There is no archive yet/);
   assert.equal((await its.visitor.get('/settings/export')).status, 302);
@@ -72,6 +88,10 @@ test('an archive of an account holds all that is theirs and nothing of others, b
   );
   assert.equal((await read('blocked_accounts.csv')).toString(), `cy@${host}\n`);
   assert.match((await read('muted_accounts.csv')).toString(), new RegExp(`\\ndan@${host},true\\n$`));
+  const [, licence] = [...readCsv((await read('licences.csv')).toString())].map(({ cells }) => cells);
+  const modelUri = `${manifest.origin}/models/${made.modelId}`;
+  assert.deepEqual(licence?.slice(0, 7), ['given', "'@bea", modelUri, '', 'For shops', 'Commercial use', agreed.text]);
+  assert.match((await read('credits.csv')).toString(), /^At,Credits,.*\n\d{4}-\d\d-\d\dT[\d:.]+Z,\d+,/);
   assert.doesNotMatch(fetched.bytes.toString('latin1'), /A secret of Bea|ada@example|bea@example/);
   for (const { name } of manifest.entries) assert.equal(crcOf(fetched.bytes, name), crc32(await read(name)), name);
 

@@ -84,7 +84,7 @@ export async function loadDownload(
   // a peer asks for a copy to keep, whoever of its people it asks for
   const asPeer = viewer?.speaksFor ? modelVerdict(first, viewer, 'mirror', { state, restrictions }) : verdict;
   if (!verdict.allowed || !asPeer.allowed) return refuse(verdict.allowed ? asPeer : verdict);
-  await assertShared({ em, viewer }, versionId);
+  await assertShared({ em, viewer, now }, versionId);
   const opensAt = (await listEarly(em, viewer, [versionId], now())).get(versionId);
   if (opensAt) throw new EarlyAccessError(opensAt, first.model_id, versionId);
   const chosen = chooseFile(found, query);
@@ -103,9 +103,9 @@ export async function loadDownload(
 }
 
 /** Throws `forbidden` for what was made from a model whose author does not let that be handed on. */
-async function assertShared({ em, viewer }: Pick<Work, 'em' | 'viewer'>, versionId: number): Promise<void> {
+async function assertShared({ em, viewer, now }: Pick<Work, 'em' | 'viewer' | 'now'>, versionId: number): Promise<void> {
   if (can(viewer, 'moderateContent')) return;
-  const by = await findSharingBan(em, versionId, viewer?.id ?? 0);
+  const by = await findSharingBan(em, versionId, viewer?.id ?? 0, now());
   if (by) throw new AppError('forbidden', t('download.not-shared', { name: by.name || t('recipe.private') }));
 }
 

@@ -85,7 +85,7 @@ const plain = (names: readonly string[]): Option[] => names.map((name) => ({ val
 
 /** The form of a version with what its files say. `form` holds what was typed when it was refused. */
 export async function loadEditor(
-  work: Pick<Work, 'em' | 'viewer'>,
+  work: Pick<Work, 'em' | 'viewer' | 'now'>,
   versionId: number,
   form: FormState | null = null,
 ): Promise<EditorPage> {
@@ -133,7 +133,7 @@ export async function loadEditor(
     recommendedWeight: version.recommendedWeight == null ? '' : String(version.recommendedWeight),
     settings: settingsText(version.trainingSettings),
   };
-  const effective = await loadEffective(em, versionId);
+  const effective = await loadEffective(em, versionId, work.now());
   const parents = edges
     .filter(({ basis }) => basis !== 'made')
     .map((edge) => ({

@@ -2,6 +2,7 @@ import type { EntityManager } from '@mikro-orm/core';
 import { fromJson, inList, rows, toBoolean } from '../../kit/database/sql.ts';
 import { RESTRICTION } from '../../safety/policy.ts';
 import { isForbidden } from '../../safety/standing.ts';
+import { barredByRightsSql } from '../../safety/upheld.ts';
 import type { CommercialUse } from '../types.ts';
 import { type Ancestry, ancestorsOf, loadAncestry, provenAncestorsOf } from './ancestry.ts';
 import { type Effective, effectiveTerms, forbidsSharing, type Licensed } from './terms.ts';
@@ -18,6 +19,9 @@ interface TermsRow {
   allow_commercial_use: unknown;
   forbids_generation: unknown;
   restrictions: number;
+  no_merge: unknown;
+  no_commerce: unknown;
+  no_resale: unknown;
   is_listed: unknown;
 }
 
@@ -27,15 +31,19 @@ export interface Line {
   readonly ancestors: readonly Licensed[];
 }
 
-/** Lines of versions by their ids; of one that is gone there is none. A decision about rights counts as its author's word. */
+/**
+ * Lines of versions by their ids; of one that is gone there is none. A decision about rights, and what a rights holder's
+ * licence leaves out, count as its author's word.
+ */
 export async function loadLines(
   em: EntityManager,
   versionIds: readonly number[],
+  now: Date,
   known?: Ancestry,
 ): Promise<ReadonlyMap<number, Line>> {
   const ancestry = known ?? (await loadAncestry(em, versionIds));
   const idsOf = (id: number) => [id, ...ancestorsOf(id, ancestry)];
-  const licensed = await loadLicensed(em, [...new Set(versionIds.flatMap(idsOf))]);
+  const licensed = await loadLicensed(em, [...new Set(versionIds.flatMap(idsOf))], now);
   const lines = new Map<number, Line>();
   for (const id of versionIds) {
     const own = licensed.get(id);
@@ -45,7 +53,12 @@ export async function loadLines(
   return lines;
 }
 
-async function loadLicensed(em: EntityManager, ids: readonly number[]): Promise<ReadonlyMap<number, Licensed>> {
+async function loadLicensed(
+  em: EntityManager,
+  ids: readonly number[],
+  now: Date,
+): Promise<ReadonlyMap<number, Licensed>> {
+  const asFlag = (sql: string) => `case when ${sql} then 1 else 0 end`;
   const of = (kind: string, id: string) =>
     `coalesce((select s.restrictions from policy_state s where s.target_kind = '${kind}' and s.target_id = ${id}), 0)`;
   const found = await rows<TermsRow>(
@@ -53,9 +66,11 @@ async function loadLicensed(em: EntityManager, ids: readonly number[]): Promise<
     `select v.id, v.name as version_name, m.id as model_id, m.name as model_name, m.owner_id, m.allow_no_credit,
        m.allow_derivatives, m.allow_different_license, cast(m.allow_commercial_use as text) as allow_commercial_use,
        m.forbids_generation, ${of('version', 'v.id')} | ${of('model', 'm.id')} | ${of('account', 'm.owner_id')} as restrictions,
-       case when m.listed_at is not null and v.state = 'published' then 1 else 0 end as is_listed
+       ${asFlag(barredByRightsSql('merge'))} as no_merge, ${asFlag(barredByRightsSql('commercial'))} as no_commerce,
+       ${asFlag(barredByRightsSql('resale'))} as no_resale,
+       ${asFlag("m.listed_at is not null and v.state = 'published'")} as is_listed
      from model_version v join model m on m.id = v.model_id where v.id in (${inList(ids)})`,
-    ids,
+    [now, now, now, ...ids],
   );
   return new Map(found.map((row) => [row.id, licensedOf(row)]));
 }
@@ -63,8 +78,11 @@ async function loadLicensed(em: EntityManager, ids: readonly number[]): Promise<
 function licensedOf(row: TermsRow): Licensed {
   const isNamed = toBoolean(row.is_listed) && !isForbidden(row.restrictions, 'view');
   const uses = fromJson<CommercialUse[]>(row.allow_commercial_use) ?? [];
-  const isDeriveBarred = (row.restrictions & RESTRICTION.derive) !== 0;
+  const isDeriveBarred = (row.restrictions & RESTRICTION.derive) !== 0 || toBoolean(row.no_merge);
   const isCommerceBarred = (row.restrictions & RESTRICTION.commercial) !== 0;
+  const isSaleBarred = isCommerceBarred || toBoolean(row.no_resale);
+  const isLet = (use: CommercialUse): boolean =>
+    use !== 'None' && !isCommerceBarred && !toBoolean(use === 'Sell' ? row.no_resale : row.no_commerce);
   return {
     versionId: row.id,
     modelId: row.model_id,
@@ -72,23 +90,28 @@ function licensedOf(row: TermsRow): Licensed {
     allowNoCredit: toBoolean(row.allow_no_credit),
     allowDerivatives: toBoolean(row.allow_derivatives) && !isDeriveBarred,
     isDeriveBarred,
-    isCommerceBarred,
+    isSaleBarred,
     allowDifferentLicense: toBoolean(row.allow_different_license),
     forbidsGeneration: toBoolean(row.forbids_generation),
-    uses: isCommerceBarred ? [] : uses.filter((use) => use !== 'None'),
+    uses: uses.filter(isLet),
     name: isNamed ? `${row.model_name} ${row.version_name}` : '',
     href: isNamed ? `/models/${row.model_id}?version=${row.id}` : '',
   };
 }
 
 /** What may be done with a version after all that it comes from; null for one that is gone. */
-export async function loadEffective(em: EntityManager, versionId: number): Promise<Effective | null> {
-  const line = (await loadLines(em, [versionId])).get(versionId);
+export async function loadEffective(em: EntityManager, versionId: number, now: Date): Promise<Effective | null> {
+  const line = (await loadLines(em, [versionId], now)).get(versionId);
   return line ? effectiveTerms(line.own, line.ancestors) : null;
 }
 
 /** Who forbids that this version is handed to this person (0: a visitor). */
-export async function findSharingBan(em: EntityManager, versionId: number, personId: number): Promise<Licensed | null> {
-  const line = (await loadLines(em, [versionId])).get(versionId);
+export async function findSharingBan(
+  em: EntityManager,
+  versionId: number,
+  personId: number,
+  now: Date,
+): Promise<Licensed | null> {
+  const line = (await loadLines(em, [versionId], now)).get(versionId);
   return line ? forbidsSharing(line.own, line.ancestors, personId) : null;
 }

@@ -18,10 +18,10 @@ export interface Licensed extends Terms {
   readonly versionId: number;
   readonly modelId: number;
   readonly ownerId: number;
-  /** A moderation decision forbids to make something of it, to its owner too. */
+  /** A moderation decision or a rights holder's terms forbid to make something of it, to its owner too. */
   readonly isDeriveBarred: boolean;
-  /** A moderation decision forbids to make money of it, to its owner too. */
-  readonly isCommerceBarred: boolean;
+  /** The same of selling it. */
+  readonly isSaleBarred: boolean;
   /** '' for what is not in everybody's lists, which nobody is told of (P11). */
   readonly name: string;
   /** '' with the name. */

@@ -39,7 +39,7 @@ export async function loadClosure(
   const sha256s = files.map(({ sha256 }) => sha256);
   const direct = files.flatMap(({ versionId }) => versionId ?? []);
   const parents = await loadAncestry(em, direct);
-  const lines = await loadLines(em, direct, parents);
+  const lines = await loadLines(em, direct, now, parents);
   const ids = [...new Set([...direct, ...direct.flatMap((id) => ancestorsOf(id, parents))])];
   const versions = new Map((await loadVersions(em, ids)).map((row) => [row.id, row]));
   const early = await listEarly(em, viewer, direct, now);

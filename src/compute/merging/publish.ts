@@ -76,8 +76,8 @@ export async function publishMerge(
 }
 
 /** What all parents leave to whoever merged them, who grants nothing that they do not. */
-async function termsLeft({ em }: Pick<Work, 'em'>, { parts, owner }: MergeRun): Promise<Terms> {
-  const lines = await loadLines(em, versionIdsOf(parts));
+async function termsLeft({ em, now }: Pick<Work, 'em' | 'now'>, { parts, owner }: MergeRun): Promise<Terms> {
+  const lines = await loadLines(em, versionIdsOf(parts), now());
   const everything = {
     ...{
       versionId: 0,
@@ -86,7 +86,7 @@ async function termsLeft({ em }: Pick<Work, 'em'>, { parts, owner }: MergeRun): 
       name: '',
       href: '',
       isDeriveBarred: false,
-      isCommerceBarred: false,
+      isSaleBarred: false,
     },
     ...{ allowNoCredit: true, allowDerivatives: true, allowDifferentLicense: true, forbidsGeneration: false },
     uses: [...lines.values()].length < parts.length ? [] : COMMERCIAL_USES.filter((use) => use !== 'None'),

@@ -19,11 +19,12 @@ export async function loadRights(
   versionId: number,
 ): Promise<Rights> {
   const personId = viewer?.id ?? 0;
-  const line = (await loadLines(em, [versionId])).get(versionId);
+  const at = now();
+  const line = (await loadLines(em, [versionId], at)).get(versionId);
   if (!line) throw new AppError('not_found', 'There is no such version.');
   const { own, ancestors } = line;
   const people = [own, ...ancestors];
-  const held = await licencesFor(em, personId, people, now());
+  const held = await licencesFor(em, personId, people, at);
   const { terms, conflicts } = effectiveTerms(own, ancestors);
   return {
     terms,

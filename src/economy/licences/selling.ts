@@ -9,7 +9,8 @@ import { grantsOf } from './grants-of.ts';
 
 /*
  * What was made from a model is not sold against its author's word: for credits early, or for the pot of a bounty. Who
- * holds a licence for resale may; a moderation decision against commercial use binds with any, and its own author too.
+ * holds a licence for resale may; a moderation decision against commercial use, and the terms of a rights holder,
+ * bind with any, and its own author too.
  */
 
 /** Who of a version's line forbids this person to sell it; null when nobody does. */
@@ -19,10 +20,10 @@ export async function findSaleBan(
   sellerId: number,
   now: Date,
 ): Promise<Licensed | null> {
-  const line = (await loadLines(em, [versionId])).get(versionId);
+  const line = (await loadLines(em, [versionId], now)).get(versionId);
   if (!line) return null;
   const { own, ancestors } = line;
-  const barred = [own, ...ancestors].find(({ isCommerceBarred }) => isCommerceBarred);
+  const barred = [own, ...ancestors].find(({ isSaleBarred }) => isSaleBarred);
   if (barred) return barred;
   const closed = ancestors.filter(({ ownerId, uses }) => ownerId !== sellerId && !uses.includes('Sell'));
   const held = await grantsOf(em, sellerId, [...new Set(closed.map(({ modelId }) => modelId))], now);
@@ -34,7 +35,7 @@ export async function findSaleBan(
 export const saleBanText = (ban: Licensed | null): string =>
   ban === null
     ? ''
-    : t(ban.isCommerceBarred ? 'sale.barred' : 'sale.forbidden', { name: ban.name || t('recipe.private') });
+    : t(ban.isSaleBarred ? 'sale.barred' : 'sale.forbidden', { name: ban.name || t('recipe.private') });
 
 /** Throws `invalid` at the field. */
 export async function assertMaySell(

@@ -3,6 +3,7 @@ import { fromJson, rows } from '../../kit/database/sql.ts';
 import { AppError } from '../../kit/errors.ts';
 import { t } from '../../kit/web/messages.ts';
 import type { Work } from '../../kit/work.ts';
+import { UPHELD_SQL } from '../../safety/upheld.ts';
 import type { ClaimType } from '../cases/types/types.ts';
 
 /** A claim of somebody that was upheld: what they may offer terms for. */
@@ -15,16 +16,6 @@ export interface Holding {
   readonly covers: string;
   readonly openOffers: number;
 }
-
-/**
- * A claim `c` that a person or a timer upheld and that nothing contests now; one that went into another shares its fate.
- * Intimate pictures and children have no licences at all. What came back because it was licensed was upheld all the same.
- */
-const UPHELD_SQL = `c.origin = 'form' and c.type not in ('minor', 'ncii')
-  and exists (select 1 from claim_case m where m.id = coalesce(c.merged_into_id, c.id)
-    and m.outcome in ('remove', 'de_attribute', 'limit', 'credit', 'licence', 're_rate', 'age_lock', 'account_action')
-    and (m.state in ('executed', 'closed') or (m.state = 'reinstated'
-      and exists (select 1 from case_licence k where k.case_id = m.id and k.refused_at is null))))`;
 
 interface Row {
   id: string;

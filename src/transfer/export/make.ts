@@ -19,9 +19,11 @@ import { t } from '../../kit/web/messages.ts';
 import type { Work } from '../../kit/work.ts';
 import {
   BLOCKED,
+  CREDITS,
   DOCUMENTS,
   FOLLOWING,
   FORMAT,
+  LICENCES,
   MANIFEST,
   type Manifest,
   MUTED,
@@ -31,6 +33,7 @@ import {
 import { Gathering, type TakenBlob } from './gather.ts';
 import { gatherBlocks, gatherCollections, gatherComments, gatherFollows, gatherReviews } from './gather-talk.ts';
 import { gatherModels, gatherPosts } from './gather-things.ts';
+import { gatherCredits, gatherLicences } from './gather-trade.ts';
 import { DocumentFile, type LayoutEntry } from './layout.ts';
 import { AccountExport } from './model.ts';
 
@@ -120,6 +123,8 @@ export class Exports {
       await documents.write(FOLLOWING, gatherFollows(gathering));
       await documents.write(BLOCKED, gatherBlocks(gathering, 'block'));
       await documents.write(MUTED, gatherBlocks(gathering, 'mute'));
+      await documents.write(LICENCES, gatherLicences(gathering));
+      await documents.write(CREDITS, gatherCredits(gathering));
       const blobs = await measureBlobs(work, gathering, handle);
       const described = [...documents.entries, ...blobs];
       await documents.write(MANIFEST, [

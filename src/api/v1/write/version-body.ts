@@ -92,7 +92,7 @@ const numberOf = (text: unknown): number | null => (text === '' || text === unde
 /** Throws what `loadOwnVersion` throws. */
 export async function loadOwnVersionView(ask: OwnAsk, versionId: number): Promise<z.output<typeof OwnVersion>> {
   // a fresh look: what a service changed in memory does not count
-  const editor = await loadEditor({ em: ask.em.fork(), viewer: ask.viewer }, versionId);
+  const editor = await loadEditor({ ...ask, em: ask.em.fork() }, versionId);
   const { values } = editor;
   return {
     ...{ id: editor.versionId, modelId: editor.modelId, state: editor.state },
@@ -132,7 +132,7 @@ export async function loadOwnVersionView(ask: OwnAsk, versionId: number): Promis
 
 /** The form of the editor as it is now, with what is given in its place. */
 export async function filledForm(ask: OwnAsk, versionId: number, model: ModelBody, version: VersionBody) {
-  const { values, parents, hasCover } = await loadEditor({ em: ask.em.fork(), viewer: ask.viewer }, versionId);
+  const { values, parents, hasCover } = await loadEditor({ ...ask, em: ask.em.fork() }, versionId);
   return {
     ...values,
     ...parentFields(parents),
