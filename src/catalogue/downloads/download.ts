@@ -103,7 +103,10 @@ export async function loadDownload(
 }
 
 /** Throws `forbidden` for what was made from a model whose author does not let that be handed on. */
-async function assertShared({ em, viewer, now }: Pick<Work, 'em' | 'viewer' | 'now'>, versionId: number): Promise<void> {
+async function assertShared(
+  { em, viewer, now }: Pick<Work, 'em' | 'viewer' | 'now'>,
+  versionId: number,
+): Promise<void> {
   if (can(viewer, 'moderateContent')) return;
   const by = await findSharingBan(em, versionId, viewer?.id ?? 0, now());
   if (by) throw new AppError('forbidden', t('download.not-shared', { name: by.name || t('recipe.private') }));

@@ -33,9 +33,7 @@ export async function findSaleBan(
 
 /** In plain words, for the form where somebody sells; '' when they may. */
 export const saleBanText = (ban: Licensed | null): string =>
-  ban === null
-    ? ''
-    : t(ban.isSaleBarred ? 'sale.barred' : 'sale.forbidden', { name: ban.name || t('recipe.private') });
+  ban === null ? '' : t(ban.isSaleBarred ? 'sale.barred' : 'sale.forbidden', { name: ban.name || t('recipe.private') });
 
 /** Throws `invalid` at the field. */
 export async function assertMaySell(
