@@ -99,7 +99,7 @@ async function shoot({ url, child }: Server, paths: readonly string[], connectio
 }
 
 /** In CI a figure says that it can still be measured, and little more. */
-const [ROUNDS, ROUND_S, WARM_UP_S] = process.env.BENCH_SIZE === 'ci' ? [1, 1, 1] : [3, 6, 2];
+const [ROUNDS, ROUND_S, WARM_UP_S] = process.env.BENCH_SIZE === 'ci' ? [1, 2, 1] : [3, 6, 2];
 
 const summary = (rounds: readonly Load[]): Load => ({
   requestsPerSecond: median(rounds.map((round) => round.requestsPerSecond)),
