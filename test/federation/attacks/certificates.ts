@@ -13,7 +13,9 @@ export interface Authority {
 export function makeAuthority(): Authority {
   const own = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const subject = name('Tessera tests');
-  const keyId = createHash('sha1').update(own.publicKey.export({ format: 'der', type: 'spki' })).digest();
+  const keyId = createHash('sha1')
+    .update(own.publicKey.export({ format: 'der', type: 'spki' }))
+    .digest();
   // Python from 3.13 on is as strict as RFC 5280, which wants the last two of an authority, and its key named in what it signs
   const extensions = Buffer.concat([
     extension('2.5.29.19', sequence(der(0x01, Buffer.of(0xff))), true),
