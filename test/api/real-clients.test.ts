@@ -90,8 +90,16 @@ test('programs for Civitai, as they are published, find and download what a node
     const asked = site.look();
     const refusals = asked.filter(({ status }) => status >= 400);
     assert.deepEqual(refusals, []);
-    for (const path of byAda) assert.ok(asked.some((one) => one.path === path && one.account === ada.id), path);
-    for (const path of byNobody) assert.ok(asked.some((one) => one.path === path && one.account === undefined), path);
+    for (const path of byAda)
+      assert.ok(
+        asked.some((one) => one.path === path && one.account === ada.id),
+        path,
+      );
+    for (const path of byNobody)
+      assert.ok(
+        asked.some((one) => one.path === path && one.account === undefined),
+        path,
+      );
   };
   const [modelPath, downloadPath] = [`/api/v1/models/${modelId}`, `/api/download/models/${versionId}`];
 
