@@ -18,7 +18,7 @@ const isForPrograms = (path: string): boolean =>
   isOAuthForPrograms(path) ||
   ((path.startsWith('/api/') || path.startsWith('/feeds/')) && !path.startsWith(RUNNER_PATH));
 
-/** Programs that join an address and a path ask so (mmget 0.1.1 does), and Civitai sends them on. */
+/** Programs that put a path behind an address with a slash at its end ask so: mmget 0.1.1 does. */
 const SLASHES_TOO_MANY = /^\/{2,}api\//;
 
 /**

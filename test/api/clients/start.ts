@@ -81,7 +81,7 @@ export async function clientsOf(t: TestContext, node: URL, hosts: readonly strin
     ...{ HTTPS_PROXY: address, HTTP_PROXY: address, SSL_CERT_FILE: trusted, REQUESTS_CA_BUNDLE: trusted },
   };
   const run: Clients['run'] = async (program, args, env = {}) => {
-    const options = { cwd: home, env: { ...environment, ...env }, timeout: 30_000 };
+    const options = { cwd: home, env: { ...environment, ...env }, timeout: 60_000 };
     const { stdout } = await promisify(execFile)(join(VENV, 'bin', program), args, options);
     return stdout;
   };
