@@ -98,8 +98,8 @@ function testFiles(folder, wanted = () => true) {
   return readdirSync(folder, { withFileTypes: true })
     .flatMap((entry) => {
       const path = join(folder, entry.name);
-      // the peer of the federation tests has packages of its own
-      if (entry.isDirectory()) return entry.name === 'node_modules' ? [] : testFiles(path, wanted);
+      // the peer of the federation tests and the clients of the API have packages of their own
+      if (entry.isDirectory()) return ['node_modules', '.venv'].includes(entry.name) ? [] : testFiles(path, wanted);
       return entry.name.endsWith('.test.ts') && wanted(path) ? [path] : [];
     })
     .sort();

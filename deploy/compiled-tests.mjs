@@ -5,6 +5,8 @@ import { copyFileSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync } f
 import { basename, dirname, join } from 'node:path';
 
 const TRANSLATED = ['src', 'test'];
+/** Packages of peers and clients of the tests, which need no translation. */
+const PACKAGES = ['node_modules', '.venv'];
 
 /**
  * Makes the folder: this repository with each module of `src` and `test` in JavaScript beside its source, and links to
@@ -23,7 +25,7 @@ export function compileTests(root, folder) {
   if (status !== 0) return status ?? 1;
   for (const path of TRANSLATED.flatMap((top) => filesOf(root, top))) {
     mkdirSync(dirname(join(folder, path)), { recursive: true });
-    if (basename(path) === 'node_modules') link(root, folder, path);
+    if (PACKAGES.includes(basename(path))) link(root, folder, path);
     else copyFileSync(join(root, path), join(folder, path));
   }
   for (const name of readdirSync(root)) {
@@ -43,6 +45,6 @@ function filesOf(root, folder) {
   return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name);
     if (entry.name === '__pycache__') return [];
-    return entry.isDirectory() && entry.name !== 'node_modules' ? filesOf(root, path) : [path];
+    return entry.isDirectory() && !PACKAGES.includes(entry.name) ? filesOf(root, path) : [path];
   });
 }

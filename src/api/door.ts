@@ -18,12 +18,20 @@ const isForPrograms = (path: string): boolean =>
   isOAuthForPrograms(path) ||
   ((path.startsWith('/api/') || path.startsWith('/feeds/')) && !path.startsWith(RUNNER_PATH));
 
+/** Programs that put a path behind an address with a slash at its end ask so: mmget 0.1.1 does. */
+const SLASHES_TOO_MANY = /^\/{2,}api\//;
+
 /**
  * What is the same for every answer to programs: pages of any site may read it, for nothing of it leans on a cookie
  * (spec/civitai-api.md 2.1), and a refusal has the words that clients of Civitai look for. It stands before the question
  * of who asks, so that a bad token is refused in these words too.
  */
 export const apiDoor: Middleware<State> = async (ctx, next) => {
+  if (SLASHES_TOO_MANY.test(ctx.path)) {
+    ctx.status = 308;
+    ctx.redirect(ctx.url.replace(/^\/+/, '/'));
+    return;
+  }
   if (!isForPrograms(ctx.path)) return next();
   ctx.set('Access-Control-Allow-Origin', '*');
   ctx.set('Access-Control-Expose-Headers', EXPOSED);

@@ -43,6 +43,17 @@ test('an address that is not there answers in JSON', async (t) => {
   assert.deepEqual(keysOf(json), ['error']);
 });
 
+test('a slash too many before the address of a program leads to the one without it, on this node', async (t) => {
+  const { address } = await emptyShelf(t);
+  const ask = async (path: string) => {
+    const { status, headers } = await fetch(`${address.origin}${path}`, { redirect: 'manual' });
+    return [status, headers.get('location')];
+  };
+  assert.deepEqual(await ask('//api/v1/models?limit=1&token=a'), [308, '/api/v1/models?limit=1&token=a']);
+  assert.deepEqual(await ask('///api/download/models/1'), [308, '/api/download/models/1']);
+  assert.deepEqual(await ask('//elsewhere.example/api/v1/models'), [404, null]);
+});
+
 test('each answer says what is left of the limit, and the last one when to come again', async (t) => {
   const { ask } = await emptyShelf(t);
   const first = await ask('/api/v1/enums');

@@ -85,7 +85,7 @@ test('the whole file comes with its length, a strong tag and headers that keep i
   assert.equal(headers['last-modified'], 'Fri, 02 Jan 2026 03:04:05 GMT');
   assert.equal(headers['x-content-type-options'], 'nosniff');
   assert.match(String(headers['content-security-policy']), /default-src 'none'.*; sandbox$/);
-  assert.equal(headers['content-disposition'], `attachment; filename="a.png"; filename*=UTF-8''a.png`);
+  assert.equal(headers['content-disposition'], `attachment; filename*=UTF-8''a.png; filename="a.png"`);
 });
 
 test('HEAD tells the same without the bytes, and knows no ranges', async (t) => {
@@ -319,21 +319,21 @@ test('uploaded bytes never leave as something that a browser runs or a peer beli
 
 test('the name for saving is safe in both of its forms', () => {
   const cases: [string, string][] = [
-    ['model.safetensors', `attachment; filename="model.safetensors"; filename*=UTF-8''model.safetensors`],
-    ['żółw 猫.png', `attachment; filename="___w _.png"; filename*=UTF-8''%C5%BC%C3%B3%C5%82w%20%E7%8C%AB.png`],
-    [`a"b'c(d)*.png`, `attachment; filename="a_b'c(d)_.png"; filename*=UTF-8''a_b%27c%28d%29_.png`],
-    ['50%41.png', `attachment; filename="50_41.png"; filename*=UTF-8''50%2541.png`],
+    ['model.safetensors', `attachment; filename*=UTF-8''model.safetensors; filename="model.safetensors"`],
+    ['żółw 猫.png', `attachment; filename*=UTF-8''%C5%BC%C3%B3%C5%82w%20%E7%8C%AB.png; filename="___w _.png"`],
+    [`a"b'c(d)*.png`, `attachment; filename*=UTF-8''a_b%27c%28d%29_.png; filename="a_b'c(d)_.png"`],
+    ['50%41.png', `attachment; filename*=UTF-8''50%2541.png; filename="50_41.png"`],
     [
       'a\r\nSet-Cookie: x=1.png',
-      `attachment; filename="aSet-Cookie_ x=1.png"; filename*=UTF-8''aSet-Cookie_%20x%3D1.png`,
+      `attachment; filename*=UTF-8''aSet-Cookie_%20x%3D1.png; filename="aSet-Cookie_ x=1.png"`,
     ],
-    ['evil\u202Egnp.exe', `attachment; filename="evilgnp.exe"; filename*=UTF-8''evilgnp.exe`],
-    ['../../etc/passwd', `attachment; filename="_.._etc_passwd"; filename*=UTF-8''_.._etc_passwd`],
-    ['..\\boot.ini', `attachment; filename="_boot.ini"; filename*=UTF-8''_boot.ini`],
-    ['CON.png', `attachment; filename="_CON.png"; filename*=UTF-8''_CON.png`],
-    ['.htaccess', `attachment; filename="htaccess"; filename*=UTF-8''htaccess`],
-    ['\uD800.png', `attachment; filename="_.png"; filename*=UTF-8''%EF%BF%BD.png`],
-    ['', `attachment; filename="download"; filename*=UTF-8''download`],
+    ['evil\u202Egnp.exe', `attachment; filename*=UTF-8''evilgnp.exe; filename="evilgnp.exe"`],
+    ['../../etc/passwd', `attachment; filename*=UTF-8''_.._etc_passwd; filename="_.._etc_passwd"`],
+    ['..\\boot.ini', `attachment; filename*=UTF-8''_boot.ini; filename="_boot.ini"`],
+    ['CON.png', `attachment; filename*=UTF-8''_CON.png; filename="_CON.png"`],
+    ['.htaccess', `attachment; filename*=UTF-8''htaccess; filename="htaccess"`],
+    ['\uD800.png', `attachment; filename*=UTF-8''%EF%BF%BD.png; filename="_.png"`],
+    ['', `attachment; filename*=UTF-8''download; filename="download"`],
   ];
   for (const [name, header] of cases) assert.equal(contentDisposition('attachment', name), header);
   const long = safeFileName(`${'猫'.repeat(500)}.safetensors`);
@@ -345,7 +345,7 @@ test('any name makes a header that Node sends, and one name', () => {
     fc.property(fc.string({ unit: 'binary', maxLength: 300 }), (name) => {
       const header = contentDisposition('inline', name);
       http.validateHeaderValue('Content-Disposition', header);
-      assert.match(header, /^inline; filename="[^"\\%]+"; filename\*=UTF-8''[\w!#$&+.^`|~%-]+$/);
+      assert.match(header, /^inline; filename\*=UTF-8''[\w!#$&+.^`|~%-]+; filename="[^"\\%]+"$/);
       assert.equal(safeFileName(safeFileName(name)), safeFileName(name));
     }),
     { numRuns: 2000 },

@@ -13,7 +13,15 @@ export interface Authority {
 export function makeAuthority(): Authority {
   const own = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const subject = name('Tessera tests');
-  const basicConstraints = extension('2.5.29.19', sequence(der(0x01, Buffer.of(0xff))), true);
+  const keyId = createHash('sha1')
+    .update(own.publicKey.export({ format: 'der', type: 'spki' }))
+    .digest();
+  // Python from 3.13 on is as strict as RFC 5280, which wants the last two of an authority, and its key named in what it signs
+  const extensions = Buffer.concat([
+    extension('2.5.29.19', sequence(der(0x01, Buffer.of(0xff))), true),
+    extension('2.5.29.15', der(0x03, Buffer.of(2, 0x04)), true), // keyCertSign
+    extension('2.5.29.14', der(0x04, keyId), false),
+  ]);
   const certify = (holder: KeyObject, holderName: Buffer, extensions: Buffer): string => {
     const spki = holder.export({ format: 'der', type: 'spki' });
     const body = sequence(
@@ -30,11 +38,18 @@ export function makeAuthority(): Authority {
     return pem(sequence(body, ALGORITHM, der(0x03, Buffer.of(0), signature)));
   };
   return {
-    certificatePem: certify(own.publicKey, subject, basicConstraints),
+    certificatePem: certify(own.publicKey, subject, extensions),
     issue(names) {
       const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
       const alternatives = sequence(...names.map((one) => der(0x82, Buffer.from(one))));
-      const cert = certify(pair.publicKey, name(names[0] ?? ''), extension('2.5.29.17', alternatives, false));
+      const cert = certify(
+        pair.publicKey,
+        name(names[0] ?? ''),
+        Buffer.concat([
+          extension('2.5.29.17', alternatives, false),
+          extension('2.5.29.35', sequence(der(0x80, keyId)), false),
+        ]),
+      );
       return { key: pair.privateKey.export({ format: 'pem', type: 'pkcs8' }).toString(), cert };
     },
   };

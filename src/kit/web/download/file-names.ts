@@ -28,11 +28,12 @@ function shortened(name: string): string {
 
 /**
  * Both forms, as RFC 6266 (appendix D) advises: `filename` in ASCII for old programs, without `%`, which some of them
- * decode, and `filename*` (RFC 8187) for the rest.
+ * decode, and `filename*` (RFC 8187) for the rest. The first stands last: programs for Civitai, whose storage sends it alone,
+ * take all that follows `filename=` for the name (civitdl 2.2.0 does).
  */
 export function contentDisposition(disposition: 'attachment' | 'inline', name: string): string {
   const safe = safeFileName(name);
   const ascii = safe.replace(/[^ -~]/gu, '_').replace(/["\\%]/g, '_');
   const encoded = encodeURIComponent(safe).replace(/['()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
-  return `${disposition}; filename="${ascii}"; filename*=UTF-8''${encoded}`;
+  return `${disposition}; filename*=UTF-8''${encoded}; filename="${ascii}"`;
 }
