@@ -81,7 +81,7 @@ export function routersOf(parts: Parts): Router<State>[] {
       findReach: reachFinder(parts.generator),
       ...{ catalogue: catalogueDeps(parts), gallery: galleryDeps(parts), training: trainingDeps(parts) },
       ...{ merging: mergeDeps(parts), economy: economyDeps(parts), notifications: notificationDeps(parts) },
-      ...{ transfer: transferDeps(parts), secretKey: parts.secretKey },
+      ...{ transfer: transferDeps(parts), secretKey: parts.secretKey, judgePicture: accountDeps(parts).judgePicture },
     }),
     ...accountRoutes(accountDeps(parts)),
     catalogueRoutes(catalogueDeps(parts)),

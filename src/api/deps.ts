@@ -1,3 +1,4 @@
+import type { JudgePicture } from '../accounts/profile/pictures.ts';
 import type { CatalogueDeps } from '../catalogue/deps.ts';
 import type { MergeDeps } from '../compute/merging/pages/routes.ts';
 import type { TrainingDeps } from '../compute/training/pages/deps.ts';
@@ -9,7 +10,7 @@ import type { NotificationDeps } from '../notifications/routes.ts';
 import type { TransferDeps } from '../transfer/deps.ts';
 
 export interface ApiDeps {
-  /** What the engine of this node can load, for feeds of saved searches. */
+  /** What the engine of this node can load, for lists that are narrowed to it. */
   readonly findReach: FindEngineReach;
   readonly publicUrl: URL;
   readonly limits: RateLimits;
@@ -23,6 +24,8 @@ export interface ApiDeps {
   readonly economy: EconomyDeps;
   readonly notifications: NotificationDeps;
   readonly transfer: TransferDeps;
+  /** Of pictures of profiles. */
+  readonly judgePicture: JudgePicture;
   /** Seals the secrets of webhooks. */
   readonly secretKey: string;
 }

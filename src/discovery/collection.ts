@@ -83,6 +83,7 @@ export async function loadCollectionPage(
       canonical: url,
       ...(description === '' || isRemote ? {} : { description: description.slice(0, 200) }),
       ...(visibility === 'public' && !isRemote ? {} : { noindex: true }),
+      ...(visibility === 'private' ? {} : { feeds: [{ title: name, href: `/feeds${url}.atom` }] }),
       ...(cover && !isSensitive(cover.level) ? { ogImage: `/media/1280/${cover.id}.webp` } : {}),
     },
   };
@@ -126,6 +127,19 @@ async function listCollected(
   const shown = found.slice(0, PAGE_LENGTH);
   const last = found.length > PAGE_LENGTH ? shown.at(-1) : undefined;
   return { items: feedItems(shown, eyes), nextCursor: last ? writePlace(last.position, last.item_id) : null };
+}
+
+/** What was put in last, for whoever may see the collection: the caller has asked. */
+export async function listLastCollected(em: Work['em'], eyes: Eyes, id: number, limit: number): Promise<FeedItem[]> {
+  const seen = seenItems(id, eyes);
+  const found = await rows<FeedRow>(
+    em,
+    `with page as (select ${ITEM_KIND} as kind, ${ITEM_THING} as id, c.added_at as listed_at, c.position, c.id as item_id
+       from ${seen.sql} order by c.added_at desc, c.id desc limit ?)
+     ${COLLECTED_OF_PAGE} order by page.listed_at desc, page.item_id desc`,
+    [...seen.values, limit, eyes.levels, eyes.levels, eyes.levels],
+  );
+  return feedItems(found, eyes);
 }
 
 async function coverOf(em: Work['em'], eyes: Eyes, id: number): Promise<{ id: number; level: number } | null> {

@@ -10,7 +10,7 @@ import {
   type PictureView,
   pictureView,
 } from '../gallery/views.ts';
-import { type Parameter, rows } from '../kit/database/sql.ts';
+import { type Parameter, rows, toDate } from '../kit/database/sql.ts';
 import { count, ratioStep } from '../kit/web/filters.ts';
 import { notDelistedSql } from '../safety/standing.ts';
 import { COVER_JOIN, modelUrl, type Page, readCursor, writeCursor } from './cards.ts';
@@ -44,6 +44,8 @@ export interface FeedItem {
   readonly sharerUrl: string;
   /** It is here for a collection that it was put into, which `sharer…` name. */
   readonly isCollected: boolean;
+  /** ISO: when it came into the list. */
+  readonly listedAt: string;
 }
 
 export interface FeedRow extends OwnerRow, PictureRow {
@@ -234,6 +236,7 @@ function feedItem(row: FeedRow, eyes: Eyes): FeedItem {
     host: owner.host,
     figure: figure > 0 ? count(figure) : '',
     ...teller(row),
+    listedAt: toDate(row.listed_at).toISOString(),
   };
 }
 

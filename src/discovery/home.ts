@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { eyesOf } from '../gallery/views.ts';
 import { t } from '../kit/web/messages.ts';
+import type { PageHead } from '../kit/web/views.ts';
 import type { Work } from '../kit/work.ts';
 import { FEED_SCOPES, type FeedItem, type FeedScope, listFeed } from './feed.ts';
 import { moreUrlOf, type TabView } from './lists/address.ts';
@@ -18,6 +19,7 @@ export interface HomePage {
   readonly emptyText: string;
   readonly emptyLabel: string;
   readonly emptyHref: string;
+  readonly page: PageHead;
 }
 
 export async function loadHomePage(
@@ -47,5 +49,9 @@ export async function loadHomePage(
     emptyText: t(`feed.empty-${empty}-text`),
     emptyLabel: viewer ? t(empty === 'here' ? 'nav.upload' : 'feed.find-people') : '',
     emptyHref: viewer ? (empty === 'here' ? '/upload' : '/search?kind=people') : '',
+    // what one follows is one’s own affair
+    page: {
+      feeds: (['here', 'known'] as const).map((name) => ({ title: t(`feed.${name}`), href: `/feeds/${name}.atom` })),
+    },
   };
 }

@@ -81,7 +81,7 @@ export interface DiscoveryDeps {
   readonly isArriving: (work: Work, accountId: number) => Promise<boolean>;
 }
 
-const SIMILARS = { name: 'similar', max: 120, perMs: 60_000 };
+export const SIMILARS = { name: 'similar', max: 120, perMs: 60_000 };
 /** A word is typed letter by letter. */
 const SUGGESTIONS = { name: 'suggest', max: 600, perMs: 60_000 };
 const MENTIONS = { name: 'mentions', max: 300, perMs: 60_000 };

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import sharp from 'sharp';
 import { ModelListDocument } from '../../src/api/channels/model-list.ts';
+import { Bounty } from '../../src/economy/bounties/model.ts';
 import { Collection, CollectionItem } from '../../src/gallery/collections/model.ts';
 import { Browser } from '../accounts/browser.ts';
 import { givenModel, givenVersion, NOW } from '../factories/content.ts';
@@ -97,6 +98,50 @@ test('a feed is Atom, with the newest first and a link to what follows', async (
   }
 });
 
+test('every list has a feed: filters stand in its address, and collections, bounties and the newest have their own', async (t) => {
+  const { ask, ids, em, ada, clock } = await furnishedShelf(t);
+  const entries = async (path: string) => {
+    const { status, text } = await ask(path);
+    assert.equal(status, 200, path);
+    assert.deepEqual([tagsOf(text, 'id')[0]], [`${ORIGIN}${path}`], path);
+    return tagsOf(text, 'id')
+      .slice(1)
+      .map((id) => id.slice(ORIGIN.length).replace(/^(\/models\/\d+).*/, '$1'));
+  };
+  const [ink, afar] = [`/models/${ids.model}`, `/models/${ids.remote}`];
+  // as the page with these filters, to a visitor
+  assert.deepEqual(await entries('/feeds/models.atom?type=LORA'), [ink, afar]);
+  assert.deepEqual(await entries('/feeds/models.atom?scope=here'), [ink]);
+  assert.deepEqual(await entries('/feeds/models.atom?not=style'), [afar]);
+  assert.deepEqual(await entries('/feeds/images.atom?recipe=1'), [`/images/${ids.image}`]);
+  assert.deepEqual(await entries('/feeds/images.atom?not=style'), []);
+  assert.equal((await ask('/feeds/images.atom?model=99999')).status, 404);
+  assert.deepEqual(await entries('/feeds/here.atom'), [`/posts/${ids.post}`, ink]);
+  assert.deepEqual(await entries('/feeds/known.atom'), [`/posts/${ids.post}`, ink, afar]);
+
+  const given = { owner: ada.id, createdAt: NOW, updatedAt: NOW };
+  const [open, shut] = [
+    em.create(Collection, { ...given, name: 'Open' }),
+    em.create(Collection, { ...given, name: 'Shut', visibility: 'private' }),
+  ];
+  await em.flush();
+  em.create(CollectionItem, {
+    ...{ id: '0190b7a2-7c1e-7000-8000-0000000000bb', collection: open, model: ids.model, addedAt: NOW },
+  });
+  await em.flush();
+  assert.deepEqual(await entries(`/feeds/collections/${open.id}.atom`), [ink]);
+  for (const id of [shut.id, 999, 'x']) assert.equal((await ask(`/feeds/collections/${id}.atom`)).status, 404);
+
+  const later = new Date(clock.now().getTime() + 86_400_000);
+  const times = { deadlineAt: later, awardBy: later, createdAt: NOW, updatedAt: NOW };
+  const id = '0190b7a2-7c1e-7000-8000-0000000000cc';
+  const bounty = { id, owner: ada.id, title: 'A <fish>', text: 'x', kind: 'LoraCreation', mode: 'Individual' } as const;
+  await em.insert(Bounty, { ...bounty, ...times });
+  const { text } = await ask('/feeds/bounties.atom');
+  assert.deepEqual(tagsOf(text, 'id'), [`${ORIGIN}/feeds/bounties.atom`, `${ORIGIN}/bounties/${id}`]);
+  assert.match(text, /<title>A &lt;fish&gt;<\/title>/);
+});
+
 test('a long feed goes on at its next link, to the end', async (t) => {
   const { em, ada, ask } = await emptyShelf(t);
 
@@ -117,12 +162,16 @@ test('the pages of lists name their feeds', async (t) => {
   const pages: readonly [string, string][] = [
     ['/models', '/feeds/models.atom'],
     ['/images', '/feeds/images.atom'],
+    ['/models?type=LORA&sort=likes', '/feeds/models.atom\\?type=LORA'],
+    ['/', '/feeds/here.atom'],
+    ['/bounties', '/feeds/bounties.atom'],
+    ['/contests', '/feeds/contests.atom'],
     ['/@ada', '/feeds/people/ada/images.atom'],
     ['/tags/style', '/feeds/tags/style/models.atom'],
   ];
   for (const [page, feed] of pages) {
     const { text } = await visitor.get(page);
     assert.match(text, new RegExp(`<link rel="alternate" type="application/atom\\+xml" title="[^"]+" href="${feed}">`));
-    assert.equal((await visitor.get(feed)).status, 200);
+    assert.equal((await visitor.get(feed.replace('\\', ''))).status, 200);
   }
 });

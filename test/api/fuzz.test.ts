@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { Ajv2020 } from 'ajv/dist/2020.js';
+import { MergeRun } from '../../src/compute/merging/model.ts';
+import { Generation } from '../../src/compute/model.ts';
 import { rows } from '../../src/kit/database/sql.ts';
 import { newId } from '../../src/kit/ids.ts';
 import { givenMember } from '../factories/accounts.ts';
@@ -11,6 +13,17 @@ import { type Furnished, furnishedShelf, type Json } from './shelf.ts';
 const DEEP = `${'['.repeat(20_000)}${']'.repeat(20_000)}`;
 const ODD_TEXTS = ['', '💥\ud800', '\u202egnp', "'; drop table model; --"];
 const ODD: readonly unknown[] = [null, 1e308, {}, [[null]], 'a\u0000b', 'x'.repeat(60_000)];
+const ODD_QUERIES = [
+  '',
+  '-1',
+  '1e9',
+  '9'.repeat(40),
+  'x'.repeat(3_000),
+  '💥',
+  'null',
+  '\u0000',
+  "'; drop table model; --",
+];
 const ODD_PLACES = ['0', '1.5', '9'.repeat(40), '💥', '%2500'];
 
 /** The least that a schema takes. */
@@ -29,6 +42,39 @@ function leastOf(schema: Json): Json {
   if (schema.format === 'uuid') return newId();
   if (schema.pattern?.startsWith('^[a-z]+:')) return 'image:1';
   return 'abc';
+}
+
+/** Things of Ada's that have a UUID, by the word of their address; each is hers alone, or before everybody. */
+async function givenOwn({ em, ada, address, ids, clock, tokenOf }: Furnished): Promise<Record<string, string>> {
+  const api = await Caller.open(address, await tokenOf(ada, ['all']));
+  const cy = await Caller.open(address, await tokenOf(await givenMember(em, 'cy'), ['all']));
+  const made = async (name: string, body: unknown, given: Record<string, string | number> = {}) =>
+    (await api.call(name, { with: given, body })).id as string;
+  const deadline = new Date(clock.now().getTime() + 5 * 86_400_000).toISOString().slice(0, 10);
+  const words = { title: 'A fish', text: 'Please.', tags: [], references: [], subject: 'fictional', deadline };
+  const wish = { ...words, kind: 'Other', mode: 'Individual', amount: 60 };
+  const offer = { title: 'Prints', uses: ['commercial'], text: 'A hundred.', priceCredits: 5 };
+  const work = { id: newId(), createdAt: clock.now() };
+  const fork = em.fork();
+  await fork.insert(Generation, { ...work, account: ada.id, state: 'done', request: {} as never });
+  const merge = { name: 'Alloy', kind: 'lora', family: 'sd15', baseModel: 'SD 1.5', parts: [], params: {}, round: 0 };
+  await fork.insert(MergeRun, { ...work, owner: ada.id, ...merge } as never);
+  await api.call('createCollection', { body: { name: 'Mine', visibility: 'private' } });
+  await api.call('editProfile', { body: { locked: true } });
+  await cy.call('followUser', { with: { id: ada.id } });
+  await api.call('hide', { body: { kind: 'domain', key: 'far.example' } });
+  return {
+    ...{ generations: work.id, merges: work.id },
+    webhooks: await made('createWebhook', { url: 'https://hook.example/in', events: ['job.ended'] }),
+    searches: await made('saveSearch', { name: 'Ink', kind: 'models', query: 'tag=ink' }),
+    datasets: await made('createDataset', { name: 'Tiles' }),
+    bounties: await made('openBounty', wish),
+    'licence-offers': await made('offerLicence', offer, { id: ids.model }),
+    imports: await made('beginImport', { source: 'civitai', place: 'civitai.example', who: 'ada', own: true }),
+    comments: await made('commentOnPost', { text: 'Mine.' }, { id: ids.post }),
+    hidden: (await api.call('listHidden')).items[0].id,
+    'follow-requests': (await api.call('listFollowRequests')).items[0].id,
+  };
 }
 
 /** Every row of every table, apart from marks of when a token was used. */
@@ -52,7 +98,8 @@ async function stateOf({ em }: Pick<Furnished, 'em'>): Promise<Record<string, st
 
 test('whatever is sent to whichever operation is refused with a reason, and changes nothing', async (t) => {
   const shelf = await furnishedShelf(t);
-  const { address, ids, em, clock, tokenOf } = shelf;
+  const { address, em, clock, tokenOf } = shelf;
+  const ids = { ...shelf.ids, ...(await givenOwn(shelf)) };
   const eve = await givenMember(em, 'eve');
   const api = await Caller.open(address, await tokenOf(eve, ['all']));
   const reader = await tokenOf(eve, ['read']);
@@ -132,6 +179,16 @@ test('whatever is sent to whichever operation is refused with a reason, and chan
   for (const name of api.names) {
     const { path, method, operation } = api.find(name);
     const schema: Json = operation.requestBody?.content['application/json']?.schema;
+    clock.pass(3_600_000);
+    for (const { name: place, in: where } of operation.parameters as Json[]) {
+      if (where === 'header') continue;
+      for (const odd of ODD_QUERIES) {
+        const given = { with: { ...placesOf(path, ids), [place]: odd }, body: schema && leastOf(schema) };
+        const answer = await api.send(name, given);
+        assert.ok(answer.status < 500, `${name} ${place}=${odd.slice(0, 20)}: ${answer.status}`);
+        await answer.body?.cancel();
+      }
+    }
     if (method === 'get' || schema?.type !== 'object') continue;
     clock.pass(3_600_000);
     for (const [field, its] of Object.entries<Json>(schema.properties)) {
@@ -164,10 +221,13 @@ function isFitting(fits: (value: unknown) => unknown, raw: string): boolean {
 const isOwn = ({ security }: Json, path: string): boolean =>
   security[0].bearer?.length > 0 &&
   path.includes('{') &&
-  !/\/(?:like|share|pin|follow|block|mute|comments|review)$/.test(path);
+  !/\/(?:like|share|pin|follow|block|mute|comments|review|credits|entries|grants|similar)$/.test(path);
 
-/** Things of Ada's in the places of a path; what has a UUID is of nobody. */
-function placesOf(path: string, ids: Furnished['ids']): Record<string, string | number> {
+type Ids = Furnished['ids'] & Readonly<Record<string, string | number>>;
+
+/** Things of Ada's in the places of a path; what has a UUID and was not made is of nobody. */
+function placesOf(path: string, ids: Ids): Record<string, string | number> {
+  const own = ids[/^\/api\/v1\/([a-z-]+)\//.exec(path)?.[1] ?? ''];
   const id = /model-versions/.test(path)
     ? ids.version
     : /model-files/.test(path)
@@ -187,7 +247,7 @@ function placesOf(path: string, ids: Furnished['ids']): Record<string, string | 
     );
   const isTalkOfThing = /\/(?:models|posts|images)\/\{id\}\/comments/.test(path);
   return {
-    ...{ id: isText && !isTalkOfThing ? newId() : id, hash: 'ffffffff', kind: 'model', thing: ids.model },
+    ...{ id: own ?? (isText && !isTalkOfThing ? newId() : id), hash: 'ffffffff', kind: 'model', thing: ids.model },
     ...{ image: newId(), tag: 'nothing-of-that-name', delivery: newId() },
   };
 }

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { indexPost } from '../../src/discovery/index/keep.ts';
+import { SeenImage } from '../../src/gallery/seen/model.ts';
 import { RESTRICTION } from '../../src/safety/policy.ts';
 import { restrict } from '../../src/safety/restrict.ts';
 import { givenImage, givenPost, NOW } from '../factories/content.ts';
@@ -65,7 +67,7 @@ test('nsfw adds ratings word by word, true is mature alone, and browsingLevel wi
 });
 
 test('each filter and each order of Civitai', async (t) => {
-  const { ask, ids, ada } = await furnishedShelf(t, { env: { API_ANONYMOUS_LEVELS: 'PG,R' } });
+  const { ask, ids, ada, em, workAs, tokenOf } = await furnishedShelf(t, { env: { API_ANONYMOUS_LEVELS: 'PG,R' } });
   const of = async (query: string) => idsOf(await ask(`/api/v1/images?nsfw=X&sort=Newest&${query}`));
   const [both, pg, none] = [[ids.image, ids.mature], [ids.image], []];
   const cases: readonly [string, readonly number[]][] = [
@@ -87,7 +89,13 @@ test('each filter and each order of Civitai', async (t) => {
     ['baseModels=SD%201.5', both],
     ['baseModels=Pony', none],
     ['requiringMeta=true', pg],
+    // what the pages of this node narrow by too
+    ['query=boat', pg],
+    ['query=nothing', none],
+    ['excludeTags=style', none],
+    ['excludeTags=nothing', both],
   ];
+  await indexPost(workAs(null), ids.post);
   for (const [query, expected] of cases) assert.deepEqual(await of(query), expected, query);
   const first = async (sort: string) => idsOf(await ask(`/api/v1/images?nsfw=X&sort=${encodeURIComponent(sort)}`))[0];
   assert.equal(await first('Most Reactions'), ids.image);
@@ -97,6 +105,12 @@ test('each filter and each order of Civitai', async (t) => {
   const drawn = await ask('/api/v1/images?nsfw=X&sort=Random');
   assert.deepEqual(idsOf(drawn).sort(), [...both].sort());
   assert.ok(!('nextCursor' in drawn.json.metadata));
+  await em.nativeUpdate('Image', { id: ids.mature }, { trendScore: 5 });
+  assert.deepEqual(idsOf(await ask('/api/v1/images?nsfw=X&sort=Trending')), [ids.mature]);
+  const token = await tokenOf(ada);
+  await em.insert(SeenImage, { account: ada.id, image: ids.image, at: NOW });
+  assert.deepEqual(idsOf(await ask('/api/v1/images?unseen=true', { token })), []);
+  assert.equal((await ask('/api/v1/images?unseen=true')).status, 401);
   // the same for one model alone, where Civitai falls back to the newest
   assert.equal(idsOf(await ask(`/api/v1/images?nsfw=X&modelId=${ids.model}&sort=Most%20Comments`))[0], ids.mature);
 });

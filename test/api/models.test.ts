@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { indexModel } from '../../src/discovery/index/keep.ts';
 import { Reaction } from '../../src/gallery/model.ts';
+import { SeenModel } from '../../src/gallery/seen/model.ts';
 import { rows } from '../../src/kit/database/sql.ts';
 import { RESTRICTION } from '../../src/safety/policy.ts';
 import { restrict } from '../../src/safety/restrict.ts';
@@ -148,6 +149,20 @@ test('each filter leaves in what it names', async (t) => {
     ['allowNoCredit=true', dream],
     ['allowDerivatives=true', both],
     ['allowCommercialUse=Rent', ink],
+    ['allowCommercialUse=Rent,Sell', ink],
+    ['period=Day&periodMode=stats', both],
+    // what the pages of this node narrow by too
+    ['excludeTags=style', dream],
+    ['excludeTags=style,nothing', dream],
+    ['browsingLevel=1', ink],
+    ['browsingLevel=4', both],
+    ['fileFormats=GGUF', dream],
+    ['fileFormats=GGUF,SafeTensor', both],
+    ['minSizeKB=2', ink],
+    ['maxSizeKB=1', both],
+    ['minSizeKB=1&maxSizeKB=2', ink],
+    ['fileFormats=GGUF&minSizeKB=2', none],
+    ['runsHere=true', none],
     ['checkpointType=Trained', dream],
     ['checkpointType=Merge', none],
     ['supportsGeneration=true', both],
@@ -157,6 +172,18 @@ test('each filter leaves in what it names', async (t) => {
   for (const [query, expected] of cases) assert.deepEqual(await of(query), expected, query);
   const primary = await ask(`/api/v1/models?ids=${ids.model}&primaryFileOnly=true`);
   assert.equal(primary.json.items[0].modelVersions[0].files.length, 1);
+});
+
+test('what one has opened is left out for who sends a token, and a trend is an order', async (t) => {
+  const { ask, ids, em, ada, tokenOf } = await furnishedShelf(t, { env: { API_ANONYMOUS_LEVELS: 'PG,R' } });
+  await em.nativeUpdate('Model', { id: ids.checkpoint }, { trendScore: 5 });
+  assert.deepEqual(names(await ask('/api/v1/models?nsfw=true&sort=Trending')), ['Dreamer']);
+  const token = await tokenOf(ada);
+  const unseen = async () => names(await ask('/api/v1/models?unseen=true', { token }));
+  assert.deepEqual(await unseen(), ['Ink wash']);
+  await em.insert(SeenModel, { account: ada.id, model: ids.model, at: NOW });
+  assert.deepEqual(await unseen(), []);
+  assert.equal((await ask('/api/v1/models?unseen=true')).status, 401);
 });
 
 test('a search finds models by the words of the index', async (t) => {

@@ -4,6 +4,7 @@ import { WebhookDelivery } from '../../src/api/webhooks/model.ts';
 import { newId } from '../../src/kit/ids.ts';
 import { Transfer, TransferItem } from '../../src/transfer/import/model.ts';
 import type { Studio } from '../compute/studio.ts';
+import { picture } from '../gallery/painter.ts';
 import type { Caller } from './calls.ts';
 import type { Json } from './shelf.ts';
 
@@ -112,7 +113,7 @@ export async function webhooks(api: Caller, theirs: Caller, { em }: Pick<Studio,
   assert.equal((await api.call('listWebhooks')).items.length, 0);
 }
 
-export async function finding(api: Caller, theirs: Caller) {
+export async function finding(api: Caller, theirs: Caller, imageId: number) {
   const body = { name: 'Brass', kind: 'models', query: 'tag=metal&sort=newest' };
   const { id, told, feedUrl, filters } = await api.call('saveSearch', { body, key: 'search' });
   assert.deepEqual([told, filters.length], [true, 1]);
@@ -130,6 +131,8 @@ export async function finding(api: Caller, theirs: Caller) {
   await theirs.call('showAgain', { with: { id: hidden.id }, status: 404 });
   await api.call('showAgain', { with: { id: hidden.id } });
 
+  assert.deepEqual((await api.call('listSimilarImages', { with: { id: imageId, by: 'models' } })).items, []);
+  await api.call('listSimilarImages', { with: { id: 999_999 }, status: 404 });
   const { items } = await api.call('suggestPeople', { with: { query: 'ev' } });
   assert.deepEqual(
     items.map(({ handle }: Json) => handle.replace('@', '')),
@@ -137,6 +140,38 @@ export async function finding(api: Caller, theirs: Caller) {
   );
   const { rows, models } = await api.call('getStatistics', { with: { days: 90 } });
   assert.deepEqual([rows.length, models.length], [90, 0]);
+}
+
+export async function profile(api: Caller, theirs: Caller) {
+  const links = [{ label: 'Home', url: 'https://ada.example/' }];
+  const said = await api.call('editProfile', { body: { displayName: 'Ada L.', links } });
+  assert.deepEqual([said.displayName, said.links, said.locked], ['Ada L.', links, false]);
+  await api.call('editProfile', { body: { links: [{ label: '', url: 'javascript:1' }] }, status: 400 });
+  assert.equal((await api.call('editProfile', { body: { bio: 'I engrave.' } })).displayName, 'Ada L.');
+  await api.call('setProfilePicture', { with: { kind: 'avatar' }, files: { 'a.png': await picture() } });
+  await api.call('setProfilePicture', { with: { kind: 'avatar' }, files: { 'a.png': 'no picture' }, status: 400 });
+  await api.call('removeProfilePicture', { with: { kind: 'avatar' } });
+  const before = await api.call('getBrowsing');
+  assert.deepEqual(await api.call('setBrowsing', { body: { browsingLevel: 2, blurredLevel: 2 } }), {
+    ...{ browsingLevel: 3, blurredLevel: 2 },
+  });
+  await api.call('setBrowsing', { body: before });
+  await api.call('forgetSeen');
+
+  // whoever is locked lets people in one by one
+  await api.call('editProfile', { body: { locked: true } });
+  const { id } = await api.call('getMe');
+  for (const act of ['acceptFollower', 'rejectFollower']) {
+    await theirs.call('unfollowUser', { with: { id } });
+    await theirs.call('followUser', { with: { id } });
+    const [asked] = (await api.call('listFollowRequests')).items;
+    assert.equal(asked.username, 'eve');
+    await theirs.call(act, { with: { id: asked.id }, status: 404 });
+    await api.call(act, { with: { id: asked.id } });
+    assert.equal((await api.call('listFollowRequests')).items.length, 0);
+  }
+  await api.call('editProfile', { body: { locked: false } });
+  assert.equal((await api.call('getProfile')).locked, false);
 }
 
 export async function tags(keeper: Caller, theirs: Caller) {

@@ -79,6 +79,9 @@ export async function bounties({ api, theirs, versionId }: Traded) {
   const change = { ...words, title: 'A brass carp', deadline };
   assert.equal((await theirs.call('editBounty', { with: { id }, body: change })).title, 'A brass carp');
   assert.equal((await api.call('addToBounty', { with: { id }, body: { amount: 4 }, key: 'more' })).pot, 64);
+  await api.call('commentOnBounty', { with: { id }, body: { text: 'Which brass?' }, key: 'say-bounty' });
+  const talk = await theirs.call('listBountyComments', { with: { id }, token: null });
+  assert.match(talk.items[0].html, /Which brass/);
   const entry = { text: 'Here.', model: `/versions/${versionId}/edit` };
   const entered = await api.call('enterBounty', { with: { id }, body: entry });
   const [{ id: entryId }] = entered.entries;

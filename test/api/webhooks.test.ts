@@ -4,7 +4,8 @@ import { Webhook as Verifier } from 'standardwebhooks';
 import { Webhook, WebhookDelivery } from '../../src/api/webhooks/model.ts';
 import { webhookHeaders } from '../../src/api/webhooks/sign.ts';
 import { modelPublished } from '../../src/catalogue/events.ts';
-import { generationEnded } from '../../src/compute/events.ts';
+import { generationEnded, mergeEnded } from '../../src/compute/events.ts';
+import { MergeRun } from '../../src/compute/merging/model.ts';
 import { Generation } from '../../src/compute/model.ts';
 import { record } from '../../src/kit/events/events.ts';
 import { Notification } from '../../src/notifications/model.ts';
@@ -114,6 +115,14 @@ test('webhooks are told of their own things, signed; failures are tried again, w
   await bob.browser.post('/reports', { about: `image:${imageIds[0]}`, reason: 'other', text: 'A private word' });
   await settle();
   assert.deepEqual(read(byPath('/ada').at(-1) as Received, secret)[1].data.state, 'done');
+  const merge = { name: 'Alloy', kind: 'lora', family: 'sd15', baseModel: 'SD 1.5', parts: [], params: {}, round: 0 };
+  await em.insert(MergeRun, { id: hook.id, owner: ada.id, createdAt: clock.now(), ...merge } as never);
+  record(em, mergeEnded, { mergeId: hook.id, isDone: false });
+  await em.flush();
+  await settle();
+  assert.deepEqual(read(byPath('/ada').at(-1) as Received, secret)[1].data, {
+    ...{ kind: 'merge', id: hook.id, state: 'failed', url: `https://node.example/merge/${hook.id}` },
+  });
   const report = read(byPath('/node').at(-1) as Received, nodeSecret)[1];
   assert.equal(report.type, 'report.filed');
   assert.doesNotMatch(JSON.stringify(report), /private word|bob/);

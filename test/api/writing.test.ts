@@ -6,13 +6,14 @@ import { Account } from '../../src/accounts/model.ts';
 import { Contest } from '../../src/gallery/contests/model.ts';
 import { ClaimCase } from '../../src/moderation/cases/model/case.ts';
 import { seedRules } from '../../src/moderation/rules/list.ts';
-import { fakePython, givenTinyModel, SHORT, type Studio, studio } from '../compute/studio.ts';
+import { captionerFolder, fakePython, givenTinyModel, SHORT, type Studio, studio } from '../compute/studio.ts';
 import { givenMember } from '../factories/accounts.ts';
 import { givenModel } from '../factories/content.ts';
 import { kohyaLoraSd1 } from '../factories/safetensors.ts';
 import { generated, picture } from '../gallery/painter.ts';
+import { until } from '../kit/queue-setup.ts';
 import { Caller } from './calls.ts';
-import { finding, notifications, tags, transfers, webhooks } from './own-calls.ts';
+import { finding, notifications, profile, tags, transfers, webhooks } from './own-calls.ts';
 import { type Json, SHA } from './shelf.ts';
 import { bounties, buying, credits, licences } from './trade-calls.ts';
 
@@ -101,6 +102,7 @@ async function models(api: Caller, address: URL, token: string) {
   const second = await api.call('createVersion', { with: { id: modelId }, body: { name: 'v2' } });
   const more = await upload(address, token, kohyaLoraSd1({ name: 'more' }), 'more.safetensors');
   const withFile = await api.call('addFiles', { with: { id: second.id }, body: { uploads: [more] } });
+  await api.call('stripFile', { with: { id: withFile.files[0].id } });
   assert.equal((await api.call('deleteFile', { with: { id: withFile.files[0].id } })).files.length, 0);
   await api.call('deleteVersion', { with: { id: second.id } });
   await api.call('restoreVersion', { with: { id: second.id } });
@@ -181,6 +183,11 @@ async function posts(api: Caller, versionId: number) {
   assert.deepEqual([rated.title, rated.tags, rated.modelVersionId], ['Two', ['metal'], versionId]);
   assert.equal((await api.call('publishPost', { with: { id: post.id }, body: {} })).waiting, false);
   await api.call('editImage', { with: { id: one }, body: { caption: 'A lamp.' } });
+  const made = { with: { id: one }, body: { modelVersionId: versionId, weight: 0.5 } };
+  const [use] = (await api.call('addImageResource', made)).items;
+  assert.deepEqual([use.modelVersionId, use.manual], [versionId, true]);
+  assert.equal((await api.call('removeImageResource', { with: { id: one, use: use.id } })).items.length, 0);
+  assert.equal((await api.call('listImageResources', { with: { id: one } })).items.length, 0);
   await api.call('deleteImage', { with: { id: two } });
   await api.call('restoreImage', { with: { id: two } });
   await api.call('unpublishPost', { with: { id: post.id } });
@@ -222,6 +229,33 @@ async function generations(api: Caller, checkpointId: number) {
     jobs.items.map(({ kind }: Json) => kind),
     ['generation', 'generation'],
   );
+  const one = { id, image: done.images[0].id };
+  assert.deepEqual((await api.call('upscaleImage', { with: one })).width, 64);
+  assert.equal((await api.call('varyImage', { with: one })).count, 4);
+  await api.call('varyImage', { with: { ...one, id: again.id, image: again.id }, status: 404 });
+  assert.equal(
+    (await api.call('deleteGeneratedImages', { with: { id }, body: { images: [one.image] } })).images.length,
+    0,
+  );
+}
+
+/** Captions of the node's captioner, taken back, and stopped. */
+async function byMachine(api: Caller) {
+  const { id } = await api.call('createDataset', { body: { name: 'Tagged' } });
+  await api.call('addDatasetImages', { with: { id }, files: { 'a.png': await picture() } });
+  const caption = async () => (await api.call('getDataset', { with: { id } })).images[0].caption;
+  await api.call('captionByMachine', { with: { id }, body: { prefix: 'tile' } });
+  await until('it has a caption', async () => (await caption()) !== '');
+  assert.match(await caption(), /^tile, seen 1/);
+  const undone = async () => (await api.send('undoCaptioning', { with: { id } })).status === 200;
+  await until('it is at work no more', undone);
+  await api.call('undoCaptioning', { with: { id }, status: 409 });
+  api.called.add('undoCaptioning');
+  assert.equal(await caption(), '');
+  await api.call('captionByMachine', { with: { id }, body: { exclude: ['hang-caption'] } });
+  await api.call('captionByMachine', { with: { id }, body: {}, status: 409 });
+  await api.call('cancelCaptioning', { with: { id } });
+  await api.call('deleteDataset', { with: { id } });
 }
 
 async function trainings(api: Caller) {
@@ -239,6 +273,14 @@ async function trainings(api: Caller) {
     ['a circle', 'a square'],
   );
   assert.equal((await api.call('deleteDatasetImage', { with: { id: b } })).images[0].id, a);
+  assert.equal((await api.call('restoreDatasetImage', { with: { id: b } })).images.length, 2);
+  const part = { crop: { left: 0, top: 0, width: 32, height: 32 }, repeats: 3 };
+  assert.equal((await api.call('editDatasetImage', { with: { id: b }, body: part })).images[1].repeats, 3);
+  const small = { crop: { ...part.crop, width: 2 } };
+  assert.ok((await api.call('editDatasetImage', { with: { id: b }, body: small, status: 400 })).fields.width);
+  await api.call('turnDatasetImage', { with: { id: b } });
+  await api.call('deleteDatasetImage', { with: { id: b } });
+  await byMachine(api);
   assert.equal((await api.call('renameDataset', { with: { id }, body: { name: 'Discs' } })).name, 'Discs');
   await api.call('deleteDataset', { with: { id } });
   await api.call('restoreDataset', { with: { id } });
@@ -277,6 +319,30 @@ async function trainings(api: Caller) {
   await api.call('deleteTraining', { with: { id: other.id } });
 }
 
+type Lying = { readonly id: number; readonly kind: string; readonly thing: number };
+
+/** Both are of `api`, in a collection of `theirs`. */
+async function arrange(api: Caller, theirs: Caller, model: Lying, post: Lying) {
+  const { id } = model;
+  await theirs.call('collect', { with: { ...post } });
+  const order = async () =>
+    (await theirs.call('getCollection', { with: { id } })).items.map(({ kind }: Json) => kind).join();
+  assert.equal(await order(), 'post,model');
+  await theirs.call('moveCollected', { with: { ...model }, body: { to: 'first' } });
+  assert.equal(await order(), 'model,post');
+  const beside = { kind: 'post', id: post.thing };
+  await theirs.call('moveCollected', { with: { ...model }, body: { to: 'after', beside } });
+  assert.equal(await order(), 'post,model');
+  await theirs.call('moveCollected', { with: { ...model }, body: { to: 'after' }, status: 400 });
+  await api.call('moveCollected', { with: { ...model }, body: { to: 'first' }, status: 404 });
+  for (const cover of [beside, null]) await theirs.call('chooseCover', { with: { id }, body: { cover } });
+  await api.call('refuseCollecting', { with: { ...post } });
+  assert.equal(await order(), 'model');
+  await theirs.call('collect', { with: { ...post }, status: 403 });
+  await theirs.call('allowCollecting', { with: { ...post }, status: 404 });
+  await api.call('allowCollecting', { with: { ...post } });
+}
+
 async function social(api: Caller, eve: { id: number; token: string; api: Caller }, ids: Record<string, number>) {
   const { modelId = 0, versionId = 0, postId = 0, imageId = 0 } = ids;
   const theirs = eve.api;
@@ -302,6 +368,7 @@ async function social(api: Caller, eve: { id: number; token: string; api: Caller
     ]),
     [['model', modelId]],
   );
+  await arrange(api, theirs, item, { ...item, kind: 'post', thing: postId });
   await theirs.call('uncollect', { with: item });
   await theirs.call('editCollection', { with: { id: collection.id }, body: { description: 'Things of metal.' } });
   assert.equal((await theirs.call('listOwnCollections')).items[0].name, 'Metal');
@@ -431,7 +498,8 @@ async function rights(
 }
 
 test('everything that a page can do is a call, every operation of the document answers as it says', async (t) => {
-  const site = await studio(t, { python: await fakePython(t), limits: SHORT });
+  const python = await fakePython(t, '--able', '--captioner');
+  const site = await studio(t, { python, limits: SHORT, env: { MODELS_DIR: await captionerFolder(t) } });
   const { address, ada, em, checkpoint } = site;
   await seedRules(em.fork(), new Date());
   const token = await tokenFor(site, ada, ['all']);
@@ -448,7 +516,8 @@ test('everything that a page can do is a call, every operation of the document a
   await contest(api, theirs, judge, em, modelId);
   await notifications(api, theirs, site, { modelId, postId });
   await webhooks(api, theirs, site);
-  await finding(api, theirs);
+  await finding(api, theirs, imageId);
+  await profile(api, theirs);
   await transfers(api, theirs, site);
   const traded = { api, theirs, modelId, versionId, imageId };
   await credits(traded);

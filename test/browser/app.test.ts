@@ -12,7 +12,7 @@ const browser = withChromium();
 test('the node is an app: installed, read without a network, and given pictures by other apps', { skip }, async (t) => {
   const node = await testNode(t, { realTime: true });
   const address = await node.start('web', 'worker');
-  await fillSite(node, { postCount: 1 });
+  const { post } = await fillSite(node, { postCount: 1 });
   const window = await browser.open({
     serviceWorkers: 'allow',
     viewport: PHONE,
@@ -58,6 +58,40 @@ test('the node is an app: installed, read without a network, and given pictures 
   await context.setOffline(false);
   await go('/models');
   assert.equal(await page.getByText('You are offline, or this node is.').count(), 0);
+
+  // pictures are swiped through
+  const [first, second] = post.imageIds;
+  await devtools.send('Emulation.setTouchEmulationEnabled', { enabled: true });
+  const swipe = async (from: number, to: number) => {
+    const at = (x: number) => ({ touchPoints: [{ x, y: 240 }] });
+    await devtools.send('Input.dispatchTouchEvent', { type: 'touchStart', ...at(from) });
+    await devtools.send('Input.dispatchTouchEvent', { type: 'touchMove', ...at((from + to) / 2) });
+    await devtools.send('Input.dispatchTouchEvent', { type: 'touchMove', ...at(to) });
+    await devtools.send('Input.dispatchTouchEvent', { type: 'touchEnd', touchPoints: [] });
+  };
+  await go(`/images/${first}`);
+  await swipe(320, 60);
+  await page.waitForURL(new RegExp(`/images/${second}$`));
+  await swipe(60, 320);
+  await page.waitForURL(new RegExp(`/images/${first}$`));
+  await devtools.send('Emulation.setTouchEmulationEnabled', { enabled: false });
+
+  // what the node says while nobody looks, as its browser's push service hands it over
+  await context.grantPermissions(['notifications'], { origin: address.origin });
+  const registration = new Promise<string>((done) =>
+    devtools.on(
+      'ServiceWorker.workerRegistrationUpdated',
+      ({ registrations: [one] }) => one && done(one.registrationId),
+    ),
+  );
+  await devtools.send('ServiceWorker.enable');
+  const message = { title: 'Your pictures are done', body: '', url: '/jobs', tag: 'generation' };
+  await devtools.send('ServiceWorker.deliverPushMessage', {
+    ...{ origin: address.origin, registrationId: await registration, data: JSON.stringify(message) },
+  });
+  await page.waitForFunction(
+    `navigator.serviceWorker.ready.then((it) => it.getNotifications()).then((all) => all.some(({ title, data }) => title === ${JSON.stringify(message.title)} && data.url === '/jobs'))`,
+  );
 
   // a picture from the gallery of the phone, as the system sends it
   const bytes = [...(await drawn(7, 96, 64))];

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import sharp from 'sharp';
@@ -12,25 +12,13 @@ import { Browser, textOf } from '../accounts/browser.ts';
 import { givenMember } from '../factories/accounts.ts';
 import { until } from '../kit/queue-setup.ts';
 import { temporaryFolder } from '../kit/temporary-folder.ts';
-import { fakePython, formOf, readEvents, SHORT, type Studio, studio } from './studio.ts';
+import { captionerFolder, fakePython, formOf, putTagger, readEvents, SHORT, type Studio, studio } from './studio.ts';
 
 interface Room extends Studio {
   readonly setUrl: string;
 }
 
 const FORM = { threshold: '0.4', mode: 'empty', prefix: '', exclude: '', underscores: '1' };
-
-/** The operator's folder of models, with what the fake engine takes for a tagger in it. */
-async function captionerFolder(t: TestContext): Promise<string> {
-  const folder = await temporaryFolder(t);
-  await putTagger(folder);
-  return folder;
-}
-
-async function putTagger(folder: string): Promise<void> {
-  await mkdir(path.join(folder, 'captioner'));
-  for (const name of ['model.onnx', 'selected_tags.csv']) await writeFile(path.join(folder, 'captioner', name), 'x');
-}
 
 const picture = (width: number) =>
   sharp({ create: { width, height: 80, channels: 3, background: `hsl(${width}, 60%, 50%)` } })

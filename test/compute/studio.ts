@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
@@ -12,6 +12,7 @@ import type { Files } from '../../src/kit/storage/files.ts';
 import { Browser } from '../accounts/browser.ts';
 import { givenMember } from '../factories/accounts.ts';
 import { givenFile, givenModel, givenVersion } from '../factories/content.ts';
+import { temporaryFolder } from '../kit/temporary-folder.ts';
 import { type TestNode, type TestNodeOptions, testNode } from '../node.ts';
 
 export const ROOT = path.join(import.meta.dirname, '../..');
@@ -98,6 +99,18 @@ export async function fakePython(t: TestContext, ...args: string[]): Promise<str
   await writeFile(program, fakeEngineProgram(args));
   await chmod(program, 0o755);
   return program;
+}
+
+/** The operator's folder of models, with what the fake engine takes for a tagger in it. */
+export async function captionerFolder(t: TestContext): Promise<string> {
+  const folder = await temporaryFolder(t);
+  await putTagger(folder);
+  return folder;
+}
+
+export async function putTagger(folder: string): Promise<void> {
+  await mkdir(path.join(folder, 'captioner'));
+  for (const name of ['model.onnx', 'selected_tags.csv']) await writeFile(path.join(folder, 'captioner', name), 'x');
 }
 
 const beside = path.join(ROOT, '.venv/bin/python');

@@ -256,3 +256,28 @@ test('what shows somebody waits for a moderator; what is looked into is not paid
   assert.equal((await purseOf(em, mia.account)).held, 0);
   await assertWhole(em.fork());
 });
+
+test('a report of one picture of an entry, or of one that shows what is meant, stops the payout as well', async (t) => {
+  const { em, visitor, bert, cleo, mia } = await town(t);
+  const pictureOf = async (owner: Account) => {
+    const post = givenPost(em, { owner });
+    const image = givenImage(em, { post, owner, hasRecipe: true });
+    await em.flush();
+    return { post, image };
+  };
+  const [shown, brought] = [await pictureOf(mia.account), await pictureOf(bert.account)];
+  const { id } = await ask(cleo.browser, { kind: 'ImageCreation', references: `/images/${shown.image.id}` });
+  const { entryId } = await enter(bert.browser, id, { post: `/posts/${brought.post.id}` });
+  const award = `/bounties/${id}/entries/${entryId}/award`;
+  for (const { image } of [shown, brought]) {
+    const report = { about: `image:${image.id}`, reason: 'other', text: 'This is me.' };
+    const reporter = image === shown.image ? bert : mia;
+    assert.ok((await reporter.browser.post('/reports', report)).status < 400);
+    assert.equal((await cleo.browser.post(award)).status, 409);
+    assert.match(textOf((await visitor.get(`/bounties/${id}`)).text), /nothing is paid out until they have decided/);
+    const about = { aboutKind: 'image', aboutId: String(image.id) };
+    assert.equal(await em.fork().nativeUpdate(QueueRow, about, { state: 'done', openKey: newId() }), 1);
+  }
+  assert.equal((await cleo.browser.post(award)).status, 302);
+  assert.deepEqual((await purseOf(em, cleo.account)).held, 0);
+});

@@ -55,6 +55,12 @@ test('a version is its owner’s, followers’ and payers’ first, and opens by
   assert.equal(told.status, 403);
   const { error, deadline } = JSON.parse(told.text) as Record<string, string>;
   assert.deepEqual([error, deadline], ['Early Access', '2026-01-12T03:04:00.000Z']);
+  const mini = async () => JSON.parse((await visitor.get(`/api/v1/model-versions/mini/${id}`)).text);
+  const { availability, requireAuth, checkPermission, earlyAccessEndsAt } = await mini();
+  assert.deepEqual([availability, requireAuth, checkPermission], ['EarlyAccess', true, true]);
+  assert.equal(earlyAccessEndsAt, deadline);
+  const channel = async () => JSON.parse((await visitor.get('/api/comfyui/model-list.json')).text).models.length;
+  assert.equal(await channel(), 0, 'a channel holds what everybody can fetch');
   assert.equal((await browser.get(download)).status, 200);
   assert.equal((await fan.browser.get(download)).status, 200, 'a follower');
 

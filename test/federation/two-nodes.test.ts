@@ -130,9 +130,11 @@ test('a model arrives with its versions, files and hashes; pictures made with it
   assert.equal((await bob.browser.get(`/models/${model.id}`)).status, 200);
 
   // a picture in the gallery of the version, made with it
-  const bytes = await sharp({ create: { width: 48, height: 64, channels: 3, background: '#204080' } })
-    .png()
-    .toBuffer();
+  const picture = (width: number) =>
+    sharp({ create: { width, height: 64, channels: 3, background: '#204080' } })
+      .png()
+      .toBuffer();
+  const bytes = await picture(48);
   const pictures = new FormData();
   pictures.append('files', new Blob([new Uint8Array(bytes)]), 'wash.png');
   pictures.append('version', String(versionId));
@@ -152,6 +154,25 @@ test('a model arrives with its versions, files and hashes; pictures made with it
   assert.equal(covered.coverImageId, image.id, 'and is the cover of the model');
   const use = await away.node.orm.em.fork().findOne(ResourceUse, { image });
   assert.equal(use?.version?.id, version.id);
+
+  // and one that somebody made with it on the other node, who is followed here, on the page of the model at its home
+  await follow(home, alice.browser, away, 'bob');
+  const others = new FormData();
+  others.append('files', new Blob([new Uint8Array(await picture(90))]), 'theirs.png');
+  others.append('version', String(version.id));
+  const theirs = /\/posts\/(\d+)\/edit/.exec((await bob.browser.postForm('/upload/images', others)).location)?.[1];
+  const [, theirImage] = /name="rating-(\d+)"/.exec((await bob.browser.get(`/posts/${theirs}/edit`)).text) ?? [];
+  await bob.browser.post(`/posts/${theirs}/publication`, {
+    ...{ title: '', caption: '', tags: '', visibility: 'public', version: String(version.id) },
+    [`rating-${theirImage}`]: '1',
+  });
+  await settleAll(away, home);
+  const back = await home.node.orm.em
+    .fork()
+    .findOneOrFail(Image, { post: { uri: `${away.origin}/posts/${theirs}` } }, { populate: ['owner'] });
+  assert.equal(back.owner.$.host, away.host);
+  const gallery = (await alice.browser.get(`/models/${local.model.id}`)).text;
+  assert.match(gallery, new RegExp(`/media/\\d+/${back.id}\\.`), 'made with it, elsewhere');
 
   for (const peer of [home, away]) peer.clock.pass(60_000);
   await alice.browser.post(`/versions/${versionId}/edit`, {

@@ -7,6 +7,7 @@ import { removeAccountContent } from '../../src/gallery/sweep.ts';
 import { addComment, restoreComment } from '../../src/gallery/talk/comments.ts';
 import { like, unlike } from '../../src/gallery/talk/likes.ts';
 import { RecordedEvent } from '../../src/kit/events/model.ts';
+import { newId } from '../../src/kit/ids.ts';
 import { textOf } from '../accounts/browser.ts';
 import { givenAccount, givenModel } from '../factories/content.ts';
 import { painter } from './painter.ts';
@@ -172,4 +173,18 @@ test('who leaves takes posts, words and likes along', async (t) => {
   assert.ok(!(await visitor.get(`/images/${imageIds[0]}`)).text.includes('my words'));
   const image = await em.fork().findOneOrFail(Image, imageIds[0] ?? 0);
   assert.deepEqual([image.likeCount, image.commentCount], [0, 0]);
+});
+
+test('of very many comments the last are shown, so that nobody speaks into nothing', async (t) => {
+  const { browser, visitor, em, post, ada, clock } = await painter(t);
+  const { imageIds } = await post(ada, [{}]);
+  const at = (n: number) => new Date(clock.now().getTime() - 1_000_000 + n * 1_000);
+  const said = Array.from({ length: 501 }, (_, n) => ({
+    ...{ id: newId(), author: ada.id, image: imageIds[0], text: `Word no. ${n}.`, createdAt: at(n) },
+  }));
+  await em.insertMany(Comment, said as never);
+  await browser.post(`/images/${imageIds[0]}/comments`, { text: 'And mine.' });
+  const shown = textOf((await visitor.get(`/images/${imageIds[0]}`)).text);
+  assert.match(shown, /Word no\. 499\..*Word no\. 500\..*And mine\./);
+  assert.doesNotMatch(shown, /Word no\. 1\./);
 });

@@ -31,8 +31,8 @@ interface BrowsingPage {
 }
 const browsingPage = settingsPage<BrowsingPage>('browsing');
 
-const PICTURE: Limit = { name: 'profile-picture', max: 30, perMs: 3_600_000 };
-const MAX_PICTURE_BYTES = 10_000_000;
+export const PICTURE: Limit = { name: 'profile-picture', max: 30, perMs: 3_600_000 };
+export const MAX_PICTURE_BYTES = 10_000_000;
 
 export function profileRoutes(deps: AccountDeps): Router<State> {
   const { limits, settings, uploadsDir, judgePicture } = deps;

@@ -76,7 +76,7 @@ function pagePathOf(kind: FeedKind, { name, tag }: FeedOf): string {
   return tag === undefined ? `/${kind}` : `/tags/${encodeURIComponent(tag)}?show=${kind}`;
 }
 
-function modelEntry(model: Model, origin: string): AtomEntry {
+export function modelEntry(model: Model, origin: string): AtomEntry {
   const [version] = model.modelVersions;
   const [picture] = version?.images ?? [];
   const facts = [model.type, ...model.baseModels].map(escapeHtml).join(' · ');
@@ -89,7 +89,7 @@ function modelEntry(model: Model, origin: string): AtomEntry {
   };
 }
 
-const imageEntry = (image: ImageItem, origin: string): AtomEntry => ({
+export const imageEntry = (image: ImageItem, origin: string): AtomEntry => ({
   title: t('feeds.image-by', { name: image.username }),
   url: `${origin}/images/${image.id}`,
   updatedAt: image.createdAt,

@@ -68,7 +68,7 @@ interface Row {
   owner_name: string;
 }
 
-/** Throws `not_found` for a collection that is not before everybody, `gone` and `withheld` as its page does. */
+/** What everybody may fetch now. Throws `not_found` for a collection that is not before everybody, `gone` and `withheld` as its page does. */
 export async function loadModelList(ask: Ask, channel: Channel): Promise<z.output<typeof ModelListDocument>> {
   const { em, eyes, origin } = ask;
   const of = await conditionOf(ask, channel);
@@ -83,6 +83,7 @@ export async function loadModelList(ask: Ask, channel: Channel): Promise<z.outpu
        join model_version v on v.model_id = m.id and v.state = 'published'
        join model_file f on f.version_id = v.id and f.is_stored = ? and f.kind in ('Model', 'Pruned Model', 'VAE')
      where m.listed_at is not null and m.is_local = ? and (m.level & ?) <> 0 and m.type in (${TYPES.map(() => '?').join(', ')})
+       and not exists (select 1 from early_access ea where ea.version_id = v.id and ea.ended_at is null)
        and ${isOpen('model', 'm.id')} and ${isOpen('account', 'm.owner_id')} and ${isOpen('version', 'v.id')}${of.sql}
      order by m.listed_at desc, m.id desc, v.position, f.is_primary desc, f.id limit ${MOST_FILES}`,
     [true, true, eyes.levels, ...TYPES, ...of.values],

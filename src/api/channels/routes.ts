@@ -6,9 +6,10 @@ import type { Ctx, State } from '../../kit/web/state.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { Ask } from '../operation/define.ts';
 import { askOf, setCache, takeFromLimit } from '../operation/mount.ts';
-import { writeAtom } from './atom.ts';
+import { type AtomFeed, writeAtom } from './atom.ts';
 import { loadContestFeed } from './contest-feed.ts';
-import { type FeedKind, type FeedOf, loadFeed } from './feeds.ts';
+import { type FeedOf, loadFeed } from './feeds.ts';
+import { loadBountyFeed, loadCollectionFeed, loadFilteredFeed, loadHomeFeed } from './list-feeds.ts';
 import { type Channel, loadModelList } from './model-list.ts';
 import { loadSearchFeed } from './search-feed.ts';
 import { drawPreview, loadSidecar } from './sidecars.ts';
@@ -16,24 +17,37 @@ import { drawPreview, loadSidecar } from './sidecars.ts';
 type Params = Record<string, string | undefined>;
 
 const CACHE_SECONDS = 300;
+/** Beside its place in the list. */
+const isFiltered = ({ searchParams }: URL): boolean => [...searchParams.keys()].some((name) => name !== 'cursor');
 const FeedQuery = z.object({ cursor: z.string().max(60).optional() });
 
 /** Lists and files in the forms of other programs: Atom, ComfyUI-Manager, and what lies beside a model's file. */
 export function channelRoutes(routes: Router<State>, deps: ApiDeps): void {
+  type Load = (ask: Ask, cursor: string | undefined, params: Params) => Promise<AtomFeed>;
+  const sendAt = (path: string, load: Load) =>
+    routes.get(path, async (ctx) => {
+      takeFromLimit(ctx, deps);
+      const { cursor } = readQuery(ctx, FeedQuery);
+      ctx.body = writeAtom(await load(await asVisitor(ctx, deps), cursor, ctx.params));
+      ctx.type = 'application/atom+xml; charset=utf-8';
+      setCache(ctx, CACHE_SECONDS);
+    });
+
   for (const kind of ['models', 'images'] as const) {
     const feed = (path: string, of: (params: Params) => FeedOf) =>
-      routes.get(path, async (ctx) => sendFeed(ctx, deps, kind, of(ctx.params)));
-    feed(`/feeds/${kind}.atom`, () => ({}));
+      sendAt(path, (ask, cursor, params) => loadFeed(ask, kind, of(params), cursor));
+    sendAt(`/feeds/${kind}.atom`, (ask, cursor) =>
+      isFiltered(ask.url) ? loadFilteredFeed(ask, kind, cursor) : loadFeed(ask, kind, {}, cursor),
+    );
     feed(`/feeds/people/:name/${kind}.atom`, ({ name = '' }) => ({ name }));
     feed(`/feeds/tags/:tag/${kind}.atom`, ({ tag = '' }) => ({ tag }));
   }
 
-  routes.get('/feeds/contests.atom', async (ctx) => {
-    takeFromLimit(ctx, deps);
-    ctx.body = writeAtom(await loadContestFeed(await asVisitor(ctx, deps)));
-    ctx.type = 'application/atom+xml; charset=utf-8';
-    setCache(ctx, CACHE_SECONDS);
-  });
+  for (const scope of ['here', 'known'] as const)
+    sendAt(`/feeds/${scope}.atom`, (ask, cursor) => loadHomeFeed(ask, scope, cursor));
+  sendAt('/feeds/contests.atom', loadContestFeed);
+  sendAt('/feeds/bounties.atom', loadBountyFeed);
+  sendAt('/feeds/collections/:id.atom', (ask, _, params) => loadCollectionFeed(ask, idParam({ params })));
 
   routes.get('/feeds/searches/:key.atom', async (ctx) => {
     takeFromLimit(ctx, deps);
@@ -80,11 +94,3 @@ const asVisitor = async (ctx: Ctx, deps: ApiDeps): Promise<Ask> => ({
   viewer: null,
   eyes: { levels: deps.anonymousLevels, blurLevels: 0 },
 });
-
-async function sendFeed(ctx: Ctx, deps: ApiDeps, kind: FeedKind, of: FeedOf): Promise<void> {
-  takeFromLimit(ctx, deps);
-  const { cursor } = readQuery(ctx, FeedQuery);
-  ctx.body = writeAtom(await loadFeed(await asVisitor(ctx, deps), kind, of, cursor));
-  ctx.type = 'application/atom+xml; charset=utf-8';
-  setCache(ctx, CACHE_SECONDS);
-}

@@ -31,6 +31,13 @@ interface Owned {
 const creatorOf = ({ owner, host }: Owned): string => (host === '' ? owner : `${owner}@${host}`);
 const OWNED = 'x.owner_id, a.name as owner, a.host, x.listed_at';
 
+/** Where each kind of job has its page, and whose it is. */
+const WORK: Readonly<Record<string, readonly [path: string, sql: string]>> = {
+  generation: ['/generate', 'account_id as owner from generation'],
+  training: ['/train', 'owner_id as owner from training_run'],
+  merge: ['/merge', 'owner_id as owner from merge_run'],
+};
+
 const FINDERS: Readonly<Record<WebhookEvent, Find>> = {
   'model.published': async (em, url, id) => {
     const [found] = await rows<Owned & { name: string; type: string }>(
@@ -84,15 +91,10 @@ const FINDERS: Readonly<Record<WebhookEvent, Find>> = {
   // private work: its own person hears of it, and nobody else
   'job.ended': async (em, url, id, isDone) => {
     const [kind = '', own = ''] = id.split(':');
-    const isTraining = kind === 'training';
-    const [found] = await rows<{ owner: number }>(
-      em,
-      `select ${isTraining ? 'owner_id as owner from training_run' : 'account_id as owner from generation'} where id = ?`,
-      [own],
-    );
+    const [path, sql] = WORK[kind] ?? [];
+    const [found] = sql ? await rows<{ owner: number }>(em, `select ${sql} where id = ?`, [own]) : [];
     if (!found) return null;
-    const path = isTraining ? `/train/${own}` : `/generate/${own}`;
-    const data = { kind, id: own, state: isDone ? 'done' : 'failed', url: url(path) };
+    const data = { kind, id: own, state: isDone ? 'done' : 'failed', url: url(`${path}/${own}`) };
     return { ownerId: found.owner, isPublic: false, data };
   },
   // neither who reported nor what they wrote leaves the node

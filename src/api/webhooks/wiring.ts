@@ -1,5 +1,5 @@
 import { modelPublished, versionPublished } from '../../catalogue/events.ts';
-import { generationEnded, trainingEnded } from '../../compute/events.ts';
+import { generationEnded, mergeEnded, trainingEnded } from '../../compute/events.ts';
 import { postPublished } from '../../gallery/events.ts';
 import { on, type Wiring } from '../../kit/events/wiring.ts';
 import { caseOpened, reportFiled } from '../../moderation/queue/events.ts';
@@ -18,6 +18,7 @@ export function webhookWiring(publicUrl: URL): Wiring {
       isDone,
     })),
     on(trainingEnded, job, ({ runId, isDone }) => ({ ...event('job.ended', `training:${runId}`), isDone })),
+    on(mergeEnded, job, ({ mergeId, isDone }) => ({ ...event('job.ended', `merge:${mergeId}`), isDone })),
     on(reportFiled, job, ({ reportId }) => event('report.filed', reportId)),
     on(caseOpened, job, ({ caseId }) => event('case.opened', caseId)),
   ];

@@ -40,3 +40,11 @@ export const FEEDS = ['models', 'images'] as const;
 /** The Atom feeds of what a page lists; api, above, serves them. */
 export const feedsOf = (folder: string, kinds: readonly (typeof FEEDS)[number][]): NonNullable<PageHead['feeds']> =>
   kinds.map((kind) => ({ title: t(`${kind}.title`), href: `${folder}/${kind}.atom` }));
+
+/** The feed of a list with these filters, which it holds in its own address; its order is that of time. */
+export const feedOfList = (kind: (typeof FEEDS)[number], query: Query): NonNullable<PageHead['feeds']> => [
+  {
+    title: t(`${kind}.title`),
+    href: addressOf(`/feeds/${kind}.atom`, { ...query, sort: undefined, cursor: undefined, kind: undefined }),
+  },
+];

@@ -12,6 +12,9 @@ export interface EngineReach {
   readonly files: EngineCaps['files'];
 }
 
+/** Without an engine nothing works on it. */
+export const NO_ENGINE: EngineReach = { baseModels: [], files: null };
+
 /** Null where there is no engine, or it is not ready. */
 export type FindEngineReach = (work: Pick<Work, 'em'>) => Promise<EngineReach | null>;
 

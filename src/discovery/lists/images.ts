@@ -6,7 +6,7 @@ import { t } from '../../kit/web/messages.ts';
 import type { Work } from '../../kit/work.ts';
 import type { Page, TileView } from '../cards.ts';
 import { IMAGE_SORTS, type ImageSort, listTiles } from '../images.ts';
-import { addressOf, feedsOf, moreUrlOf } from './address.ts';
+import { addressOf, feedOfList, moreUrlOf } from './address.ts';
 import { listBest } from './best.ts';
 import { type ListedOptions, listFields, narrowed, tick } from './fields.ts';
 import {
@@ -153,6 +153,6 @@ export async function loadImagesPage(
     drops: items.length === 0 && !query.cursor ? await dropsOf(path, filters, hasAny) : [],
     items,
     moreUrl: moreUrlOf(path, query, nextCursor),
-    page: { title: t('images.title'), canonical: '/images', feeds: feedsOf('/feeds', ['images']) },
+    page: { title: t('images.title'), canonical: '/images', feeds: feedOfList('images', query) },
   };
 }

@@ -4,9 +4,9 @@ import { type Eyes, eyesOf } from '../../gallery/views.ts';
 import { t } from '../../kit/web/messages.ts';
 import type { Work } from '../../kit/work.ts';
 import { listModelCards, MODEL_SORTS, type ModelCardView, type ModelSort, type Page } from '../cards.ts';
-import { addressOf, feedsOf, moreUrlOf } from './address.ts';
+import { addressOf, feedOfList, moreUrlOf } from './address.ts';
 import { listBest } from './best.ts';
-import type { EngineReach } from './engine-reach.ts';
+import { type EngineReach, NO_ENGINE } from './engine-reach.ts';
 import { type ListedOptions, listFields, narrowed, severalOf, tick } from './fields.ts';
 import {
   type ActiveFilter,
@@ -81,8 +81,7 @@ async function filterOf(
           },
         }
       : {}),
-    // without an engine nothing works on it
-    ...(query.runs ? { runsOn: reach ?? { baseModels: [], files: null } } : {}),
+    ...(query.runs ? { runsOn: reach ?? NO_ENGINE } : {}),
   };
 }
 
@@ -176,6 +175,6 @@ export async function loadModelsPage(
     drops: items.length === 0 && !query.cursor ? await dropsOf(path, filters, hasAny) : [],
     items,
     moreUrl: moreUrlOf(path, query, nextCursor),
-    page: { title: t('models.title'), canonical: '/models', feeds: feedsOf('/feeds', ['models']) },
+    page: { title: t('models.title'), canonical: '/models', feeds: feedOfList('models', query) },
   };
 }

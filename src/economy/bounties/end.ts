@@ -54,9 +54,17 @@ export async function thingsOf(em: EntityManager, bountyId: string, entryIds?: r
      where e.bounty_id = ? and e.withdrawn_at is null ${its}`,
     [bountyId, ...(entryIds ?? [])],
   );
+  const images = await rows<{ id: number }>(
+    em,
+    `select i.id from image i join bounty_entry e on e.post_id = i.post_id
+     where e.bounty_id = ? and e.withdrawn_at is null and i.deleted_at is null ${its}
+     union select r.image_id from bounty_reference r where r.bounty_id = ?`,
+    [bountyId, ...(entryIds ?? []), bountyId],
+  );
   const of = (kind: string, id: number | null) => (id === null ? [] : [`${kind}:${id}`]);
   return [
     `bounty:${bountyId}`,
+    ...images.map(({ id }) => `image:${id}`),
     ...found.flatMap((one) => [
       ...[
         `entry:${one.id}`,

@@ -26,6 +26,7 @@ export interface BountyLine {
   readonly entryCount: number;
   readonly deadlineAt: string;
   readonly commentCount: number;
+  readonly postedAt: string;
 }
 
 interface Row extends OwnerRow {
@@ -91,6 +92,7 @@ export async function listBounties(
       ...{ baseModel: row.base_model, owner: ownerView(row), pot: toNumber(row.pot) },
       ...{ entryCount: toNumber(row.entry_count), commentCount: row.comment_count },
       deadlineAt: toDate(row.deadline_at).toISOString(),
+      postedAt: toDate(row.created_at).toISOString(),
     })),
     nextBefore: last ? `${toDate(last.created_at).getTime()}.${last.id}` : '',
   };

@@ -96,7 +96,10 @@ export function bountyRoutes(routes: Router<State>, deps: EconomyDeps): void {
         ...{ label: t(`bounty.show-${show}`), href: href(show), current: show === query.show },
       })),
       moreUrl: nextBefore ? `${href(query.show)}&before=${nextBefore}` : '',
-      page: { title: t('bounty.title'), canonical: '/bounties' },
+      page: {
+        ...{ title: t('bounty.title'), canonical: '/bounties' },
+        feeds: [{ title: t('bounty.title'), href: '/feeds/bounties.atom' }],
+      },
     });
   });
 

@@ -13,7 +13,7 @@ import { listRefusals, type RefusalRow } from './refuse.ts';
 import { loadKeptCollection } from './together/standing.ts';
 
 export const ADD: Limit = { name: 'collect', max: 300, perMs: 3_600_000 };
-const ARRANGE: Limit = { name: 'arrange', max: 600, perMs: 3_600_000 };
+export const ARRANGE: Limit = { name: 'arrange', max: 600, perMs: 3_600_000 };
 
 interface ArrangePage {
   readonly id: number;

@@ -72,13 +72,14 @@ export async function loadConversation(
   const viewerId = viewer?.id ?? 0;
   const found = await rows<CommentRow>(
     em,
-    `select c.id, c.parent_id, c.text, c.audience, c.is_local, c.like_count, c.created_at, c.edited_at, c.deleted_at, c.withheld_at,
+    // of very many the last: what was said just now is there, and answers to what is not stand by themselves
+    `select * from (select c.id, c.parent_id, c.text, c.audience, c.is_local, c.like_count, c.created_at, c.edited_at, c.deleted_at, c.withheld_at,
        ${OWNER_COLUMNS}, (select count(*) from reaction r where r.account_id = ? and r.comment_id = c.id) as liked
      from comment c join account a on a.id = c.author_id
      where c.${subject.kind}_id = ? and ${isShownPerson('a')}
        and not exists (select 1 from block b where b.target_id = ? and b.account_id = c.author_id and b.kind = 'block')
        and (c.audience = 'page' or ? or ${COMMENT_AUDIENCE})
-     order by c.created_at, c.id limit ?`,
+     order by c.created_at desc, c.id desc limit ?) newest order by created_at, id`,
     [
       ...[viewerId, subject.id, viewerId, viewerId, viewerId, can(viewer, 'moderateContent')],
       ...[...accessParameters(viewer), MOST_COMMENTS],

@@ -1,8 +1,13 @@
 import { seesModel } from '../../../catalogue/access.ts';
+import { searchIndexOf } from '../../../discovery/index/search-index.ts';
+import { searchWords } from '../../../discovery/index/terms.ts';
+import { tagIdsOf } from '../../../discovery/lists/conditions.ts';
 import { hiddenCondition } from '../../../gallery/hidden.ts';
 import { inList, type Parameter, rows } from '../../../kit/database/sql.ts';
+import { AppError } from '../../../kit/errors.ts';
 import type { Ask } from '../../operation/define.ts';
 import { isFew } from '../count.ts';
+import { MOST_FOUND } from '../models/filter.ts';
 import { sinceOf } from '../models/query.ts';
 import { findAccountId } from '../people.ts';
 
@@ -17,7 +22,7 @@ export interface Filter {
 export async function filterOf(ask: Ask, query: ImagesQuery, levels: number): Promise<Filter> {
   const where = ['i.listed_at is not null', '(i.level & ?) <> 0'];
   const values: Parameter[] = [levels];
-  const add = (condition: string, ...given: Parameter[]) => {
+  const add: Add = (condition, ...given) => {
     where.push(condition);
     values.push(...given);
   };
@@ -42,18 +47,41 @@ export async function filterOf(ask: Ask, query: ImagesQuery, levels: number): Pr
   // there are only pictures here
   if (query.type !== undefined && query.type !== 'image') add('1 = 0');
   if (query.requiringMeta) add('i.has_recipe = ? and i.is_recipe_hidden = ?', true, false);
+  await addOwn(ask, query, add);
   const isNamed = query.username || query.userId || query.imageId || query.postId;
   const hidden = isNamed ? null : hiddenCondition('image', 'i', ask.eyes);
   if (hidden) add(hidden.sql, ...hidden.values);
   return { where, values };
 }
 
+type Add = (condition: string, ...given: Parameter[]) => void;
+
+/** What the pages of this node narrow by too. */
+async function addOwn({ em, viewer }: Ask, query: ImagesQuery, add: Add): Promise<void> {
+  if (query.sort === 'Trending') add('i.trend_score is not null');
+  if (query.query) {
+    const words = searchWords(query.query);
+    const found = words.length === 0 ? [] : await searchIndexOf(em).find(em, 'image', words, MOST_FOUND);
+    add(`i.id in (${inList(found)})`, ...found);
+  }
+  if (query.excludeTags && query.excludeTags.length > 0) {
+    const tagIds = await tagIdsOf(
+      em,
+      query.excludeTags.map((name) => name.toLowerCase()),
+    );
+    add(
+      `not exists (select 1 from post_tag n where n.post_id = i.post_id and n.tag_id in (${inList(tagIds)}))`,
+      ...tagIds,
+    );
+  }
+  if (query.unseen) {
+    if (!viewer) throw new AppError('unauthenticated', 'Unauthorized');
+    add('not exists (select 1 from seen_image s where s.account_id = ? and s.image_id = i.id)', viewer.id);
+  }
+}
+
 /** That pictures were made with something is not told to whom it is not for. */
-async function addMadeWith(
-  { em, viewer }: Ask,
-  query: ImagesQuery,
-  add: (condition: string, ...given: Parameter[]) => void,
-): Promise<void> {
+async function addMadeWith({ em, viewer }: Ask, query: ImagesQuery, add: Add): Promise<void> {
   const versionId = query.modelVersionId;
   const [version] = versionId
     ? await rows<{ model_id: number }>(em, 'select model_id from model_version where id = ?', [versionId])

@@ -9,6 +9,8 @@ export const SORTS = {
   'Most Collected': { column: 'collect_count', order: 'desc' },
   Newest: { column: 'listed_at', order: 'desc' },
   Oldest: { column: 'listed_at', order: 'asc' },
+  // of this node, as on its pages (/about/trending)
+  Trending: { column: 'trend_score', order: 'desc' },
 } as const;
 export const RANDOM = 'Random';
 type Sort = keyof typeof SORTS | typeof RANDOM;
@@ -49,5 +51,12 @@ export const ImagesQuery = z.object({
   flatMeta: flag(),
   withTags: flag(),
   scope,
+  // what the pages of this node narrow by, and Civitai's API does not
+  /** Words of the prompt, the caption and the description. */
+  query: text(),
+  /** Names of tags that its post must not bear. */
+  excludeTags: list(z.string().max(60)),
+  /** What the owner of the token has not opened. */
+  unseen: flag(),
 });
 export type ImagesQuery = z.output<typeof ImagesQuery>;

@@ -1,6 +1,7 @@
 import { searchIndexOf } from '../../../discovery/index/search-index.ts';
 import { searchWords } from '../../../discovery/index/terms.ts';
 import { tagIdsOf } from '../../../discovery/lists/conditions.ts';
+import { NO_ENGINE, runsCondition } from '../../../discovery/lists/engine-reach.ts';
 import { hiddenCondition } from '../../../gallery/hidden.ts';
 import { inList, type Parameter } from '../../../kit/database/sql.ts';
 import { AppError } from '../../../kit/errors.ts';
@@ -16,7 +17,8 @@ interface Filter {
   readonly values: Parameter[];
 }
 
-const MOST_FOUND = 400;
+/** The newest of what fits the words of a search. */
+export const MOST_FOUND = 400;
 /** Few at a time, so that they are found first. */
 const EARLY_MODELS = `select ev.model_id from early_access ea join model_version ev on ev.id = ea.version_id
   where ea.ended_at is null and ev.state = 'published'`;
@@ -34,7 +36,8 @@ export async function filterOf(ask: Ask, query: ModelsQuery, levels: number): Pr
   };
   const since = sinceOf(ask.now(), query.period);
   if (query.scope === 'local') add('m.is_local = ?', true);
-  if (since) add('m.listed_at >= ?', since);
+  // the figures are those of all time, so that by them a period leaves nothing out, as upstream
+  if (since && query.periodMode === 'published') add('m.listed_at >= ?', since);
   if (query.username) add('m.owner_id = ?', await findAccountId(ask, query.username));
   if (query.tag) await addTag(ask, query.tag, add);
   if (query.query) {
@@ -79,7 +82,13 @@ export async function filterOf(ask: Ask, query: ModelsQuery, levels: number): Pr
   if (query.allowNoCredit !== undefined) add('m.allow_no_credit = ?', query.allowNoCredit);
   if (query.allowDerivatives !== undefined) add('m.allow_derivatives = ?', query.allowDerivatives);
   if (query.allowDifferentLicense !== undefined) add('m.allow_different_license = ?', query.allowDifferentLicense);
-  for (const use of query.allowCommercialUse ?? []) add('cast(m.allow_commercial_use as text) like ?', `%"${use}"%`);
+  const uses = query.allowCommercialUse ?? [];
+  if (uses.length > 0) {
+    // any of them: `m."allowCommercialUse" && ARRAY[…]` in civitai/civitai, src/server/services/model.service.ts
+    const isOne = uses.map(() => 'cast(m.allow_commercial_use as text) like ?').join(' or ');
+    add(`(${isOne})`, ...uses.map((use) => `%"${use}"%`));
+  }
+  await addOwn(ask, query, add);
   addPersonal(ask, query, add);
   return { where, values };
 }
@@ -97,6 +106,43 @@ async function addBaseModels({ em }: Ask, names: readonly string[], add: Add): P
   const versions = `from model_version v where v.base_model in (${inList(names)}) and v.state = 'published'`;
   if (await isFew({ em }, versions, names)) add(`m.id in (select v.model_id ${versions})`, ...names);
   else add(`exists (select 1 ${versions} and v.model_id = m.id)`, ...names);
+}
+
+/** What the pages of this node narrow by too. */
+async function addOwn(ask: Ask, query: ModelsQuery, add: Add): Promise<void> {
+  const { em, viewer, deps } = ask;
+  if (query.sort === 'Trending') add('m.trend_score is not null');
+  if (query.excludeTags && query.excludeTags.length > 0) {
+    const tagIds = await tagIdsOf(
+      em,
+      query.excludeTags.map((name) => name.toLowerCase()),
+    );
+    add(
+      `not exists (select 1 from model_tag n where n.model_id = m.id and n.tag_id in (${inList(tagIds)}))`,
+      ...tagIds,
+    );
+  }
+  const { fileFormats: formats = [], minSizeKB, maxSizeKB } = query;
+  if (formats.length > 0 || minSizeKB !== undefined || maxSizeKB !== undefined) {
+    const where = [
+      ...(formats.length > 0 ? [`f.format in (${inList(formats)})`] : []),
+      ...(minSizeKB === undefined ? [] : ['f.total_bytes >= ?']),
+      ...(maxSizeKB === undefined ? [] : ['f.total_bytes <= ?']),
+    ].join(' and ');
+    const bytes = [minSizeKB, maxSizeKB].flatMap((size) => (size === undefined ? [] : [size * 1_024]));
+    const files = `from model_file f join model_version v on v.id = f.version_id and v.state = 'published' where ${where}`;
+    const given = [...formats, ...bytes];
+    if (await isFew(ask, files, given)) add(`m.id in (select v.model_id ${files})`, ...given);
+    else add(`exists (select 1 ${files} and v.model_id = m.id)`, ...given);
+  }
+  if (query.runsHere) {
+    const runs = runsCondition((await deps.findReach(ask)) ?? NO_ENGINE);
+    add(runs.sql, ...runs.values);
+  }
+  if (query.unseen) {
+    const { id } = member(viewer);
+    add('not exists (select 1 from seen_model s where s.account_id = ? and s.model_id = m.id)', id);
+  }
 }
 
 /** Lists of one's own; a token says whose. Throws `unauthenticated`. */

@@ -17,7 +17,7 @@ export interface ModelList {
 /** The page of ids by one indexed query, then what their models show. */
 export async function listModels(ask: Ask, query: ModelsQuery): Promise<ModelList> {
   const place = placeOf({ ...query, limit: query.limit ?? query.pageSize ?? MOST_MODELS });
-  const asked = query.nsfw ? ALL_LEVELS : RATING.pg;
+  const asked = (query.browsingLevel ?? (query.nsfw ? ALL_LEVELS : RATING.pg)) & ALL_LEVELS;
   const levels = asked & ask.eyes.levels;
   const filter = await filterOf(ask, query, levels);
   const { column, order } = SORTS[query.sort];

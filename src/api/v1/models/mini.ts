@@ -9,14 +9,14 @@ import { loadModel, loadVersion } from './versions.ts';
 /** An epoch is of Civitai's own trainer; here each is a file, so it is taken and without effect. */
 export const MiniQuery = z.object({ epoch: whole(0, 1_000), modelFileId: id });
 
-/** What an orchestrator needs to fetch one file (spec/civitai-api.md 2.2). Nothing here is sold, so fees are none. */
+/** What an orchestrator needs to fetch one file (spec/civitai-api.md 2.2). What is early is sold as a whole, so fees are none. */
 export const MiniVersion = z.object({
   air: z.string(),
   versionName: z.string(),
   modelName: z.string(),
   userId: z.int(),
   baseModel: z.string(),
-  availability: z.literal('Public'),
+  availability: z.enum(['Public', 'EarlyAccess']),
   publishedAt: z.iso.datetime().nullable(),
   /** Of the file, in units of 1,024 bytes. */
   size: z.number(),
@@ -27,8 +27,10 @@ export const MiniVersion = z.object({
   format: z.enum(FILE_FORMATS),
   canGenerate: z.boolean(),
   isFeatured: z.literal(false),
-  requireAuth: z.literal(false),
-  checkPermission: z.literal(false),
+  /** While it is early, who asks decides. */
+  requireAuth: z.boolean(),
+  checkPermission: z.boolean(),
+  earlyAccessEndsAt: z.iso.datetime().optional(),
   additionalResourceCharge: z.literal(false),
   minor: z.boolean(),
   sfwOnly: z.boolean(),
@@ -47,12 +49,16 @@ export async function loadMini(
   const file = version.files.find((one) => (modelFileId ? one.id === modelFileId : one.primary));
   if (!file) throw new AppError('not_found', 'Missing model file');
   const canGenerate = model.modelVersions.find((one) => one.id === versionId)?.supportsGeneration ?? false;
+  const isEarly = version.earlyAccessEndsAt !== undefined;
   return {
     ...{ air: version.air, versionName: version.name, modelName: model.name, userId: model.userId },
-    ...{ baseModel: version.baseModel, availability: 'Public', publishedAt: version.publishedAt },
+    ...{ baseModel: version.baseModel, availability: isEarly ? 'EarlyAccess' : 'Public' },
+    ...(isEarly ? { earlyAccessEndsAt: version.earlyAccessEndsAt } : {}),
+    publishedAt: version.publishedAt,
     ...{ size: file.sizeKB, fileType: file.type, fileName: file.name, hashes: file.hashes },
     downloadUrls: file.downloadUrl ? [file.downloadUrl] : [],
-    ...{ format: file.metadata.format, canGenerate, isFeatured: false, requireAuth: false, checkPermission: false },
+    ...{ format: file.metadata.format, canGenerate, isFeatured: false },
+    ...{ requireAuth: isEarly, checkPermission: isEarly },
     ...{ additionalResourceCharge: false, minor: model.minor, sfwOnly: model.sfwOnly, fees: [], payoutEnabled: false },
   };
 }

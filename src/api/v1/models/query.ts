@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { COMMERCIAL_USES, MODEL_TYPES } from '../../../catalogue/types.ts';
-import { flag, id, ids, list, scope, text, whole } from '../query.ts';
+import { COMMERCIAL_USES, FILE_FORMATS, MODEL_TYPES } from '../../../catalogue/types.ts';
+import { flag, id, ids, list, MOST_ID, scope, text, whole } from '../query.ts';
 
 export const SORTS = {
   'Highest Rated': { column: 'thumbs_up_count', order: 'desc' },
@@ -11,6 +11,8 @@ export const SORTS = {
   'Most Images': { column: 'image_count', order: 'desc' },
   Newest: { column: 'listed_at', order: 'desc' },
   Oldest: { column: 'listed_at', order: 'asc' },
+  // of this node, as on its pages (/about/trending)
+  Trending: { column: 'trend_score', order: 'desc' },
 } as const;
 type Sort = keyof typeof SORTS;
 const MODEL_SORTS = Object.keys(SORTS) as [Sort, ...Sort[]];
@@ -57,6 +59,18 @@ export const ModelsQuery = z.object({
   followed: flag(),
   collectionId: id,
   scope,
+  // what the pages of this node narrow by, and Civitai's API does not
+  /** Names of tags that it must not bear. */
+  excludeTags: list(z.string().max(60)),
+  /** Ratings as bits; it wins over `nsfw`. */
+  browsingLevel: whole(0, 63),
+  fileFormats: list(z.enum(FILE_FORMATS)),
+  minSizeKB: whole(0, MOST_ID),
+  maxSizeKB: whole(0, MOST_ID),
+  /** Works on this node's engine. */
+  runsHere: flag(),
+  /** What the owner of the token has not opened. */
+  unseen: flag(),
   // by other names, of the extension of A1111
   type: z.enum(MODEL_TYPES).optional(),
   pageSize: whole(1, MOST_MODELS),

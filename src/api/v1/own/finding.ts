@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { HideForm, hideThing, listHidden, showAgain } from '../../../catalogue/hidden/hide.ts';
+import { SIMILARS } from '../../../discovery/routes.ts';
 import { SAVED_KINDS } from '../../../discovery/saved/model.ts';
 import {
   listSearches,
@@ -9,12 +10,16 @@ import {
   saveSearch,
   tellOfSearch,
 } from '../../../discovery/saved/search.ts';
+import { listSimilarIds, WAYS } from '../../../discovery/similar/page.ts';
 import { loadStatistics, StatisticsQuery } from '../../../discovery/statistics/page.ts';
 import { suggestForMention } from '../../../discovery/suggest/people.ts';
 import { AppError } from '../../../kit/errors.ts';
 import { checkForm } from '../../../kit/web/forms.ts';
 import { defineOwn, type Operation, type OwnAsk } from '../../operation/define.ts';
-import { ByUuid, id, whole } from '../query.ts';
+import { loadItems } from '../images/items.ts';
+import { ImagesQuery } from '../images/query.ts';
+import { ById, ByUuid, flag, id, whole } from '../query.ts';
+import { ImageItem } from '../shapes.ts';
 import { Done, done } from '../write/said.ts';
 
 const group = 'Finding and hiding';
@@ -134,6 +139,17 @@ const Figures = z.object({
 export const FINDING_OPERATIONS: readonly Operation[] = [
   ...SEARCH_OPERATIONS,
   ...HIDDEN_OPERATIONS,
+  defineOwn({
+    ...{ method: 'get', path: '/images/:id/similar', name: 'listSimilarImages', group, scope: 'read' },
+    summary: 'Up to sixty pictures that look like one, or that were made with the same models, the nearest first.',
+    ...{ params: ById, query: z.object({ by: z.enum(WAYS).default('look'), withMeta: flag() }) },
+    answer: z.object({ items: z.array(ImageItem) }),
+    run: async (ask, { params, query: { by, withMeta } }) => {
+      ask.take(SIMILARS);
+      const found = await listSimilarIds(ask, ask.eyes, params.id, by);
+      return { items: await loadItems(ask, found, { ...ImagesQuery.parse({}), withMeta }) };
+    },
+  }),
   defineOwn({
     ...{ method: 'get', path: '/people/suggestions', name: 'suggestPeople', group, scope: 'read' },
     summary: 'Whom a mention that is being typed may mean: a name, or a name and the beginning of its host.',

@@ -136,7 +136,7 @@ export const BOUNTY_OPERATIONS: readonly Operation[] = [
       await loadRules(ask, ask.deps.economy.settings);
       const { items, nextBefore } = await listBounties(ask, { show, kind: kind ?? '', before });
       return {
-        items: items.map(({ owner, url, commentCount: _, ...rest }) => ({
+        items: items.map(({ owner, url, commentCount: _, postedAt: __, ...rest }) => ({
           ...{ ...rest, kind: rest.kind as 'Other', mode: rest.mode as 'Split', username: nameOf(owner) },
           ...{ id: url.split('/').at(-1) ?? '', url: new URL(url, ask.origin).href },
         })),

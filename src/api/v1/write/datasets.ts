@@ -17,7 +17,7 @@ const group = 'Datasets';
 const scope = 'train';
 const MOST_CAPTIONS = 1_000;
 
-const Dataset = z.object({
+export const Dataset = z.object({
   ...{ id: z.string(), name: z.string(), updatedAt: z.iso.datetime() },
   images: z.array(
     z.object({
@@ -28,7 +28,7 @@ const Dataset = z.object({
   ),
 });
 
-async function loadDataset(ask: OwnAsk, id: string): Promise<z.output<typeof Dataset>> {
+export async function loadDataset(ask: OwnAsk, id: string): Promise<z.output<typeof Dataset>> {
   const work = { em: ask.em.fork(), viewer: ask.viewer };
   const { name, updatedAt } = await loadOwnDataset(work, id);
   const items = await listItems(work, id);

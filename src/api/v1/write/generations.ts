@@ -22,7 +22,7 @@ import { Done, done, Published, published } from './said.ts';
 const group = 'Generation';
 const scope = 'generate';
 
-const Generation = z.object({
+export const Generation = z.object({
   id: z.string(),
   state: z.enum(GENERATION_STATES),
   createdAt: z.iso.datetime(),
@@ -48,7 +48,7 @@ const Generation = z.object({
 
 const urlOf = ({ origin }: OwnAsk, id: string): string => `${origin}/api/v1/generations/${id}`;
 
-async function loadGeneration(ask: OwnAsk, id: string): Promise<z.output<typeof Generation>> {
+export async function loadGeneration(ask: OwnAsk, id: string): Promise<z.output<typeof Generation>> {
   const work = { ...ask, em: ask.em.fork() };
   const { view, jobId } = await loadGenerationView(work, id);
   const live = view.isOpen && jobId ? await loadLive(work, id, jobId) : null;

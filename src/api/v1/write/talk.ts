@@ -78,11 +78,11 @@ const Review = z.object({
 
 const nameOf = ({ name, host }: OwnerView): string => (host === '' ? name : `${name}@${host}`);
 
-const SUBJECTS = ['model', 'post', 'image', 'review'] as const;
+const SUBJECTS = ['model', 'post', 'image', 'review', 'bounty'] as const;
 
 const comments = SUBJECTS.flatMap((kind): Operation[] => {
-  const params = (kind === 'review' ? ByUuid : ById) as z.ZodObject;
-  const path = `/${kind}s/:id/comments`;
+  const params = (kind === 'review' || kind === 'bounty' ? ByUuid : ById) as z.ZodObject;
+  const path = kind === 'bounty' ? '/bounties/:id/comments' : `/${kind}s/:id/comments`;
   const word = `${kind[0]?.toUpperCase()}${kind.slice(1)}`;
   const subjectOf = (given: unknown) => ({ kind, id: (given as { id: unknown }).id }) as Subject;
   return [

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { claimUploads } from '../../../catalogue/create.ts';
 import { pendingView } from '../../../catalogue/editing/editor.ts';
-import { editFile, removeFile } from '../../../catalogue/editing/files.ts';
+import { editFile, removeFile, requestStrip } from '../../../catalogue/editing/files.ts';
 import { loadOwnVersion, publisher } from '../../../catalogue/own.ts';
 import { FILE_KINDS } from '../../../catalogue/types.ts';
 import { Upload } from '../../../catalogue/uploads/model.ts';
@@ -103,6 +103,17 @@ export const UPLOAD_OPERATIONS: readonly Operation[] = [
     summary: 'Takes a file out of a version. What is public keeps at least one.',
     ...{ params: ById, answer: OwnVersion },
     run: async (ask, { params }) => loadOwnVersionView(ask, await removeFile(ask, params.id)),
+  }),
+  defineOwn({
+    ...{ method: 'post', path: '/model-files/:id/strip', name: 'stripFile', group, scope },
+    summary:
+      'Makes a file anew without what tells about the trainer’s pictures and machine: its SHA-256 changes, AutoV3 stays.',
+    ...{ params: ById, answer: OwnVersion },
+    run: async (ask, { params }) => {
+      const { uploads, openWork } = ask.deps.catalogue;
+      const versionId = await requestStrip(ask, uploads, openWork, params.id);
+      return loadOwnVersionView({ ...ask, em: ask.em.fork() }, versionId);
+    },
   }),
 ];
 

@@ -8,7 +8,7 @@ import { followCaptioning } from '../captioning/view.ts';
 import { loadOwnDataset } from '../own.ts';
 import type { DatasetDeps } from './deps.ts';
 
-const BEGIN = { name: 'dataset-captioning', max: 60, perMs: 3_600_000 };
+export const BEGIN = { name: 'dataset-captioning', max: 60, perMs: 3_600_000 };
 
 type Show = (ctx: Ctx, datasetId: string, form: FormState) => Promise<void>;
 
