@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import sharp from 'sharp';
 import { DatasetItem } from '../../src/compute/datasets/model.ts';
-import { ORIGINS, originOf } from '../../src/compute/datasets/notes/origin.ts';
+import { ORIGINS, originOf } from '../../src/gallery/images/origin.ts';
 import { captionSubject } from '../../src/compute/datasets/notes/person-words.ts';
 import { TrainSettings } from '../../src/compute/training/params.ts';
 import { startTraining } from '../../src/compute/training/start.ts';

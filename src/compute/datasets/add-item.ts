@@ -17,7 +17,7 @@ import { recordHit } from '../../safety/hashes/hits.ts';
 import { picturesChanged } from './events.ts';
 import { MOST_CAPTION_CHARS, MOST_PIXELS, type TrainingLimits } from './limits.ts';
 import { Dataset, DatasetItem } from './model.ts';
-import { originOf } from './notes/origin.ts';
+import { originOf } from '../../gallery/images/origin.ts';
 
 export const THUMB_PX = 480;
 

@@ -12,7 +12,7 @@ import { assertFreeSpace } from '../../kit/storage/files.ts';
 import { greyPng, plainPng } from '../../kit/storage/images-plain.ts';
 import { t } from '../../kit/web/messages.ts';
 import type { Viewer, Work } from '../../kit/work.ts';
-import { isPhotograph, originOf } from '../datasets/notes/origin.ts';
+import { isPhotograph, originOf } from '../../gallery/images/origin.ts';
 import { type GenerationStart, PROVENANCES, type Provenance } from '../model.ts';
 import { GenerationInput } from './model.ts';
 import { findStart } from './start.ts';

@@ -2,6 +2,7 @@ import type { EntityManager } from '@mikro-orm/core';
 import { z } from 'zod';
 import { can } from '../../accounts/permissions.ts';
 import { audited } from '../../kit/audit/append.ts';
+import { findPictures, removePictures } from '../../gallery/talk-pictures/hold.ts';
 import { inList, rows, toNumber } from '../../kit/database/sql.ts';
 import { AppError } from '../../kit/errors.ts';
 import { defineJob, type JobDefinition } from '../../kit/queue/define.ts';
@@ -55,8 +56,10 @@ export async function thingsOf(em: EntityManager, bountyId: string, entryIds?: r
     [bountyId, ...(entryIds ?? [])],
   );
   const of = (kind: string, id: number | null) => (id === null ? [] : [`${kind}:${id}`]);
+  const pictures = await findPictures(em, { kind: 'bounty', id: bountyId });
   return [
     `bounty:${bountyId}`,
+    ...pictures.map(({ id }) => `image:${id}`),
     ...found.flatMap((one) => [
       ...[
         `entry:${one.id}`,
@@ -106,13 +109,13 @@ async function cancel(
   scheduleEnd(tx, jobs, isLookedInto, bountyId, now, now);
 }
 
-/** By its owner, as long as nobody has answered. */
+/** By its owner, as long as nobody has answered. What they sent in goes, unless somebody looks into it. */
 export async function cancelBounty(
   work: Pick<Work, 'em' | 'viewer' | 'jobs' | 'now'>,
   isLookedInto: IsLookedInto,
   bountyId: string,
 ): Promise<void> {
-  await loadOwnBounty(work, bountyId);
+  const { heldAt } = await loadOwnBounty(work, bountyId);
   const { em, jobs, now } = work;
   await em.fork().transactional(async (tx) => {
     await cancel(tx, jobs, isLookedInto, bountyId, now());
@@ -122,6 +125,8 @@ export async function cancelBounty(
       [bountyId],
     );
     if (toNumber(found?.n) > 0) throw new AppError('conflict', t('bounty.has-entries'));
+    const isEvidence = heldAt != null || (await isLookedInto(tx, await thingsOf(tx, bountyId)));
+    if (!isEvidence) await removePictures(tx, { kind: 'bounty', id: bountyId });
     await tx.flush();
   });
 }

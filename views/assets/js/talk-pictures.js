@@ -43,7 +43,8 @@ class TalkPictures extends HTMLElement {
   }
 
   add(file) {
-    this.querySelector('details').open = true;
+    const fold = this.querySelector('details');
+    if (fold) fold.open = true;
     const row = document.createElement('li');
     const image = new Image(64, 64);
     image.alt = '';
