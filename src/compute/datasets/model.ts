@@ -1,7 +1,7 @@
 import { defineEntity, type InferEntity, p } from '@mikro-orm/core';
 import { Account } from '../../accounts/model.ts';
-import type { Crop } from '../../kit/storage/images-turn.ts';
 import { ORIGINS } from '../../gallery/images/origin.ts';
+import type { Crop } from '../../kit/storage/images-turn.ts';
 
 /** What became of an archive, for its owner. */
 export interface ImportReport {

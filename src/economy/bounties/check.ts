@@ -1,8 +1,8 @@
 import { can } from '../../accounts/permissions.ts';
 import { parseTags } from '../../catalogue/tags.ts';
+import type { GivenPicture } from '../../gallery/talk-pictures/hold.ts';
 import { AppError } from '../../kit/errors.ts';
 import { t } from '../../kit/web/messages.ts';
-import type { GivenPicture } from '../../gallery/talk-pictures/hold.ts';
 import type { Viewer, Work } from '../../kit/work.ts';
 import { assertBounty, type BountyAsked } from '../../safety/bounty.ts';
 import type { Screening } from '../../safety/screening.ts';

@@ -1,8 +1,8 @@
 import type { EntityManager } from '@mikro-orm/core';
 import { z } from 'zod';
 import { can } from '../../accounts/permissions.ts';
-import { audited } from '../../kit/audit/append.ts';
 import { findPictures, removePictures } from '../../gallery/talk-pictures/hold.ts';
+import { audited } from '../../kit/audit/append.ts';
 import { inList, rows, toNumber } from '../../kit/database/sql.ts';
 import { AppError } from '../../kit/errors.ts';
 import { defineJob, type JobDefinition } from '../../kit/queue/define.ts';

@@ -131,7 +131,16 @@ export function bountyRoutes(routes: Router<State>, deps: EconomyDeps): void {
       { orderBy: { position: 1, name: 1 }, fields: ['name'] },
     );
     formPage(ctx, {
-      ...{ bountyId, balance, values, form, pictures, least: rules.bountyLeast, most: rules.bountyMost, mostDays: MOST_DAYS },
+      ...{
+        bountyId,
+        balance,
+        values,
+        form,
+        pictures,
+        least: rules.bountyLeast,
+        most: rules.bountyMost,
+        mostDays: MOST_DAYS,
+      },
       key: typeof form.values.key === 'string' ? form.values.key : newId(),
       bases: bases.map(({ name }) => name),
       ...{ kinds: kindOptions(), modes: modeOptions() },

@@ -171,7 +171,8 @@ export const BOUNTY_OPERATIONS: readonly Operation[] = [
   }),
   defineOwn({
     ...{ method: 'put', path: '/bounties/:id', name: 'editBounty', group, scope: 'credits' },
-    summary: 'Says anew what one asks for. Its words and pictures are looked at again; those sent in stay without `pictures`.',
+    summary:
+      'Says anew what one asks for. Its words and pictures are looked at again; those sent in stay without `pictures`.',
     ...{ params: ByUuid, body: BountyChange, answer: Bounty },
     run: async (ask, { params: { id }, body }) => {
       ask.take(WRITE);
