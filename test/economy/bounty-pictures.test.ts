@@ -319,3 +319,16 @@ test('what is blocked does not come in; what is blocked or reported later is tak
   const page = (await visitor.get(`/bounties/${id}`)).text;
   assert.ok(!page.includes(path) && page.includes(`/media/320/${second?.id}.webp`));
 });
+
+test('a form that is sent twice at the same moment is one bounty too', async (t) => {
+  const { ask, held, fresh, bert } = await town(t);
+  const key = newId();
+  const sent = await Promise.all([ask([await file()], { key }), ask([await file()], { key })]);
+  assert.deepEqual(
+    sent.map(({ location }) => location),
+    [`/bounties/${key}`, `/bounties/${key}`],
+  );
+  assert.equal((await held(key)).length, 1);
+  assert.equal(await fresh().count(Post, { owner: bert.account.id, state: 'draft' }), 0);
+  assert.deepEqual(await purseOf(fresh(), bert.account), { balance: 500, held: 100 });
+});

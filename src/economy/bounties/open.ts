@@ -1,4 +1,4 @@
-import type { EntityManager } from '@mikro-orm/core';
+import { type EntityManager, UniqueConstraintViolationException } from '@mikro-orm/core';
 import type { z } from 'zod';
 import { Account } from '../../accounts/model.ts';
 import { ensureTags } from '../../catalogue/tags.ts';
@@ -62,7 +62,7 @@ export async function openBounty(
   assertDeadline(form.deadline, at, at, null);
   const checked = await checkBounty(work, screening, viewer, form, pictures?.pictures ?? []);
   const { balance } = await openPurse(em, viewer.id, rules, at);
-  await em.fork().transactional(async (tx) => {
+  const opening = em.fork().transactional(async (tx) => {
     const open = await tx.count(Bounty, { owner: viewer.id, state: 'open' });
     if (open >= MOST_OPEN) throw new AppError('conflict', t('bounty.enough-open', { n: MOST_OPEN }));
     const { title, text, kind, mode, baseModel, deadline } = form;
@@ -80,6 +80,11 @@ export async function openBounty(
     scheduleEnd(tx, jobs, isLookedInto, bounty.id, bounty.awardBy, at);
     await tx.flush();
     await giveTo(tx, { bountyId: bounty.id, viewer, key: 'first', amount: form.amount, balance }, at);
+  });
+  await opening.catch(async (error: unknown) => {
+    // the same form at the same moment: the other one was first
+    const isOther = error instanceof UniqueConstraintViolationException;
+    if (!isOther || (await em.fork().count(Bounty, { id: form.key, owner: viewer.id })) === 0) throw error;
   });
   return form.key;
 }
