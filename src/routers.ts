@@ -208,8 +208,9 @@ const mergeDeps = (parts: Parts): MergeDeps => ({
   ...{ merger: parts.merger, uploads: parts.uploads },
 });
 
-const economyDeps = ({ settings, limits, screening, config }: Parts): EconomyDeps => ({
-  ...{ settings, limits, screening, publicUrl: config.publicUrl, isLookedInto },
+const economyDeps = (parts: Parts): EconomyDeps => ({
+  ...galleryDeps(parts),
+  ...{ screening: parts.screening, isLookedInto },
 });
 
 const notificationDeps = ({ limits, vapid, secretKey, closing, mailer, orm }: Parts): NotificationDeps => ({

@@ -9,6 +9,7 @@ import type { Viewer } from '../kit/work.ts';
 import { askerParameters, followsSql, isOpen, namedSql, type Visibility } from '../safety/audience.ts';
 import { type Act, decide, RESTRICTION, type Subject, type Verdict } from '../safety/policy.ts';
 import { RATING } from '../safety/ratings.ts';
+import type { TALK_KINDS } from './model.ts';
 
 // Who may see what, for pages and bytes alike: one row of facts, read beside whatever else a query wants, then the one
 // decide() of safety. Ratings are not among them: they say what is listed and shown unasked, not what is secret.
@@ -40,8 +41,8 @@ export interface PostAccessRow {
   access_state: ContentState;
   access_visibility: Visibility;
   access_published_at: unknown;
-  /** Of the pictures of a comment or review. */
-  access_talk_kind: 'comment' | 'review' | null;
+  /** Of the pictures of words. */
+  access_talk_kind: (typeof TALK_KINDS)[number] | null;
   access_talk_id: string | null;
   is_audience: unknown;
   post_restrictions: number;

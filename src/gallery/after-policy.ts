@@ -86,9 +86,9 @@ async function relistOne({ em, jobs, now }: Task, postId: number, how: 'tell' | 
   });
 }
 
-/** What holds the pictures of words is a part of them. */
+/** What holds the pictures of words is a part of them. Nobody keeps a copy of a bounty. */
 function recordChange(em: Work['em'], { id, talkKind, talkId }: Post): void {
   if (talkKind == null) record(em, postUpdated, { postId: id });
   else if (talkId != null && talkKind === 'comment') record(em, commentEdited, { commentId: talkId });
-  else if (talkId != null) record(em, reviewEdited, { reviewId: talkId });
+  else if (talkId != null && talkKind === 'review') record(em, reviewEdited, { reviewId: talkId });
 }

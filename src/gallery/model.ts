@@ -6,8 +6,8 @@ import { VISIBILITIES } from '../safety/audience.ts';
 import type { Recipe } from './recipe/recipe.ts';
 import { Review } from './reviews/model.ts';
 
-/** Of what people say: what may have pictures of its own. */
-export const TALK_KINDS = ['comment', 'review'] as const;
+/** Of what people say: what may have pictures of its own. A Bounty is of the room above. */
+export const TALK_KINDS = ['comment', 'review', 'bounty'] as const;
 
 /** One to twenty images with a caption. With `version` it belongs to the gallery of that version. */
 export const Post = defineEntity({
@@ -50,7 +50,7 @@ export const Post = defineEntity({
     claimedLikeCount: p.integer().nullable(),
     uri: p.string().length(2048).nullable().unique(),
     url: p.string().length(2048).nullable(),
-    /** It only holds the pictures of a comment or review: it is no post to anybody, and they are seen where those words are. */
+    /** It only holds the pictures of words: it is no post to anybody, and they are seen where those words are. */
     talkKind: p.enum([...TALK_KINDS]).nullable(),
     /** Null when they are gone. */
     talkId: p.uuid().nullable(),

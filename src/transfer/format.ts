@@ -27,6 +27,8 @@ export const DOCUMENTS = {
   reviews: 'reviews.jsonl',
   comments: 'comments.jsonl',
   collections: 'collections.jsonl',
+  /** For their owner to keep: nothing is asked for again by an import, which would spend credits. */
+  bounties: 'bounties.jsonl',
 } as const;
 export const PROFILE = 'profile.json';
 /** Named and laid out as Mastodon's own (docs.joinmastodon.org/user/moving, "Exporting data"). */
@@ -214,3 +216,20 @@ export const CollectionDoc = z.object({
   items: z.array(z.object({ kind: z.enum(COLLECTED_KINDS), uri })).max(5_000),
 });
 export type CollectionDoc = z.output<typeof CollectionDoc>;
+
+export interface BountyDoc {
+  readonly uri: string;
+  readonly title: string;
+  readonly text: string;
+  readonly kind: string;
+  readonly mode: string;
+  readonly baseModel: string;
+  readonly state: string;
+  readonly tags: readonly string[];
+  readonly createdAt: string;
+  readonly deadlineAt: string;
+  /** Public pictures that it names. */
+  readonly referenceUris: readonly string[];
+  /** Sent in with it. */
+  readonly images: readonly ImageDoc[];
+}

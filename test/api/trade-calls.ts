@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { picture } from '../gallery/painter.ts';
 import type { Caller } from './calls.ts';
 import type { Json } from './shelf.ts';
 
@@ -65,6 +66,32 @@ export async function licences({ api, theirs, modelId }: Traded) {
   await api.call('closeLicenceOffer', { with: { id } });
 }
 
+/** Pictures come out of a draft into a bounty, which waits for somebody to look at them. */
+async function sentIn(theirs: Caller, api: Caller, { kind, mode, amount, ...words }: Json) {
+  const draft = await theirs.call('createPost', { body: {} });
+  const files = { 'a.png': await picture(), 'b.png': await picture() };
+  const [one, two] = (await theirs.call('addImages', { with: { id: draft.id }, files })).images.map(
+    ({ id }: Json) => id,
+  );
+  const pictures = [{ id: one, nsfwLevel: 1, alt: 'A fin' }];
+  const body = { ...words, title: 'A brass fin', kind, mode, amount };
+  await api.call('openBounty', { body: { ...body, pictures }, status: 400 });
+  await theirs.call('openBounty', { body: { ...body, pictures: [{ id: one }] }, status: 400 });
+  const { id, waiting, ...asked } = await theirs.call('openBounty', { body: { ...body, pictures } });
+  assert.equal(waiting, true);
+  assert.deepEqual(
+    asked.pictures.map((shown: Json) => [shown.id, shown.nsfwLevel, shown.alt]),
+    [[one, 1, 'A fin']],
+  );
+  await api.call('getBounty', { with: { id }, status: 404 });
+  const change = async (more: Json) =>
+    (await theirs.call('editBounty', { with: { id }, body: { ...words, ...more } })).pictures.map((s: Json) => s.id);
+  assert.deepEqual(await change({}), [one]);
+  assert.deepEqual(await change({ pictures: [{ id: two, nsfwLevel: 2 }, { id: one }] }), [two, one]);
+  assert.deepEqual(await change({ pictures: [] }), []);
+  await theirs.call('cancelBounty', { with: { id } });
+}
+
 export async function bounties({ api, theirs, versionId }: Traded) {
   const words = { title: 'A brass fish', text: 'Swimming, **please**.', tags: ['brass'], subject: 'fictional' };
   const deadline = new Date(Date.now() + 5 * DAY_MS).toISOString().slice(0, 10);
@@ -82,6 +109,7 @@ export async function bounties({ api, theirs, versionId }: Traded) {
   await api.call('commentOnBounty', { with: { id }, body: { text: 'Which brass?' }, key: 'say-bounty' });
   const talk = await theirs.call('listBountyComments', { with: { id }, token: null });
   assert.match(talk.items[0].html, /Which brass/);
+  await sentIn(theirs, api, body);
   const entry = { text: 'Here.', model: `/versions/${versionId}/edit` };
   const entered = await api.call('enterBounty', { with: { id }, body: entry });
   const [{ id: entryId }] = entered.entries;

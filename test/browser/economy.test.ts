@@ -65,7 +65,7 @@ test('early access, licences and bounties go by hand, and each page of them is s
   await asker.page.getByLabel('Title').fill('A brass fish');
   await asker.page.getByLabel('What you ask for').fill('Swimming, please.');
   await asker.page.getByLabel('Nobody real').check();
-  await asker.page.getByLabel('Pictures that show').fill(`/images/${post.imageIds[0]}`);
+  await asker.page.getByLabel('Public pictures on this node').fill(`/images/${post.imageIds[0]}`);
   await asker.page.getByLabel('Credits', { exact: true }).fill('60');
   await asker.page.getByLabel('Entries until').fill(new Date(Date.now() + 9 * DAY_MS).toISOString().slice(0, 10));
   await asker.page.getByRole('button', { name: 'Open the bounty' }).click();

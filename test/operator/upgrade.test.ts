@@ -151,6 +151,51 @@ for (const dialect of ['sqlite', 'postgresql'] as const) {
 
 for (const dialect of ['sqlite', 'postgresql'] as const) {
   const skip = dialect === 'postgresql' && !process.env.TEST_DATABASE_URL && 'TEST_DATABASE_URL names no PostgreSQL';
+  test(`pictures of words from before bounties had some stay with them, on ${dialect}`, { skip }, async (t) => {
+    const { orm, all } = await databaseBefore(t, dialect, 25);
+    const em = orm.em.fork();
+    const commentId = '01900000-0000-7000-8000-000000000001';
+    const bountyId = '01900000-0000-7000-8000-000000000002';
+    const dates = { created_at: AT, updated_at: AT };
+    const post = { owner_id: 1, state: 'published', visibility: 'direct', ...dates };
+    for (const sql of [
+      insert('account', { id: 1, name: 'ada', created_at: AT, links: '[]' }),
+      insert('post', { ...post, id: 1, talk_kind: 'comment', talk_id: commentId, like_count: 3 }),
+      insert('post', { ...post, id: 2, visibility: 'public', title: 'Ink' }),
+      ...[image(1, 1), image(2, 2)],
+      insert('bounty', {
+        ...{ id: bountyId, owner_id: 1, title: 'A fish', text: 'Please.', kind: 'Other', mode: 'Split' },
+        ...{ deadline_at: AT, award_by: AT, ...dates },
+      }),
+      insert('bounty_reference', { bounty_id: bountyId, image_id: 2, position: 0 }),
+    ])
+      await rows(em, `${sql} returning 1 as one`);
+    assert.deepEqual(
+      await migrate(orm),
+      all.slice(25).map(({ name }) => name),
+    );
+    const posts = await rows(orm.em.fork(), 'select id, title, talk_kind, talk_id, like_count from post order by id');
+    assert.deepEqual(
+      posts.map((row) => Object.values(row)),
+      [
+        [1, '', 'comment', commentId, 3],
+        [2, 'Ink', null, null, 0],
+      ],
+    );
+    const references = () => rows<{ image_id: number }>(orm.em.fork(), 'select image_id from bounty_reference');
+    assert.deepEqual(
+      (await references()).map((row) => row.image_id),
+      [2],
+    );
+    await rows(orm.em.fork(), 'delete from image where id = 2 returning id');
+    assert.deepEqual(await references(), []);
+    const third = insert('post', { ...post, id: 3, talk_kind: 'bounty', talk_id: bountyId });
+    await rows(orm.em.fork(), `${third} returning id`);
+  });
+}
+
+for (const dialect of ['sqlite', 'postgresql'] as const) {
+  const skip = dialect === 'postgresql' && !process.env.TEST_DATABASE_URL && 'TEST_DATABASE_URL names no PostgreSQL';
   test(`a node from before moderation gives its roles what they may now do, and restrictions a source, on ${dialect}`, {
     skip,
   }, async (t) => {

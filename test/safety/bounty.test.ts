@@ -20,7 +20,7 @@ test('scenario 35: a bounty that shows somebody by photographs only is held, wha
       ...change,
     });
   const reference = (provenance: BountyAsked['references'][number]['provenance']) => ({
-    references: [{ sha256: 'a'.repeat(64), provenance }],
+    references: [{ sha256: 'a'.repeat(64), provenance, level: 1 }],
   });
   assert.deepEqual(await ask({}), { hold: null });
   assert.deepEqual(await ask(reference('here')), { hold: null });

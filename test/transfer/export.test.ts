@@ -15,8 +15,13 @@ import { RESTRICTION } from '../../src/safety/policy.ts';
 import { restrict } from '../../src/safety/restrict.ts';
 import { Manifest } from '../../src/transfer/format.ts';
 import type { Browser } from '../accounts/browser.ts';
-import { painter } from '../gallery/painter.ts';
+import { painter, picture, sendFiles } from '../gallery/painter.ts';
 import { aLife } from './life.ts';
+
+const BOUNTY = {
+  ...{ key: '018f0000-0000-7000-8000-000000000001', title: 'A brass fish', text: 'Please.', subject: 'fictional' },
+  ...{ kind: 'Other', mode: 'Individual', amount: '60', deadline: '2026-01-12', 'alt-new-1': 'A fin' },
+};
 
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
@@ -36,6 +41,8 @@ test('an archive of an account holds all that is theirs and nothing of others, b
   const grant = { id: newId(), offer, model: made.modelId, holder: made.bea.id, ...agreed, askedAt: at };
   await fork.insert(LicenceGrant, { ...grant, state: 'granted', decidedAt: at });
   assert.equal((await its.browser.get('/credits')).status, 200, 'the allowance of the day comes');
+  const asked = { bytes: await picture(), name: 'fin.png' };
+  const bounty = await sendFiles(its.browser, '/bounties', [asked], BOUNTY);
   const page = () => its.browser.get('/settings/export');
   assert.match((await page()).text, /There is no archive yet/);
   assert.equal((await its.visitor.get('/settings/export')).status, 302);
@@ -81,6 +88,10 @@ test('an archive of an account holds all that is theirs and nothing of others, b
   assert.equal((await lines('comments.jsonl')).length, 2);
   assert.equal((await lines('reviews.jsonl')).length, 1);
   assert.equal((await lines('collections.jsonl')).length, 1);
+  const [kept] = (await lines('bounties.jsonl')) as [{ uri: string; images: { path: string; altText: string }[] }];
+  assert.equal(new URL(kept.uri).pathname, bounty.location);
+  assert.deepEqual([kept.images.length, kept.images[0]?.altText], [1, 'A fin']);
+  assert.deepEqual(await read(kept.images[0]?.path ?? ''), asked.bytes);
   const host = new URL(manifest.origin).host;
   assert.match(
     (await read('following_accounts.csv')).toString(),

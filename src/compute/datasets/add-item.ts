@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { EntityManager } from '@mikro-orm/core';
 import type { ImageLimits } from '../../gallery/deps.ts';
+import { originOf } from '../../gallery/images/origin.ts';
 import { assertQuota } from '../../gallery/images/quota.ts';
 import { rows, toNumber } from '../../kit/database/sql.ts';
 import { AppError } from '../../kit/errors.ts';
@@ -17,7 +18,6 @@ import { recordHit } from '../../safety/hashes/hits.ts';
 import { picturesChanged } from './events.ts';
 import { MOST_CAPTION_CHARS, MOST_PIXELS, type TrainingLimits } from './limits.ts';
 import { Dataset, DatasetItem } from './model.ts';
-import { originOf } from './notes/origin.ts';
 
 export const THUMB_PX = 480;
 

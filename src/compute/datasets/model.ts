@@ -1,7 +1,7 @@
 import { defineEntity, type InferEntity, p } from '@mikro-orm/core';
 import { Account } from '../../accounts/model.ts';
+import { ORIGINS } from '../../gallery/images/origin.ts';
 import type { Crop } from '../../kit/storage/images-turn.ts';
-import { ORIGINS } from './notes/origin.ts';
 
 /** What became of an archive, for its owner. */
 export interface ImportReport {
@@ -84,7 +84,7 @@ export const DatasetItem = defineEntity({
     pdq: p.text().nullable(),
     /** It looks like something that is blocked: it is not trained on until a moderator has looked. */
     heldAt: p.datetime().nullable(),
-    /** By what the file said before its metadata was taken out: a hint (notes/origin.ts). */
+    /** By what the file said before its metadata was taken out: a hint (gallery/images/origin.ts). */
     origin: p.enum([...ORIGINS]).default('unknown'),
     /** In the part that is trained on, as far as a detector saw any; null while none has looked. */
     faceCount: p.smallint().nullable(),

@@ -1,4 +1,4 @@
-import { isPhotograph } from '../datasets/notes/origin.ts';
+import { isPhotograph } from '../../gallery/images/origin.ts';
 import type { ManifestItem } from '../training/model.ts';
 
 /** How much of a set somebody looks at before anything is trained on it (spec/guardrails.md 3.4). */

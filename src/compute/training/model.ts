@@ -1,9 +1,9 @@
 import { defineEntity, type InferEntity, p } from '@mikro-orm/core';
 import { Account } from '../../accounts/model.ts';
 import { ModelVersion } from '../../catalogue/model.ts';
+import type { Origin } from '../../gallery/images/origin.ts';
 import type { Crop } from '../../kit/storage/images-turn.ts';
 import { Dataset } from '../datasets/model.ts';
-import type { Origin } from '../datasets/notes/origin.ts';
 import type { CaptionSubject } from '../datasets/notes/person-words.ts';
 import type { GenerationFile } from '../model.ts';
 import type { TrainSettings } from './params.ts';

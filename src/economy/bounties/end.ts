@@ -1,6 +1,7 @@
 import type { EntityManager } from '@mikro-orm/core';
 import { z } from 'zod';
 import { can } from '../../accounts/permissions.ts';
+import { findPictures, removePictures } from '../../gallery/talk-pictures/hold.ts';
 import { audited } from '../../kit/audit/append.ts';
 import { inList, rows, toNumber } from '../../kit/database/sql.ts';
 import { AppError } from '../../kit/errors.ts';
@@ -62,9 +63,10 @@ export async function thingsOf(em: EntityManager, bountyId: string, entryIds?: r
     [bountyId, ...(entryIds ?? []), bountyId],
   );
   const of = (kind: string, id: number | null) => (id === null ? [] : [`${kind}:${id}`]);
+  const pictures = await findPictures(em, { kind: 'bounty', id: bountyId });
   return [
     `bounty:${bountyId}`,
-    ...images.map(({ id }) => `image:${id}`),
+    ...[...images, ...pictures].map(({ id }) => `image:${id}`),
     ...found.flatMap((one) => [
       ...[
         `entry:${one.id}`,
@@ -114,13 +116,13 @@ async function cancel(
   scheduleEnd(tx, jobs, isLookedInto, bountyId, now, now);
 }
 
-/** By its owner, as long as nobody has answered. */
+/** By its owner, as long as nobody has answered. What they sent in goes, unless somebody looks into it. */
 export async function cancelBounty(
   work: Pick<Work, 'em' | 'viewer' | 'jobs' | 'now'>,
   isLookedInto: IsLookedInto,
   bountyId: string,
 ): Promise<void> {
-  await loadOwnBounty(work, bountyId);
+  const { heldAt } = await loadOwnBounty(work, bountyId);
   const { em, jobs, now } = work;
   await em.fork().transactional(async (tx) => {
     await cancel(tx, jobs, isLookedInto, bountyId, now());
@@ -130,6 +132,8 @@ export async function cancelBounty(
       [bountyId],
     );
     if (toNumber(found?.n) > 0) throw new AppError('conflict', t('bounty.has-entries'));
+    const isEvidence = heldAt != null || (await isLookedInto(tx, await thingsOf(tx, bountyId)));
+    if (!isEvidence) await removePictures(tx, { kind: 'bounty', id: bountyId });
     await tx.flush();
   });
 }

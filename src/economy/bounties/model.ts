@@ -56,12 +56,12 @@ const BountyTag = defineEntity({
   },
 });
 
-/** A public picture of this node that shows what is meant. */
+/** A public picture of this node that shows what is meant; what is sent in with the request is held by its talk pictures. */
 const BountyReference = defineEntity({
   name: 'BountyReference',
   properties: {
     bounty: () => p.manyToOne(Bounty).ref().primary(),
-    image: () => p.manyToOne(Image).ref().primary(),
+    image: () => p.manyToOne(Image).ref().primary().deleteRule('cascade'),
     position: p.smallint(),
   },
 });

@@ -1,7 +1,8 @@
-import type { EntityManager } from '@mikro-orm/core';
+import { type EntityManager, UniqueConstraintViolationException } from '@mikro-orm/core';
 import type { z } from 'zod';
 import { Account } from '../../accounts/model.ts';
 import { ensureTags } from '../../catalogue/tags.ts';
+import { findPictures, type GivenPictures, setPictures } from '../../gallery/talk-pictures/hold.ts';
 import { rows } from '../../kit/database/sql.ts';
 import { AppError } from '../../kit/errors.ts';
 import type { Settings } from '../../kit/settings.ts';
@@ -27,7 +28,7 @@ import {
 import { Bounty } from './model.ts';
 import { bountySubject, loadOwnBounty, lockBounty } from './own.ts';
 
-type Acting = Pick<Work, 'em' | 'viewer' | 'jobs' | 'now'>;
+type Acting = Pick<Work, 'em' | 'viewer' | 'jobs' | 'files' | 'now'>;
 const wrong = (field: string, message: string) => new AppError('invalid', message, { fields: { [field]: message } });
 
 /** Throws `not_found` where credits are off. */
@@ -38,14 +39,15 @@ export async function loadRules({ em }: Pick<Work, 'em'>, settings: Settings): P
 }
 
 /**
- * Asks everybody for something and puts the first credits into the pot. What shows or names somebody real waits for a
- * moderator, with its credits aside. Throws `invalid` at the field, `conflict` for too many at once, and
- * `insufficient_credit`.
+ * Asks everybody for something and puts the first credits into the pot. What shows or names somebody real, and every
+ * picture that is sent in, waits for a moderator, with its credits aside. Throws `invalid` at the field, `conflict` for
+ * too many at once, and `insufficient_credit`.
  */
 export async function openBounty(
   work: Acting,
   { settings, screening, isLookedInto }: Pick<EconomyDeps, 'settings' | 'screening' | 'isLookedInto'>,
   form: z.output<typeof BountyForm>,
+  pictures?: GivenPictures,
 ): Promise<string> {
   const { em, now, jobs } = work;
   const viewer = participant(work.viewer);
@@ -58,9 +60,9 @@ export async function openBounty(
   if (form.amount > bountyMost) throw wrong('amount', t('bounty.too-much', { n: bountyMost.toLocaleString('en') }));
   const at = now();
   assertDeadline(form.deadline, at, at, null);
-  const checked = await checkBounty(work, screening, viewer, form);
+  const checked = await checkBounty(work, screening, viewer, form, pictures?.pictures ?? []);
   const { balance } = await openPurse(em, viewer.id, rules, at);
-  await em.fork().transactional(async (tx) => {
+  const opening = em.fork().transactional(async (tx) => {
     const open = await tx.count(Bounty, { owner: viewer.id, state: 'open' });
     if (open >= MOST_OPEN) throw new AppError('conflict', t('bounty.enough-open', { n: MOST_OPEN }));
     const { title, text, kind, mode, baseModel, deadline } = form;
@@ -74,12 +76,20 @@ export async function openBounty(
     );
     await tx.flush();
     await keepChecked(tx, bounty, viewer, checked, at);
+    if (pictures) await setPictures({ em: tx, now }, wordsOf(bounty), pictures);
     scheduleEnd(tx, jobs, isLookedInto, bounty.id, bounty.awardBy, at);
     await tx.flush();
     await giveTo(tx, { bountyId: bounty.id, viewer, key: 'first', amount: form.amount, balance }, at);
   });
+  await opening.catch(async (error: unknown) => {
+    // the same form at the same moment: the other one was first
+    const isOther = error instanceof UniqueConstraintViolationException;
+    if (!isOther || (await em.fork().count(Bounty, { id: form.key, owner: viewer.id })) === 0) throw error;
+  });
   return form.key;
 }
+
+const wordsOf = ({ id, owner }: Bounty) => ({ kind: 'bounty' as const, id, authorId: owner.id });
 
 const awardByOf = (deadline: Date): Date => new Date(deadline.getTime() + AWARD_DAYS * DAY_MS);
 
@@ -147,19 +157,24 @@ export async function giveTo(
   }
 }
 
-/** Its owner changes its words, pictures or deadline: every check again. What it pays for and how stays. */
+/**
+ * Its owner changes its words, pictures or deadline: every check again. What it pays for and how stays. Without `pictures`
+ * those that were sent in stay.
+ */
 export async function editBounty(
   work: Acting,
   { screening, isLookedInto }: Pick<EconomyDeps, 'screening' | 'isLookedInto'>,
   bountyId: string,
   form: z.output<typeof BountyEditForm>,
+  pictures?: GivenPictures,
 ): Promise<void> {
   const { em, now, jobs } = work;
   const viewer = participant(work.viewer);
   const before = await loadOwnBounty(work, bountyId);
   const at = now();
   assertDeadline(form.deadline, at, before.createdAt, before.deadlineAt);
-  const checked = await checkBounty(work, screening, viewer, form);
+  const uploads = pictures?.pictures ?? (await findPictures(em, wordsOf(before))).map(({ id }) => ({ id }));
+  const checked = await checkBounty(work, screening, viewer, form, uploads);
   await em.fork().transactional(async (tx) => {
     if (!(await lockBounty(tx, bountyId))) throw new AppError('conflict', t('bounty.over'));
     const bounty = await tx.findOneOrFail(Bounty, { id: bountyId });
@@ -167,6 +182,7 @@ export async function editBounty(
     Object.assign(bounty, { title: form.title, text: form.text, updatedAt: at });
     if (isPutOff) Object.assign(bounty, { deadlineAt: form.deadline, awardBy: awardByOf(form.deadline) });
     await keepChecked(tx, bounty, viewer, checked, at);
+    if (pictures) await setPictures({ em: tx, now }, wordsOf(bounty), pictures);
     if (isPutOff) scheduleEnd(tx, jobs, isLookedInto, bountyId, bounty.awardBy, at);
     await tx.flush();
   });

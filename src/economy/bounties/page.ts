@@ -5,6 +5,7 @@ import type { ContentState } from '../../catalogue/types.ts';
 import { assertSees } from '../../gallery/access.ts';
 import { isShownPerson } from '../../gallery/hidden.ts';
 import { type Conversation, loadConversation } from '../../gallery/talk/conversation.ts';
+import { loadTalkPictures, type TalkPictures } from '../../gallery/talk-pictures/shown.ts';
 import {
   type Eyes,
   eyesOf,
@@ -54,6 +55,9 @@ export interface BountyView {
   readonly baseModel: string;
   readonly owner: OwnerView;
   readonly tags: readonly string[];
+  /** Sent in with it. */
+  readonly pictures: TalkPictures;
+  /** Public pictures that it names. */
   readonly references: readonly PictureView[];
   readonly pot: number;
   readonly givers: readonly { readonly giver: OwnerView | null; readonly amount: number }[];
@@ -126,6 +130,7 @@ export async function loadBountyPage(
     ...{ id: row.id, title: row.title, text: row.text, kind: row.kind, mode: row.mode, state: row.state },
     ...{ baseModel: row.base_model, owner: ownerView(row), pot: toNumber(row.pot) },
     tags: await listTags(em, bountyId),
+    pictures: await loadTalkPictures({ em, viewer }, 'bounty', bountyId),
     references: await listReferences(em, eyes, bountyId),
     givers: givers.map(({ giver, amount }) => ({ giver, amount })),
     deadlineAt: toDate(row.deadline_at).toISOString(),

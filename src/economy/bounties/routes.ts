@@ -1,6 +1,8 @@
 import type Router from '@koa/router';
 import { anyone, browserOnly, viewerIn } from '../../accounts/access/guard.ts';
 import { BaseModel } from '../../catalogue/model.ts';
+import { keptPictures, submitTalk } from '../../gallery/talk-pictures/form.ts';
+import { type PicturesField, picturesField } from '../../gallery/talk-pictures/shown.ts';
 import { AppError } from '../../kit/errors.ts';
 import { newId } from '../../kit/ids.ts';
 import { sendBytes } from '../../kit/web/bytes.ts';
@@ -61,6 +63,7 @@ interface FormPage {
   readonly mostDays: number;
   readonly values: Readonly<Record<string, unknown>>;
   readonly form: FormState;
+  readonly pictures: PicturesField;
 }
 const formPage = view<FormPage>('economy/bounty-form');
 
@@ -103,15 +106,15 @@ export function bountyRoutes(routes: Router<State>, deps: EconomyDeps): void {
     });
   });
 
-  const showNew = async (ctx: Ctx, form: FormState = EMPTY_FORM) => showForm(ctx, null, {}, form);
-  routes.get('/bounties/new', browserOnly, (ctx) => showNew(ctx));
+  routes.get('/bounties/new', browserOnly, (ctx) => showForm(ctx, null, {}, EMPTY_FORM, picturesField('bounty')));
   routes.post('/bounties', browserOnly, (ctx) => {
     limits.take(ctx, WRITE);
-    return submitForm(
+    return submitTalk(
       ctx,
-      BountyForm,
-      async (form) => ctx.redirect(`/bounties/${await openBounty(ctx.state.work, deps, form)}`),
-      (form) => showNew(ctx, form),
+      deps,
+      { kind: 'bounty', schema: BountyForm },
+      async (form, pictures) => ctx.redirect(`/bounties/${await openBounty(ctx.state.work, deps, form, pictures)}`),
+      (form, pictures) => showForm(ctx, null, {}, form, pictures),
     );
   });
 
@@ -120,6 +123,7 @@ export function bountyRoutes(routes: Router<State>, deps: EconomyDeps): void {
     bountyId: string | null,
     values: FormPage['values'],
     form: FormState,
+    pictures: PicturesField,
   ): Promise<void> {
     const { em, now } = ctx.state.work;
     const rules = await loadRules({ em }, settings);
@@ -130,7 +134,16 @@ export function bountyRoutes(routes: Router<State>, deps: EconomyDeps): void {
       { orderBy: { position: 1, name: 1 }, fields: ['name'] },
     );
     formPage(ctx, {
-      ...{ bountyId, balance, values, form, least: rules.bountyLeast, most: rules.bountyMost, mostDays: MOST_DAYS },
+      ...{
+        bountyId,
+        balance,
+        values,
+        form,
+        pictures,
+        least: rules.bountyLeast,
+        most: rules.bountyMost,
+        mostDays: MOST_DAYS,
+      },
       key: typeof form.values.key === 'string' ? form.values.key : newId(),
       bases: bases.map(({ name }) => name),
       ...{ kinds: kindOptions(), modes: modeOptions() },
@@ -138,7 +151,7 @@ export function bountyRoutes(routes: Router<State>, deps: EconomyDeps): void {
     });
   }
 
-  const showEdit = async (ctx: ParamCtx, form: FormState = EMPTY_FORM) => {
+  const showEdit = async (ctx: ParamCtx, form: FormState = EMPTY_FORM, refused?: PicturesField) => {
     const { work } = ctx.state;
     const bounty = await loadOwnBounty(work, uuidParam(ctx));
     const { tags, references } = await loadBountyPage(work, isLookedInto, bounty.id);
@@ -151,19 +164,21 @@ export function bountyRoutes(routes: Router<State>, deps: EconomyDeps): void {
         deadline: bounty.deadlineAt.toISOString().slice(0, 10),
       },
       form,
+      refused ?? (await keptPictures(work, { kind: 'bounty', id: bounty.id })),
     );
   };
   routes.get('/bounties/:id/edit', browserOnly, (ctx) => showEdit(ctx));
   routes.post('/bounties/:id/edit', browserOnly, (ctx) => {
     limits.take(ctx, WRITE);
-    return submitForm(
+    return submitTalk(
       ctx,
-      BountyEditForm,
-      async (form) => {
-        await editBounty(ctx.state.work, deps, uuidParam(ctx), form);
+      deps,
+      { kind: 'bounty', schema: BountyEditForm },
+      async (form, pictures) => {
+        await editBounty(ctx.state.work, deps, uuidParam(ctx), form, pictures);
         ctx.redirect(`/bounties/${uuidParam(ctx)}`);
       },
-      (form) => showEdit(ctx, form),
+      (form, pictures) => showEdit(ctx, form, pictures),
     );
   });
 

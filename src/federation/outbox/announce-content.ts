@@ -68,7 +68,7 @@ export async function announceImage(work: Task, federation: Federation, imageId:
   const { talkKind, talkId } = image?.post.$ ?? {};
   if (talkId != null) {
     if (talkKind === 'comment') await announceComment(work, federation, talkId);
-    else await announceReview(work, federation, talkId);
+    if (talkKind === 'review') await announceReview(work, federation, talkId);
   } else if (image?.post.$.state === 'published') await announcePost(work, federation, image.post.id);
 }
 

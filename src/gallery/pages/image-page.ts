@@ -18,6 +18,7 @@ import {
 import { extensionOf } from '../images/read-file.ts';
 import type { Recipe } from '../recipe/recipe.ts';
 import { type Conversation, loadConversation } from '../talk/conversation.ts';
+import { urlOf } from '../talk/target.ts';
 import {
   type Eyes,
   eyesOf,
@@ -68,7 +69,7 @@ export interface ImagePage {
   readonly liked: boolean;
   readonly conversation: Conversation;
   readonly isOwner: boolean;
-  /** It belongs to a comment or review, at `postUrl`, and is looked at only. */
+  /** It belongs to words, at `postUrl`, and is looked at only. */
   readonly isOfTalk: boolean;
   readonly ratings: readonly { readonly value: string; readonly label: string }[];
   readonly edit: { readonly rating: string; readonly alt: string; readonly caption: string };
@@ -127,7 +128,8 @@ export async function loadImagePage(
   const siblings = await listSiblings(em, row.post_id, isOwner ? { ...eyes, levels: 63 } : eyes, imageId, isOwner);
   const image = pictureView(row, isOwner ? { ...eyes, blurLevels: 0 } : eyes);
   const isHidden = toBoolean(row.is_recipe_hidden);
-  const isOfTalk = row.access_talk_kind !== null;
+  const talkKind = row.access_talk_kind;
+  const isOfTalk = talkKind !== null;
   const uses = isHidden && !isOwner ? [] : await listUses({ em, viewer }, imageId, eyes);
   const recipe = isHidden && !isOwner ? null : fromJson<Recipe>(row.recipe);
   const { previousUrl, nextUrl } = await neighboursOf(em, row, siblings, eyes);
@@ -137,7 +139,7 @@ export async function loadImagePage(
     renderError: row.render_error,
     owner: ownerView(row),
     postedAt: toDate(row.published_at ?? row.created_at).toISOString(),
-    postUrl: isOfTalk ? `/${row.access_talk_kind}s/${row.access_talk_id}` : `/posts/${row.post_id}`,
+    postUrl: isOfTalk ? urlOf({ kind: talkKind, id: row.access_talk_id ?? '' }) : `/posts/${row.post_id}`,
     isOfTalk,
     collectUrl: `/collections?image=${imageId}`,
     postTitle: row.title,

@@ -85,7 +85,7 @@ export async function loadOwnImage(
       { id: imageId, owner: viewer.id, deletedAt: null, isLocal: true },
       { populate: ['post'] },
     ));
-  // those of comments and reviews are changed where those are
+  // those of words are changed where those are
   if (!image || image.post.$.state === 'deleted' || image.post.$.talkKind != null)
     throw new AppError('not_found', 'There is no such picture.');
   await assertNotShut(em, [

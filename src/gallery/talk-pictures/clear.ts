@@ -2,22 +2,21 @@ import { z } from 'zod';
 import { rows } from '../../kit/database/sql.ts';
 import { defineJob } from '../../kit/queue/define.ts';
 import type { Work } from '../../kit/work.ts';
-import { Comment, Post, TALK_KINDS } from '../model.ts';
+import { Comment, Post } from '../model.ts';
 import { Review } from '../reviews/model.ts';
-import { findHolder, removeHolder } from './hold.ts';
+import { removeHolder, removePictures } from './hold.ts';
 
 /** After words were deleted: their pictures go too. Those of words that were only withheld wait with them. */
 export const clearTalkPicturesJob = defineJob({
   name: 'gallery.clear-talk-pictures',
   lane: 'clock',
-  payload: z.object({ kind: z.enum(TALK_KINDS), id: z.string() }),
+  payload: z.object({ kind: z.enum(['comment', 'review']), id: z.string() }),
   attempts: 10,
   async run({ em }, { kind, id }) {
     await em.transactional(async (tx) => {
       const where = { id, deletedAt: null };
       const isThere = kind === 'comment' ? await tx.count(Comment, where) : await tx.count(Review, where);
-      const holder = isThere > 0 ? null : await findHolder(tx, { kind, id });
-      if (holder) await removeHolder(tx, holder.id);
+      if (isThere === 0) await removePictures(tx, { kind, id });
     });
   },
 });
@@ -29,6 +28,7 @@ export async function sweepTalkPictures({ em }: Pick<Work, 'em'>): Promise<void>
     `select p.id from post p where p.talk_kind is not null
        and not exists (select 1 from comment c where c.id = p.talk_id and p.talk_kind = 'comment' and c.deleted_at is null)
        and not exists (select 1 from review r where r.id = p.talk_id and p.talk_kind = 'review' and r.deleted_at is null)
+       and not exists (select 1 from bounty b where b.id = p.talk_id and p.talk_kind = 'bounty')
      order by p.id limit 1000`,
   );
   for (const { id } of found) await em.transactional((tx) => removeHolder(tx, id));

@@ -33,7 +33,7 @@ export async function keptPictures(
   );
 }
 
-type FormDeps = Pick<
+export type PictureFormDeps = Pick<
   GalleryDeps,
   'uploadsDir' | 'maxImageBytes' | 'minFreeBytes' | 'defaultQuotaBytes' | 'hashGate' | 'limits' | 'settings'
 >;
@@ -52,7 +52,7 @@ interface Brought {
  */
 export async function submitTalk<Schema extends z.ZodType>(
   ctx: Ctx,
-  deps: FormDeps,
+  deps: PictureFormDeps,
   { kind, schema }: { readonly kind: TalkKind; readonly schema: Schema },
   act: (form: z.output<Schema>, pictures: GivenPictures | undefined) => Promise<void>,
   again: (state: FormState, pictures: PicturesField) => Promise<void> | void,
@@ -68,15 +68,16 @@ export async function submitTalk<Schema extends z.ZodType>(
       const message = refused.join(' ');
       if (message !== '') throw new AppError('invalid', message, { fields: { pictures: message } });
       await act(form, pictures);
+      // a form that came before needed nothing of it
+      await dropDraft(ctx.state.work.em.fork(), draftId);
     };
     await submitRaw(ctx, sent.fields, schema, guarded, async (state) => {
       // the form is still there with its files, and the refusal is shown above it
       const isInPlace = ctx.get('hx-request') !== '' && (kind === 'comment' || sent.files.length > 0);
       if (isInPlace) throw new AppError('invalid', state.message ?? '', { fields: state.errors });
       const kept = await loadOwn(ctx.state.work.em, ctx.state.work.viewer?.id ?? 0, given);
-      const error = state.errors.pictures ?? '';
       const level = given.reduce((levels, one) => levels | (one.level ?? 0), 0);
-      await again(state, picturesField(kind, kept, level, error));
+      await again(state, picturesField(kind, kept, level, state.errors));
     });
   } catch (error) {
     await dropDraft(ctx.state.work.em.fork(), draftId);
@@ -95,7 +96,7 @@ async function dropDraft(em: EntityManager, draftId: number): Promise<void> {
 
 type Sent = Pick<MultipartForm, 'fields' | 'files' | 'discard'>;
 
-async function readSent(ctx: Ctx, { uploadsDir, maxImageBytes }: FormDeps): Promise<Sent> {
+async function readSent(ctx: Ctx, { uploadsDir, maxImageBytes }: PictureFormDeps): Promise<Sent> {
   if (!ctx.is('multipart/form-data')) return { fields: await readRawForm(ctx), files: [], discard: async () => {} };
   // more than may stand there, and larger: that is said beside the field then, and what was written is kept
   return readMultipart(ctx, { folder: uploadsDir, maxFiles: 20, maxFileBytes: 2 * maxImageBytes, maxFields: 60 });
@@ -110,7 +111,7 @@ const textIn = (fields: RawForm, name: string): string | undefined => {
 };
 
 /** Those of the form that stay, and its files. */
-async function bring(ctx: Ctx, deps: FormDeps, { fields, files }: Sent): Promise<Brought> {
+async function bring(ctx: Ctx, deps: PictureFormDeps, { fields, files }: Sent): Promise<Brought> {
   const level = Number(textIn(fields, 'rating')) || RATING.pg;
   const named = [fields.picture ?? []].flat().filter((id) => /^[1-9]\d{0,8}$/.test(id));
   const kept = named.slice(0, 20).flatMap((id): GivenPicture[] => {

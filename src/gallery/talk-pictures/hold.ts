@@ -11,7 +11,7 @@ import { isSettled, listImageRestrictions } from '../posts/relist.ts';
 export type TalkKind = (typeof TALK_KINDS)[number];
 
 /** How many pictures stand with words of a kind. */
-export const MOST_PICTURES: Readonly<Record<TalkKind, number>> = { comment: 4, review: 6 };
+export const MOST_PICTURES: Readonly<Record<TalkKind, number>> = { comment: 4, review: 6, bounty: 6 };
 
 /** What people say, which may have pictures. */
 export interface Words {
@@ -156,9 +156,7 @@ export async function hasThese(
   words: Pick<Words, 'kind' | 'id'>,
   { pictures }: GivenPictures,
 ): Promise<boolean> {
-  const holder = await findHolder(em, words);
-  if (!holder) return pictures.length === 0;
-  const there = await em.find(Image, { post: holder.id, deletedAt: null }, { orderBy: { position: 1, id: 1 } });
+  const there = await findPictures(em, words);
   return (
     there.length === pictures.length &&
     there.every(({ id, level, altText }, n) => {
@@ -166,6 +164,16 @@ export async function hasThese(
       return given?.id === id && (given.level ?? level) === level && (given.altText ?? altText) === altText;
     })
   );
+}
+
+/** Those that words have, in order, also what moderation keeps back. */
+export const findPictures = (em: EntityManager, { kind, id }: Pick<Words, 'kind' | 'id'>): Promise<Image[]> =>
+  em.find(Image, { post: { talkKind: kind, talkId: id }, deletedAt: null }, { orderBy: { position: 1, id: 1 } });
+
+/** All of them, when their words go. Within the caller's transaction. */
+export async function removePictures(em: EntityManager, words: Pick<Words, 'kind' | 'id'>): Promise<void> {
+  const holder = await findHolder(em, words);
+  if (holder) await removeHolder(em, holder.id);
 }
 
 /** At once and for good, with what holds them. Within the caller's transaction. */

@@ -52,7 +52,7 @@ export async function listTalkPictures(
   return byId;
 }
 
-/** Of one comment or review. */
+/** Of one thing that somebody says. */
 export async function loadTalkPictures(
   asked: { readonly em: EntityManager; readonly viewer: Viewer | null },
   kind: TalkKind,
@@ -68,7 +68,8 @@ export interface PicturesField {
   readonly rating: string;
   /** Here already: of the words as they are, or of a form that was refused. */
   readonly kept: readonly PictureView[];
-  readonly error: string;
+  /** Of the whole form, by its fields. */
+  readonly errors: Readonly<Record<string, string>>;
 }
 
 /** An empty one; `kept` are those that the words have. */
@@ -76,10 +77,10 @@ export function picturesField(
   kind: TalkKind,
   kept: readonly PictureView[] = [],
   levels: number = RATING.pg,
-  error = '',
+  errors: PicturesField['errors'] = {},
 ): PicturesField {
   return {
-    ...{ most: MOST_PICTURES[kind], kept, error },
+    ...{ most: MOST_PICTURES[kind], kept, errors },
     ratings: RATINGS.map((level) => ({ value: String(level), label: ratingLabel(level) })),
     rating: String(highestLevel(levels) || RATING.pg),
   };

@@ -13,7 +13,7 @@ export interface Speaker {
   readonly permissions: number;
 }
 
-export const urlOf = ({ kind, id }: Subject): string => (kind === 'bounty' ? `/bounties/${id}` : `/${kind}s/${id}`);
+export const urlOf = ({ kind, id }: Sight): string => (kind === 'bounty' ? `/bounties/${id}` : `/${kind}s/${id}`);
 
 const speakerAsViewer = (speaker: Speaker | null): Viewer | null =>
   speaker && { id: speaker.id, permissions: speaker.permissions, name: '', levels: 0, scopes: null };

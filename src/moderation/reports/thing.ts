@@ -7,7 +7,7 @@ import { assertSeesCollection } from '../../gallery/collections/access.ts';
 import { Collection } from '../../gallery/collections/model.ts';
 import { Comment, Image, Post } from '../../gallery/model.ts';
 import { Review } from '../../gallery/reviews/model.ts';
-import type { TalkKind } from '../../gallery/talk-pictures/hold.ts';
+import { findPictures, type TalkKind } from '../../gallery/talk-pictures/hold.ts';
 import { rows } from '../../kit/database/sql.ts';
 import { AppError } from '../../kit/errors.ts';
 import { isId } from '../../kit/ids.ts';
@@ -95,11 +95,7 @@ async function picturesOf(
   em: EntityManager,
   { kind, id }: { readonly kind: TalkKind; readonly id: string },
 ): Promise<Pick<Thing, 'imageIds' | 'hashes' | 'level'>> {
-  const images = await em.find(
-    Image,
-    { post: { talkKind: kind, talkId: id }, deletedAt: null },
-    { orderBy: { position: 'asc', id: 'asc' }, limit: MOST_IMAGES },
-  );
+  const images = await findPictures(em, { kind, id });
   return {
     imageIds: images.map((image) => image.id),
     hashes: images.flatMap(({ sha256 }) => sha256 ?? []),
@@ -179,9 +175,10 @@ const FINDERS: Readonly<Record<ReportedKind, (em: EntityManager, id: string) => 
       'select image_id from bounty_reference where bounty_id = ? order by position',
       [id],
     );
+    const sentIn = await picturesOf(em, { kind: 'bounty', id });
     return {
-      ...{ title: bounty.title, text: bounty.text, url: `/bounties/${id}`, owner: bounty.owner.$ },
-      imageIds: found.map(({ image_id: imageId }) => imageId),
+      ...{ title: bounty.title, text: bounty.text, url: `/bounties/${id}`, owner: bounty.owner.$, ...sentIn },
+      imageIds: [...sentIn.imageIds, ...found.map(({ image_id: imageId }) => imageId)],
       isGone: bounty.owner.$.state === 'deleted',
     };
   },

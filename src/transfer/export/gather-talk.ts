@@ -3,7 +3,7 @@ import { findHolder, type TalkKind } from '../../gallery/talk-pictures/hold.ts';
 import { csvLine } from '../../kit/csv.ts';
 import { rows, toBoolean, toDate } from '../../kit/database/sql.ts';
 import { SHUT } from '../../safety/standing.ts';
-import type { CollectionDoc, CommentDoc, ImageDoc, ReviewDoc } from '../format.ts';
+import type { BountyDoc, CollectionDoc, CommentDoc, ImageDoc, ReviewDoc } from '../format.ts';
 import type { Gathering } from './gather.ts';
 import { gatherImages, paged } from './gather-things.ts';
 
@@ -74,6 +74,39 @@ export async function* gatherComments(gathering: Gathering): AsyncGenerator<Comm
           ? null
           : objectUri(origin, 'comment', { id: String(row.parent_id), uri: row.parent_uri as string | null }),
       images: await gatherTalkImages(gathering, 'comment', row.id),
+    };
+  }
+}
+
+export async function* gatherBounties(gathering: Gathering): AsyncGenerator<BountyDoc> {
+  const { em, origin, accountId } = gathering;
+  const select = (after: string) =>
+    `select b.id, b.title, b.text, b.kind, b.mode, b.base_model, b.state, b.created_at, b.deadline_at, b.withheld_at
+     from bounty b where b.owner_id = ? and b.id > ${after} order by b.id`;
+  for await (const row of paged<TalkRow>(gathering, select, accountId, NIL)) {
+    if (row.withheld_at != null) {
+      gathering.leaveOut('bounty', String(row.title));
+      continue;
+    }
+    const tags = await rows<{ name: string }>(
+      em,
+      'select t.name from bounty_tag g join tag t on t.id = g.tag_id where g.bounty_id = ? order by t.name',
+      [row.id],
+    );
+    const references = await rows<{ id: number; uri: string | null }>(
+      em,
+      `select i.id, i.uri from bounty_reference r join image i on i.id = r.image_id where r.bounty_id = ? order by r.position`,
+      [row.id],
+    );
+    yield {
+      ...{ uri: `${origin}/bounties/${row.id}`, title: String(row.title), text: String(row.text) },
+      ...{ kind: String(row.kind), mode: String(row.mode), state: String(row.state) },
+      baseModel: String(row.base_model),
+      tags: tags.map(({ name }) => name),
+      createdAt: toDate(row.created_at).toISOString(),
+      deadlineAt: toDate(row.deadline_at).toISOString(),
+      referenceUris: references.map(({ id, uri }) => named(origin, 'image', id, uri)),
+      images: await gatherTalkImages(gathering, 'bounty', row.id),
     };
   }
 }

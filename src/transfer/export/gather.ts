@@ -9,7 +9,7 @@ export interface TakenBlob {
   readonly crc32: number | null;
 }
 
-type LeftOut = 'model' | 'version' | 'file' | 'post' | 'image' | 'review' | 'comment' | 'collection';
+type LeftOut = 'model' | 'version' | 'file' | 'post' | 'image' | 'review' | 'comment' | 'collection' | 'bounty';
 
 /** More lines are counted, and not written out. */
 const MOST_LEFT_OUT = 500;

@@ -31,7 +31,14 @@ import {
   type ProfileDoc,
 } from '../format.ts';
 import { Gathering, type TakenBlob } from './gather.ts';
-import { gatherBlocks, gatherCollections, gatherComments, gatherFollows, gatherReviews } from './gather-talk.ts';
+import {
+  gatherBlocks,
+  gatherBounties,
+  gatherCollections,
+  gatherComments,
+  gatherFollows,
+  gatherReviews,
+} from './gather-talk.ts';
 import { gatherModels, gatherPosts } from './gather-things.ts';
 import { gatherCredits, gatherLicences } from './gather-trade.ts';
 import { DocumentFile, type LayoutEntry } from './layout.ts';
@@ -119,6 +126,7 @@ export class Exports {
       await documents.write(DOCUMENTS.reviews, lines(gatherReviews(gathering)));
       await documents.write(DOCUMENTS.comments, lines(gatherComments(gathering)));
       await documents.write(DOCUMENTS.collections, lines(gatherCollections(gathering)));
+      await documents.write(DOCUMENTS.bounties, lines(gatherBounties(gathering)));
       await documents.write(PROFILE, [`${JSON.stringify(profile, null, 2)}\n`]);
       await documents.write(FOLLOWING, gatherFollows(gathering));
       await documents.write(BLOCKED, gatherBlocks(gathering, 'block'));

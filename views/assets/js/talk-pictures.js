@@ -16,6 +16,8 @@ class TalkPictures extends HTMLElement {
       paste: (event) => this.takeFrom(event.clipboardData, event),
       dragover: (event) => event.dataTransfer.types.includes('Files') && event.preventDefault(),
       drop: (event) => this.takeFrom(event.dataTransfer, event),
+      // how far it is only htmx tells
+      submit: () => this.wait(),
       'htmx:xhr:progress': ({ detail }) => this.show(detail),
       'htmx:afterRequest': () => this.show(null),
     };
@@ -43,7 +45,8 @@ class TalkPictures extends HTMLElement {
   }
 
   add(file) {
-    this.querySelector('details').open = true;
+    const fold = this.querySelector('details');
+    if (fold) fold.open = true;
     const row = document.createElement('li');
     const image = new Image(64, 64);
     image.alt = '';
@@ -75,6 +78,12 @@ class TalkPictures extends HTMLElement {
       alt.name = `alt-new-${n + 1}`;
     }
     this.picker.files = transfer.files;
+  }
+
+  wait() {
+    const bar = this.querySelector('progress');
+    bar.removeAttribute('value');
+    bar.hidden = this.files.length === 0;
   }
 
   show(progress) {

@@ -14,6 +14,7 @@ import { newId } from '../../../kit/ids.ts';
 import { checkForm } from '../../../kit/web/forms.ts';
 import { type Ask, defineOperation, defineOwn, type Operation } from '../../operation/define.ts';
 import { ByUuid, text } from '../query.ts';
+import { givenOf, givenPictures, Picture, picturesIn } from '../write/given-pictures.ts';
 
 const group = 'Bounties';
 
@@ -30,6 +31,8 @@ const Entry = z.object({
 const Bounty = z.object({
   ...line,
   ...{ text: z.string(), tags: z.array(z.string()), awardBy: z.iso.datetime(), waiting: z.boolean() },
+  /** What was sent in with it, and the addresses of public pictures that it names. */
+  ...{ pictures: z.array(Picture), references: z.array(z.url()) },
   entries: z.array(Entry),
 });
 
@@ -42,6 +45,8 @@ async function loadBounty(asked: Ask, id: string): Promise<z.output<typeof Bount
   return {
     ...{ id, url: `${ask.origin}/bounties/${id}`, title, text: page.text, kind, mode, state, baseModel, pot },
     ...{ username: nameOf(owner), deadlineAt, awardBy, tags: [...tags], waiting: page.isWaiting },
+    pictures: picturesIn(ask.origin, page.pictures),
+    references: page.references.map(({ url }) => new URL(url, ask.origin).href),
     entries: page.entries.map(({ id: entryId, account, text: said, isWaiting, awardedCredits, model, postUrl }) => ({
       ...{ id: entryId, username: nameOf(account), text: said, waiting: isWaiting, awardedCredits },
       modelUrl: model && new URL(model.url, ask.origin).href,
@@ -55,12 +60,15 @@ const words = {
   /** Markdown. */
   text: z.string().min(1).max(10_000),
   tags: z.array(z.string().max(60)).max(20),
-  /** Addresses of pictures of this node. */
+  /** Addresses of public pictures of this node; with `pictures` at most six. */
   references: z.array(z.string().max(200)).max(10),
   /** ISO day, the last one in UTC. */
   deadline: z.iso.date(),
 };
-const none = { tags: words.tags.default([]), references: words.references.default([]) };
+const none = {
+  ...{ tags: words.tags.default([]), references: words.references.default([]) },
+  pictures: givenPictures('bounty'),
+};
 const Amount = z.int().min(1).max(1_000_000_000);
 const NewBounty = z.strictObject({
   ...{ ...words, ...none },
@@ -157,16 +165,19 @@ export const BOUNTY_OPERATIONS: readonly Operation[] = [
     run: async (ask, { body }) => {
       ask.take(WRITE);
       const form = checkForm({ ...flat(body), key: newId() }, BountyForm);
-      return loadBounty(ask, await openBounty(ask, ask.deps.economy, form));
+      const pictures = await givenOf(ask, body.pictures);
+      return loadBounty(ask, await openBounty(ask, ask.deps.economy, form, pictures));
     },
   }),
   defineOwn({
     ...{ method: 'put', path: '/bounties/:id', name: 'editBounty', group, scope: 'credits' },
-    summary: 'Says anew what one asks for. Its words and pictures are looked at again.',
+    summary:
+      'Says anew what one asks for. Its words and pictures are looked at again; those sent in stay without `pictures`.',
     ...{ params: ByUuid, body: BountyChange, answer: Bounty },
     run: async (ask, { params: { id }, body }) => {
       ask.take(WRITE);
-      await editBounty(ask, ask.deps.economy, id, checkForm(flat(body), BountyEditForm));
+      const form = checkForm(flat(body), BountyEditForm);
+      await editBounty(ask, ask.deps.economy, id, form, await givenOf(ask, body.pictures));
       return loadBounty(ask, id);
     },
   }),

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { nodeSettings } from '../../../accounts/node-settings.ts';
 import { loadPlacedReview } from '../../../gallery/reviews/list.ts';
 import { REVIEW } from '../../../gallery/reviews/routes.ts';
 import { deleteReview, ReviewForm, writeReview } from '../../../gallery/reviews/write.ts';
@@ -7,9 +6,6 @@ import { addComment, CommentForm, deleteComment, editComment } from '../../../ga
 import { loadConversation } from '../../../gallery/talk/conversation.ts';
 import { COMMENT } from '../../../gallery/talk/routes.ts';
 import { loadSubject, type Subject } from '../../../gallery/talk/target.ts';
-import { TALK_PICTURES } from '../../../gallery/talk-pictures/form.ts';
-import { MOST_PICTURES, type TalkKind } from '../../../gallery/talk-pictures/hold.ts';
-import type { TalkPictures } from '../../../gallery/talk-pictures/shown.ts';
 import type { OwnerView } from '../../../gallery/views.ts';
 import { AppError } from '../../../kit/errors.ts';
 import { checkForm } from '../../../kit/web/forms.ts';
@@ -18,10 +14,10 @@ import { listOwnReports } from '../../../moderation/reports/own.ts';
 import { TRIES } from '../../../moderation/reports/routes.ts';
 import { readThingName } from '../../../moderation/reports/thing.ts';
 import { listRules, ruleView } from '../../../moderation/rules/list.ts';
-import { RATINGS } from '../../../safety/ratings.ts';
 import { isWaiting } from '../../../safety/words/hold.ts';
-import { defineOperation, defineOwn, type Operation, type OwnAsk } from '../../operation/define.ts';
-import { ById, ByUuid, MOST_ID } from '../query.ts';
+import { defineOperation, defineOwn, type Operation } from '../../operation/define.ts';
+import { ById, ByUuid } from '../query.ts';
+import { givenOf, givenPictures, Picture, picturesIn } from './given-pictures.ts';
 import { Done, done } from './said.ts';
 
 const group = 'Conversation and reports';
@@ -30,31 +26,6 @@ const scope = 'write:social';
 const Text = z.string().min(1).max(10_000);
 /** `waiting`: somebody of the node reads it before everybody does. */
 const Said = z.object({ id: z.string(), url: z.url(), waiting: z.boolean() });
-
-/** Of one's own drafts, as `addImages` put them there; of the words that are changed, those that are to stay. */
-const GivenPicture = z.strictObject({
-  id: z.int().min(1).max(MOST_ID),
-  nsfwLevel: z.literal([...RATINGS]).optional(),
-  alt: z.string().max(1_500).optional(),
-});
-const pictures = (kind: TalkKind) => z.array(GivenPicture).max(MOST_PICTURES[kind]).optional();
-
-async function givenOf(ask: OwnAsk, given: readonly z.output<typeof GivenPicture>[] | undefined) {
-  if (!given) return undefined;
-  for (const _ of given) ask.take(TALK_PICTURES);
-  const { allowedLevels } = await ask.deps.gallery.settings.read(ask.em, nodeSettings);
-  return { allowedLevels, pictures: given.map(({ id, nsfwLevel, alt }) => ({ id, level: nsfwLevel, altText: alt })) };
-}
-
-const Picture = z.object({
-  id: z.int(),
-  url: z.url(),
-  ...{ width: z.int(), height: z.int(), nsfwLevel: z.int(), alt: z.string() },
-});
-const picturesIn = (origin: string, { items }: TalkPictures): z.output<typeof Picture>[] =>
-  items.map(({ id, width, height, level, alt }) => ({
-    ...{ id, width, height, nsfwLevel: level, alt, url: `${origin}/media/full/${id}.webp` },
-  }));
 
 const Comment = z.object({
   id: z.string(),
@@ -109,7 +80,7 @@ const comments = SUBJECTS.flatMap((kind): Operation[] => {
       body: z.strictObject({
         text: Text,
         parent: z.uuid().toLowerCase().optional(),
-        pictures: pictures('comment'),
+        pictures: givenPictures('comment'),
       }),
       answer: Said,
       run: async (ask, given) => {
@@ -134,7 +105,7 @@ export const TALK_OPERATIONS: readonly Operation[] = [
   defineOwn({
     ...{ method: 'patch', path: '/comments/:id', name: 'editComment', group, scope },
     summary: 'Changes a comment of one’s own.',
-    ...{ params: ByUuid, body: z.strictObject({ text: Text, pictures: pictures('comment') }), answer: Said },
+    ...{ params: ByUuid, body: z.strictObject({ text: Text, pictures: givenPictures('comment') }), answer: Said },
     run: async (ask, { params: { id }, body }) => {
       const { text } = checkForm(body, CommentForm.pick({ text: true }));
       await editComment(ask, ask.viewer, id, text, await givenOf(ask, body.pictures));
@@ -158,7 +129,7 @@ export const TALK_OPERATIONS: readonly Operation[] = [
     body: z.strictObject({
       recommended: z.boolean(),
       text: z.string().max(10_000).default(''),
-      pictures: pictures('review'),
+      pictures: givenPictures('review'),
     }),
     answer: Said,
     run: async (ask, { params, body }) => {

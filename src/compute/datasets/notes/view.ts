@@ -1,6 +1,6 @@
+import { isPhotograph, type Origin } from '../../../gallery/images/origin.ts';
 import { t, tCount } from '../../../kit/web/messages.ts';
 import type { DatasetItem } from '../model.ts';
-import { isPhotograph, type Origin } from './origin.ts';
 import { captionSubject } from './person-words.ts';
 
 export interface NoteView {

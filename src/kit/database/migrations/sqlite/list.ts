@@ -24,6 +24,7 @@ import { migration as m0027 } from './0027-together-and-contests.ts';
 import { migration as m0028 } from './0028-talk-pictures.ts';
 import { migration as m0029 } from './0029-followers-in-all.ts';
 import { migration as m0030 } from './0030-rights.ts';
+import { migration as m0031 } from './0031-bounty-pictures.ts';
 
 /** Written by `npm run migration`. */
 export const migrations: readonly Migration[] = [
@@ -52,4 +53,5 @@ export const migrations: readonly Migration[] = [
   m0028,
   m0029,
   m0030,
+  m0031,
 ];

@@ -1,6 +1,6 @@
-import { findingsOf } from '../../../gallery/recipe/tools.ts';
-import { type ImageText, readBlocks, readImageTexts } from '../../../kit/storage/carriers/read.ts';
-import { inspectImage, readMetadataBlocks } from '../../../kit/storage/images.ts';
+import { type ImageText, readBlocks, readImageTexts } from '../../kit/storage/carriers/read.ts';
+import { inspectImage, readMetadataBlocks } from '../../kit/storage/images.ts';
+import { findingsOf } from '../recipe/tools.ts';
 
 // Where a picture seems to come from, by what its file says of itself. The file is a stranger's: whoever wants to can
 // take this out or write it in, so it is a hint for people and for later checks, and no proof of anything.
