@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Tag } from '../../src/catalogue/model.ts';
+import { ModelTag, Tag } from '../../src/catalogue/model.ts';
 import { indexAccount } from '../../src/discovery/index/keep.ts';
 import { givenAccount, givenModel } from '../factories/content.ts';
 import { emptyShelf, furnishedShelf, type Json, ORIGIN } from './shelf.ts';
@@ -51,6 +51,22 @@ test('tags are those that models in the lists bear', async (t) => {
   for (const query of ['secret', '%25', '_']) {
     assert.equal((await ask(`/api/v1/tags?query=${query}`)).json.items.length, 0, query);
   }
+});
+
+test('that there are more than pages reach is believed for a minute, and a number that is said is never old', async (t) => {
+  const { ask, em, clock } = await furnishedShelf(t);
+  const total = async () => (await ask('/api/v1/tags')).json.metadata.totalItems;
+  const [styled] = await em.find(ModelTag, {}, { limit: 1 });
+  assert.ok(styled);
+  assert.equal(await total(), 1);
+  const tags = Array.from({ length: 1_100 }, (_, n) => em.create(Tag, { name: `tag ${n}` }));
+  for (const tag of tags) em.create(ModelTag, { model: styled.model, tag });
+  await em.flush();
+  assert.equal(await total(), undefined);
+  await em.nativeDelete(ModelTag, { tag: { $in: tags.slice(5) } });
+  assert.equal(await total(), undefined);
+  clock.pass(61_000);
+  assert.equal(await total(), 6);
 });
 
 test('users are found by id and by the words of their names', async (t) => {
