@@ -20,6 +20,23 @@ export async function look({ page, problems }: Window, url: URL): Promise<string
   return faults;
 }
 
+/**
+ * The cheap look, for pages of which there are many: loaded once, on a phone in the light theme, and then made wide and
+ * dark as it stands. What another page answers in its place is a fault too.
+ */
+export async function glance({ page, problems }: Window, url: URL): Promise<string[]> {
+  await page.setViewportSize(PHONE);
+  await page.emulateMedia({ colorScheme: 'light' });
+  const answer = await page.goto(url.href, { waitUntil: 'load' });
+  const { pathname } = new URL(page.url());
+  if (answer?.status() !== 200 || pathname !== url.pathname) return [`answers ${answer?.status()} at ${pathname}`];
+  const faults = [...(await shapeFaults(page)), ...(await accessFaults(page))];
+  await page.setViewportSize(DESKTOP);
+  await page.emulateMedia({ colorScheme: 'dark' });
+  const wide = [...(await shapeFaults(page)), ...(await accessFaults(page, COLOURS))];
+  return [...faults, ...wide.map((fault) => `(wide, dark) ${fault}`), ...problems()];
+}
+
 export const WATCH_SHIFTS = `
   globalThis.shifts = [];
   new PerformanceObserver((list) => {
@@ -49,7 +66,7 @@ async function shapeFaults(page: Page): Promise<string[]> {
       mains: document.querySelectorAll('main').length,
       headings: document.querySelectorAll('h1').length,
       overflow: document.documentElement.scrollWidth > width ? (wide?.outerHTML ?? 'the page').slice(0, 120) : '',
-      shift: { value: shifts.reduce((sum, { value }) => sum + value, 0), what: shifts.map(({ what }) => what).join(' | ').slice(0, 300) },
+      shift: shifts.splice(0).reduce((sum, { value, what }) => ({ value: sum.value + value, what: (sum.what + ' | ' + what).slice(0, 300) }), { value: 0, what: '' }),
       unloaded: inView.filter((image) => image.complete && image.naturalWidth === 0).map((image) => image.src),
     };
   })()`);
@@ -62,13 +79,14 @@ async function shapeFaults(page: Page): Promise<string[]> {
   return faults;
 }
 
-const RULES = `['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa']`;
+const TAGS = { type: 'tag', values: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'] };
+const COLOURS = { type: 'rule', values: ['color-contrast'] };
 
-export async function accessFaults(page: Page): Promise<string[]> {
+export async function accessFaults(page: Page, runOnly = TAGS): Promise<string[]> {
   // the CSP of the page forbids scripts in it; this way in is the debugger's
   if (!(await page.evaluate(`typeof axe !== 'undefined'`))) await page.evaluate(axe.source);
   const found = await page.evaluate<{ id: string; nodes: { html: string; failureSummary: string }[] }[]>(
-    `axe.run(document, { runOnly: ${RULES}, resultTypes: ['violations'] }).then(({ violations }) => violations)`,
+    `axe.run(document, { runOnly: ${JSON.stringify(runOnly)}, resultTypes: ['violations'] }).then(({ violations }) => violations)`,
   );
   return found.map(({ id, nodes }) => {
     const [first] = nodes;
