@@ -43,7 +43,7 @@ test('what is brought is reviewed by keys, and a contest goes from its rules to 
   await go(maker, shelf);
   await maker.page.getByRole('button', { name: 'Accept' }).click();
   await go(maker, `/collections?model=${model.id}`);
-  await maker.page.getByRole('button', { name: 'Put into Ink' }).click();
+  await maker.page.getByRole('button', { name: 'Hand in: Ink' }).click();
   await maker.page.getByText('Waits for review').waitFor();
   await sound(maker, `${shelf}/mine`);
   await sound(keeper, `${shelf}/review`);
@@ -68,8 +68,8 @@ test('what is brought is reviewed by keys, and a contest goes from its rules to 
   node.clock.pass(2 * HOUR_MS);
   await sound(maker, contest);
   await go(maker, `/collections?model=${model.id}`);
-  await maker.page.getByRole('button', { name: 'Put into Ink month' }).click();
-  await maker.page.getByRole('button', { name: 'Take out of Ink month' }).waitFor();
+  await maker.page.getByRole('button', { name: 'Put in: Ink month' }).click();
+  await maker.page.getByRole('button', { name: 'Take back: Ink month' }).waitFor();
   await sound(maker, `${contest}/entries`);
 
   node.clock.pass(30 * HOUR_MS);

@@ -6,7 +6,7 @@ import { claimsDeskOf } from '../../moderation/cases/desk.ts';
 import { deskOf } from '../../moderation/desk.ts';
 import { carryOut } from '../../moderation/takedowns.ts';
 import type { TestNode } from '../../node.ts';
-import { idIn, type Peopled, type People } from './people.ts';
+import { idIn, type People, type Peopled } from './people.ts';
 
 interface Given {
   readonly test: TestNode;
@@ -33,6 +33,8 @@ export async function fillDesk({ test, address, site, people: { olga } }: Given)
   });
   const claim = await claimsDeskOf(test, address).fileConfirmed('style', `/models/${model.id}`);
   const { takedownId } = await em.fork().findOneOrFail(QueueDecision, decisionId);
+  const policy = { host: 'far.example', stance: 'blocked', note: 'Nothing but shops.', days: '' };
+  await olga.send('/admin/federation/policy', policy);
   const list = new FormData();
   for (const [name, value] of Object.entries({ name: 'Ours', format: 'text', url: '' })) list.append(name, value);
   list.append('file', new Blob(['bad.example\nworse.example\ngithub.io']), 'hosts.txt');

@@ -6,7 +6,7 @@ import type { Studio } from '../../compute/studio.ts';
 import { givenMember } from '../../factories/accounts.ts';
 import { fillSite } from '../site.ts';
 import { fillDesk } from './desk.ts';
-import { type Name, NAMES, type Peopled, type People, Person } from './people.ts';
+import { NAMES, type Name, type People, type Peopled, Person } from './people.ts';
 import { fillCollections, fillTalk } from './talk.ts';
 import { fillSettings, fillTools } from './tools.ts';
 import { fillRights, fillTrade } from './trade.ts';
@@ -33,7 +33,7 @@ export interface FullSite
 /** A site where something stands on every page, made as people and programs make it. */
 export async function fillFullSite(studio: Studio): Promise<FullSite> {
   const { em, address, settle, node } = studio;
-  const filled = await fillSite(studio, { postCount: 3, ada: studio.ada });
+  const filled = await fillSite(studio, { postCount: 4, ada: studio.ada });
   const site: Peopled = {
     ...filled,
     cyd: await givenMember(em, 'cyd'),

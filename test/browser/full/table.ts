@@ -49,7 +49,10 @@ export const PAGES: Readonly<Record<string, Looks>> = {
   '/searches/new': { ada: ['/searches/new?kind=models&tag=ink'] },
   '/hashes/:hash': { ben: [`/hashes/${'a'.repeat(64)}`] },
   '/comments/:id/edit': { ben: ({ commentId }) => [`/comments/${commentId}/edit`] },
-  '/reviews/:id': { visitor: ({ reviewId }) => [`/reviews/${reviewId}`], ben: ({ reviewId }) => [`/reviews/${reviewId}`] },
+  '/reviews/:id': {
+    visitor: ({ reviewId }) => [`/reviews/${reviewId}`],
+    ben: ({ reviewId }) => [`/reviews/${reviewId}`],
+  },
 
   '/collections': {
     ben: ({ model }) => ['/collections', `/collections?model=${model.id}`],
@@ -63,11 +66,15 @@ export const PAGES: Readonly<Record<string, Looks>> = {
   },
   '/collections/:id/edit': { ben: ({ shelfId }) => [`/collections/${shelfId}/edit`] },
   '/collections/:id/items': { ben: ({ shelfId }) => [`/collections/${shelfId}/items`] },
-  '/collections/:id/people': { ben: ({ shelfId, openId }) => [shelfId, openId].map((id) => `/collections/${id}/people`) },
+  '/collections/:id/people': {
+    ben: ({ shelfId, openId }) => [shelfId, openId].map((id) => `/collections/${id}/people`),
+  },
   '/collections/:id/review': { ben: ({ shelfId }) => [`/collections/${shelfId}/review`] },
   '/collections/:id/mine': { ada: ({ shelfId }) => [`/collections/${shelfId}/mine`] },
   '/collections/:id/refusals': { ada: ({ shelfId }) => [`/collections/${shelfId}/refusals`] },
-  '/collections/:id/contest': { ben: ({ openId, shelfId }) => [openId, shelfId].map((id) => `/collections/${id}/contest`) },
+  '/collections/:id/contest': {
+    ben: ({ openId, shelfId }) => [openId, shelfId].map((id) => `/collections/${id}/contest`),
+  },
   '/collections/:id/entries': {
     visitor: ({ endedId }) => [`/collections/${endedId}/entries`],
     mia: ({ openId }) => [`/collections/${openId}/entries`],
@@ -79,7 +86,7 @@ export const PAGES: Readonly<Record<string, Looks>> = {
   '/versions/:id/edit': { ada: ({ model }) => [`/versions/${model.versionId}/edit`] },
   '/versions/:id/early-access': {
     ada: ({ model }) => [`/versions/${model.draftVersionId}/early-access`],
-    ben: ({ model }) => [`/versions/${model.draftVersionId}/early-access`],
+    cyd: ({ model }) => [`/versions/${model.draftVersionId}/early-access`],
   },
   '/credits': { ada: ['/credits'], ben: ['/credits'] },
   '/tips/new': { ben: (site) => [`/tips/new?about=image:${images(site, 0)}`] },
@@ -113,7 +120,9 @@ export const PAGES: Readonly<Record<string, Looks>> = {
   },
 
   '/notifications': { ada: ['/notifications', '/notifications?show=unread'], jo: ['/notifications'] },
-  '/notifications/unsubscribe': { visitor: ({ unsubscribeKey }) => [`/notifications/unsubscribe?who=${unsubscribeKey}`] },
+  '/notifications/unsubscribe': {
+    visitor: ({ unsubscribeKey }) => [`/notifications/unsubscribe?who=${unsubscribeKey}`],
+  },
   ...settings('profile', 'account', 'security', 'security/app', 'sessions', 'tokens', 'apps', 'browsing', 'moving'),
   ...settings('data', 'export', 'notifications', 'webhooks'),
   '/settings/people': { ada: ['/settings/people'] },
@@ -133,7 +142,9 @@ export const PAGES: Readonly<Record<string, Looks>> = {
   ...alone('ada', '/jobs', '/train'),
   '/generate': { ada: ['/generate'], olga: ['/generate'] },
   '/generate/:id': { ada: ({ generationId }) => [`/generate/${generationId}`] },
-  '/generate/compare': { ada: ({ resultIds }) => [`/generate/compare?${resultIds.map((id) => `image=${id}`).join('&')}`] },
+  '/generate/compare': {
+    ada: ({ resultIds }) => [`/generate/compare?${resultIds.map((id) => `image=${id}`).join('&')}`],
+  },
   '/datasets/:id': { ada: ({ datasetId }) => [`/datasets/${datasetId}`] },
   '/datasets/:id/captions': { ada: ({ datasetId }) => [`/datasets/${datasetId}/captions`] },
   '/datasets/:id/deleted': { ada: ({ datasetId }) => [`/datasets/${datasetId}/deleted`] },
@@ -161,10 +172,12 @@ export const PAGES: Readonly<Record<string, Looks>> = {
   ...alone('mia', '/admin/protected-people', '/admin/peer-reports'),
   ...alone('olga', '/moderation/rules', '/moderation/hashes', '/moderation/prompt-rules', '/admin/guard'),
   '/moderation/queue/:id': { mia: ({ rowId }) => [`/moderation/queue/${rowId}`] },
-  '/moderation/cases/:id': { mia: ({ caseId, claim }) => [caseId, claim.caseId].map((id) => `/moderation/cases/${id}`) },
+  '/moderation/cases/:id': {
+    mia: ({ caseId, claim }) => [caseId, claim.caseId].map((id) => `/moderation/cases/${id}`),
+  },
   '/moderation/vault/:id': { mia: ({ vaultId }) => [`/moderation/vault/${vaultId}`] },
   '/moderation/takedowns/:id/peers': { mia: ({ takedownId }) => [`/moderation/takedowns/${takedownId}/peers`] },
-  ...alone('olga', '/admin', '/admin/start', '/admin/node', '/admin/accounts', '/admin/invites', '/admin/mail'),
+  ...alone('olga', '/admin/start', '/admin/node', '/admin/accounts', '/admin/invites', '/admin/mail'),
   ...alone('olga', '/admin/sign-ups', '/admin/credits', '/admin/copies', '/admin/claims', '/admin/gpu', '/admin/jobs'),
   ...alone('olga', '/admin/base-models', '/admin/storage', '/admin/reading', '/admin/peer-media', '/admin/federation'),
   ...alone('olga', '/admin/federation/log', '/admin/federation/lists'),
@@ -187,14 +200,15 @@ export const NO_PAGES: readonly (readonly [RegExp, string])[] = [
   [/\/events$/, STREAM],
   [/^\/(?:api\/(?:v1|download)|sdapi|\.well-known|nodeinfo)\//, PROGRAMS],
   [/^\/(?:media\/|\^)/, FILE],
+  [/^\/\.\*\/$/, 'what is done for every address before its own route'],
   [/\/(?:attachments\/:picture|pictures\/:(?:n|veil)|images\/:n)$/, FILE],
   [/^\/(?:generate\/images\/:id|datasets\/:id\/export|bounties\/:id\/entries\/:entryId\/file)$/, FILE],
   [/^\/(?:settings\/export|exports)\/archive$/, FILE],
   [/^\/admin\/federation\/lists\/export\/:format$/, FILE],
   [/^\/(?:actor|users)(?:\/|$)/, PEERS],
-  [/\/(?:inbox|outbox|followers|following|liked|replies|likes|shares|note|actor)$/, PEERS],
+  [/^(?!\/settings\/).*\/(?:inbox|outbox|followers|following|liked|replies|likes|shares|note|actor)$/, PEERS],
   [/^\/(?:models\/:id(?:\/:slug)?|tags\/:id|quotes\/:id|notices\/(?::id|copies))$/, PEERS],
-  [/^\/(?:settings|datasets|generate\/form|claims\/find)$/, LEADS_ON],
+  [/^\/(?:admin|settings|datasets|generate\/form|claims\/find)$/, LEADS_ON],
   [/^\/(?:versions|comments|searches|notifications)\/:id$/, LEADS_ON],
   [/^\/suggest(?:\/people)?$/, PART],
   [/^\/uploads\//, 'tus, which says with HEAD how far an upload is; GET finds nothing'],

@@ -4,7 +4,7 @@ import { writeReview } from '../../../src/gallery/reviews/write.ts';
 import { addComment } from '../../../src/gallery/talk/comments.ts';
 import { givenModel, givenVersion } from '../../factories/content.ts';
 import type { TestNode } from '../../node.ts';
-import type { Peopled, People } from './people.ts';
+import type { People, Peopled } from './people.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -23,7 +23,12 @@ export async function fillTalk({ test, site, people }: Given) {
     isRecommended: true,
     text: 'Wet edges without any trick. At 0.7 it keeps *faces* whole.',
   });
-  const asked = await addComment(workAs(ben), ben, { kind: 'model', id: model.id }, { text: 'Does it do colour, @ada?' });
+  const asked = await addComment(
+    workAs(ben),
+    ben,
+    { kind: 'model', id: model.id },
+    { text: 'Does it do colour, @ada?' },
+  );
   await addComment(workAs(ada), ada, { kind: 'model', id: model.id }, { text: 'A little.', parentId: asked });
   const commentId = await addComment(workAs(ben), ben, { kind: 'image', id: first }, { text: 'The light!' });
   for (const path of [`/images/${first}`, `/images/${second}`, `/posts/${post.id}`, `/models/${model.id}`]) {
@@ -62,7 +67,13 @@ export async function fillCollections({ test, site, people }: Given) {
   for (const image of [first, second, third]) await ben.send(items, { image: String(image), on: '1' });
   await ada.send(items, { model: String(model.id), on: '1' });
   await jo.send(items, { post: String(post.id), on: '1' });
-  const others = [givenModel(test.em, { owner: site.cyd, name: 'Brass Fish' }), givenModel(test.em, { owner: site.cyd, name: 'A model whose name is so long that it has to break somewhere, v2 final' })];
+  const others = [
+    givenModel(test.em, { owner: site.cyd, name: 'Brass Fish' }),
+    givenModel(test.em, {
+      owner: site.cyd,
+      name: 'A model whose name is so long that it has to break somewhere, v2 final',
+    }),
+  ];
   for (const one of others) givenVersion(test.em, { model: one });
   await test.em.flush();
   const [fish, long] = others.map(({ id }) => id);
@@ -80,7 +91,8 @@ export async function fillCollections({ test, site, people }: Given) {
   const contest = async (name: string) => {
     const id = Number(await ben.make('/collections', { name, visibility: 'public' }));
     await ben.send(`/collections/${id}/contest`, {
-      rules: 'Use **ink**, and nothing but ink.\n\n1. Your own work\n2. No text in the picture\n\nThe first three get a chip on their profile.',
+      rules:
+        'Use **ink**, and nothing but ink.\n\n1. Your own work\n2. No text in the picture\n\nThe first three get a chip on their profile.',
       opensAt: at(-30).toISOString().slice(0, 16),
       closesAt: at(50).toISOString().slice(0, 16),
       ...{ mostEntries: '3', who: 'anyone', intake: 'at-once', hasVotes: '1' },
@@ -90,7 +102,11 @@ export async function fillCollections({ test, site, people }: Given) {
     for (const thing of [{ model: String(model.id) }, { image: String(first) }])
       await ada.send(`/collections/${id}/items`, { ...thing, on: '1' });
     await cyd.send(`/collections/${id}/items`, { model: String(fish), on: '1' });
-    const entries = [await entry(id, { model: model.id }), await entry(id, { image: first }), await entry(id, { model: fish })];
+    const entries = [
+      await entry(id, { model: model.id }),
+      await entry(id, { image: first }),
+      await entry(id, { model: fish }),
+    ];
     const [hers = '', light = '', brass = ''] = entries;
     await jo.send(`/collections/${id}/judging/${hers}`, { score: '9', note: 'Deep blacks, and the paper shows.' });
     await jo.send(`/collections/${id}/judging/${brass}`, { score: '4', note: '' });

@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
+import { Webhook } from '../../../src/api/webhooks/model.ts';
+import { DatasetItem } from '../../../src/compute/datasets/model.ts';
 import { GenerationImage } from '../../../src/compute/model.ts';
 import { TrainingEpoch } from '../../../src/compute/training/model.ts';
-import { DatasetItem } from '../../../src/compute/datasets/model.ts';
 import { StatDay } from '../../../src/discovery/statistics/model.ts';
 import { newId } from '../../../src/kit/ids.ts';
 import { Transfer, TransferItem } from '../../../src/transfer/import/model.ts';
-import { Webhook } from '../../../src/api/webhooks/model.ts';
 import { formOf, givenTinyModel, readEvents, type Studio } from '../../compute/studio.ts';
 import { givenTraining } from '../../compute/trainings.ts';
 import { picture } from '../art.ts';
-import { idIn, type Peopled, type People } from './people.ts';
+import { idIn, type People, type Peopled } from './people.ts';
 
 interface Given {
   readonly studio: Studio;
@@ -24,7 +24,7 @@ export async function fillTools({ studio, people: { ada } }: Omit<Given, 'site'>
     assert.equal((await readEvents(ada.browser, `${location}/events`)).at(-1)?.event, 'done');
     return idIn(location);
   };
-  const generation = await ada.send('/generate', formOf(checkpoint, { prompt: 'a red circle on wet paper', count: '2' }));
+  const generation = await ada.send('/generate', formOf(checkpoint, { prompt: 'many', count: '2' }));
 
   const setUrl = await ada.send('/datasets', { name: 'Ink wash' });
   const form = new FormData();
@@ -39,18 +39,35 @@ export async function fillTools({ studio, people: { ada } }: Omit<Given, 'site'>
   const other = await givenTinyModel(em, node.files, 'tiny-base', 'Checkpoint', 'Other Shapes');
   const recipe = { kind: 'checkpoint', name: 'Both shapes', method: 'weighted_sum', alpha: '0.3', dtype: 'fp16' };
   const merge = await ada.send('/merge', { ...recipe, a: String(checkpoint.id), b: String(other.id) });
-  const second = await ada.send('/merge', { ...recipe, a: String(other.id), b: String(checkpoint.id), 'block-M00': '0.9' });
+  const second = await ada.send('/merge', {
+    ...recipe,
+    a: String(other.id),
+    b: String(checkpoint.id),
+    'block-M00': '0.9',
+  });
   const [generationId, mergeId] = [await done(generation), await done(merge)];
   await done(second);
   await done(`/train/${run.id}`);
   const words = { name: 'Both Shapes', versionName: 'v1', description: 'Half of each.', rating: '1', act: 'publish' };
   const mergedModelId = Number(await ada.make(`${second}/publish`, words));
   const made = await em.fork().find(GenerationImage, { generation: generationId });
-  const { id: itemId } = await em.fork().findOneOrFail(DatasetItem, { dataset: datasetId, position: 0 });
+  const [item] = await em.fork().find(DatasetItem, { dataset: datasetId }, { orderBy: { position: 1 } });
+  assert.ok(item);
+  // what was trained on has no small picture of its own
+  const { thumbSha256, thumbBytes } = item;
+  await em.fork().nativeUpdate(DatasetItem, { dataset: run.dataset?.id ?? '' }, { thumbSha256, thumbBytes });
   const { id: epochId } = await em.fork().findOneOrFail(TrainingEpoch, { run: run.id, number: 1 });
   const chosen = { base: String(checkpoint.id), a: String(checkpoint.id), b: String(other.id) };
   return {
-    ...{ generationId, resultIds: made.map(({ id }) => id), datasetId, itemId, runId: run.id, epochId, mergeId },
+    ...{
+      generationId,
+      resultIds: made.map(({ id }) => id),
+      datasetId,
+      itemId: item.id,
+      runId: run.id,
+      epochId,
+      mergeId,
+    },
     ...{ mergedModelId, chosen, baseVersionId: checkpoint.version.id },
   };
 }
@@ -77,7 +94,16 @@ export async function fillSettings({ studio, site, people: { ada } }: Given) {
   const at = { createdAt: clock.now(), updatedAt: clock.now() };
   fork.create(
     Transfer,
-    { id: transferId, account: account.id, source: 'civitai', place: 'civitai.example', who: 'ada', state: 'choosing', notes: ['2 models are for members of that site alone.'], ...at },
+    {
+      id: transferId,
+      account: account.id,
+      source: 'civitai',
+      place: 'civitai.example',
+      who: 'ada',
+      state: 'choosing',
+      notes: ['2 models are for members of that site alone.'],
+      ...at,
+    },
     { persist: true },
   );
   for (const [position, kind, title] of [
@@ -98,9 +124,17 @@ export async function fillSettings({ studio, site, people: { ada } }: Given) {
   const webhook = await em.fork().findOneOrFail(Webhook, { account: account.id });
   await ada.send(`/settings/webhooks/${webhook.id}/test`);
   const asked = { method: 'POST', body: JSON.stringify({ ...APP, token_endpoint_auth_method: 'none' }) };
-  const { client_id } = (await (await fetch(new URL('/oauth/register', address), asked)).json()) as { client_id: string };
+  const { client_id } = (await (await fetch(new URL('/oauth/register', address), asked)).json()) as {
+    client_id: string;
+  };
   const consent = {
-    ...{ response_type: 'code', client_id, redirect_uri: APP.redirect_uris[0] ?? '', state: 'x', scope: 'read generate' },
+    ...{
+      response_type: 'code',
+      client_id,
+      redirect_uri: APP.redirect_uris[0] ?? '',
+      state: 'x',
+      scope: 'read generate',
+    },
     ...{ code_challenge: 'A'.repeat(43), code_challenge_method: 'S256' },
   };
   await ada.send('/oauth/authorize', { ...consent, act: 'allow' });

@@ -1,11 +1,12 @@
 import { publishVersion } from '../../../src/catalogue/publish.ts';
+import { BountyEntry } from '../../../src/economy/bounties/model.ts';
+import { LicenceOffer } from '../../../src/economy/licences/model.ts';
+import { Post } from '../../../src/gallery/model.ts';
 import { newId } from '../../../src/kit/ids.ts';
 import { ClaimCase } from '../../../src/moderation/cases/model/case.ts';
 import { RightsOffer } from '../../../src/moderation/rights/model.ts';
-import { LicenceOffer } from '../../../src/economy/licences/model.ts';
-import { BountyEntry } from '../../../src/economy/bounties/model.ts';
 import type { TestNode } from '../../node.ts';
-import type { Peopled, People } from './people.ts';
+import type { People, Peopled } from './people.ts';
 
 const DAY_MS = 86_400_000;
 const day = (days: number): string => new Date(Date.now() + days * DAY_MS).toISOString().slice(0, 10);
@@ -17,7 +18,7 @@ interface Given {
 }
 
 /** Tips, a version in early access, licences that are offered, asked for and granted, and two bounties. */
-export async function fillTrade({ test, site, people: { ada, ben } }: Given) {
+export async function fillTrade({ test, site, people: { ada, ben, cyd } }: Given) {
   const { model, post } = site;
   const em = () => test.node.orm.em.fork();
   const early = `/versions/${model.draftVersionId}/early-access`;
@@ -33,9 +34,13 @@ export async function fillTrade({ test, site, people: { ada, ben } }: Given) {
   };
   const printsId = await offer('Prints', { uses: ['commercial', 'personal'], forbids: 'Calendars.', days: '365' });
   const mergesId = await offer('Merges of it', { uses: ['merge'], priceCredits: '30' });
-  const licenceId = await ben.make(`/licence-offers/${printsId}/grants`, { key: newId(), purpose: 'A poster', price: '' });
+  const licenceId = await ben.make(`/licence-offers/${printsId}/grants`, {
+    key: newId(),
+    purpose: 'A poster',
+    price: '',
+  });
   await ada.send(`/licences/${licenceId}/decision`, { choice: 'grant', answer: 'Gladly.' });
-  const askedId = await ben.make(`/licence-offers/${printsId}/grants`, { key: newId(), purpose: 'A book', price: '' });
+  const askedId = await cyd.make(`/licence-offers/${printsId}/grants`, { key: newId(), purpose: 'A book', price: '' });
   await ben.send(`/licence-offers/${mergesId}/grants`, { key: newId(), purpose: '', price: '30' });
 
   const bounty = (title: string, more: Record<string, string> = {}) =>
@@ -45,7 +50,12 @@ export async function fillTrade({ test, site, people: { ada, ben } }: Given) {
       ...{ baseModel: 'SDXL 1.0', amount: '60', references: `/images/${post.imageIds[0]}`, ...more },
     });
   const [bountyId, awardedId] = [await bounty('A brass fish'), await bounty('A style of wet paper', { mode: 'Split' })];
-  const entry = { text: 'Here it is: **v2** has the fins.', model: `/versions/${model.versionId}/edit`, post: `/posts/${post.id}` };
+  const study = await em().findOneOrFail(Post, { title: 'Study 3' });
+  const entry = {
+    text: 'Here it is: **v2** has the fins.',
+    model: `/versions/${model.versionId}/edit`,
+    post: `/posts/${study.id}`,
+  };
   for (const id of [bountyId, awardedId]) await ada.send(`/bounties/${id}/entries`, { key: newId(), ...entry });
   const entryOf = async (id: string) => (await em().findOneOrFail(BountyEntry, { bounty: id })).id;
   await ben.send(`/bounties/${awardedId}/entries/${await entryOf(awardedId)}/award`);
@@ -64,7 +74,13 @@ export async function fillRights({ test, site, people: { ada, ben, rita } }: Giv
     snapshot: { title: 'Ink', ownerName: 'ada', madeAt: null, hashes: [] },
   });
   await rita.send(`/rights/claims/${number}`, {
-    ...{ title: 'Fan models', uses: ['personal', 'merge'], text: 'Name me on the page of the model.', forbids: 'Shirts.' },
+    ...{
+      title: 'Fan models',
+      covers: 'The Ink Wash series',
+      uses: ['personal', 'merge'],
+      text: 'Name me on the page of the model.',
+      forbids: 'Shirts.',
+    },
     ...{ revocation: 'If you do not name me.', noticeDays: '14' },
   });
   const { id: rightsOfferId } = await em().findOneOrFail(RightsOffer, { title: 'Fan models' });
