@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { testNode } from '../node.ts';
 import { DESKTOP, PHONE, signIn, skip, withChromium } from './chromium.ts';
-import { look, WATCH_SHIFTS } from './faults.ts';
+import { glance } from './faults.ts';
 import { fillSite } from './site.ts';
 
 const browser = withChromium();
@@ -15,9 +15,8 @@ test('what is brought is reviewed by keys, and a contest goes from its rules to 
   const faults: string[] = [];
   const keeper = await browser.open({ viewport: DESKTOP, colorScheme: 'dark' });
   const maker = await browser.open({ viewport: PHONE, colorScheme: 'light' });
-  for (const { page } of [keeper, maker]) await page.addInitScript(WATCH_SHIFTS);
   const sound = async (window: typeof maker, path: string) => {
-    for (const fault of await look(window, new URL(path, address))) faults.push(`${path} ${fault}`);
+    for (const fault of await glance(window, new URL(path, address))) faults.push(`${path} ${fault}`);
   };
   const go = (window: typeof maker, path: string) => window.page.goto(new URL(path, address).href);
   const at = (hours: number) => new Date(node.clock.now().getTime() + hours * HOUR_MS).toISOString().slice(0, 16);
