@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { testNode } from '../node.ts';
 import { DESKTOP, PHONE, signIn, skip, withChromium } from './chromium.ts';
-import { look, WATCH_SHIFTS } from './faults.ts';
+import { glance } from './faults.ts';
 import { fillSite } from './site.ts';
 
 const browser = withChromium();
@@ -15,9 +15,8 @@ test('what is brought is reviewed by keys, and a contest goes from its rules to 
   const faults: string[] = [];
   const keeper = await browser.open({ viewport: DESKTOP, colorScheme: 'dark' });
   const maker = await browser.open({ viewport: PHONE, colorScheme: 'light' });
-  for (const { page } of [keeper, maker]) await page.addInitScript(WATCH_SHIFTS);
   const sound = async (window: typeof maker, path: string) => {
-    for (const fault of await look(window, new URL(path, address))) faults.push(`${path} ${fault}`);
+    for (const fault of await glance(window, new URL(path, address))) faults.push(`${path} ${fault}`);
   };
   const go = (window: typeof maker, path: string) => window.page.goto(new URL(path, address).href);
   const at = (hours: number) => new Date(node.clock.now().getTime() + hours * HOUR_MS).toISOString().slice(0, 16);
@@ -43,7 +42,7 @@ test('what is brought is reviewed by keys, and a contest goes from its rules to 
   await go(maker, shelf);
   await maker.page.getByRole('button', { name: 'Accept' }).click();
   await go(maker, `/collections?model=${model.id}`);
-  await maker.page.getByRole('button', { name: 'Put into Ink' }).click();
+  await maker.page.getByRole('button', { name: 'Hand in: Ink' }).click();
   await maker.page.getByText('Waits for review').waitFor();
   await sound(maker, `${shelf}/mine`);
   await sound(keeper, `${shelf}/review`);
@@ -68,8 +67,8 @@ test('what is brought is reviewed by keys, and a contest goes from its rules to 
   node.clock.pass(2 * HOUR_MS);
   await sound(maker, contest);
   await go(maker, `/collections?model=${model.id}`);
-  await maker.page.getByRole('button', { name: 'Put into Ink month' }).click();
-  await maker.page.getByRole('button', { name: 'Take out of Ink month' }).waitFor();
+  await maker.page.getByRole('button', { name: 'Put in: Ink month' }).click();
+  await maker.page.getByRole('button', { name: 'Take back: Ink month' }).waitFor();
   await sound(maker, `${contest}/entries`);
 
   node.clock.pass(30 * HOUR_MS);

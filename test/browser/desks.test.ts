@@ -14,7 +14,7 @@ import { deskOf } from '../moderation/desk.ts';
 import { drawn } from '../safety/drawings.ts';
 import { ban } from '../safety/watch.ts';
 import { PHONE, signIn, skip, type Window, withChromium } from './chromium.ts';
-import { look, WATCH_SHIFTS } from './faults.ts';
+import { glance } from './faults.ts';
 
 const browser = withChromium();
 
@@ -69,7 +69,7 @@ async function site(t: TestContext) {
 const faultsOf = async (window: Window, address: URL, paths: readonly string[]): Promise<string[]> => {
   const faults: string[] = [];
   for (const path of paths) {
-    for (const fault of await look(window, new URL(path, address))) faults.push(`${path} ${fault}`);
+    for (const fault of await glance(window, new URL(path, address))) faults.push(`${path} ${fault}`);
   }
   return faults;
 };
@@ -80,7 +80,6 @@ test('the pages of claims, decisions and the desks are sound for whoever has the
   const { address, style, counter, open, decisions, reported, takedownId } = await site(t);
   const windowOf = async (name: string) => {
     const window = await browser.open();
-    await window.page.addInitScript(WATCH_SHIFTS);
     if (name) await signIn(window.page, address, name);
     return window;
   };

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { publishVersion } from '../../src/catalogue/publish.ts';
 import { testNode } from '../node.ts';
 import { signIn, skip, withChromium } from './chromium.ts';
-import { look, WATCH_SHIFTS } from './faults.ts';
+import { glance } from './faults.ts';
 import { fillSite } from './site.ts';
 
 const browser = withChromium();
@@ -15,9 +15,8 @@ test('early access, licences and bounties go by hand, and each page of them is s
   const { ada, model, post } = await fillSite(node, { postCount: 1 });
   const faults: string[] = [];
   const [maker, asker] = [await browser.open(), await browser.open()];
-  for (const { page } of [maker, asker]) await page.addInitScript(WATCH_SHIFTS);
   const sound = async (window: typeof maker, path: string) => {
-    for (const fault of await look(window, new URL(path, address))) faults.push(`${path} ${fault}`);
+    for (const fault of await glance(window, new URL(path, address))) faults.push(`${path} ${fault}`);
   };
   const go = (window: typeof maker, path: string) => window.page.goto(new URL(path, address).href);
   const pathOf = (window: typeof maker) => new URL(window.page.url()).pathname;

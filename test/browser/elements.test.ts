@@ -122,6 +122,43 @@ test('the elements that scripts add do what they promise', { skip }, async (t) =
     assert.ok(Math.max(...sent.offsets) > 0, `it began again from the first byte: ${sent.offsets}`);
   });
 
+  await check(
+    'the first pictures wait for a network and go on by themselves, from the draft to the last byte',
+    async () => {
+      await open('/upload/images');
+      const photo = { name: 'large.png', bytes: await picture({ width: 900, height: 900 }) };
+      const small = { name: 'small.png', bytes: await picture({ width: 40 }) };
+      const notes = () => page.locator('.upload-note').allTextContents();
+      await context.setOffline(true);
+      await dropFiles(page, 't-pictures', [photo, small]);
+      await page.getByText('Waiting for the network').nth(1).waitFor();
+      assert.deepEqual(await notes(), ['Waiting for the network …', 'Waiting for the network …']);
+      assert.deepEqual(await accessFaults(page), []);
+      await context.setOffline(false);
+      await page.waitForURL(/\/posts\/\d+\/edit/);
+      await until(page, `document.querySelectorAll('.picture-row').length === 2`);
+
+      // a line that breaks without the browser knowing of it: for the draft, and for each picture
+      await open('/upload/images');
+      const broken: string[] = [];
+      await page.route(/\/upload\/images$|\/posts\/\d+\/images$|\/uploads\/pictures$/, async (route) => {
+        const request = `${route.request().method()} ${new URL(route.request().url()).pathname.replace(/\d+/, 'n')}`;
+        if (!request.startsWith('POST') || broken.includes(request)) return route.continue();
+        broken.push(request);
+        await route.abort('connectionreset');
+      });
+      await dropFiles(page, 't-pictures', [
+        { ...photo, bytes: await picture({ width: 900, height: 900 }) },
+        { ...small, bytes: await picture({ width: 40 }) },
+      ]);
+      await page.getByText('Waiting for the network').first().waitFor();
+      await page.waitForURL(/\/posts\/\d+\/edit/);
+      await until(page, `document.querySelectorAll('.picture-row').length === 2`);
+      assert.deepEqual(broken.sort(), ['POST /posts/n/images', 'POST /upload/images', 'POST /uploads/pictures']);
+      await page.unroute(/\/upload\/images$|\/posts\/\d+\/images$|\/uploads\/pictures$/);
+    },
+  );
+
   await check('a draft saves what is typed by itself', async () => {
     await open(`/versions/${model.draftVersionId}/edit`);
     await page.getByLabel('What changed').fill('Softer edges.');

@@ -20,6 +20,25 @@ export async function look({ page, problems }: Window, url: URL): Promise<string
   return faults;
 }
 
+/**
+ * The cheap look, for pages of which there are many: loaded once, on a phone in the light theme, and then made wide and
+ * dark as it stands. What another page answers in its place is a fault too. Whether it jumps is for `look` to say, which
+ * loads it at each width.
+ */
+export async function glance({ page, problems }: Window, url: URL): Promise<string[]> {
+  await page.setViewportSize(PHONE);
+  await page.emulateMedia({ colorScheme: 'light' });
+  const answer = await page.goto(url.href, { waitUntil: 'load' });
+  const { pathname } = new URL(page.url());
+  if (answer?.status() !== 200 || pathname !== url.pathname) return [`answers ${answer?.status()} at ${pathname}`];
+  const faults = [...(await shapeFaults(page)), ...(await accessFaults(page))];
+  await page.setViewportSize(DESKTOP);
+  await page.emulateMedia({ colorScheme: 'dark' });
+  const wide = [...(await shapeFaults(page)), ...(await accessFaults(page, COLOURS))];
+  return [...faults, ...wide.map((fault) => `(wide, dark) ${fault}`), ...problems()];
+}
+
+/** For `look`, to be there before the page is. */
 export const WATCH_SHIFTS = `
   globalThis.shifts = [];
   new PerformanceObserver((list) => {
@@ -38,9 +57,11 @@ async function shapeFaults(page: Page): Promise<string[]> {
     shift: { value: number; what: string };
     unloaded: string[];
   }>(`(async () => {
-    const inView = [...document.images].filter((image) => image.getBoundingClientRect().top < innerHeight);
+    // what is folded away waits until it is opened
+    const inView = [...document.images].filter((image) => image.checkVisibility() && image.getBoundingClientRect().top < innerHeight);
     await Promise.all(inView.map((image) => image.decode().catch(() => {})));
     await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve, 50)));
+    const seen = globalThis.shifts ?? [];
     const width = document.documentElement.clientWidth;
     const wide = document.documentElement.scrollWidth > width
       ? [...document.querySelectorAll('main *')].find((element) => element.getBoundingClientRect().right > width + 1)
@@ -49,7 +70,7 @@ async function shapeFaults(page: Page): Promise<string[]> {
       mains: document.querySelectorAll('main').length,
       headings: document.querySelectorAll('h1').length,
       overflow: document.documentElement.scrollWidth > width ? (wide?.outerHTML ?? 'the page').slice(0, 120) : '',
-      shift: { value: shifts.reduce((sum, { value }) => sum + value, 0), what: shifts.map(({ what }) => what).join(' | ').slice(0, 300) },
+      shift: { value: seen.reduce((sum, { value }) => sum + value, 0), what: seen.map(({ what }) => what).join(' | ').slice(0, 300) },
       unloaded: inView.filter((image) => image.complete && image.naturalWidth === 0).map((image) => image.src),
     };
   })()`);
@@ -62,13 +83,14 @@ async function shapeFaults(page: Page): Promise<string[]> {
   return faults;
 }
 
-const RULES = `['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa']`;
+const TAGS = { type: 'tag', values: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'] };
+const COLOURS = { type: 'rule', values: ['color-contrast'] };
 
-export async function accessFaults(page: Page): Promise<string[]> {
+export async function accessFaults(page: Page, runOnly = TAGS): Promise<string[]> {
   // the CSP of the page forbids scripts in it; this way in is the debugger's
   if (!(await page.evaluate(`typeof axe !== 'undefined'`))) await page.evaluate(axe.source);
   const found = await page.evaluate<{ id: string; nodes: { html: string; failureSummary: string }[] }[]>(
-    `axe.run(document, { runOnly: ${RULES}, resultTypes: ['violations'] }).then(({ violations }) => violations)`,
+    `axe.run(document, { runOnly: ${JSON.stringify(runOnly)}, resultTypes: ['violations'], preload: false }).then(({ violations }) => violations)`,
   );
   return found.map(({ id, nodes }) => {
     const [first] = nodes;

@@ -4,7 +4,7 @@ import { Lineage, type ModelFile, ModelVersion } from '../../src/catalogue/model
 import { newId } from '../../src/kit/ids.ts';
 import { fakePython, givenTinyModel, SHORT, studio } from '../compute/studio.ts';
 import { signIn, skip, withChromium } from './chromium.ts';
-import { look, WATCH_SHIFTS } from './faults.ts';
+import { glance } from './faults.ts';
 
 const browser = withChromium();
 
@@ -34,10 +34,9 @@ test('models are merged by keys alone, and what was made is drawn with its paren
   await em.flush();
   const window = await browser.open();
   const { page, problems } = window;
-  await page.addInitScript(WATCH_SHIFTS);
   await signIn(page, address, 'ada');
-  assert.deepEqual(await look(window, new URL('/merge', address)), []);
-  assert.deepEqual(await look(window, new URL(`/merge?a=${checkpoint.id}&b=${other.id}&fill=grad-v`, address)), []);
+  assert.deepEqual(await glance(window, new URL('/merge', address)), []);
+  assert.deepEqual(await glance(window, new URL(`/merge?a=${checkpoint.id}&b=${other.id}&fill=grad-v`, address)), []);
 
   await page.goto(new URL('/merge', address).href);
   for (const [name, letter] of [
@@ -57,10 +56,10 @@ test('models are merged by keys alone, and what was made is drawn with its paren
   await page.waitForURL(/\/merge\/[0-9a-f-]{36}$/);
   await page.getByRole('link', { name: 'Publish this merge' }).waitFor();
   assert.match((await page.textContent('main')) ?? '', /× 0\.55[\s\S]*× 0\.45/);
-  assert.deepEqual(await look(window, new URL(page.url())), []);
+  assert.deepEqual(await glance(window, new URL(page.url())), []);
   await page.getByRole('link', { name: 'Publish this merge' }).press('Enter');
   await page.waitForURL(/\/publish$/);
-  assert.deepEqual(await look(window, new URL(page.url())), []);
+  assert.deepEqual(await glance(window, new URL(page.url())), []);
   await page.locator('button[value="publish"]').press('Enter');
   await page.waitForURL(/\/models\/\d+/);
   // drawn on a desk, and told in a list to everybody
@@ -70,6 +69,6 @@ test('models are merged by keys alone, and what was made is drawn with its paren
   assert.match((await page.textContent('#lineage')) ?? '', /2 steps away · merged from Third Shapes/);
   await page.setViewportSize({ width: 390, height: 800 });
   assert.equal(await page.locator('.lineage-graph').isVisible(), false);
-  assert.deepEqual(await look(window, new URL(page.url())), []);
+  assert.deepEqual(await glance(window, new URL(page.url())), []);
   assert.deepEqual(problems(), []);
 });

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { Browser } from '../accounts/browser.ts';
 import { testNode } from '../node.ts';
 import { signIn, skip, withChromium } from './chromium.ts';
-import { look, WATCH_SHIFTS } from './faults.ts';
+import { glance } from './faults.ts';
 import { fillSite } from './site.ts';
 
 const browser = withChromium();
@@ -22,8 +22,7 @@ test('the bell counts while one looks elsewhere, its page leads on, and what tel
 
   const window = await browser.open({ serviceWorkers: 'allow' });
   const { page } = window;
-  await page.addInitScript(WATCH_SHIFTS);
-  const sound = async (path: string) => assert.deepEqual(await look(window, new URL(path, address)), [], path);
+  const sound = async (path: string) => assert.deepEqual(await glance(window, new URL(path, address)), [], path);
   const bell = (name: string) => page.getByRole('link', { name, exact: true });
   await signIn(page, address, 'ada');
   await page.goto(new URL('/images', address).href);

@@ -11,7 +11,7 @@ const browser = withChromium();
 // Slow enough that a place which is not kept for a picture shows.
 const PICTURE_DELAY_MS = 120;
 
-test('every page is sound for a visitor, a member and the owner, on a phone and a desk, dark and light', {
+test('pages with pictures are sound and do not jump, for a visitor, a member and the owner, on a phone and a desk', {
   skip,
 }, async (t) => {
   const node = await testNode(t, { realTime: true });
@@ -42,87 +42,23 @@ test('every page is sound for a visitor, a member and the owner, on a phone and 
   }
 });
 
+// Where pictures stand, and what is there before there is anything; every-page.test.ts looks at all of them once.
 const pagesOf = (
-  { model, post, ada, ben, sensitiveImageId, draftPostId }: Site,
+  { model, post, sensitiveImageId, draftPostId, ada }: Site,
   rowId: string,
 ): Record<string, string[]> => ({
   visitor: [
-    ...[
-      '/',
-      '/?view=everywhere',
-      '/models',
-      `/models/${model.id}`,
-      '/images',
-      `/images/${post.imageIds[0]}`,
-      `/posts/${post.id}`,
-    ],
-    ...['/@ada', '/@ben', '/tags/circles', '/search', '/search?q=ink', '/search?q=zzzz', '/about', '/rules', '/api'],
-    ...[
-      '/sign-in',
-      '/sign-up',
-      '/password/forgotten',
-      '/claims/new',
-      '/claims/new?type=copyright',
-      '/claims/new?type=ncii',
-      '/transparency',
-      '/nothing-here',
-      '/models/999999',
-    ],
+    ...['/', '/?view=everywhere', '/models', `/models/${model.id}`, '/images', `/images/${post.imageIds[0]}`],
+    ...[`/posts/${post.id}`, '/@ada', '/@ben', '/tags/circles', '/search?q=ink', '/nothing-here', '/models/999999'],
   ],
   ada: [
-    ...[
-      '/',
-      `/models/${model.id}?version=${model.draftVersionId}`,
-      `/images/${post.imageIds[1]}`,
-      `/images/${sensitiveImageId}`,
-    ],
-    ...[
-      '/upload',
-      '/import',
-      '/settings/export',
-      '/upload/images',
-      `/versions/${model.draftVersionId}/edit`,
-      `/posts/${draftPostId}/edit`,
-      '/generate',
-      '/jobs',
-    ],
-    ...SETTINGS,
-    `/@${ada.name}`,
+    ...['/', `/models/${model.id}?version=${model.draftVersionId}`, `/images/${post.imageIds[1]}`],
+    ...[`/images/${sensitiveImageId}`, `/posts/${draftPostId}/edit`, '/upload', '/upload/images', '/generate', '/jobs'],
+    ...['/settings/profile', `/@${ada.name}`],
   ],
   ben: [
-    `/hashes/${'a'.repeat(64)}`,
-    '/search?q=%40nobody%40no-such-host.invalid',
-    '/',
-    '/upload',
-    '/upload/images',
-    `/posts/${post.id}`,
-    '/@ben',
-    '/jobs',
-    '/settings/people',
-    '/reports',
-    '/credits',
-    `/tips/new?about=image:${post.imageIds[0]}`,
-    '/@ada',
-    `/reports/new?about=image:${post.imageIds[0]}`,
-    '/decisions',
-    '/cases',
+    ...['/', `/posts/${post.id}`, '/@ada', '/@ben', '/jobs', '/search?q=%40nobody%40no-such-host.invalid'],
+    ...['/credits', '/decisions', '/cases', '/settings/people', `/tips/new?about=image:${post.imageIds[0]}`],
   ],
-  olga: [
-    ...['/moderation', `/moderation/queue/${rowId}`, '/moderation/audit', '/moderation/rules'],
-    '/admin',
-    '/admin/node',
-    '/admin/accounts',
-    `/admin/accounts/${ben.id}`,
-    '/admin/invites',
-    '/admin/credits',
-    '/admin/mail',
-    '/admin/sign-ups',
-    '/admin/copies',
-    '/generate',
-  ],
+  olga: ['/moderation', `/moderation/queue/${rowId}`, '/admin/start', '/admin/credits', '/generate'],
 });
-
-const SETTINGS =
-  'profile account security security/app sessions tokens apps browsing people hidden moving data statistics'
-    .split(' ')
-    .map((name) => `/settings/${name}`);

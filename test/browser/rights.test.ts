@@ -5,7 +5,7 @@ import { ClaimCase } from '../../src/moderation/cases/model/case.ts';
 import { givenMember } from '../factories/accounts.ts';
 import { testNode } from '../node.ts';
 import { signIn, skip, withChromium } from './chromium.ts';
-import { look, WATCH_SHIFTS } from './faults.ts';
+import { glance } from './faults.ts';
 import { fillSite } from './site.ts';
 
 const browser = withChromium();
@@ -28,9 +28,8 @@ test('a rights holder offers terms, is asked from the case, grants, and a modera
   });
   const faults: string[] = [];
   const [hers, his, staff] = [await browser.open(), await browser.open(), await browser.open()];
-  for (const { page } of [hers, his, staff]) await page.addInitScript(WATCH_SHIFTS);
   const sound = async (window: typeof hers, path: string) => {
-    for (const fault of await look(window, new URL(path, address))) faults.push(`${path} ${fault}`);
+    for (const fault of await glance(window, new URL(path, address))) faults.push(`${path} ${fault}`);
   };
   const pathOf = (window: typeof hers) => new URL(window.page.url()).pathname;
   await signIn(hers.page, address, 'rita');

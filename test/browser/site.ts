@@ -29,11 +29,17 @@ export interface Site {
   readonly sensitiveImageId: number;
 }
 
+interface Given {
+  readonly postCount?: number;
+  /** Who is there already. */
+  readonly ada?: Account;
+}
+
 /** A small lively site, made by calling services; the worker must be started. */
-export async function fillSite(test: TestNode, { postCount = 4 }: { postCount?: number } = {}): Promise<Site> {
+export async function fillSite(test: TestNode, { postCount = 4, ada: known }: Given = {}): Promise<Site> {
   const { node, em } = test;
   const owner = await givenMember(em, 'olga', { role: 'owner' });
-  const ada = await givenMember(em, 'ada');
+  const ada = known ?? (await givenMember(em, 'ada'));
   const ben = await givenMember(em, 'ben');
   const work = () => test.workAs(ada);
   const limits = { maxImageBytes: 50e6, minFreeBytes: 0, defaultQuotaBytes: 1e9, hashGate: node.hashGate };

@@ -210,7 +210,7 @@ test('lineage is shown both ways, and never a draft of somebody else', async (t)
   await publishVersion(workAs(ada), child.id);
 
   assert.match(textOf((await visitor.get(`/models/${child.model.id}`)).text), /merged from Brass v1.0 × 0.5/);
-  assert.match(textOf((await visitor.get(`/models/${modelId}`)).text), /Child v1.0 merged from/);
+  assert.match(textOf((await visitor.get(`/models/${modelId}`)).text), /Child v1.0 merged from this/);
 
   const hidden = await createModel(workAs(ada), { name: 'Hidden' });
   const { account: mallory } = await other();

@@ -142,9 +142,17 @@ test('the page of a merge draws its line, says which parent forbids what, and ha
     /Do not share merges or fine-tunes of it\.[\s\S]*Not for commercial use\.[\s\S]*Not for generating on a node\./,
   );
   assert.match(page, /<svg[^>]*focusable="false"[\s\S]*<path[^>]*stroke-dasharray/);
+  // the drawing says which way each goes
+  const drawing = (text: string) => textOf(/<svg[^>]*focusable="false"[\s\S]*?<\/svg>/.exec(text)?.[0] ?? '');
+  assert.match(drawing(page), /Base v1\.0 merged into one below .*Middle v1\.0 merged into this .*this model/);
+  const below = drawing((await visitor.get(`/models/${base.model.id}`)).text);
+  assert.match(below, /this model .*Middle v1\.0 merged from this .*Merge v1\.0 merged from one above/);
   assert.match(page, /&lt;b&gt;a file/);
   assert.doesNotMatch(page, /<b>a file|Download ·|class="button primary" href="\/api\/download/);
-  assert.match(textOf((await visitor.get(`/models/${base.model.id}`)).text), /2 steps away · Merge v1\.0 merged from/);
+  assert.match(
+    textOf((await visitor.get(`/models/${base.model.id}`)).text),
+    /2 steps away · Merge v1\.0 merged from one above/,
+  );
   const [cara, dan, ann, bob] = [await as('cara'), await as('dan'), await as('ann'), await as('bob')];
   assert.match(textOf((await cara.get(`/versions/${merge.version.id}/edit`)).text), /Base v1\.0 is not for generating/);
   const download = `/api/download/models/${merge.version.id}`;
@@ -218,12 +226,12 @@ test('who is not shown in lists is not named in a line, and a hash that somebody
   const drawn = dan.slice(dan.indexOf('Lineage'));
   assert.doesNotMatch(drawn.slice(0, drawn.indexOf('Details')), /Middle|2 steps away/);
   const seen = textOf((await visitor.get(`/models/${base.model.id}`)).text);
-  assert.match(seen, /Middle v1\.0 merged from/);
+  assert.match(seen, /Middle v1\.0 merged from this/);
   assert.doesNotMatch(seen, /Loud|Draft/);
   const page = textOf((await visitor.get(`/models/${child.model.id}`)).text);
   assert.match(page, /merged from Free v1\.0/);
   assert.doesNotMatch(page, /Claim v1\.0|grants less/);
-  assert.match(textOf((await visitor.get(`/models/${free.model.id}`)).text), /Child of Free v1\.0 merged from/);
+  assert.match(textOf((await visitor.get(`/models/${free.model.id}`)).text), /Child of Free v1\.0 merged from this/);
   // what the node made is no field of the form, and saving the form keeps it
   await recordMade(em.fork(), merge.version.id, [
     { kind: 'merged_from', versionId: middle.version.id, sha256: 'c'.repeat(64), title: 'Middle', weight: 0.4 },

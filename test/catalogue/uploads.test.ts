@@ -53,6 +53,19 @@ test('nobody but its owner sees, continues or removes an upload', async (t) => {
   assert.deepEqual([upload.receivedBytes, upload.version ?? null], [0, null]);
 });
 
+test('a refusal before the first byte is told in words and not in a page', async (t) => {
+  const { tus, node, ada, visitor } = await publisher(t);
+  for (let n = 0; n < 200; n += 1)
+    node.limits.takeFor(`upload a${ada.id}`, { name: 'upload', max: 200, perMs: 3_600_000 });
+
+  const often = await tus().create(10, 'x.safetensors');
+  const unknown = await tus(visitor).create(10, 'x.safetensors');
+
+  assert.equal(often.status, 429);
+  assert.match(often.text, /^That was too often\. Please try again in \d+ seconds\.$/);
+  assert.deepEqual([unknown.status, unknown.text], [401, 'Please sign in to upload.']);
+});
+
 test('a path in place of an id leads nowhere', async (t) => {
   const { tus } = await publisher(t);
 

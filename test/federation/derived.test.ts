@@ -97,7 +97,7 @@ test('what is made elsewhere from a model is drawn on its page at home, and its 
   const here = await home.em.fork().findOneOrFail(ModelVersion, baseId);
   assert.match(
     textOf((await alice.browser.get(`/models/${here.model.id}`)).text),
-    /Bob’s mix v1\.0 merged from × 0\.25/,
+    /Bob’s mix v1\.0 merged from this × 0\.25/,
   );
   // an edge that a node made says so on the way, and stays what it is
   await away.em.fork().nativeUpdate(Lineage, { child: childId }, { basis: 'made' });

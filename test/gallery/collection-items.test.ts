@@ -260,9 +260,9 @@ test('from a page the viewer’s collections are chosen and left, and a new one 
   assert.match(page, /<dialog class="dialog" id="collect" aria-labelledby="collect-title">/, 'shut without scripts');
   assert.doesNotMatch((await visitor.get(`/models/${model.id}`)).text, /data-dialog="collect"/);
   const list = `/collections?model=${model.id}`;
-  assert.match((await browser.get(list)).text, /aria-label="Put into Ink"/);
+  assert.match((await browser.get(list)).text, /aria-label="Put in: Ink"/);
   await browser.post(`/collections/${id}/items`, { model: String(model.id) });
-  assert.match((await browser.get(list)).text, /aria-label="Take out of Ink"/);
+  assert.match((await browser.get(list)).text, /aria-label="In it: take out of Ink"/);
   const answer = await browser.post('/collections', {
     name: 'Wash',
     visibility: 'private',
@@ -270,9 +270,9 @@ test('from a page the viewer’s collections are chosen and left, and a new one 
     stay: '1',
   });
   assert.equal(answer.location, list);
-  assert.match((await browser.get(list)).text, /aria-label="Take out of Wash"/);
+  assert.match((await browser.get(list)).text, /aria-label="In it: take out of Wash"/);
   await browser.post(`/collections/${id}/items`, { model: String(model.id), on: '0' });
-  assert.match((await browser.get(list)).text, /aria-label="Put into Ink"/);
+  assert.match((await browser.get(list)).text, /aria-label="Put in: Ink"/);
   const refused = await browser.post('/collections', { name: ' ', model: String(model.id), stay: '1' });
   assert.equal(refused.status, 422);
   assert.match(refused.text, /Give it a name/);

@@ -41,7 +41,7 @@ async function given(t: Parameters<typeof painter>[0]) {
 }
 
 test('a contest is set up with its terms, which hold once it opened', async (t) => {
-  const { browser, bob, visitor, em, id, set, clock, enter, bobAccount } = await given(t);
+  const { browser, bob, visitor, em, id, set, clock, enter, ada, bobAccount } = await given(t);
   const early = givenModel(em, { name: 'Early', owner: bobAccount });
   await em.flush();
   assert.equal((await bob.get(`/collections/${id}/contest`)).status, 404);
@@ -64,7 +64,11 @@ test('a contest is set up with its terms, which hold once it opened', async (t) 
   assert.equal((await set({ closesAt: at(40) })).status, 422, 'only later');
   assert.equal((await set({ hasVotes: '0' })).status, 422);
   assert.equal((await set({ closesAt: at(60), rules: 'Use more *ink*.' })).status, 302);
-  assert.match((await bob.get(`/collections?model=${early.id}`)).text, /Put into Ink month/);
+  assert.match((await bob.get(`/collections?model=${early.id}`)).text, /Put in: Ink month/);
+  const own = givenModel(em, { owner: ada });
+  await em.flush();
+  assert.doesNotMatch((await browser.get(`/collections?model=${own.id}`)).text, /Ink month/, 'it is theirs to keep');
+  assert.match((await browser.get('/collections')).text, /Ink month/);
   assert.equal((await enter(bob, early.id)).status, 302);
   assert.equal((await browser.post(`/collections/${id}/contest/removal`)).status, 409, 'somebody entered');
   clock.pass(60 * HOUR_MS);

@@ -109,3 +109,25 @@ test('uploads that nobody went on with for a day are forgotten', async (t) => {
   assert.equal((await tus.head(old)).status, 404);
   assert.equal((await give({ address }, browser, postId, fresh)).status, 200);
 });
+
+test('who sends too many is told so in words and not in a page, and when to come back', async (t) => {
+  const { tus, node, ada, address, browser } = await begun(t);
+  const { location } = await tus.create(10, 'one.png');
+  for (let n = 0; n < 399; n += 1)
+    node.limits.takeFor(`picture-upload a${ada.id}`, { name: 'picture-upload', max: 400, perMs: 3_600_000 });
+  const cookie = [...browser.cookies].map((pair) => pair.join('=')).join('; ');
+  const headers = { cookie, 'tus-resumable': '1.0.0', 'upload-length': '10', 'sec-fetch-site': 'same-origin' };
+  const post = (more: Record<string, string> = {}) =>
+    fetch(new URL(PATH, address), { method: 'POST', headers: { ...headers, ...more } });
+  const refused = await post();
+  assert.equal(refused.status, 429);
+  assert.match(refused.headers.get('content-type') ?? '', /^text\/plain/);
+  assert.ok(Number(refused.headers.get('retry-after')) > 0);
+  assert.match(await refused.text(), /^That was too often\. Please try again in \d+ seconds\.$/);
+  const asJson = (await (await post({ accept: 'application/json' })).json()) as { error: string };
+  assert.match(asJson.error, /^That was too often/);
+  // what was begun goes on, and what is not there is told in words too
+  assert.equal((await tus.patch(location, 0, new Uint8Array(10))).status, 204);
+  const gone = await tus.patch(`${PATH}/${ada.id}-${'0'.repeat(8)}`, 0, new Uint8Array(4));
+  assert.deepEqual([gone.status, gone.text], [404, 'There is no such upload.']);
+});

@@ -56,7 +56,7 @@ test('people are invited by name, answer, add, take out their own, leave and are
   assert.equal((await cyd.post(`/collections/${id}/people/${memberId}/acceptance`)).status, 404);
   assert.equal((await cyd.post(`/collections/${id}/people/${memberId}/removal`)).status, 404);
   assert.equal((await bob.post(`/collections/${id}/people/${memberId}/acceptance`)).status, 302);
-  assert.match((await bob.get(`/collections?model=${his.id}`)).text, /Put into Ink/);
+  assert.match((await bob.get(`/collections?model=${his.id}`)).text, /Put in: Ink/);
   assert.equal((await put(bob, his.id)).status, 302);
   assert.match((await browser.get(`/collections/${id}`)).text, /By a contributor/);
   assert.equal((await put(bob, mine.id, '0')).status, 404, 'not his to take out');

@@ -1,9 +1,11 @@
 import type Router from '@koa/router';
 import { Server, type ServerOptions } from '@tus/server';
+import type { Middleware } from 'koa';
 import { can } from '../../accounts/permissions.ts';
 import { AppError } from '../../kit/errors.ts';
 import { isId } from '../../kit/ids.ts';
 import { failureOf } from '../../kit/web/errors.ts';
+import { wantsJson } from '../../kit/web/forms.ts';
 import type { Limit, RateLimits } from '../../kit/web/rate-limit.ts';
 import type { Ctx, State } from '../../kit/web/state.ts';
 import type { Work } from '../../kit/work.ts';
@@ -26,6 +28,24 @@ export const tusErrors: NonNullable<ServerOptions['onResponseError']> = (_reques
   if (!isOurs) return undefined;
   const { status, message } = failureOf(error instanceof AppError ? error : diskError(error));
   return { status_code: status, body: message };
+};
+
+/**
+ * What is refused before tus is asked, in words as tus itself refuses: its clients show the text of an answer, and a page
+ * is none. Who asks for JSON has it here too.
+ */
+export const refuseInWords: Middleware<State> = async (ctx, next) => {
+  try {
+    await next();
+  } catch (error) {
+    if (!(error instanceof AppError) || ctx.respond === false || ctx.method === 'GET' || wantsJson(ctx)) throw error;
+    const { status, message, retryAfterSeconds } = failureOf(error);
+    ctx.status = status;
+    ctx.set('Cache-Control', 'no-store');
+    if (retryAfterSeconds !== null) ctx.set('Retry-After', String(retryAfterSeconds));
+    ctx.type = 'text/plain';
+    ctx.body = message;
+  }
 };
 
 /** The tus endpoint: who may upload, whose upload it is, and our errors in its words. */
@@ -84,6 +104,6 @@ export function tusRoutes(routes: Router<State>, uploads: Uploads, openWork: () 
     ctx.respond = false;
     await server.handle(ctx.req, ctx.res);
   };
-  routes.all(UPLOADS_PATH, handle);
-  routes.all(`${UPLOADS_PATH}/:id`, handle);
+  routes.all(UPLOADS_PATH, refuseInWords, handle);
+  routes.all(`${UPLOADS_PATH}/:id`, refuseInWords, handle);
 }

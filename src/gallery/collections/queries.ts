@@ -35,13 +35,20 @@ export async function hasCollections({ em, viewer }: Pick<Work, 'em' | 'viewer'>
   return (await rows(em, sql, [ownerId])).length > 0;
 }
 
-/** The viewer's own, last changed first. */
+/** The viewer's own, last changed first. Whoever keeps a contest does not enter it: it is no choice for a thing. */
 export async function listOwnCollections(
   { em, viewer }: Pick<Work, 'em' | 'viewer'>,
   thing: Collected | null,
   eyes: Eyes,
 ): Promise<CollectionRow[]> {
-  return read(em, hidingNothing(eyes), thing, 'k.owner_id = ? and k.uri is null', [viewer?.id ?? 0]);
+  const isChoice = thing
+    ? `and (not exists (select 1 from contest q where q.collection_id = k.id)
+         or exists (select 1 from collection_item c where c.collection_id = k.id and c.${thing.kind}_id = ?))`
+    : '';
+  return read(em, hidingNothing(eyes), thing, `k.owner_id = ? and k.uri is null ${isChoice}`, [
+    viewer?.id ?? 0,
+    ...(thing ? [thing.id] : []),
+  ]);
 }
 
 /** As many as anybody reads through. */

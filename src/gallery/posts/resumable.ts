@@ -5,7 +5,7 @@ import { FileStore } from '@tus/file-store';
 import { Server } from '@tus/server';
 import { z } from 'zod';
 import { membersOnly, viewerIn } from '../../accounts/access/guard.ts';
-import { tusErrors } from '../../catalogue/uploads/tus.ts';
+import { refuseInWords, tusErrors } from '../../catalogue/uploads/tus.ts';
 import { AppError } from '../../kit/errors.ts';
 import { newId } from '../../kit/ids.ts';
 import { assertFreeSpace } from '../../kit/storage/files.ts';
@@ -77,8 +77,8 @@ export function resumableRoutes(routes: Router<State>, deps: GalleryDeps): void 
     ctx.respond = false;
     await server.handle(ctx.req, ctx.res);
   };
-  routes.all(PATH, membersOnly, handle);
-  routes.all(`${PATH}/:id`, membersOnly, handle);
+  routes.all(PATH, refuseInWords, membersOnly, handle);
+  routes.all(`${PATH}/:id`, refuseInWords, membersOnly, handle);
 }
 
 const Note = z.object({ size: z.number(), metadata: z.looseObject({ filename: z.string().nullish() }).nullish() });

@@ -56,7 +56,11 @@ export function answersFor(type: ClaimType): Record<string, string> {
 /** A node with its worker and pages, whose claims desk is used as pages use it. */
 export async function openDesk(t: Parameters<typeof testNode>[0], options: TestNodeOptions = {}): Promise<DeskTest> {
   const node = await testNode(t, options);
-  const address = await node.start('web', 'worker');
+  return claimsDeskOf(node, await node.start('web', 'worker'));
+}
+
+/** The same on a node that is there already. */
+export function claimsDeskOf(node: TestNode, address: URL): DeskTest {
   const { claims, now } = node.node;
   const limits = new RateLimits(now);
   const load = (caseId: string) => node.em.fork().findOneOrFail(ClaimCase, caseId);

@@ -1,5 +1,6 @@
 /** From here on a picture goes up by tus, and where the line broke it goes on; a smaller one is as soon sent anew. */
 const RESUMED_BYTES = 512 * 1024;
+const MOST_TRIES = 4;
 
 /**
  * Pictures on their way into a post, each by itself, two at a time, tried again when the line breaks. On
@@ -61,8 +62,10 @@ class Pictures extends HTMLElement {
     for (const file of files.slice(0, Math.max(0, room))) this.waiting.push({ file, row: this.addRow(file), tries: 0 });
     if (!this.url && this.waiting.length > 0) {
       try {
-        await this.makeDraft();
+        this.draft ??= this.makeDraft();
+        await this.draft;
       } catch (error) {
+        this.draft = undefined;
         for (const { row } of this.waiting.splice(0)) this.fail(row, error.message);
         return;
       }
@@ -71,15 +74,37 @@ class Pictures extends HTMLElement {
   }
 
   async makeDraft() {
-    const answer = await fetch(this.dataset.draftUrl, {
-      method: 'POST',
-      body: new FormData(this.closest('form')),
-      headers: { Accept: 'application/json' },
-    });
-    const made = await answer.json();
-    if (!answer.ok) throw new Error(made.error);
-    this.url = made.uploadUrl;
-    this.editor = made.url;
+    this.running += 1;
+    try {
+      for (let tries = 1; !this.url; tries += 1) {
+        const answer = await fetch(this.dataset.draftUrl, {
+          method: 'POST',
+          body: new FormData(this.closest('form')),
+          headers: { Accept: 'application/json' },
+        }).catch(() => null);
+        if (answer) {
+          const made = await answer.json();
+          if (!answer.ok) throw new Error(made.error);
+          this.url = made.uploadUrl;
+          this.editor = made.url;
+        } else await this.lineBack(tries, this.waiting);
+      }
+    } finally {
+      this.running -= 1;
+    }
+  }
+
+  /** Until it may be tried again: after some seconds or, where the browser knows of no network, when there is one. */
+  async lineBack(tries, tasks) {
+    const { textFailed, textWaiting } = this.dataset;
+    if (navigator.onLine && tries >= MOST_TRIES) throw new Error(textFailed);
+    const say = (words) => {
+      for (const { row } of tasks) row.querySelector('.upload-note').textContent = words;
+    };
+    say(textWaiting);
+    if (navigator.onLine) await new Promise((resolve) => setTimeout(resolve, 1000 * 2 ** tries));
+    else await new Promise((resolve) => addEventListener('online', resolve, { once: true }));
+    say('');
   }
 
   addRow(file) {
@@ -92,6 +117,8 @@ class Pictures extends HTMLElement {
   }
 
   next() {
+    // whoever took a row away does not want it sent
+    this.waiting = this.waiting.filter(({ row }) => row.isConnected);
     while (this.running < 2 && this.waiting.length > 0) this.send(this.waiting.shift());
     if (this.running === 0 && this.waiting.length === 0 && this.editor) this.finish();
   }
@@ -105,12 +132,13 @@ class Pictures extends HTMLElement {
     sent
       .then((answer) => void this.arrived(row, answer))
       .catch(async (error) => {
+        if (!error.isLine) throw error;
         task.tries += 1;
-        if (!error.isLine || task.tries > 3) return this.fail(row, error.message);
         // it counts as running until then: who waits for its turn keeps the page
-        await new Promise((resolve) => setTimeout(resolve, 1000 * 2 ** task.tries));
+        await this.lineBack(task.tries, [task]);
         this.waiting.push(task);
       })
+      .catch((error) => this.fail(row, error.message))
       .finally(() => {
         this.running -= 1;
         this.next();
@@ -153,8 +181,7 @@ class Pictures extends HTMLElement {
 
   async upload({ file, row }) {
     await this.loadTus();
-    const { textFailed, textWaiting } = this.dataset;
-    const note = row.querySelector('.upload-note');
+    const { textFailed } = this.dataset;
     return await new Promise((resolve, reject) => {
       const upload = new window.tus.Upload(file, {
         endpoint: '/uploads/pictures',
@@ -162,19 +189,12 @@ class Pictures extends HTMLElement {
         removeFingerprintOnSuccess: true,
         fingerprint: async () => ['picture', this.url, file.name, file.size, file.lastModified].join('|'),
         metadata: { filename: file.name },
-        onProgress: (sent, total) => {
-          note.textContent = '';
-          this.move(row, sent, total);
-        },
+        onProgress: (sent, total) => this.move(row, sent, total),
         onSuccess: () => resolve(new URL(upload.url, location.href).pathname),
         onError: (error) => {
           const said = error.originalResponse?.getBody() ?? '';
-          if (error.originalResponse || navigator.onLine) {
-            const words = said === '' || said.startsWith('<') ? textFailed : said;
-            return reject(Object.assign(new Error(words), { isLine: !error.originalResponse }));
-          }
-          note.textContent = textWaiting;
-          addEventListener('online', () => upload.start(), { once: true });
+          const words = said === '' || said.startsWith('<') ? textFailed : said;
+          reject(Object.assign(new Error(words), { isLine: !error.originalResponse }));
         },
       });
       upload

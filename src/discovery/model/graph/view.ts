@@ -84,8 +84,9 @@ const nameOf = (relative: Relative): string =>
   relative.name || (isPrivate(relative) ? t('recipe.private') : relative.hash.slice(0, 12));
 
 function linkOf(relative: Relative, relation: Relation | undefined): LineageLink {
+  const kind = relation?.kind ?? 'merged_from';
   return {
-    how: t(`lineage.${relation?.kind ?? 'merged_from'}`),
+    how: relative.distance > 0 ? t(`lineage.${kind}`) : towards(kind, relative.distance),
     name: nameOf(relative),
     href: hrefOf(relative),
     findUrl: isFileHash(relative.hash) ? `/hashes/${relative.hash}` : '',
@@ -95,6 +96,12 @@ function linkOf(relative: Relative, relation: Relation | undefined): LineageLink
     distance: Math.abs(relative.distance),
   };
 }
+
+/** Which way it goes: from a parent into what stands below it, or to a child from what stands above. */
+const towards = (kind: Relation['kind'], distance: number): string =>
+  t(`lineage.${distance > 0 ? 'into' : 'from'}.${kind}`, {
+    what: t(Math.abs(distance) === 1 ? 'lineage.here' : `lineage.${distance > 0 ? 'below' : 'above'}`),
+  });
 
 function draw({ relatives, relations }: Family, self: { readonly versionId: number; readonly name: string }) {
   const rowsOf = new Map<number, { key: string; name: string; href: string; how: string }[]>();
@@ -108,7 +115,7 @@ function draw({ relatives, relations }: Family, self: { readonly versionId: numb
     const relation = relationOf(relative, relations);
     put(relative.distance, {
       ...{ key: relative.key, name: nameOf(relative), href: hrefOf(relative) },
-      how: relation ? t(`lineage.${relation.kind}`) : '',
+      how: relation ? towards(relation.kind, relative.distance) : '',
     });
   }
   const distances = [...rowsOf.keys()].sort((a, b) => b - a);
