@@ -54,7 +54,7 @@ export async function fillTools({ studio, people: { ada } }: Omit<Given, 'site'>
   const [item] = await em.fork().find(DatasetItem, { dataset: datasetId }, { orderBy: { position: 1 } });
   assert.ok(item);
   // what was trained on has no small picture of its own
-  const { thumbSha256, thumbBytes } = item;
+  const { thumbSha256 = null, thumbBytes } = item;
   await em.fork().nativeUpdate(DatasetItem, { dataset: run.dataset?.id ?? '' }, { thumbSha256, thumbBytes });
   const { id: epochId } = await em.fork().findOneOrFail(TrainingEpoch, { run: run.id, number: 1 });
   const chosen = { base: String(checkpoint.id), a: String(checkpoint.id), b: String(other.id) };
