@@ -69,7 +69,16 @@ test('what came of a work is counted by the day, back to where the node began, f
   const sums = async (query: string) => {
     const csv = (await web.get(`/settings/statistics.csv${query}`)).text.trim().split('\n');
     const lines = csv.map((line) => line.split(','));
-    assert.deepEqual(lines[0], ['day', 'downloads', 'generations', 'pictures', 'likes', 'remixes', 'followers', 'followersInAll']);
+    assert.deepEqual(lines[0], [
+      'day',
+      'downloads',
+      'generations',
+      'pictures',
+      'likes',
+      'remixes',
+      'followers',
+      'followersInAll',
+    ]);
     return [1, 2, 3, 4, 5, 6].map((n) => lines.slice(1).reduce((sum, cells) => sum + Number(cells[n]), 0));
   };
   assert.equal((await web.get('/settings/statistics')).status, 302);
