@@ -28,6 +28,7 @@ import { forgetInputsJob } from './compute/desk/inputs.ts';
 import { generationPaid } from './compute/events.ts';
 import { settleCreditsJob } from './compute/gpu/credits.ts';
 import { forgetGenerationsJob, purgeGenerationJob } from './compute/keep.ts';
+import { linkRemixesJob } from './compute/link-remixes.ts';
 import { forgetMergesJob } from './compute/merging/keep.ts';
 import { rewardMakersJobOf } from './compute/reward-makers.ts';
 import { forgetTrainingJob } from './compute/training/keep.ts';
@@ -178,6 +179,7 @@ export function jobsOf(parts: Parts): JobDefinition[] {
     finishDatasetDeletionJob,
     forgetGenerationsJob,
     purgeGenerationJob,
+    linkRemixesJob,
     forgetInputsJob,
     settleCreditsJob,
     rewardMakersJobOf(settings),
@@ -235,6 +237,7 @@ export function wiringOf(parts: Parts): Wiring {
     on(fileStored, resolveVersionJob, ({ versionId }) => ({ versionId })),
     ...[modelPublished, modelUnpublished, modelDeleted].map((event) => on(event, resolveModelJob)),
     ...[postPublished, postUpdated, postUnpublished].map((event) => on(event, indexPostJob)),
+    ...[postPublished, postUpdated].map((event) => on(event, linkRemixesJob)),
     on(postDeleted, indexPostJob, ({ postId }) => ({ postId })),
     on(accountDeleted, forgetGenerationsJob),
     on(accountDeleted, forgetTrainingJob),

@@ -44,6 +44,9 @@ const isOn = z
   .transform((text) => text !== '');
 const key = z.string().max(80).default('');
 
+/** What is no id of a picture says nothing: it is of no weight to what is made. */
+const imageId = z.coerce.number().int().positive().max(999_999_999).nullable().catch(null);
+
 /** `lora` stands once for each LoRA, by file id, and `weight-<id>` beside it; `start` and `mask` are keys of desk/start.ts. */
 export const GenerateForm = z
   .looseObject({
@@ -70,6 +73,7 @@ export const GenerateForm = z
     repeatable: isOn,
     format: z.enum(OUTPUT_FORMATS).default('png'),
     rng: z.enum(['CPU', 'NV']).default('CPU'),
+    remixOf: imageId,
     start: key,
     mask: key,
     denoise: number('Denoising', 0, 1).default(0.6),
@@ -105,6 +109,7 @@ export const GenerateForm = z
       ...{ cfgScale: rest.cfgScale, cfgRescale: rest.cfgRescale, clipSkip: rest.clipSkip },
       ...{ seed: rest.seed, subseed: rest.subseed, subseedStrength: rest.subseedStrength, count: rest.count },
       ...{ isRepeatable: rest.repeatable, format: rest.format, rng: rest.rng },
+      remixOfId: rest.remixOf,
       start:
         rest.start === ''
           ? null

@@ -55,6 +55,8 @@ export interface GenerationRequest {
   readonly format?: OutputFormat;
   /** Absent: CPU. */
   readonly rng?: 'NV';
+  /** The Image of the gallery whose recipe it was taken from. */
+  readonly remixOfId?: number;
 }
 
 export const OUTPUT_FORMATS = ['png', 'webp', 'jpeg'] as const;

@@ -2,6 +2,7 @@ import { buffer } from 'node:stream/consumers';
 import { z } from 'zod';
 import type { ImageLimits } from '../gallery/deps.ts';
 import { addImage, type KnownResource } from '../gallery/images/add.ts';
+import { mayRemix } from '../gallery/images/remix.ts';
 import { createDraft } from '../gallery/posts/draft.ts';
 import { publishPost } from '../gallery/posts/publish.ts';
 import type { Recipe } from '../gallery/recipe/recipe.ts';
@@ -62,6 +63,9 @@ export async function postResults(
   );
   if (images.length === 0) throw new AppError('conflict', 'This was posted already, or is not here any more.');
 
+  const viewer = work.viewer;
+  const { remixOfId } = request;
+  const isRemix = viewer && remixOfId && (await mayRemix(em, viewer, remixOfId));
   const post = await createDraft(work);
   for (const image of images) {
     const { imageId } = await addImage(work, limits, {
@@ -70,6 +74,7 @@ export async function postResults(
       level,
       bounds: { least: floor, most: ceiling ?? 0 },
       generationId,
+      remixOfId: isRemix ? remixOfId : null,
       made: { recipe: recipeOf(request, image, limits.programVersion), resources: resourcesOf(request) },
     });
     image.postedImageId = imageId;

@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import { mayRemix } from '../gallery/images/remix.ts';
 import { t } from '../kit/web/messages.ts';
 import type { Viewer, Work } from '../kit/work.ts';
 import { keepStart } from './desk/inputs.ts';
@@ -41,6 +42,9 @@ export async function makeRequest(
   const vae = await chooseVae(em, viewer, fields.vae, fits);
   const hires = fields.hires && (await hiresOf(em, viewer, fields.hires));
   const start = fields.start && (await keepStart(work, viewer, fields.start));
+  const { remixOfId } = fields;
+  // what went out of sight since the form was filled makes the same pictures, as nobody's remix
+  const isRemix = remixOfId !== null && (await mayRemix(em, viewer, remixOfId));
   const { seed, subseed, subseedStrength: strength } = fields;
   const files = [
     fileOf(model),
@@ -67,6 +71,7 @@ export async function makeRequest(
     ...(strength > 0 ? { variation: { seed: subseed ?? drawSeed(), strength } } : {}),
     ...(start ? { start } : {}),
     ...(hires ? { hires } : {}),
+    ...(isRemix ? { remixOfId } : {}),
     ...(fields.isRepeatable ? { isRepeatable: true } : {}),
     ...(fields.rng === 'NV' ? { rng: fields.rng } : {}),
     ...(fields.format === 'png' ? {} : { format: fields.format }),

@@ -20,6 +20,7 @@ import { loadModelPage, ModelQuery } from './model/page.ts';
 import type { ModelPage } from './model/props.ts';
 import { loadVersionUrl } from './model/version-url.ts';
 import { loadProfilePage, type ProfilePage, ProfileQuery, readHandle } from './profile.ts';
+import { loadRemixesPage, type RemixesPage, RemixesQuery } from './remixes.ts';
 import { savedRoutes } from './saved/routes.ts';
 import { type LookUp, loadSearchPage, type SearchPage, SearchQuery } from './search.ts';
 import { loadSimilarPage, type SimilarPage, SimilarQuery } from './similar/page.ts';
@@ -38,6 +39,7 @@ const profilePage = view<ProfilePage & Silent & Arriving>('discovery/profile');
 const tagPage = view<TagPage & Federates>('discovery/tag');
 
 const similarPage = view<SimilarPage>('discovery/similar');
+const remixesPage = view<RemixesPage>('discovery/remixes');
 const suggestPart = view<Suggestions>('discovery/suggest');
 const peoplePart = view<SuggestedPeople>('discovery/suggest-people');
 const trendPage = view<TrendPage>('discovery/trend');
@@ -117,6 +119,10 @@ export function discoveryRoutes(deps: DiscoveryDeps): Router<State> {
   routes.get('/images/:id/similar', anyone, async (ctx) => {
     limits.take(ctx, SIMILARS);
     similarPage(ctx, await loadSimilarPage(ctx.state.work, idParam(ctx), readQuery(ctx, SimilarQuery)));
+  });
+  routes.get('/images/:id/remixes', anyone, async (ctx) => {
+    limits.take(ctx, SIMILARS);
+    remixesPage(ctx, await loadRemixesPage(ctx.state.work, idParam(ctx), readQuery(ctx, RemixesQuery)));
   });
   routes.get('/about/trending', anyone, (ctx) => trendPage(ctx, trendPageProps()));
   routes.get('/tags/:tag', async (ctx) => {

@@ -72,6 +72,7 @@ export const Image = defineEntity({
     { properties: ['trendScore', 'id'] },
     { properties: ['post', 'position'] },
     { properties: ['isLocal', 'fetchedAt'] },
+    { properties: ['remixOf', 'listedAt', 'id'] },
   ],
   properties: {
     id: p.integer().primary(),
@@ -124,6 +125,8 @@ export const Image = defineEntity({
     renderError: p.string().length(300).nullable(),
     /** The generation of this node that made it, a Generation id of compute, which lies above. */
     generationId: p.uuid().nullable(),
+    /** Whose recipe its author took to make it; one's own counts nowhere. */
+    remixOf: () => p.manyToOne(Image).ref().nullable().deleteRule('set null'),
     /** Removed by its owner; the row goes when the time to undo is over. */
     deletedAt: p.datetime().nullable(),
     uri: p.string().length(2048).nullable().unique(),

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { linkRemixesJob } from '../../src/compute/link-remixes.ts';
 import { Generation, GenerationImage } from '../../src/compute/model.ts';
+import { Image } from '../../src/gallery/model.ts';
 import { Job } from '../../src/kit/queue/job.ts';
 import { PolicyState, RESTRICTION } from '../../src/safety/policy.ts';
 import { Browser, textOf } from '../accounts/browser.ts';
@@ -263,6 +265,79 @@ test('a picture is remixed and a version tried with everything filled in', async
   assert.match(tried, new RegExp(`name="lora" value="${lora.id}"`));
   assert.match(tried, new RegExp(`name="model" value="${checkpoint.id}"`));
   assert.equal((await browser.get('/generate?remix=999999&version=abc')).status, 200);
+});
+
+test('a picture made with the recipe of another says whose remix it is, as long as that may be seen', async (t) => {
+  const { address, browser, checkpoint, em, settle } = await fakeStudio(t);
+  const ben = await givenMember(em, 'ben');
+  const recipe = { prompt: 'an old boat', others: {} };
+  const given = { recipe, hasRecipe: true };
+  const original = givenImage(em, { post: givenPost(em, { owner: ben }), ...given });
+  const kept = givenImage(em, { post: givenPost(em, { owner: ben }), ...given, isRecipeHidden: true });
+  await em.flush();
+  const form = (await browser.get(`/generate?remix=${original.id}`)).text;
+  assert.match(form, new RegExp(`name="remixOf" value="${original.id}"`));
+  assert.match(textOf(form), /Remix of @ben’s picture/);
+
+  const remixOf = async (id: number, post: boolean) => {
+    const sent = await browser.post('/generate', formOf(checkpoint, { remixOf: String(id), seed: String(id) }));
+    await readEvents(browser, `${sent.location}/events`);
+    const { request } = await em.fork().findOneOrFail(Generation, idIn(sent.location));
+    if (post) await browser.post(`${sent.location}/post`, { rating: '1' });
+    return request.remixOfId;
+  };
+  assert.equal(await remixOf(kept.id, false), undefined, 'its recipe is kept back');
+  assert.equal(await remixOf(999_999, false), undefined);
+  assert.equal(await remixOf(original.id, true), original.id);
+  await settle();
+  const remix = await em.fork().findOneOrFail(Image, { remixOf: original.id });
+
+  const visitor = new Browser(address);
+  const pages = async () => ({
+    remix: textOf((await visitor.get(`/images/${remix.id}`)).text),
+    original: textOf((await visitor.get(`/images/${original.id}`)).text),
+    list: (await visitor.get(`/images/${original.id}/remixes`)).text,
+  });
+  const shown = await pages();
+  assert.match(shown.remix, /Remix of @ben’s picture/);
+  assert.match(shown.original, /Remixes \(1\)/);
+  assert.match(shown.list, new RegExp(`href="/images/${remix.id}"`));
+
+  // a remix that is not public any more is not counted, and an original that is kept back is not named
+  await em.fork().nativeUpdate(Image, remix.id, { listedAt: null });
+  const after = await pages();
+  assert.doesNotMatch(after.original, /Remixes \(/);
+  assert.doesNotMatch(after.list, new RegExp(`href="/images/${remix.id}"`));
+  const state = { targetKind: 'image', targetId: original.id, restrictions: RESTRICTION.view } as const;
+  em.persist(em.create(PolicyState, { ...state, changedAt: new Date() }));
+  await em.flush();
+  assert.doesNotMatch(textOf((await visitor.get(`/images/${remix.id}`)).text), /Remix of/);
+  // nor is it a remix of what goes
+  await em.fork().nativeDelete(Image, original.id);
+  assert.equal((await em.fork().findOneOrFail(Image, remix.id)).remixOf, null);
+});
+
+test('a result that its maker uploads is a remix too', async (t) => {
+  const { browser, ada, checkpoint, em, settle, workAs } = await fakeStudio(t);
+  const ben = await givenMember(em, 'ben');
+  const post = givenPost(em, { owner: ben });
+  const original = givenImage(em, { post, recipe: { prompt: 'a boat', others: {} }, hasRecipe: true });
+  await em.flush();
+  const sent = await browser.post('/generate', formOf(checkpoint, { remixOf: String(original.id) }));
+  await readEvents(browser, `${sent.location}/events`);
+  const { sha256 } = await em.fork().findOneOrFail(GenerationImage, { generation: idIn(sent.location) });
+  const uploaded = givenImage(em, { post: givenPost(em, { owner: ada, state: 'draft' }), sha256 });
+  const strange = givenImage(em, { post: givenPost(em, { owner: ben }), sha256 });
+  await em.flush();
+  const work = workAs(null);
+  for (const one of [uploaded, strange]) work.jobs.enqueue(work.em, linkRemixesJob, { postId: one.post.id });
+  await work.em.flush();
+  await settle();
+  const found = await em.fork().find(Image, { remixOf: original.id });
+  assert.deepEqual(
+    found.map(({ id }) => id),
+    [uploaded.id],
+  );
 });
 
 test('a deleted generation is gone from sight, comes back when it is undone, and is forgotten an hour later', async (t) => {

@@ -27,6 +27,13 @@ test('what came of a work is counted by the day, back to where the node began, f
   const people = [ben, givenAccount(em), givenAccount(em)];
   const post = givenPost(em, { owner: ben, listedAt: ago(3) });
   const image = givenImage(em, { post, owner: ben, listedAt: ago(3) });
+  // of one's own picture, others' remixes count, and one's own do not
+  const original = givenImage(em, { post: givenPost(em, { owner: ada, listedAt: ago(9) }), listedAt: ago(9) });
+  await em.flush();
+  for (const owner of [ben, ada]) {
+    const remix = { owner, listedAt: ago(5) };
+    givenImage(em, { ...remix, post: givenPost(em, remix), remixOf: original });
+  }
   await em.flush();
   const keep = { persist: true };
   for (const [days, who] of [
@@ -62,21 +69,30 @@ test('what came of a work is counted by the day, back to where the node began, f
   const sums = async (query: string) => {
     const csv = (await web.get(`/settings/statistics.csv${query}`)).text.trim().split('\n');
     const lines = csv.map((line) => line.split(','));
-    assert.deepEqual(lines[0], ['day', 'downloads', 'generations', 'pictures', 'likes', 'followers', 'followersInAll']);
-    return [1, 2, 3, 4, 5].map((n) => lines.slice(1).reduce((sum, cells) => sum + Number(cells[n]), 0));
+    assert.deepEqual(lines[0], [
+      'day',
+      'downloads',
+      'generations',
+      'pictures',
+      'likes',
+      'remixes',
+      'followers',
+      'followersInAll',
+    ]);
+    return [1, 2, 3, 4, 5, 6].map((n) => lines.slice(1).reduce((sum, cells) => sum + Number(cells[n]), 0));
   };
   assert.equal((await web.get('/settings/statistics')).status, 302);
   await web.signIn('ada');
-  assert.deepEqual(await sums(''), [3, 3, 1, 1, 0]);
-  assert.deepEqual(await sums('?days=90'), [4, 3, 1, 1, 1]);
-  assert.deepEqual(await sums('?days=365'), [5, 3, 1, 1, 1], 'the node counts a year back');
-  assert.deepEqual(await sums(`?days=365&model=${other.id}`), [0, 0, 0, 0, 0], 'two people are too few');
-  assert.deepEqual(await sums('?days=odd&model=odd'), [3, 3, 1, 1, 0]);
+  assert.deepEqual(await sums(''), [3, 3, 1, 1, 1, 0]);
+  assert.deepEqual(await sums('?days=90'), [4, 3, 1, 1, 1, 1]);
+  assert.deepEqual(await sums('?days=365'), [5, 3, 1, 1, 1, 1], 'the node counts a year back');
+  assert.deepEqual(await sums(`?days=365&model=${other.id}`), [0, 0, 0, 0, 0, 0], 'two people are too few');
+  assert.deepEqual(await sums('?days=odd&model=odd'), [3, 3, 1, 1, 1, 0]);
 
   // a second count finds the same, and what is taken back takes nothing off
   await em.nativeDelete(Reaction, { id: liked.id });
   await countDays(workAs(null), stop);
-  assert.deepEqual(await sums(''), [3, 3, 1, 1, 0]);
+  assert.deepEqual(await sums(''), [3, 3, 1, 1, 1, 0]);
 
   const page = (await web.get('/settings/statistics?days=365')).text;
   assert.match(page, /<svg [^>]*aria-label="5 in all, \d at most"/);
@@ -86,7 +102,7 @@ test('what came of a work is counted by the day, back to where the node began, f
   assert.match((await web.get(`/settings/statistics?model=${model.id}`)).text, /All models together/);
   await web.signIn('ben');
   assert.equal((await web.get(`/settings/statistics?model=${model.id}`)).status, 404);
-  assert.deepEqual(await sums(''), [0, 0, 0, 0, 0]);
+  assert.deepEqual(await sums(''), [0, 0, 0, 0, 0, 0]);
   assert.match((await web.get('/settings/statistics')).text, /Nothing yet/);
 });
 

@@ -52,6 +52,8 @@ const JOBS: Readonly<Record<string, keyof typeof ASKS>> = {
   // credits alone; a post that is kept back is not listed and earns nothing
   ...{ 'economy.reward-post': 'none', 'economy.close-purse': 'none', 'compute.settle-credits': 'none' },
   'compute.reward-makers': 'none',
+  // says of a public picture which one it was taken from; who may see neither is shown neither
+  'compute.link-remixes': 'none',
   // what is kept back is not paid for: the buyers of a version and of a bounty get theirs back (economy/*.test.ts)
   ...{ 'economy.open-early': 'lists', 'economy.return-early': 'lists', 'economy.end-bounty': 'none' },
   ...{ 'economy.bounty-decided': 'decides', 'economy.end-dealings': 'none' },

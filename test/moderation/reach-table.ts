@@ -120,6 +120,7 @@ export const ROUTES: Readonly<Record<string, Rule>> = {
   '/images/:id/similar': thing(({ imageId }) => [
     ...[`/images/${imageId}/similar`, `/images/${imageId}/similar?by=models`],
   ]),
+  '/images/:id/remixes': thing(({ imageId }) => [`/images/${imageId}/remixes`]),
   '/images/:id': thing(({ imageId }) => [`/images/${imageId}`]),
   '/comments/:id': thing(({ comments }) => Object.values(comments).map((id) => `/comments/${id}`)),
   '/comments/:id/edit': FORM,

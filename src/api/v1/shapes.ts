@@ -22,7 +22,8 @@ export const VersionImage = z.object({
   hasMeta: z.boolean(),
   hasPositivePrompt: z.boolean(),
   onSite: z.boolean(),
-  remixOfId: z.null(),
+  /** The picture whose recipe it was made with, where that is public. */
+  remixOfId: z.int().nullable(),
   minor: z.boolean(),
   poi: z.boolean(),
   availability: z.literal('Public'),

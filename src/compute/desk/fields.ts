@@ -5,6 +5,7 @@ const KEPT = new Set([
   ...['model', 'vae', 'lora', 'embedding', 'prompt', 'negativePrompt', 'size', 'width', 'height', 'steps', 'sampler'],
   ...['schedule', 'cfgScale', 'cfgRescale', 'seed', 'subseed', 'subseedStrength', 'count', 'clipSkip', 'repeatable'],
   ...[
+    'remixOf',
     'format',
     'rng',
     'start',
@@ -19,7 +20,7 @@ const KEPT = new Set([
   ],
 ]);
 /** A preset is for many pictures: what belongs to one is left out. */
-const OF_ONE_PICTURE = new Set(['seed', 'subseed', 'start', 'mask']);
+const OF_ONE_PICTURE = new Set(['seed', 'subseed', 'remixOf', 'start', 'mask']);
 
 const MOST_CHARACTERS = 20_000;
 const MOST_VALUES = 40;

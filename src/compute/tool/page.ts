@@ -1,3 +1,5 @@
+import { findRemixed, type RemixedView } from '../../gallery/pages/remixes.ts';
+import { eyesOf } from '../../gallery/views.ts';
 import type { FormState } from '../../kit/web/forms.ts';
 import { t } from '../../kit/web/messages.ts';
 import type { Viewer, Work } from '../../kit/work.ts';
@@ -30,6 +32,8 @@ export interface FormView extends Picks {
   readonly samplers: readonly string[];
   readonly schedules: readonly string[];
   readonly upscalerOptions: readonly OptionView[];
+  /** Whose recipe the form was filled with. */
+  readonly remixOf: RemixedView | null;
   readonly start: Start | null;
   readonly mask: Start | null;
   readonly presets: readonly PresetView[];
@@ -158,6 +162,7 @@ export async function loadForm(
       ...can.upscalers.map((value) => ({ value, label: t(`generate.upscaler.${value}`), disabled: false })),
       ...(can.modelUpscalers ? picks.upscalers : []),
     ],
+    remixOf: await findRemixed(em, viewer, await eyesOf(em, viewer), remixOfIn(values)),
     start: can.start ? await findStart(em, viewer, textValue(values.start)) : null,
     mask: can.mask ? await findStart(em, viewer, textValue(values.mask)) : null,
     presets: await listPresets(work, viewer),
@@ -167,6 +172,11 @@ export async function loadForm(
     values: filled,
     isAdvanced: ADVANCED.some((name) => name in errors),
   };
+}
+
+function remixOfIn(values: FormValues): number | null {
+  const text = textValue(values.remixOf);
+  return /^[1-9]\d{0,8}$/.test(text) ? Number(text) : null;
 }
 
 const shapeLabel = ({ width, height }: SizePreset): string =>

@@ -67,7 +67,7 @@ async function startedForm(
   const made = isId(name)
     ? await valuesOfResult(work, name)
     : ((await valuesOfImage(work, viewer, place, Number(name)))?.values ?? {});
-  const values = { ...draft, ...made };
+  const values: FormValues = { ...draft, remixOf: '', ...made };
   const model = await findCheckpoint(em, viewer, textValue(values.model));
   const family = model && place.families.capsOf(model.baseModel);
   const { width, height } = family ? fittingSize(found, family) : found;

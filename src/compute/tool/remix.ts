@@ -1,10 +1,9 @@
-import { accessParameters, IMAGE_ACCESS, type ImageAccessRow, imageVerdict } from '../../gallery/access.ts';
+import { mayRemix } from '../../gallery/images/remix.ts';
 import { findVersionsByHash } from '../../gallery/images/resolve.ts';
 import { Image, ResourceUse } from '../../gallery/model.ts';
 import { mergeFindings } from '../../gallery/recipe/merge.ts';
 import type { ReadRecipe, Recipe } from '../../gallery/recipe/recipe.ts';
 import { findingsOf } from '../../gallery/recipe/tools.ts';
-import { rows } from '../../kit/database/sql.ts';
 import type { Viewer, Work } from '../../kit/work.ts';
 import type { EngineCaps } from '../engine/protocol.ts';
 import type { Families } from '../models/families.ts';
@@ -60,15 +59,10 @@ export async function valuesOfImage(
   place: Place,
   imageId: number,
 ): Promise<Filled | null> {
-  const [access] = await rows<ImageAccessRow>(
-    em,
-    `select ${IMAGE_ACCESS} from image i join post p on p.id = i.post_id where i.id = ?`,
-    [...accessParameters(viewer), imageId],
-  );
-  if (!access || !imageVerdict(access, viewer).allowed) return null;
+  if (!(await mayRemix(em, viewer, imageId))) return null;
   const image = await em.findOne(Image, imageId);
   const recipe = image?.recipe;
-  if (!recipe || (image.isRecipeHidden && image.owner.id !== viewer.id)) return null;
+  if (!recipe) return null;
   const uses = await em.find(ResourceUse, { image: imageId }, { orderBy: { position: 1 } });
   const resources = uses.map(
     ({ kind, name, hash, weight, version }): NamedResource => ({
@@ -77,7 +71,8 @@ export async function valuesOfImage(
     }),
   );
   const sized: Recipe = { width: image.width, height: image.height, ...recipe };
-  return matchRecipe(em, viewer, place, { recipe: sized, resources });
+  const { values, notes } = await matchRecipe(em, viewer, place, { recipe: sized, resources });
+  return { values: { ...values, remixOf: String(imageId) }, notes };
 }
 
 /** What a picture or a pasted text says; null when it says nothing. */

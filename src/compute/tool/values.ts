@@ -25,6 +25,7 @@ export function valuesOf(generationId: string, request: GenerationRequest, seed:
     ...{ sampler: request.sampler, schedule: request.schedule, cfgScale: String(request.cfgScale) },
     ...{ count: String(request.count), clipSkip: String(request.clipSkip) },
     seed: seed === 'as sent' && request.isSeedDrawn ? '' : String(request.seed),
+    ...(request.remixOfId ? { remixOf: String(request.remixOfId) } : {}),
     ...(request.cfgRescale ? { cfgRescale: String(request.cfgRescale) } : {}),
     ...(variation ? { subseed: String(variation.seed), subseedStrength: String(variation.strength) } : {}),
     ...(request.isRepeatable ? { repeatable: '1' } : {}),
@@ -72,6 +73,8 @@ export function afterAct(values: FormValues, act: string): FormValues {
       return { ...values, start: '', mask: '' };
     case 'mask-remove':
       return { ...values, mask: '' };
+    case 'remix-remove':
+      return { ...values, remixOf: '' };
     case 'reset':
       return {};
     default:

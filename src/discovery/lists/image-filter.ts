@@ -1,6 +1,7 @@
 import type { EntityManager } from '@mikro-orm/core';
 import { accessParameters, POST_AUDIENCE } from '../../gallery/access.ts';
 import { hiddenCondition } from '../../gallery/hidden.ts';
+import { IS_REMIX } from '../../gallery/pages/remixes.ts';
 import type { Eyes } from '../../gallery/views.ts';
 import { inList } from '../../kit/database/sql.ts';
 import type { Viewer } from '../../kit/work.ts';
@@ -27,6 +28,8 @@ export interface ImageFilter {
   readonly onlyLocal?: boolean | undefined;
   readonly followedBy?: number | undefined;
   readonly baseModel?: string | undefined;
+  /** Others' remixes of this picture. */
+  readonly remixOf?: number | undefined;
   readonly ids?: readonly number[] | undefined;
   /** Beside what is public, what is for this viewer and not sent to named people alone; without it, what is public. */
   readonly shownTo?: Viewer | null | undefined;
@@ -66,6 +69,7 @@ export async function imageConditions(em: EntityManager, eyes: Eyes, filter: Ima
   if (filter.unseenBy) {
     it.add('not exists (select 1 from seen_image s where s.account_id = ? and s.image_id = i.id)', filter.unseenBy);
   }
+  if (filter.remixOf) it.add(IS_REMIX, filter.remixOf, eyes.levels);
   if (filter.ids) it.add(`i.id in (${inList(filter.ids)})`, ...filter.ids);
   if (filter.baseModel) {
     const from = 'from resource_use r join model_version v on v.id = r.version_id where v.base_model = ?';

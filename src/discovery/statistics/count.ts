@@ -95,6 +95,12 @@ const COUNTS: readonly Count[] = [
       group by x.owner, x.model`,
   },
   {
+    figure: 'remixes',
+    times: 1,
+    sql: `select o.owner_id as owner, 0 as model, count(*) as n from image i join image o on o.id = i.remix_of_id
+      where i.listed_at >= ? and i.listed_at < ? and i.owner_id <> o.owner_id and o.uri is null group by o.owner_id`,
+  },
+  {
     figure: 'followers',
     times: 1,
     sql: `select f.target_id as owner, 0 as model, count(*) as n from follow f join account a on a.id = f.target_id

@@ -20,6 +20,8 @@ export const StatDay = defineEntity({
     /** Public pictures that say they were made with it. */
     pictures: p.integer().default(0),
     likes: p.integer().default(0),
+    /** Public pictures of others that were made with the recipe of one of theirs. */
+    remixes: p.integer().default(0),
     followers: p.integer().default(0),
     /** Who followed at the last look at this day, without those who had left by then; null for a day nobody looked at. */
     followersInAll: p.integer().nullable(),
@@ -27,7 +29,7 @@ export const StatDay = defineEntity({
 });
 export interface StatDay extends InferEntity<typeof StatDay> {}
 
-export const FIGURES = ['downloads', 'generations', 'pictures', 'likes', 'followers'] as const;
+export const FIGURES = ['downloads', 'generations', 'pictures', 'likes', 'remixes', 'followers'] as const;
 export type Figure = (typeof FIGURES)[number];
 
 /** What people generate is theirs: a number of fewer people would tell who it was. */

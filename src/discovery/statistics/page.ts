@@ -47,7 +47,9 @@ export interface StatisticsPage {
 
 type Counted = Record<Figure, unknown>;
 const SUMS = FIGURES.map((figure) => `coalesce(sum(s.${figure}), 0) as ${figure}`).join(', ');
-const NONE: Figures = { downloads: 0, generations: 0, pictures: 0, likes: 0, followers: 0 };
+const NONE: Figures = { downloads: 0, generations: 0, pictures: 0, likes: 0, remixes: 0, followers: 0 };
+/** What no single model has. */
+const OF_THE_PERSON: readonly Figure[] = ['remixes', 'followers'];
 const read = (row: Counted): Figures =>
   Object.fromEntries(FIGURES.map((figure) => [figure, toNumber(row[figure])])) as Record<Figure, number>;
 const add = (one: Figures, other: Figures): Figures =>
@@ -59,7 +61,7 @@ export async function loadStatistics(work: Pick<Work, 'em' | 'viewer' | 'now'>, 
   const days = await loadDays(work, viewerId, asked);
   const isByWeek = days.length > MOST_COLUMNS;
   const columns = isByWeek ? byWeek(days) : days;
-  const shown = model ? FIGURES.filter((figure) => figure !== 'followers') : FIGURES;
+  const shown = model ? FIGURES.filter((figure) => !OF_THE_PERSON.includes(figure)) : FIGURES;
   const address = (change: Partial<Asked>) => addressOf('/settings/statistics', { ...asked, ...change });
   return {
     ...{ isByWeek, model, rows: columns, fewest: FEWEST_PEOPLE },

@@ -30,6 +30,8 @@ export interface NewImage {
   readonly caption?: string;
   /** The generation of this node that made it. */
   readonly generationId?: string;
+  /** Whose recipe it was made with, as far as its author may remix it (remix.ts). */
+  readonly remixOfId?: number | null;
   /** What its maker knows better than the file: the parameters of a generation here. */
   readonly made?: { readonly recipe: Recipe; readonly resources: readonly KnownResource[] };
   /** A picture of a peer; its owner is the post's. */
@@ -144,6 +146,7 @@ async function writeImage(
         uri: given.remote?.uri ?? null,
         remoteUrl: given.remote?.remoteUrl ?? null,
         generationId: given.generationId ?? null,
+        remixOf: given.remixOfId ? tx.getReference(Image, given.remixOfId) : null,
         createdAt: now(),
       },
       { persist: true },

@@ -32,6 +32,7 @@ import {
   pictureView,
 } from '../views.ts';
 import { listUses, type RecipeView, recipeView } from './recipe-view.ts';
+import { countRemixes, findRemixed, type RemixedView } from './remixes.ts';
 
 /** A picture that this person does not browse: its rating, and no byte of it. */
 export interface GatePage {
@@ -61,6 +62,8 @@ export interface ImagePage {
   readonly captionHtml: string;
   readonly recipe: RecipeView | null;
   readonly isRecipeHidden: boolean;
+  readonly remixOf: RemixedView | null;
+  readonly remixCount: number;
   readonly facts: readonly { readonly label: string; readonly value: string }[];
   readonly originalUrl: string;
   /** The other pictures of the post, this one among them, when there are any. */
@@ -89,6 +92,7 @@ interface Row extends ImageAccessRow, OwnerRow, PictureRow {
   clean_bytes: unknown;
   frame_count: number;
   like_count: number;
+  remix_of_id: number | null;
   rendered_at: unknown;
   render_error: string | null;
   created_at: unknown;
@@ -113,7 +117,7 @@ export async function loadImagePage(
     em,
     `select ${PICTURE_COLUMNS}, ${OWNER_COLUMNS}, ${IMAGE_ACCESS}, i.caption, i.is_local, i.recipe, i.is_recipe_hidden,
        i.has_workflow, i.media_type, i.total_bytes, i.sha256, i.clean_bytes, i.frame_count, i.like_count, i.rendered_at,
-       i.render_error, i.created_at, i.post_id, i.position, i.listed_at, i.remote_url, i.uri, p.title, p.published_at,
+       i.render_error, i.created_at, i.post_id, i.position, i.listed_at, i.remote_url, i.uri, i.remix_of_id, p.title, p.published_at,
        (select count(*) from reaction r where r.account_id = ? and r.image_id = i.id) as liked
      from image i join post p on p.id = i.post_id join account a on a.id = i.owner_id where i.id = ?`,
     [...accessParameters(viewer), viewer?.id ?? 0, imageId],
@@ -155,6 +159,8 @@ export async function loadImagePage(
           })
         : null,
     isRecipeHidden: isHidden,
+    remixOf: await findRemixed(em, viewer, eyes, row.remix_of_id),
+    remixCount: isOfTalk ? 0 : await countRemixes(em, eyes, imageId),
     facts: factsOf(row),
     originalUrl: row.sha256 ? `/media/original/${imageId}.${extensionOf(row.media_type)}` : '',
     likeCount: row.like_count,

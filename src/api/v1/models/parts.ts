@@ -31,6 +31,7 @@ export interface ImageRow extends ImageAccessRow {
   has_prompt: unknown;
   is_recipe_hidden: unknown;
   generation_id: string | null;
+  remix_of_id: number | null;
 }
 
 export interface VersionParts {
@@ -55,6 +56,7 @@ export async function loadParts(ask: Ask, versionIds: readonly number[], levels:
     rows<ImageRow>(
       em,
       `select x.version_id, i.id, i.width, i.height, i.blur_hash, i.level, i.has_recipe, i.is_recipe_hidden, i.generation_id, ${IMAGE_ACCESS},
+         (select o.id from image o where o.id = i.remix_of_id and o.listed_at is not null and (o.level & ?) <> 0) as remix_of_id,
          case when cast(i.recipe as text) like '%"prompt":%' then 1 else 0 end as has_prompt
        from (select v.id as version_id, i.id as image_id,
            row_number() over (partition by v.id order by p.id, i.position, i.id) as place
@@ -64,7 +66,7 @@ export async function loadParts(ask: Ask, versionIds: readonly number[], levels:
          where v.id in (${inList(versionIds)}) and i.shown_at is not null and (i.level & ?) <> 0
            and (i.listed_at is not null or ${POST_AUDIENCE})) x
        join image i on i.id = x.image_id join post p on p.id = i.post_id where x.place <= ${MOST_IMAGES} order by x.version_id, x.place`,
-      [...accessParameters(viewer), ...versionIds, levels, ...accessParameters(viewer)],
+      [...accessParameters(viewer), levels, ...versionIds, levels, ...accessParameters(viewer)],
     ),
   ]);
   return { files: byVersion(files), images: byVersion(images.filter((row) => imageVerdict(row, viewer).allowed)) };
@@ -140,7 +142,7 @@ export function imageOf(row: ImageRow, origin: string, isPoi: boolean): VersionI
     hasMeta,
     hasPositivePrompt: hasMeta && toBoolean(row.has_prompt),
     onSite: row.generation_id !== null,
-    remixOfId: null,
+    remixOfId: row.remix_of_id,
     minor: false,
     poi: isPoi,
     availability: 'Public',

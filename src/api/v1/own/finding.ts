@@ -133,7 +133,9 @@ const HIDDEN_OPERATIONS: readonly Operation[] = [
 ];
 
 const Figures = z.object({
-  ...{ downloads: z.int(), generations: z.int(), pictures: z.int(), likes: z.int(), followers: z.int() },
+  ...{ downloads: z.int(), generations: z.int(), pictures: z.int(), likes: z.int() },
+  /** Of one model both are 0. */
+  ...{ remixes: z.int(), followers: z.int() },
 });
 
 export const FINDING_OPERATIONS: readonly Operation[] = [

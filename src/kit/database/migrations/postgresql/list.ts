@@ -25,6 +25,7 @@ import { migration as m0028 } from './0028-talk-pictures.ts';
 import { migration as m0029 } from './0029-followers-in-all.ts';
 import { migration as m0030 } from './0030-rights.ts';
 import { migration as m0031 } from './0031-bounty-pictures.ts';
+import { migration as m0033 } from './0033-remixes.ts';
 
 /** Written by `npm run migration`. */
 export const migrations: readonly Migration[] = [
@@ -54,4 +55,5 @@ export const migrations: readonly Migration[] = [
   m0029,
   m0030,
   m0031,
+  m0033,
 ];
