@@ -33,6 +33,7 @@ export const PAGES: Readonly<Record<string, Looks>> = {
   '/images/:id/similar': {
     visitor: (site) => [`/images/${images(site, 0)}/similar`, `/images/${images(site, 0)}/similar?by=models`],
   },
+  '/images/:id/remixes': { visitor: (site) => [`/images/${images(site, 0)}/remixes`] },
   '/images/:id/resources': { ada: (site) => [`/images/${images(site, 2)}/resources?q=ink`] },
   '/posts/:id': { ben: ({ post }) => [`/posts/${post.id}`] },
   '/posts/:id/edit': { ada: ({ draftPostId }) => [`/posts/${draftPostId}/edit`] },
