@@ -42,10 +42,10 @@ export function* readCsv(text: string): Generator<CsvRow> {
   }
 }
 
-/** One line. What a spreadsheet would take for a formula is text there (OWASP, CSV injection). */
+/** One line. What a spreadsheet would take for a formula is text there (OWASP, CSV injection), but for a number. */
 export const csvLine = (cells: readonly string[]): string => `${cells.map(cellOf).join(',')}\n`;
 
 function cellOf(value: string): string {
-  const safe = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
+  const safe = /^(?!-\d+$)[=+\-@\t\r]/.test(value) ? `'${value}` : value;
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
