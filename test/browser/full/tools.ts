@@ -10,7 +10,7 @@ import { Transfer, TransferItem } from '../../../src/transfer/import/model.ts';
 import { formOf, givenTinyModel, readEvents, type Studio } from '../../compute/studio.ts';
 import { givenTraining } from '../../compute/trainings.ts';
 import { picture } from '../art.ts';
-import { idIn, type Peopled, type People, type Person } from './people.ts';
+import { idIn, type People, type Peopled, type Person } from './people.ts';
 
 interface Given {
   readonly studio: Studio;
@@ -90,7 +90,14 @@ export async function fillSettings({ studio, site, people: { ada } }: Given) {
       const figures = { downloads: some(5), generations: some(3), pictures: some(9) % 7, likes: some(4) % 5 };
       fork.create(
         StatDay,
-        { account: account.id, modelId, day, ...figures, followers: n % 3, followersInAll: modelId ? null : 90 - n },
+        {
+          account: account.id,
+          modelId,
+          day,
+          ...figures,
+          followers: n % 3,
+          followersInAll: modelId ? null : n < 40 ? 1 : 0,
+        },
         { persist: true },
       );
     }
