@@ -15,7 +15,10 @@ import { listTiles } from './images.ts';
 import { FEEDS, feedsOf, moreUrlOf, type TabView } from './lists/address.ts';
 import { cursor } from './lists/fields.ts';
 
-export const TagQuery = z.object({ show: z.enum(['models', 'images']).catch('models'), cursor });
+export const TagQuery = z.object({
+  show: z.enum(['models', 'images']).optional().catch(undefined),
+  cursor,
+});
 
 export interface TagPage {
   readonly name: string;
@@ -36,15 +39,19 @@ export interface TagPage {
 export async function loadTagPage(
   work: Pick<Work, 'em' | 'viewer'>,
   name: string,
-  { show, cursor: place }: z.output<typeof TagQuery>,
+  { show: asked, cursor: place }: z.output<typeof TagQuery>,
 ): Promise<TagPage> {
   const found = await work.em.findOne(Tag, { name: name.toLowerCase() });
   if (!found || !(await isTagKnown(work.em, found.id))) throw new AppError('not_found', 'There is no such tag.');
   const eyes = await eyesOf(work.em, work.viewer);
   const text = await findTagText(work.em, found.id);
   const path = `/tags/${encodeURIComponent(found.name)}`;
-  const models = show === 'models' ? await listModelCards(work.em, eyes, { tagId: found.id }, { cursor: place }) : null;
-  const images = show === 'images' ? await listTiles(work.em, eyes, { tagId: found.id }, { cursor: place }) : null;
+  const one = { tagId: found.id };
+  const cards = asked === 'images' ? null : await listModelCards(work.em, eyes, one, { cursor: place });
+  // who did not say which is shown what there is
+  const show = asked ?? (cards?.items.length === 0 ? 'images' : 'models');
+  const models = show === 'models' ? cards : null;
+  const images = show === 'images' ? await listTiles(work.em, eyes, one, { cursor: place }) : null;
   return {
     name: found.name,
     text: text?.text ?? '',

@@ -24,7 +24,7 @@ test('the elements that scripts add do what they promise', { skip }, async (t) =
   // the line is cut, which the stream of the bell notices too
   const window = await browser.open({
     expected:
-      /^404 \/media\/|^409 \/uploads\/|ERR_CONNECTION|ERR_EMPTY_RESPONSE|ERR_INCOMPLETE.* http.*\/notifications\/events/,
+      /^404 \/media\/|^409 \/uploads\/|ERR_CONNECTION|ERR_INTERNET|ERR_EMPTY_RESPONSE|ERR_INCOMPLETE.* http.*\/notifications\/events/,
   });
   const { page, context } = window;
   await context.grantPermissions(['clipboard-read', 'clipboard-write']);

@@ -102,3 +102,19 @@ test('a word that moderators make a synonym is the tag where it is written, aske
     'tag.write-text',
   ]);
 });
+
+test('the page of a tag that pictures alone bear shows them, and says of each kind what is not there', async (t) => {
+  const { em, start } = await testNode(t);
+  const post = givenPost(em);
+  const image = givenImage(em, { post });
+  givenModel(em);
+  await em.flush();
+  await setPostTags(em, post.id, ['rings']);
+  await em.flush();
+  const visitor = new Browser(await start('web'));
+  assert.match(
+    (await visitor.get('/tags/rings')).text,
+    new RegExp(`href="/images/${image.id}|href="/posts/${post.id}`),
+  );
+  assert.match((await visitor.get('/tags/rings?show=models')).text, /No model has this tag/);
+});

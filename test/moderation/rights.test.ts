@@ -69,7 +69,7 @@ test('a rights holder offers terms, the uploader is granted them, a moderator pu
   const place = `/rights/claims/${number}`;
   assert.equal((await stranger.get(place)).status, 404);
   assert.equal((await stranger.post(place, TERMS)).status, 404);
-  assert.match(textOf((await hers.get('/rights')).text), /The work\. Your work · C-/);
+  assert.match(textOf((await hers.get('/rights')).text), /The work\. · Your work · C-/);
   const wrong = await hers.post(place, { ...TERMS, covers: '', text: 'Kept words', noticeDays: '900' });
   assert.equal(wrong.status, 422);
   assert.match(textOf(wrong.text), /Say what is yours\..*At most 365\./s);

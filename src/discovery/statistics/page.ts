@@ -136,13 +136,15 @@ function byWeek(days: readonly Day[]): Day[] {
   return weeks;
 }
 
+const number = (n: number): string => n.toLocaleString('en');
+
 function draw(figure: Figure, columns: readonly Day[]): Chart {
   const most = Math.max(1, ...columns.map(({ figures }) => figures[figure]));
   const sum = columns.reduce((total, { figures }) => total + figures[figure], 0);
   return stackedBars(
     columns.map(({ label, figures }) => ({ label, values: { interactive: figures[figure] } })),
     most,
-    t('statistics.summary', { sum, most: sum === 0 ? 0 : most }),
+    t('statistics.summary', { sum: number(sum), most: number(sum === 0 ? 0 : most) }),
   );
 }
 
@@ -155,7 +157,7 @@ function drawFollowers(columns: readonly Day[]): StatisticsPage['followers'] {
   const chart = stackedBars(
     columns.map(({ label, followersInAll }) => ({ label, values: { interactive: followersInAll ?? 0 } })),
     Math.max(1, ...counted.map(({ n }) => n)),
-    t('statistics.in-all-summary', { first: first.n, last: last.n }),
+    t('statistics.in-all-summary', { first: number(first.n), last: number(last.n) }),
   );
   return { chart, since: first.label === columns[0]?.label ? '' : first.label };
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { Webhook } from '../../../src/api/webhooks/model.ts';
 import { DatasetItem } from '../../../src/compute/datasets/model.ts';
 import { GenerationImage } from '../../../src/compute/model.ts';
@@ -9,7 +10,7 @@ import { Transfer, TransferItem } from '../../../src/transfer/import/model.ts';
 import { formOf, givenTinyModel, readEvents, type Studio } from '../../compute/studio.ts';
 import { givenTraining } from '../../compute/trainings.ts';
 import { picture } from '../art.ts';
-import { idIn, type People, type Peopled } from './people.ts';
+import { idIn, type People, type Peopled, type Person } from './people.ts';
 
 interface Given {
   readonly studio: Studio;
@@ -72,7 +73,11 @@ export async function fillTools({ studio, people: { ada } }: Omit<Given, 'site'>
   };
 }
 
-const APP = { client_name: 'Picture frame', redirect_uris: ['https://frame.example/back'] };
+const APP = {
+  client_name: 'Picture frame',
+  redirect_uris: ['https://frame.example/back'],
+  token_endpoint_auth_method: 'none',
+} as const;
 
 /** What came of Ada's work for two months, and what she brings in, takes out and lets programs do. */
 export async function fillSettings({ studio, site, people: { ada } }: Given) {
@@ -85,7 +90,14 @@ export async function fillSettings({ studio, site, people: { ada } }: Given) {
       const figures = { downloads: some(5), generations: some(3), pictures: some(9) % 7, likes: some(4) % 5 };
       fork.create(
         StatDay,
-        { account: account.id, modelId, day, ...figures, followers: n % 3, followersInAll: modelId ? null : 90 - n },
+        {
+          account: account.id,
+          modelId,
+          day,
+          ...figures,
+          followers: n % 3,
+          followersInAll: modelId ? null : n < 40 ? 1 : 0,
+        },
         { persist: true },
       );
     }
@@ -123,22 +135,26 @@ export async function fillSettings({ studio, site, people: { ada } }: Given) {
   await ada.send('/settings/webhooks', { url: 'https://hooks.example/in', events: ['model.published', 'job.ended'] });
   const webhook = await em.fork().findOneOrFail(Webhook, { account: account.id });
   await ada.send(`/settings/webhooks/${webhook.id}/test`);
-  const asked = { method: 'POST', body: JSON.stringify({ ...APP, token_endpoint_auth_method: 'none' }) };
-  const { client_id } = (await (await fetch(new URL('/oauth/register', address), asked)).json()) as {
-    client_id: string;
-  };
-  const consent = {
-    ...{
-      response_type: 'code',
-      client_id,
-      redirect_uri: APP.redirect_uris[0] ?? '',
-      state: 'x',
-      scope: 'read generate',
-    },
-    ...{ code_challenge: 'A'.repeat(43), code_challenge_method: 'S256' },
-  };
-  await ada.send('/oauth/authorize', { ...consent, act: 'allow' });
+  const consent = await connectApp(address, ada);
   await ada.send(`/accounts/${site.jo.id}/mute`, { on: '1' });
   await settle();
-  return { transferId, webhookId: webhook.id, consentUrl: `/oauth/authorize?${new URLSearchParams(consent)}` };
+  return { transferId, webhookId: webhook.id, consentUrl: `/oauth/authorize?${consent}` };
+}
+
+/** An app asks, is allowed and has its token; returns the question, which it may ask again. */
+async function connectApp(address: URL, person: Person): Promise<URLSearchParams> {
+  const post = async (path: string, body: string | URLSearchParams) =>
+    (await (await fetch(new URL(path, address), { method: 'POST', body })).json()) as { client_id?: string };
+  const verifier = 'v'.repeat(64);
+  const { client_id = '' } = await post('/oauth/register', JSON.stringify(APP));
+  const asked = { client_id, redirect_uri: APP.redirect_uris[0] };
+  const consent = {
+    ...{ ...asked, response_type: 'code', state: 'x', scope: 'read generate', code_challenge_method: 'S256' },
+    code_challenge: createHash('sha256').update(verifier).digest('base64url'),
+  };
+  const code =
+    new URL(await person.send('/oauth/authorize', { ...consent, act: 'allow' })).searchParams.get('code') ?? '';
+  const token = { ...asked, grant_type: 'authorization_code', code, code_verifier: verifier };
+  await post('/oauth/token', new URLSearchParams(token));
+  return new URLSearchParams(consent);
 }
