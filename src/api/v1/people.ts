@@ -68,8 +68,9 @@ export async function listCreators(ask: Ask, query: z.output<typeof CreatorsQuer
   }
   const found = await rows<OwnerRow & { model_count: unknown }>(
     ask.em,
-    `select ${OWNER_COLUMNS}, (select count(*) ${ofModels}) as model_count from account a
-     where ${where.join(' and ')} order by a.name limit ? offset ?`,
+    // the page first: PostgreSQL would count for all that stand before it, too
+    `select ${OWNER_COLUMNS}, (select count(*) ${ofModels}) as model_count from (
+       select a.* from account a where ${where.join(' and ')} order by a.name limit ? offset ?) a order by a.name`,
     [ask.eyes.levels, ...values, place.limit + 1, place.offset],
   );
   const total =
