@@ -138,7 +138,7 @@ test('a bounty is asked, filled, answered and awarded once, and its files open',
   assert.deepEqual((await purseOf(em, bert.account)).held, 0);
   assert.equal((await visitor.get(file)).status, 200);
   assert.match(textOf((await visitor.get(`/bounties/${id}`)).text), /Awarded 130 credits/);
-  assert.match(textOf((await browser.get('/credits')).text), /Awarded by/);
+  assert.match(textOf((await browser.get('/credits')).text), /Awarded · a bounty/);
   assert.equal((await cleo.browser.post(`/bounties/${id}/credits`, { key: newId(), amount: '5' })).status, 409);
   assert.equal((await em.fork().findOneOrFail(Bounty, id)).state, 'awarded');
   // what a decision keeps back nobody gets
