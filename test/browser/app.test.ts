@@ -72,6 +72,8 @@ test('the node is an app: installed, read without a network, and given pictures 
   await go(`/images/${first}`);
   await swipe(320, 60);
   await page.waitForURL(new RegExp(`/images/${second}$`));
+  // the script of the page hears it, no sooner
+  await page.waitForFunction(`customElements.get('t-lightbox') !== undefined && document.readyState === 'complete'`);
   await swipe(60, 320);
   await page.waitForURL(new RegExp(`/images/${first}$`));
   await devtools.send('Emulation.setTouchEmulationEnabled', { enabled: false });

@@ -184,7 +184,10 @@ test('LoRAs are stacked by weight; what fails says why and can be tried again; w
   await em.fork().nativeUpdate(Model, { owner: its.bob }, { allowDerivatives: false });
   const refused = await browser.post('/merge', formOf(its));
   assert.equal(refused.status, 422);
-  assert.match(textOf(refused.text), /The author of Other Shapes v1\.0, or who holds rights in it, does not let merges/);
+  assert.match(
+    textOf(refused.text),
+    /The author of Other Shapes v1\.0, or who holds rights in it, does not let merges/,
+  );
 });
 
 test('a merge that is cancelled leaves nothing; one whose parent is taken down ends and costs nothing', async (t) => {
