@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { indexModel } from '../../src/discovery/index/keep.ts';
-import { Reaction } from '../../src/gallery/model.ts';
+import { Image, Reaction } from '../../src/gallery/model.ts';
 import { SeenModel } from '../../src/gallery/seen/model.ts';
 import { rows } from '../../src/kit/database/sql.ts';
 import { RESTRICTION } from '../../src/safety/policy.ts';
 import { restrict } from '../../src/safety/restrict.ts';
-import { givenModel, givenVersion, NOW } from '../factories/content.ts';
+import { givenAccount, givenImage, givenModel, givenPost, givenVersion, NOW } from '../factories/content.ts';
 import { browses, emptyShelf, furnishedShelf, type Json, keysOf, ORIGIN, SHA } from './shelf.ts';
 
 const names = ({ json }: { json: Json }): string[] => json.items.map((item: Json) => item.name);
@@ -80,6 +80,18 @@ test('a model of the list has the fields of Civitai in its spellings', async (t)
   ]);
   // no next page: neither key
   assert.deepEqual(json.metadata, {});
+});
+
+test('a picture names what it is a remix of as long as that is public', async (t) => {
+  const { ask, em, ids } = await furnishedShelf(t);
+  const ben = givenAccount(em, { name: 'ben' });
+  const original = givenImage(em, { post: givenPost(em, { owner: ben }), owner: ben });
+  await em.flush();
+  await em.nativeUpdate(Image, { id: ids.image }, { remixOf: original.id });
+  const named = async () => (await ask(`/api/v1/model-versions/${ids.version}`)).json.images[0].remixOfId;
+  assert.equal(await named(), original.id);
+  await em.nativeUpdate(Image, { id: original.id }, { listedAt: null });
+  assert.equal(await named(), null);
 });
 
 test('without a token a list holds PG, and says when more was asked for', async (t) => {

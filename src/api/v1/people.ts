@@ -1,6 +1,4 @@
 import { z } from 'zod';
-import { searchIndexOf } from '../../discovery/index/search-index.ts';
-import { searchWords } from '../../discovery/index/terms.ts';
 import { OWNER_COLUMNS, type OwnerRow, ownerView } from '../../gallery/views.ts';
 import { inList, type Parameter, rows, toNumber } from '../../kit/database/sql.ts';
 import { RESTRICTION } from '../../safety/policy.ts';
@@ -8,10 +6,10 @@ import { SHUT } from '../../safety/standing.ts';
 import type { Ask, OwnAsk } from '../operation/define.ts';
 import { countUpTo } from './count.ts';
 import { usernameOf } from './models/views.ts';
+import { findByWords } from './narrow.ts';
 import { Metadata, malformedCursor, pageMetadata, placeOf } from './paging.ts';
 import { ids, text, whole } from './query.ts';
 
-const MOST_FOUND = 400;
 const MOST_USERS = 100;
 
 /** The account of a name, or of `name@host`; 0, which nobody has, for none. */
@@ -54,8 +52,7 @@ export async function listCreators(ask: Ask, query: z.output<typeof CreatorsQuer
   const where = [`a.host = '' and ${IS_LISTED} and exists (select 1 ${ofModels})`];
   const values: Parameter[] = [ask.eyes.levels];
   if (query.query) {
-    const words = searchWords(query.query);
-    const found = words.length === 0 ? [] : await searchIndexOf(ask.em).find(ask.em, 'account', words, MOST_FOUND);
+    const found = await findByWords(ask.em, 'account', query.query);
     // the index knows the newest of many; a whole name is found among any number
     where.push(`(a.id in (${inList(found)}) or a.name = ?)`);
     values.push(...found, query.query.toLowerCase());
@@ -108,7 +105,7 @@ export const UserList = z.object({
 });
 
 export async function listUsers({ em }: Ask, query: z.output<typeof UsersQuery>): Promise<z.output<typeof UserList>> {
-  const wanted = query.ids ?? (await idsOfQuery(em, query.query));
+  const wanted = query.ids ?? (await findByWords(em, 'account', query.query ?? '', MOST_USERS));
   const found = await rows<OwnerRow>(
     em,
     `select ${OWNER_COLUMNS} from account a where a.id in (${inList(wanted)}) and a.topic is null and ${IS_LISTED}
@@ -116,11 +113,6 @@ export async function listUsers({ em }: Ask, query: z.output<typeof UsersQuery>)
     wanted,
   );
   return { items: found.map((row) => ({ id: row.owner_id, username: usernameOf(row), avatarNsfw: 'None' })) };
-}
-
-async function idsOfQuery(em: Ask['em'], query: string | undefined): Promise<number[]> {
-  const words = searchWords(query ?? '');
-  return words.length === 0 ? [] : searchIndexOf(em).find(em, 'account', words, MOST_USERS);
 }
 
 export const Me = z.object({

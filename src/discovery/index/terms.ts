@@ -1,7 +1,7 @@
 import type { EntityManager } from '@mikro-orm/core';
 
 const SEARCH_KINDS = ['model', 'image', 'account'] as const;
-type SearchKind = (typeof SEARCH_KINDS)[number];
+export type SearchKind = (typeof SEARCH_KINDS)[number];
 
 /** What is searched of one thing; a word in the name weighs most, one in the body least. */
 interface SearchText {

@@ -1,4 +1,5 @@
 import type { EntityManager } from '@mikro-orm/core';
+import { handle } from '../../accounts/model.ts';
 import { rows, toNumber } from '../../kit/database/sql.ts';
 import type { Viewer } from '../../kit/work.ts';
 import { accessParameters, IMAGE_ACCESS, type ImageAccessRow, imageVerdict } from '../access.ts';
@@ -29,8 +30,7 @@ export async function findRemixed(
     [...accessParameters(viewer), imageId, eyes.levels, ...(hidden?.values ?? [])],
   );
   if (!row || row.access_talk_kind !== null || !imageVerdict(row, viewer).allowed) return null;
-  const by = row.host === '' ? `@${row.owner_name}` : `@${row.owner_name}@${row.host}`;
-  return { id: imageId, url: `/images/${imageId}`, by };
+  return { id: imageId, url: `/images/${imageId}`, by: handle({ name: row.owner_name, host: row.host }) };
 }
 
 /** Rows `image i` that are others' remixes of this picture, for whoever browses its own rating. Takes its id and levels. */

@@ -1,14 +1,10 @@
 import { seesModel } from '../../../catalogue/access.ts';
-import { searchIndexOf } from '../../../discovery/index/search-index.ts';
-import { searchWords } from '../../../discovery/index/terms.ts';
-import { tagIdsOf } from '../../../discovery/lists/conditions.ts';
 import { hiddenCondition } from '../../../gallery/hidden.ts';
 import { inList, type Parameter, rows } from '../../../kit/database/sql.ts';
-import { AppError } from '../../../kit/errors.ts';
 import type { Ask } from '../../operation/define.ts';
 import { isFew } from '../count.ts';
-import { MOST_FOUND } from '../models/filter.ts';
 import { sinceOf } from '../models/query.ts';
+import { type Add, addWithoutTags, findByWords, member } from '../narrow.ts';
 import { findAccountId } from '../people.ts';
 
 import type { ImagesQuery } from './query.ts';
@@ -54,29 +50,17 @@ export async function filterOf(ask: Ask, query: ImagesQuery, levels: number): Pr
   return { where, values };
 }
 
-type Add = (condition: string, ...given: Parameter[]) => void;
-
 /** What the pages of this node narrow by too. */
 async function addOwn({ em, viewer }: Ask, query: ImagesQuery, add: Add): Promise<void> {
   if (query.sort === 'Trending') add('i.trend_score is not null');
   if (query.query) {
-    const words = searchWords(query.query);
-    const found = words.length === 0 ? [] : await searchIndexOf(em).find(em, 'image', words, MOST_FOUND);
+    const found = await findByWords(em, 'image', query.query);
     add(`i.id in (${inList(found)})`, ...found);
   }
-  if (query.excludeTags && query.excludeTags.length > 0) {
-    const tagIds = await tagIdsOf(
-      em,
-      query.excludeTags.map((name) => name.toLowerCase()),
-    );
-    add(
-      `not exists (select 1 from post_tag n where n.post_id = i.post_id and n.tag_id in (${inList(tagIds)}))`,
-      ...tagIds,
-    );
-  }
+  await addWithoutTags(em, query.excludeTags, 'post_tag n where n.post_id = i.post_id', add);
   if (query.unseen) {
-    if (!viewer) throw new AppError('unauthenticated', 'Unauthorized');
-    add('not exists (select 1 from seen_image s where s.account_id = ? and s.image_id = i.id)', viewer.id);
+    const { id } = member(viewer);
+    add('not exists (select 1 from seen_image s where s.account_id = ? and s.image_id = i.id)', id);
   }
 }
 

@@ -1,13 +1,10 @@
-import { searchIndexOf } from '../../../discovery/index/search-index.ts';
-import { searchWords } from '../../../discovery/index/terms.ts';
 import { tagIdsOf } from '../../../discovery/lists/conditions.ts';
 import { NO_ENGINE, runsCondition } from '../../../discovery/lists/engine-reach.ts';
 import { hiddenCondition } from '../../../gallery/hidden.ts';
 import { inList, type Parameter } from '../../../kit/database/sql.ts';
-import { AppError } from '../../../kit/errors.ts';
-import type { Viewer } from '../../../kit/work.ts';
 import type { Ask } from '../../operation/define.ts';
 import { isFew } from '../count.ts';
+import { type Add, addWithoutTags, findByWords, member } from '../narrow.ts';
 import { findAccountId } from '../people.ts';
 import { type ModelsQuery, SORTS, sinceOf } from './query.ts';
 import { GENERATES } from './views.ts';
@@ -17,8 +14,6 @@ interface Filter {
   readonly values: Parameter[];
 }
 
-/** The newest of what fits the words of a search. */
-export const MOST_FOUND = 400;
 /** Few at a time, so that they are found first. */
 const EARLY_MODELS = `select ev.model_id from early_access ea join model_version ev on ev.id = ea.version_id
   where ea.ended_at is null and ev.state = 'published'`;
@@ -27,7 +22,7 @@ const EARLY_MODELS = `select ev.model_id from early_access ea join model_version
 export async function filterOf(ask: Ask, query: ModelsQuery, levels: number): Promise<Filter> {
   const where = ['m.listed_at is not null', '(m.level & ?) <> 0'];
   const values: Parameter[] = [levels];
-  const add = (condition: string, ...given: Parameter[]) => {
+  const add: Add = (condition, ...given) => {
     where.push(condition);
     values.push(...given);
   };
@@ -41,8 +36,7 @@ export async function filterOf(ask: Ask, query: ModelsQuery, levels: number): Pr
   if (query.username) add('m.owner_id = ?', await findAccountId(ask, query.username));
   if (query.tag) await addTag(ask, query.tag, add);
   if (query.query) {
-    const words = searchWords(query.query);
-    const found = words.length === 0 ? [] : await searchIndexOf(ask.em).find(ask.em, 'model', words, MOST_FOUND);
+    const found = await findByWords(ask.em, 'model', query.query);
     add(`m.id in (${inList(found)})`, ...found);
   }
   // by count, an index of types would find all of a type and sort them: hidden from it, the order is walked instead
@@ -93,8 +87,6 @@ export async function filterOf(ask: Ask, query: ModelsQuery, levels: number): Pr
   return { where, values };
 }
 
-type Add = (condition: string, ...given: Parameter[]) => void;
-
 async function addTag({ em }: Ask, name: string, add: Add): Promise<void> {
   const [tagId = 0] = await tagIdsOf(em, [name.toLowerCase()]);
   const bearers = 'from model_tag g where g.tag_id = ?';
@@ -112,16 +104,7 @@ async function addBaseModels({ em }: Ask, names: readonly string[], add: Add): P
 async function addOwn(ask: Ask, query: ModelsQuery, add: Add): Promise<void> {
   const { em, viewer, deps } = ask;
   if (query.sort === 'Trending') add('m.trend_score is not null');
-  if (query.excludeTags && query.excludeTags.length > 0) {
-    const tagIds = await tagIdsOf(
-      em,
-      query.excludeTags.map((name) => name.toLowerCase()),
-    );
-    add(
-      `not exists (select 1 from model_tag n where n.model_id = m.id and n.tag_id in (${inList(tagIds)}))`,
-      ...tagIds,
-    );
-  }
+  await addWithoutTags(em, query.excludeTags, 'model_tag n where n.model_id = m.id', add);
   const { fileFormats: formats = [], minSizeKB, maxSizeKB } = query;
   if (formats.length > 0 || minSizeKB !== undefined || maxSizeKB !== undefined) {
     const where = [
@@ -146,11 +129,7 @@ async function addOwn(ask: Ask, query: ModelsQuery, add: Add): Promise<void> {
 }
 
 /** Lists of one's own; a token says whose. Throws `unauthenticated`. */
-function addPersonal(
-  { viewer, eyes }: Ask,
-  query: ModelsQuery,
-  add: (condition: string, ...given: Parameter[]) => void,
-) {
+function addPersonal({ viewer, eyes }: Ask, query: ModelsQuery, add: Add) {
   const me = [query.favorites, query.hidden, query.followed].some((value) => value !== undefined)
     ? member(viewer)
     : null;
@@ -163,9 +142,4 @@ function addPersonal(
   const isNamed = query.hidden || query.username || query.ids || query.modelVersionIds;
   const hidden = isNamed ? null : hiddenCondition('model', 'm', eyes);
   if (hidden) add(hidden.sql, ...hidden.values);
-}
-
-function member(viewer: Viewer | null): Viewer {
-  if (!viewer) throw new AppError('unauthenticated', 'Unauthorized');
-  return viewer;
 }

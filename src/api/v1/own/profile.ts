@@ -9,6 +9,7 @@ import { forgetSeen } from '../../../gallery/seen/see.ts';
 import { AppError } from '../../../kit/errors.ts';
 import { checkForm } from '../../../kit/web/forms.ts';
 import { defineOwn, type Operation, type OwnAsk } from '../../operation/define.ts';
+import { usernameOf } from '../models/views.ts';
 import { ByUuid } from '../query.ts';
 import { Done, done } from '../write/said.ts';
 
@@ -140,7 +141,7 @@ export const PROFILE_OPERATIONS: readonly Operation[] = [
     }),
     run: async (ask) => ({
       items: (await listFollowRequests(ask)).map(({ id, askedAt, account: { name, host } }) => ({
-        ...{ id, askedAt, username: host === '' ? name : `${name}@${host}` },
+        ...{ id, askedAt, username: usernameOf({ owner_name: name, host }) },
       })),
     }),
   }),
