@@ -14,7 +14,7 @@ from engine_client import FIXTURES
 from safetensors.torch import load_file, save_file
 
 from tessera_engine import server as server_module
-from tessera_engine.errors import CODES, EngineError
+from tessera_engine.errors import CODES, Cancelled, EngineError
 from tessera_engine.server import Server
 
 BASE: dict[str, Any] = {"model": {"file": "base.safetensors"}, "prompt": "", "width": 32, "height": 32, "steps": 1, "seed": 1}
@@ -118,6 +118,25 @@ def test_an_accident_has_its_code_and_only_a_lost_gpu_ends_the_engine(
     found, ended = bench.ask({"t": "generate", "job": str(uuid.uuid4()), "p": BASE})
     assert (found["t"], found["code"], ended) == ("error", code, status)
     assert found["fatal"] == (code == "gpu_lost") and found["retryable"] == (code != "internal")
+
+
+@pytest.mark.parametrize("error", [None, Cancelled(), MemoryError()])
+def test_who_hears_that_a_job_ended_may_configure_at_once(
+    bench: Bench, folder: Path, error: BaseException | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if error:
+        monkeypatch.setattr(server_module, "run_generate", raising(error))
+    answers: list[str] = []
+    send = bench.wire.send
+
+    def configure_at_the_end(kind: str, /, **fields: Any) -> None:
+        send(kind, **fields)
+        if kind in ("result", "cancelled", "error") and not answers:
+            answers.append(kind)
+            bench.server._take({"v": 1, "id": 2, "t": "configure", "roots": {"job": str(folder)}})
+
+    monkeypatch.setattr(bench.wire, "send", configure_at_the_end)
+    assert (bench.generate()["t"], len(answers)) == ("ready", 1), answers
 
 
 def test_a_gpu_without_memory_is_told_from_a_machine_without(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,10 @@ from .errors import Cancelled
 from .wire import Events
 
 
+#: The event that ends a job: its type and what it says, the job's name left out.
+End = tuple[str, dict[str, Any]]
+
+
 class Job:
     def __init__(self, id: str, events: Events) -> None:
         self.id = id

@@ -22,7 +22,7 @@ from .device import describe_device, is_broken_gpu, is_out_of_memory, memory_use
 from .engine import Engine
 from .errors import Cancelled, EngineError, disk_error
 from .generate import run_generate
-from .job import Job
+from .job import End, Job
 from .merge.commands import MergeCommands
 from .params import Fields, FileRef, read_generate
 from .tensors import open_source
@@ -37,9 +37,11 @@ _JOB_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{
 
 @dataclass
 class Work:
+    """`run` gives back the event that ends its job; a command without a job sends its own answer."""
+
     id: int
     job: Job | None
-    run: Callable[[], None]
+    run: Callable[[], End | None]
 
 
 def hello_fields(engine: Engine) -> dict[str, Any]:
@@ -70,32 +72,37 @@ class Server(TrainCommands, CaptionCommands, MergeCommands):
         return status
 
     def _do(self, work: Work) -> int:
+        """What ends a job is told when the job is gone: who hears it may configure at once. The exit status, 0 to go on."""
         self._running = work.job
-        where = {"job": work.job.id} if work.job else {"id": work.id}
+        end = self._run(work)
+        self._running = None
+        if work.job:
+            self._jobs.pop(work.job.id, None)
+        if end is None:
+            return 0
+        kind, fields = end
+        self._events.send(kind, **({"job": work.job.id} if work.job else {"id": work.id}), **fields)
+        return 70 if fields.get("fatal") else 0
+
+    def _run(self, work: Work) -> End | None:
         try:
-            work.run()
+            return work.run()
         except Cancelled:
-            self._events.send("cancelled", **where, partial=work.job.partial if work.job else [])
+            return "cancelled", {"partial": work.job.partial if work.job else []}
         except EngineError as error:
-            self._events.send("error", **where, **error.fields())
+            return "error", error.fields()
         except OSError as error:
-            self._events.send("error", **where, **disk_error(error).fields())
+            return "error", disk_error(error).fields()
         except Exception as error:
             traceback.print_exc()
-            if is_broken_gpu(error):
-                self._events.send("error", **where, **EngineError("gpu_lost", "The GPU stopped answering.").fields())
-                return 70
-            if is_out_of_memory(error):
-                code = "oom_vram" if self.engine.device.is_cuda else "oom_ram"
-                self._events.send("error", **where, **EngineError(code, "There is not enough memory.").fields())
-                return 0
-            message = f"{type(error).__name__}: {error}"[:500]
-            self._events.send("error", **where, **EngineError("internal", message).fields())
-        finally:
-            self._running = None
-            if work.job:
-                self._jobs.pop(work.job.id, None)
-        return 0
+            return "error", self._fault(error).fields()
+
+    def _fault(self, error: Exception) -> EngineError:
+        if is_broken_gpu(error):
+            return EngineError("gpu_lost", "The GPU stopped answering.")
+        if is_out_of_memory(error):
+            return EngineError("oom_vram" if self.engine.device.is_cuda else "oom_ram", "There is not enough memory.")
+        return EngineError("internal", f"{type(error).__name__}: {error}"[:500])
 
     def _beat(self) -> None:
         while not self._stopped.wait(self._heartbeat_s):
@@ -128,7 +135,7 @@ class Server(TrainCommands, CaptionCommands, MergeCommands):
     def _ack(self, message: dict[str, Any]) -> None:
         self._events.send("ack", id=message["id"])
 
-    def _later(self, message: dict[str, Any], run: Callable[[], None], job: Job | None = None) -> None:
+    def _later(self, message: dict[str, Any], run: Callable[[], End | None], job: Job | None = None) -> None:
         self._ack(message)
         self._work.put(Work(message["id"], job, run))
 
@@ -207,11 +214,11 @@ class Server(TrainCommands, CaptionCommands, MergeCommands):
         self._jobs[id] = job
         started = time.monotonic()
 
-        def run() -> None:
+        def run() -> End:
             timings: dict[str, float] = {}
             images = run_generate(self.engine, job, params, timings)
             phases = {name: round(seconds * 1000) for name, seconds in timings.items()}
-            self._events.send("result", job=id, images=images, ms=round((time.monotonic() - started) * 1000), phases_ms=phases)
+            return "result", {"images": images, "ms": round((time.monotonic() - started) * 1000), "phases_ms": phases}
 
         self._later(message, run, job)
 

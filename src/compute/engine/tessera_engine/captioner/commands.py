@@ -8,7 +8,7 @@ from typing import Any
 
 from ..engine import Engine
 from ..errors import EngineError
-from ..job import Job
+from ..job import End, Job
 from ..train.pictures import decode
 from ..wire import Events
 from .model import Captioner, has_captioner
@@ -35,9 +35,9 @@ class CaptionCommands:
         self._jobs[id] = job
         started = time.monotonic()
 
-        def run() -> None:
+        def run() -> End:
             found = self._caption(job, params)
-            self._events.send("result", job=id, captions=found, ms=round((time.monotonic() - started) * 1000))
+            return "result", {"captions": found, "ms": round((time.monotonic() - started) * 1000)}
 
         self._later(message, run, job)
 

@@ -11,7 +11,7 @@ from ..detect import lora_facts
 from ..engine import Engine
 from ..errors import EngineError
 from ..families import Family, list_families
-from ..job import Job
+from ..job import End, Job
 from ..train.files import Written
 from ..wire import Events
 from .blocks import block_names
@@ -43,11 +43,11 @@ class MergeCommands:
         self._jobs[id] = job
         started = time.monotonic()
 
-        def run() -> None:
+        def run() -> End:
             written, tensor_hash, facts = self._merge(job, params, paths)
             self._events.send("merged", job=id, file=written.name, bytes=written.total_bytes, sha256=written.sha256,
                               autov3=tensor_hash[:12], **facts)  # fmt: skip
-            self._events.send("result", job=id, ms=round((time.monotonic() - started) * 1000))
+            return "result", {"ms": round((time.monotonic() - started) * 1000)}
 
         self._later(message, run, job)
 

@@ -11,7 +11,7 @@ from typing import Any
 from ..detect import load_family_of
 from ..engine import Engine
 from ..errors import EngineError
-from ..job import Job
+from ..job import End, Job
 from ..params import Fields
 from ..tensors import open_source
 from ..wire import Events
@@ -75,18 +75,17 @@ class TrainCommands:
         self._jobs[id] = job
         started = time.monotonic()
 
-        def run() -> None:
+        def run() -> End:
             try:
                 train = run_train(self.engine, job, params, state_file)
             except Paused as paused:
                 facts = {"state": paused.state, "step": paused.step, "epoch": paused.epoch}
             else:
-                self._events.send("result", job=id, train=train, ms=round((time.monotonic() - started) * 1000))
-                return
+                return "result", {"train": train, "ms": round((time.monotonic() - started) * 1000)}
             if job.release:
                 # After the exception is gone, whose frames held the model.
                 gc.collect()
                 self.engine.cache.drop_all_but()
-            job.send("paused", **facts, released=job.release)
+            return "paused", {**facts, "released": job.release}
 
         self._later(message, run, job)
