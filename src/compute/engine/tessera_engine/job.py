@@ -12,7 +12,6 @@ from torch import Tensor
 from .errors import Cancelled
 from .wire import Events
 
-
 #: The event that ends a job: its type and what it says, the job's name left out.
 End = tuple[str, dict[str, Any]]
 
