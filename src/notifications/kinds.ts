@@ -6,7 +6,7 @@ export const KINDS = [
   ...(['model', 'version', 'post', 'collected', 'collection', 'tip'] as const),
   ...(['generation', 'generation-failed', 'training', 'training-failed', 'webhook'] as const),
   ...(['search', 'merge', 'merge-failed', 'bounty-entry', 'bounty-award', 'licence', 'licence-answer'] as const),
-  ...(['invited', 'submission', 'contest', 'licence-end'] as const),
+  ...(['invited', 'submission', 'contest', 'licence-end', 'made-with'] as const),
 ] as const;
 export type Kind = (typeof KINDS)[number];
 

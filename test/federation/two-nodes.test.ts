@@ -155,8 +155,7 @@ test('a model arrives with its versions, files and hashes; pictures made with it
   const use = await away.node.orm.em.fork().findOne(ResourceUse, { image });
   assert.equal(use?.version?.id, version.id);
 
-  // and one that somebody made with it on the other node, who is followed here, on the page of the model at its home
-  await follow(home, alice.browser, away, 'bob');
+  // and one that somebody made with it on the other node, whom nobody here follows, on the page of the model at its home
   const others = new FormData();
   others.append('files', new Blob([new Uint8Array(await picture(90))]), 'theirs.png');
   others.append('version', String(version.id));
@@ -173,6 +172,15 @@ test('a model arrives with its versions, files and hashes; pictures made with it
   assert.equal(back.owner.$.host, away.host);
   const gallery = (await alice.browser.get(`/models/${local.model.id}`)).text;
   assert.match(gallery, new RegExp(`/media/\\d+/${back.id}\\.`), 'made with it, elsewhere');
+  const told = (await alice.browser.get('/notifications')).text.replace(/<[^>]+>/g, '');
+  assert.match(told, /bob posted pictures made with “Ink Wash”/);
+  assert.doesNotMatch(told, /mentioned/, 'it was addressed to her server, and names nobody');
+
+  // its author takes it back, and it is gone there too
+  await bob.browser.post(`/posts/${theirs}/removal`);
+  for (const peer of [home, away]) peer.clock.pass(16_000);
+  await settleAll(away, home);
+  assert.equal(await home.node.orm.em.fork().count(Image, { id: back.id }), 0);
 
   for (const peer of [home, away]) peer.clock.pass(60_000);
   await alice.browser.post(`/versions/${versionId}/edit`, {

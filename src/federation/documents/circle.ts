@@ -3,6 +3,7 @@ import { Account, isLocal } from '../../accounts/model.ts';
 import { Model } from '../../catalogue/model.ts';
 import { type Comment, Image, Mention, Post } from '../../gallery/model.ts';
 import { Review } from '../../gallery/reviews/model.ts';
+import { rows } from '../../kit/database/sql.ts';
 import { isOpen, type Visibility } from '../../safety/audience.ts';
 import { actorUri, followersUri } from '../addresses.ts';
 import type { Federation } from '../deps.ts';
@@ -57,8 +58,34 @@ export const circleOfModel = async (site: Site, em: EntityManager, model: Model)
 
 export async function circleOfPost(site: Site, em: EntityManager, post: Post): Promise<Circle> {
   const owner = await em.findOneOrFail(Account, post.owner.id);
-  return circle(site, post.visibility, owner, await namedBy(em, { post: post.id }));
+  const all = circle(site, post.visibility, owner, await namedBy(em, { post: post.id }));
+  if (!isOpen(post.visibility)) return all;
+  const makers = (await makersOf(em, post)).filter(({ id }) => !all.accountIds.includes(id));
+  return {
+    ...all,
+    audience: { ...all.audience, mentionUris: [...all.audience.mentionUris, ...makers.map(({ uri }) => uri)] },
+    accountIds: [...all.accountIds, ...makers.map(({ id }) => id)],
+  };
 }
+
+const MOST_MAKERS = 20;
+
+/**
+ * Whose models on other nodes the pictures of a post name: on the page of a model stands what was made with it, also by
+ * those whom nobody there follows. They are addressed and not named, which is a word for servers and not a call to them.
+ */
+const makersOf = (em: EntityManager, { id, owner }: Post): Promise<{ id: number; uri: string }[]> =>
+  rows<{ id: number; uri: string }>(
+    em,
+    `select distinct a.id, a.uri from image i join resource_use r on r.image_id = i.id
+       join model_version v on v.id = r.version_id join model m on m.id = v.model_id join account a on a.id = m.owner_id
+     where i.post_id = ? and i.shown_at is not null and not i.is_recipe_hidden and v.state = 'published'
+       and m.listed_at is not null and a.host <> '' and a.state = 'active'
+       and not exists (select 1 from block b where b.kind = 'block'
+         and ((b.account_id = a.id and b.target_id = ?) or (b.account_id = ? and b.target_id = a.id)))
+     order by a.id limit ${MOST_MAKERS}`,
+    [id, owner.id, owner.id],
+  );
 
 async function namedBy(em: EntityManager, where: { post: number } | { words: string }): Promise<Account[]> {
   // ids of comments and reviews are never the same

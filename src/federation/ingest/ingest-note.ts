@@ -18,12 +18,16 @@ import { ingestComment } from './ingest-comment.ts';
 import { ingestModel, removeModel } from './ingest-model.ts';
 import { ingestPost } from './ingest-post.ts';
 import { ingestReview, isReview } from './ingest-review.ts';
+import { isMadeWithOurs } from './made-with.ts';
 import type { ProvenObject } from './store.ts';
 import { findTarget } from './target.ts';
 
 type Task = Pick<Work, 'em' | 'viewer' | 'jobs' | 'words' | 'now'>;
 
-/** Why a thing is taken in: answers to what is here are always, posts only of people whom somebody here follows. */
+/**
+ * Why a thing is taken in: answers to what is here are always, posts only of people whom somebody here follows, or with
+ * pictures that were made with a model of ours.
+ */
 export type Interest = 'asked for' | 'if followed';
 
 /** Gives a proven object of `owner` its place among ours. Returns what came of it. Throws `malformed`. */
@@ -54,7 +58,12 @@ export async function ingestNote(
   if (told.visibility === 'direct' && named.length === 0) return dropObject(work, owner, told);
   // what is sent to somebody here is theirs to see; that a stranger names them puts nothing before everybody
   const isSentHere = !isOpen(told.visibility) && named.length > 0;
-  const isWanted = interest === 'asked for' || isSentHere || (await isKnown(em, told)) || (await isFollowed(em, owner));
+  const isWanted =
+    interest === 'asked for' ||
+    isSentHere ||
+    (await isKnown(em, told)) ||
+    (await isFollowed(em, owner)) ||
+    (await isMadeWithOurs(work, federation.origin, owner, told));
   if (!isWanted) return 'nobody here follows its author';
   if (isModel(proven.object)) {
     await ingestModel(work, federation, owner, proven, authorFollowersUri);
@@ -71,9 +80,10 @@ export async function ingestNote(
   return 'done';
 }
 
-/** The people here whom it is addressed to, or names. */
+/** The people here whom it names; what is not for everybody is also for those whom it is addressed to. */
 async function findNamed(em: Work['em'], origin: string, told: RemoteNote): Promise<number[]> {
-  const names = [...told.addressees, ...told.mentionUris].flatMap((uri) => {
+  const uris = isOpen(told.visibility) ? told.mentionUris : [...told.addressees, ...told.mentionUris];
+  const names = uris.flatMap((uri) => {
     const own = readOwnUri(origin, uri);
     return own?.kind === 'account' ? [own.name] : [];
   });

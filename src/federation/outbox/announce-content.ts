@@ -112,7 +112,10 @@ async function announceObject(
     return;
   }
   const updated = buildUpdate({ ...act, uri: `${uri}#update-${at}` }, document, changedAt);
-  await send(work, federation, owner.id, updated, to);
+  // who has it hears also that it no longer concerns them
+  const accountIds =
+    isOpen(circle.audience.visibility) && before ? [...to.accountIds, ...before.accountIds] : to.accountIds;
+  await send(work, federation, owner.id, updated, { ...to, accountIds });
 }
 
 /** Whom an activity of ours went to. */

@@ -121,7 +121,10 @@ export const tellOfPostJob = defineJob({
   run: (work, { postId }) => tellOfPost(work, postId),
 });
 
-/** Whom it names first, then who follows; what is for named people alone is for them alone. */
+/**
+ * Whom it names first, then whose models made its pictures, then who follows; what is for named people alone is for them
+ * alone.
+ */
 async function tellOfPost(work: Telling, postId: number): Promise<void> {
   const [post] = await rows<Published & { visibility: string }>(
     work.em,
@@ -138,8 +141,31 @@ async function tellOfPost(work: Telling, postId: number): Promise<void> {
     { sql: 'select n.account_id from mention n where n.post_id = ?', values: [postId] },
   );
   if (post.visibility === 'direct') return;
+  await tellOfUse(work, postId, told);
   const followers = followersOf(post, TAGS_OF_POST, MODELS_OF_POST, postId);
   await tellThose(work, { kind: 'post', groupKey: `post:${post.owner_id}`, ...told }, followers);
+}
+
+const MOST_MODELS = 20;
+/** As the column holds. */
+const MOST_NOTE_CHARACTERS = 120;
+
+/** Whose models the pictures of a post name, once for each post. */
+async function tellOfUse(
+  work: Telling,
+  postId: number,
+  told: { readonly actorId: number; readonly subject: { kind: string; id: number }; readonly key: string },
+): Promise<void> {
+  const models = await rows<{ id: number; name: string; owner_id: number }>(
+    work.em,
+    `select m.id, m.name, m.owner_id from model m join account o on o.id = m.owner_id
+     where m.id in (${MODELS_OF_POST} and not ri.is_recipe_hidden) and o.host = '' and m.shown_at is not null order by m.id limit ${MOST_MODELS}`,
+    [postId],
+  );
+  for (const { id, name, owner_id: ownerId } of models) {
+    const notice = { kind: 'made-with' as const, groupKey: `made-with:${id}`, note: name.slice(0, MOST_NOTE_CHARACTERS), ...told };
+    await tellPeople(work, notice, [ownerId]);
+  }
 }
 
 export const tellOfCollectedJob = defineJob({
