@@ -175,7 +175,7 @@ test('who leaves takes posts, words and likes along', async (t) => {
   assert.deepEqual([image.likeCount, image.commentCount], [0, 0]);
 });
 
-test('of very many comments the last are shown, so that nobody speaks into nothing', async (t) => {
+test('of very many comments the last are shown, and links lead to those before and back; one of them has its place', async (t) => {
   const { browser, visitor, em, post, ada, clock } = await painter(t);
   const { imageIds } = await post(ada, [{}]);
   const at = (n: number) => new Date(clock.now().getTime() - 1_000_000 + n * 1_000);
@@ -187,4 +187,37 @@ test('of very many comments the last are shown, so that nobody speaks into nothi
   const shown = textOf((await visitor.get(`/images/${imageIds[0]}`)).text);
   assert.match(shown, /Word no\. 499\..*Word no\. 500\..*And mine\./);
   assert.doesNotMatch(shown, /Word no\. 1\./);
+
+  // 502 in all: the first two stand on the page before
+  const [, earlier] = /href="([^"]+upto=[^"]+)"/.exec((await visitor.get(`/images/${imageIds[0]}`)).text) ?? [];
+  const before = await visitor.get(earlier ?? '');
+  assert.match(textOf(before.text), /Earlier comments.*Word no\. 0\..*Word no\. 1\..*The last comments/);
+  assert.doesNotMatch(textOf(before.text), /Word no\. 2\./);
+  assert.match(before.text, new RegExp(`href="/images/${imageIds[0]}#comments"`));
+  assert.doesNotMatch(before.text, /upto=/, 'nothing was said before these');
+  const [first, second, third] = said.map(({ id }) => id);
+  assert.match(
+    (await visitor.get(`/comments/${first}`)).location,
+    new RegExp(`/comments\\?upto=${first}#comment-${first}$`),
+  );
+  assert.match((await visitor.get(`/comments/${second}`)).location, /upto=/);
+  assert.match(
+    (await visitor.get(`/comments/${third}`)).location,
+    new RegExp(`/images/${imageIds[0]}#comment-${third}$`),
+  );
+
+  // an answer in the page of earlier ones, and what is no comment of this picture
+  assert.match((await browser.get(earlier ?? '')).text, new RegExp(`action="/images/${imageIds[0]}/comments"`));
+  const other = await post(ada, [{}]);
+  assert.doesNotMatch((await visitor.get(`/images/${other.imageIds[0]}/comments?upto=${first}`)).text, /Word no/);
+  assert.equal(
+    (await visitor.get(`/images/${imageIds[0]}/comments?upto=x`)).location,
+    `/images/${imageIds[0]}#comments`,
+  );
+
+  const asked = (query: string) => visitor.get(`/api/v1/images/${imageIds[0]}/comments${query}`);
+  const { nextCursor } = JSON.parse((await asked('')).text) as { nextCursor: string };
+  assert.equal(nextCursor, second);
+  const rest = JSON.parse((await asked(`?cursor=${nextCursor}`)).text) as { items: { id: string }[] };
+  assert.deepEqual([rest.items.map(({ id }) => id), 'nextCursor' in rest], [[first, second], false]);
 });

@@ -4,7 +4,7 @@ import { loadLicenceShelf } from '../../economy/licences/view.ts';
 import { isPinned } from '../../gallery/pins.ts';
 import { loadReviews } from '../../gallery/reviews/list.ts';
 import { loadShares } from '../../gallery/shares.ts';
-import { loadConversation } from '../../gallery/talk/conversation.ts';
+import { loadConversation, NO_CONVERSATION } from '../../gallery/talk/conversation.ts';
 import { loadTopicFollow } from '../../gallery/topics/follow.ts';
 import { eyesOf, ownerView } from '../../gallery/views.ts';
 import { fromJson, rows, toBoolean, toDateOrNull, toNumber } from '../../kit/database/sql.ts';
@@ -85,7 +85,7 @@ export async function loadModelPage(
     loadReviews(work, reviewed, afterReview),
     viewer || model.comment_count > 0
       ? loadConversation(work, { kind: 'model', id: modelId }, model.owner_id)
-      : { items: [], action: '', field: null },
+      : NO_CONVERSATION,
     loadTopicFollow(em, viewer, 'model', modelId),
     loadEarlyView(work, version.id),
     loadLicenceShelf(work, modelId),

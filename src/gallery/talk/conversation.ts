@@ -44,9 +44,23 @@ export interface Conversation {
   readonly action: string;
   /** What the form takes; null for those who may not publish pictures. */
   readonly field: PicturesField | null;
+  /** The last comment before these, where there are more, and where it stands with those before it. */
+  readonly earlierId: string | null;
+  readonly earlierUrl: string;
+  /** Where the last are; empty when these are they. */
+  readonly lastUrl: string;
 }
 
-const MOST_COMMENTS = 500;
+export const NO_CONVERSATION: Conversation = {
+  items: [],
+  action: '',
+  field: null,
+  earlierId: null,
+  earlierUrl: '',
+  lastUrl: '',
+};
+
+export const MOST_COMMENTS = 500;
 const DEEPEST = 4;
 
 interface CommentRow extends OwnerRow {
@@ -63,28 +77,36 @@ interface CommentRow extends OwnerRow {
   liked: unknown;
 }
 
-/** What is said under something, for whoever may see that thing: the caller has judged. One query. */
+/**
+ * What is said under something, for whoever may see that thing: the caller has judged. One query. Of very many the last,
+ * or the last up to the comment `upto`; of another subject, none.
+ */
 export async function loadConversation(
   { em, viewer }: Pick<Work, 'em' | 'viewer'>,
   subject: Subject,
   ownerId: number,
+  upto: string | null = null,
 ): Promise<Conversation> {
   const viewerId = viewer?.id ?? 0;
-  const found = await rows<CommentRow>(
+  const read = await rows<CommentRow>(
     em,
-    // of very many the last: what was said just now is there, and answers to what is not stand by themselves
+    // answers to what is not among these stand by themselves
     `select * from (select c.id, c.parent_id, c.text, c.audience, c.is_local, c.like_count, c.created_at, c.edited_at, c.deleted_at, c.withheld_at,
        ${OWNER_COLUMNS}, (select count(*) from reaction r where r.account_id = ? and r.comment_id = c.id) as liked
      from comment c join account a on a.id = c.author_id
      where c.${subject.kind}_id = ? and ${isShownPerson('a')}
        and not exists (select 1 from block b where b.target_id = ? and b.account_id = c.author_id and b.kind = 'block')
        and (c.audience = 'page' or ? or ${COMMENT_AUDIENCE})
+       ${upto === null ? '' : `and (c.created_at, c.id) <= (select u.created_at, u.id from comment u where u.id = ? and u.${subject.kind}_id = ?)`}
      order by c.created_at desc, c.id desc limit ?) newest order by created_at, id`,
     [
       ...[viewerId, subject.id, viewerId, viewerId, viewerId, can(viewer, 'moderateContent')],
-      ...[...accessParameters(viewer), MOST_COMMENTS],
+      ...[...accessParameters(viewer), ...(upto === null ? [] : [upto, subject.id]), MOST_COMMENTS + 1],
     ],
   );
+  // one more than is shown, at which the page before begins
+  const found = read.slice(-MOST_COMMENTS);
+  const [before] = read.length > found.length ? read : [];
   const pictures = await listTalkPictures({ em, viewer }, 'comment', {
     sql: `in (select c.id from comment c where c.${subject.kind}_id = ?)`,
     values: [subject.id],
@@ -115,7 +137,24 @@ export async function loadConversation(
     items,
     action: viewer ? `${urlOf(subject)}/comments` : '',
     field: can(viewer, 'publish') ? picturesField('comment') : null,
+    earlierId: before?.id ?? null,
+    earlierUrl: before ? talkUrl(subject, before.id) : '',
+    lastUrl: upto === null ? '' : `${urlOf(subject)}#comments`,
   };
+}
+
+/** The page of what was said up to a comment. */
+const talkUrl = (subject: Subject, upto: string): string => `${urlOf(subject)}/comments?upto=${upto}`;
+
+/** Where a comment stands: on the page of its subject, or of very many on a page of those up to it. */
+export async function placeOfComment({ em }: Pick<Work, 'em'>, subject: Subject, commentId: string): Promise<string> {
+  const earlier = await rows(
+    em,
+    `select 1 as found from comment x where x.id = ? and (x.created_at, x.id) < (select c.created_at, c.id from comment c
+       where c.${subject.kind}_id = ? order by c.created_at desc, c.id desc limit 1 offset ?)`,
+    [commentId, subject.id, MOST_COMMENTS - 1],
+  );
+  return `${earlier.length > 0 ? talkUrl(subject, commentId) : urlOf(subject)}#comment-${commentId}`;
 }
 
 const isGone = (row: CommentRow): boolean => row.deleted_at != null || row.withheld_at != null;

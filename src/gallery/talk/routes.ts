@@ -2,7 +2,7 @@ import type Router from '@koa/router';
 import { z } from 'zod';
 import { anyone, membersOnly, viewerIn } from '../../accounts/access/guard.ts';
 import { AppError } from '../../kit/errors.ts';
-import { type FormState, idParam, readRawForm, uuidParam, wantsJson } from '../../kit/web/forms.ts';
+import { type FormState, idParam, readQuery, readRawForm, uuidParam, wantsJson } from '../../kit/web/forms.ts';
 import { t } from '../../kit/web/messages.ts';
 import type { Limit } from '../../kit/web/rate-limit.ts';
 import type { Ctx, State } from '../../kit/web/state.ts';
@@ -15,6 +15,7 @@ import { keptPictures, submitTalk } from '../talk-pictures/form.ts';
 import type { GivenPictures } from '../talk-pictures/hold.ts';
 import type { PicturesField } from '../talk-pictures/shown.ts';
 import { addComment, CommentForm, deleteComment, editComment, loadComment, subjectOf } from './comments.ts';
+import { type Conversation, loadConversation, placeOfComment } from './conversation.ts';
 import { like, loadLikes, unlike } from './likes.ts';
 import { loadSubject, type Subject, urlOf } from './target.ts';
 
@@ -37,6 +38,16 @@ interface CommentPage {
 }
 const commentPage = view<CommentPage>('gallery/comment');
 
+interface EarlierPage {
+  readonly conversation: Conversation;
+  readonly backUrl: string;
+  readonly page: { title: string; noindex: boolean; path: string };
+}
+const earlierPage = view<EarlierPage>('gallery/earlier');
+
+/** Without a comment: the last, which stand on the page of what they are about. */
+const TalkQuery = z.object({ upto: z.uuid().toLowerCase().nullable().catch(null).default(null) });
+
 type ParamCtx = Ctx & { params: Record<string, string | undefined> };
 
 /** What people say of models, posts, pictures and reviews, and what they like. */
@@ -46,6 +57,21 @@ export function talkRoutes(routes: Router<State>, deps: GalleryDeps): void {
   for (const kind of ['model', 'post', 'image', 'review', 'bounty'] as const) {
     const subjectIn = (ctx: ParamCtx): Subject =>
       kind === 'review' || kind === 'bounty' ? { kind, id: uuidParam(ctx) } : { kind, id: idParam(ctx) };
+    routes.get(`/${folders[kind]}/:id/comments`, anyone, async (ctx) => {
+      const { em, viewer } = ctx.state.work;
+      const subject = subjectIn(ctx);
+      const { ownerId } = await loadSubject(em, viewer, subject);
+      const { upto } = readQuery(ctx, TalkQuery);
+      if (upto === null) {
+        ctx.redirect(`${urlOf(subject)}#comments`);
+        return;
+      }
+      earlierPage(ctx, {
+        conversation: await loadConversation({ em, viewer }, subject, ownerId, upto),
+        backUrl: urlOf(subject),
+        page: { title: t('comments.earlier'), noindex: true, path: ctx.path },
+      });
+    });
     routes.post(`/${folders[kind]}/:id/comments`, membersOnly, async (ctx) => {
       limits.take(ctx, COMMENT);
       const subject = subjectIn(ctx);
@@ -74,7 +100,7 @@ export function talkRoutes(routes: Router<State>, deps: GalleryDeps): void {
     const { em, viewer } = ctx.state.work;
     const id = uuidParam(ctx);
     await loadSubject(em, viewer, { kind: 'comment', id });
-    ctx.redirect(`${urlOf(subjectOf(await loadComment(em, id)))}#comment-${id}`);
+    ctx.redirect(await placeOfComment({ em }, subjectOf(await loadComment(em, id)), id));
   });
 
   /** The form by itself, with what is wrong with it. */

@@ -163,7 +163,12 @@ async function tellOfUse(
     [postId],
   );
   for (const { id, name, owner_id: ownerId } of models) {
-    const notice = { kind: 'made-with' as const, groupKey: `made-with:${id}`, note: name.slice(0, MOST_NOTE_CHARACTERS), ...told };
+    const notice = {
+      kind: 'made-with' as const,
+      groupKey: `made-with:${id}`,
+      note: name.slice(0, MOST_NOTE_CHARACTERS),
+      ...told,
+    };
     await tellPeople(work, notice, [ownerId]);
   }
 }

@@ -34,6 +34,7 @@ export const PAGES: Readonly<Record<string, Looks>> = {
     visitor: (site) => [`/images/${images(site, 0)}/similar`, `/images/${images(site, 0)}/similar?by=models`],
   },
   '/images/:id/remixes': { visitor: (site) => [`/images/${images(site, 0)}/remixes`] },
+  '/images/:id/comments': { ben: (site) => [`/images/${images(site, 0)}/comments?upto=${site.commentId}`] },
   '/images/:id/resources': { ada: (site) => [`/images/${images(site, 2)}/resources?q=ink`] },
   '/posts/:id': { ben: ({ post }) => [`/posts/${post.id}`] },
   '/posts/:id/edit': { ada: ({ draftPostId }) => [`/posts/${draftPostId}/edit`] },
@@ -211,6 +212,7 @@ export const NO_PAGES: readonly (readonly [RegExp, string])[] = [
   [/^\/(?:models\/:id(?:\/:slug)?|tags\/:id|quotes\/:id|notices\/(?::id|copies))$/, PEERS],
   [/^\/(?:admin|settings|datasets|generate\/form|claims\/find)$/, LEADS_ON],
   [/^\/(?:versions|comments|searches|notifications)\/:id$/, LEADS_ON],
+  [/^\/(?:models|posts|reviews|bounties)\/:id\/comments$/, 'the page of earlier comments, looked at under a picture'],
   [/^\/suggest(?:\/people)?$/, PART],
   [/^\/uploads\//, 'tus, which says with HEAD how far an upload is; GET finds nothing'],
 ];

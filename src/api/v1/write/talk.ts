@@ -59,13 +59,19 @@ const comments = SUBJECTS.flatMap((kind): Operation[] => {
   return [
     defineOperation({
       ...{ method: 'get', path, name: `list${word}Comments`, group, params },
-      summary: `What is said under a ${kind}, threads in order of their first word.`,
-      answer: z.object({ items: z.array(Comment) }),
+      summary: `What is said under a ${kind}, threads in order of their first word; of very many the last.`,
+      query: z.object({ cursor: z.uuid().toLowerCase().optional() }),
+      answer: z.object({
+        items: z.array(Comment),
+        /** For what was said before; absent when these begin it. */
+        nextCursor: z.string().optional(),
+      }),
       run: async (ask, given) => {
         const subject = subjectOf(given.params);
         const { ownerId } = await loadSubject(ask.em, ask.viewer, subject);
-        const { items } = await loadConversation(ask, subject, ownerId);
+        const { items, earlierId } = await loadConversation(ask, subject, ownerId, given.query.cursor ?? null);
         return {
+          ...(earlierId === null ? {} : { nextCursor: earlierId }),
           items: items.map(({ id, account, html, postedAt, depth, likeCount, pictures: shown }) => ({
             ...{ id, html, depth, likeCount, createdAt: new Date(postedAt).toISOString() },
             username: nameOf(account),
