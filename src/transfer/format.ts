@@ -38,6 +38,7 @@ export const MUTED = 'muted_accounts.csv';
 /** For their owner to keep. */
 export const LICENCES = 'licences.csv';
 export const CREDITS = 'credits.csv';
+export const SEARCHES = 'saved_searches.csv';
 
 export const MOST_LINE_BYTES = 4_000_000;
 export const MOST_MANIFEST_BYTES = 64_000_000;

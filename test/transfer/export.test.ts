@@ -41,6 +41,10 @@ test('an archive of an account holds all that is theirs and nothing of others, b
   const grant = { id: newId(), offer, model: made.modelId, holder: made.bea.id, ...agreed, askedAt: at };
   await fork.insert(LicenceGrant, { ...grant, state: 'granted', decidedAt: at });
   assert.equal((await its.browser.get('/credits')).status, 200, 'the allowance of the day comes');
+  assert.equal(
+    (await its.browser.post('/searches', { kind: 'models', query: 'tag=brass', name: 'In brass', told: '1' })).status,
+    302,
+  );
   const asked = { bytes: await picture(), name: 'fin.png' };
   const bounty = await sendFiles(its.browser, '/bounties', [asked], BOUNTY);
   const page = () => its.browser.get('/settings/export');
@@ -96,6 +100,12 @@ test('an archive of an account holds all that is theirs and nothing of others, b
   assert.match(
     (await read('following_accounts.csv')).toString(),
     new RegExp(`^Account address,Show boosts.*\\nbea@${host},true`),
+  );
+  for (const topic of [`model-${made.theirModelId}`, 'tag-brass'])
+    assert.match((await read('following_accounts.csv')).toString(), new RegExp(`\\n${topic}@${host},true,false,\n`));
+  assert.match(
+    (await read('saved_searches.csv')).toString(),
+    new RegExp(`^Name,Address,.*\\nIn brass,${manifest.origin}/models\\?tag=brass,true\n$`),
   );
   assert.equal((await read('blocked_accounts.csv')).toString(), `cy@${host}\n`);
   assert.match((await read('muted_accounts.csv')).toString(), new RegExp(`\\ndan@${host},true\\n$`));

@@ -159,7 +159,9 @@ test('an account goes to another node: row by row, byte by byte, nothing twice, 
       ({ name, host }) => `${name}@${host}`,
     );
   const follows = await fork(away).find(Follow, { follower: ally.account.id });
-  assert.deepEqual(await named(follows.map(({ target }) => target.id)), [`bea@${home.host}`]);
+  assert.deepEqual(await named(follows.map(({ target }) => target.id)), [
+    ...[`bea@${home.host}`, `model-${made.theirModelId}@${home.host}`, `tag-brass@${home.host}`],
+  ]);
   const blocks = await fork(away).find(Block, { account: ally.account.id });
   assert.deepEqual(await named(blocks.map(({ target }) => target.id)), [`cy@${home.host}`, `dan@${home.host}`]);
 

@@ -7,6 +7,7 @@ import type { Account } from '../../src/accounts/model.ts';
 import { editProfile, ProfileForm } from '../../src/accounts/profile/edit.ts';
 import { createModel, createVersion } from '../../src/catalogue/create.ts';
 import { saveVersion, VersionForm } from '../../src/catalogue/edit.ts';
+import { Tag } from '../../src/catalogue/model.ts';
 import { publishVersion } from '../../src/catalogue/publish.ts';
 import { attachFile } from '../../src/catalogue/uploads/take.ts';
 import { createCollection } from '../../src/gallery/collections/edit.ts';
@@ -16,6 +17,7 @@ import { createDraft, savePost } from '../../src/gallery/posts/draft.ts';
 import { publishPost } from '../../src/gallery/posts/publish.ts';
 import { writeReview } from '../../src/gallery/reviews/write.ts';
 import { addComment } from '../../src/gallery/talk/comments.ts';
+import { followTopic } from '../../src/gallery/topics/follow.ts';
 import { givenMember } from '../factories/accounts.ts';
 import { kohyaLoraSd1 } from '../factories/safetensors.ts';
 import { A1111, generated, picture } from '../gallery/painter.ts';
@@ -97,9 +99,11 @@ export async function aLife(its: Here, ada: Account) {
   await collect(its.workAs(ada), collectionId, { kind: 'model', id: first.model.id });
   await collect(its.workAs(ada), collectionId, own);
   await followAccount(its.workAs(ada), bea.id);
+  await followTopic(its.workAs(ada), 'model', theirs.model.id);
+  await followTopic(its.workAs(ada), 'tag', (await its.em.fork().findOneOrFail(Tag, { name: 'brass' })).id);
   await blockAccount(its.workAs(ada), cy.id, 'block');
   await blockAccount(its.workAs(ada), dan.id, 'mute');
   await its.settle();
   const ids = { modelId: first.model.id, versionIds: [first.id, second.id], postId: post.id, imageIds, collectionId };
-  return { bea, ...ids, theirVersionId: theirs.id, pictures };
+  return { bea, ...ids, theirVersionId: theirs.id, theirModelId: theirs.model.id, pictures };
 }

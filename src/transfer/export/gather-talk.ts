@@ -1,5 +1,7 @@
 import { objectUri } from '../../federation/addresses.ts';
 import { findHolder, type TalkKind } from '../../gallery/talk-pictures/hold.ts';
+import type { TopicKind } from '../../gallery/topics/model.ts';
+import { topicName } from '../../gallery/topics/names.ts';
 import { csvLine } from '../../kit/csv.ts';
 import { rows, toBoolean, toDate } from '../../kit/database/sql.ts';
 import { SHUT } from '../../safety/standing.ts';
@@ -146,16 +148,40 @@ export async function* gatherCollections(gathering: Gathering): AsyncGenerator<C
 
 const HANDLE = `case when a.host = '' then a.name || '@' || ? else a.name || '@' || a.host end`;
 
-/** Whom this person follows, as Mastodon writes and reads it. Topics are followed on the page of each. */
+/**
+ * Whom this person follows, as Mastodon writes and reads it; models, collections and tags by the handles that servers
+ * know them by.
+ */
 export async function* gatherFollows({ em, host, accountId }: Gathering): AsyncGenerator<string> {
   yield csvLine(['Account address', 'Show boosts', 'Notify on new posts', 'Languages']);
   const found = await rows<{ handle: string }>(
     em,
     `select ${HANDLE} as handle from follow f join account a on a.id = f.target_id
-     where f.follower_id = ? and f.state <> 'rejected' and a.topic is null and a.state = 'active' order by a.host, a.name`,
+     where f.follower_id = ? and f.state <> 'rejected' and a.state = 'active' order by a.host, a.name`,
     [host, accountId],
   );
-  for (const { handle } of found) yield csvLine([handle, 'true', 'false', '']);
+  const topics = await rows<{ kind: TopicKind; id: number; tag: string | null }>(
+    em,
+    `select case when f.model_id is not null then 'model' when f.tag_id is not null then 'tag' else 'collection' end as kind,
+       coalesce(f.model_id, f.tag_id, f.collection_id) as id, g.name as tag
+     from topic_follow f left join tag g on g.id = f.tag_id where f.follower_id = ? order by f.created_at, f.id`,
+    [accountId],
+  );
+  const names = topics.map(({ kind, id, tag }) => `${topicName(kind, id, tag ?? '')}@${host}`);
+  for (const handle of [...found.map((row) => row.handle), ...names]) yield csvLine([handle, 'true', 'false', '']);
+}
+
+/** Searches that this person keeps, with the address of each list: for them to keep, and to open anywhere. */
+export async function* gatherSearches({ em, origin, accountId }: Gathering): AsyncGenerator<string> {
+  yield csvLine(['Name', 'Address', 'Tell me of what is new']);
+  const found = await rows<{ name: string; kind: string; query: string; is_told: unknown }>(
+    em,
+    'select name, kind, query, is_told from saved_search where account_id = ? order by created_at, id',
+    [accountId],
+  );
+  for (const { name, kind, query, is_told: isTold } of found) {
+    yield csvLine([name, `${origin}/${kind}${query === '' ? '' : `?${query}`}`, String(toBoolean(isTold))]);
+  }
 }
 
 /** Blocks are a plain list there, mutes have a heading. */

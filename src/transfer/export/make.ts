@@ -29,6 +29,7 @@ import {
   MUTED,
   PROFILE,
   type ProfileDoc,
+  SEARCHES,
 } from '../format.ts';
 import { Gathering, type TakenBlob } from './gather.ts';
 import {
@@ -38,6 +39,7 @@ import {
   gatherComments,
   gatherFollows,
   gatherReviews,
+  gatherSearches,
 } from './gather-talk.ts';
 import { gatherModels, gatherPosts } from './gather-things.ts';
 import { gatherCredits, gatherLicences } from './gather-trade.ts';
@@ -133,6 +135,7 @@ export class Exports {
       await documents.write(MUTED, gatherBlocks(gathering, 'mute'));
       await documents.write(LICENCES, gatherLicences(gathering));
       await documents.write(CREDITS, gatherCredits(gathering));
+      await documents.write(SEARCHES, gatherSearches(gathering));
       const blobs = await measureBlobs(work, gathering, handle);
       const described = [...documents.entries, ...blobs];
       await documents.write(MANIFEST, [

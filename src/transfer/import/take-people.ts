@@ -4,6 +4,9 @@ import { followAccount } from '../../accounts/follow.ts';
 import { Account, Block, Follow } from '../../accounts/model.ts';
 import { editProfile } from '../../accounts/profile/edit.ts';
 import { setPicture } from '../../accounts/profile/pictures.ts';
+import { findTopicByName } from '../../federation/topics/addresses.ts';
+import { followTopic } from '../../gallery/topics/follow.ts';
+import { findTopicFollow } from '../../gallery/topics/topic.ts';
 import { AppError } from '../../kit/errors.ts';
 import { t } from '../../kit/web/messages.ts';
 import { ProfileDoc } from '../format.ts';
@@ -18,7 +21,21 @@ async function findPerson({ findPerson: find }: Taking, plan: unknown): Promise<
   return { id, path: `/@${handle}` };
 }
 
+/** Of a model, collection or tag of this node, which nobody has to look for; null for anything else. */
+async function followHere({ work, nodeOrigin }: Taking, plan: unknown): Promise<Taken | null> {
+  const [name = '', host] = Person.parse(plan).handle.replace(/^@/, '').split('@');
+  if (host !== new URL(nodeOrigin).host) return null;
+  const em = work.em.fork();
+  const topic = await findTopicByName(em, name);
+  if (!topic) return null;
+  const isKnown = (await findTopicFollow(em, topic.kind, topic.id, work.viewer.id)) !== null;
+  await followTopic({ ...work, em }, topic.kind, topic.id);
+  return { path: topic.url, isKnown, problems: [] };
+}
+
 export async function takeFollow(taking: Taking, plan: unknown): Promise<Taken> {
+  const here = await followHere(taking, plan);
+  if (here) return here;
   const { id, path } = await findPerson(taking, plan);
   const { work } = taking;
   const em = work.em.fork();
