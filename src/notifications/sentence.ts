@@ -16,14 +16,14 @@ export interface Told {
   readonly note: string;
 }
 
-const SAID_BY_NOTE: ReadonlySet<Kind> = new Set<Kind>(['invited', 'submission', 'contest']);
+const SAID_BY_NOTE: ReadonlySet<Kind> = new Set<Kind>(['invited', 'submission', 'contest', 'licence']);
 
 /**
  * One sentence, as pages, mails and phones say it: `notice.<kind>`, or `notice.<kind>.many` for more than one thing; of kinds
  * that say different things by their note, `notice.<kind>-<note>`.
  */
 export function sentenceOf({ kind, who, others, count, thing, title, note }: Told): string {
-  const said = SAID_BY_NOTE.has(kind) ? `notice.${kind}-${note}` : `notice.${kind}`;
+  const said = SAID_BY_NOTE.has(kind) && note !== '' ? `notice.${kind}-${note}` : `notice.${kind}`;
   const many = `${said}.many`;
   const key = count > 1 && hasMessage(many) ? many : said;
   return t(key, {

@@ -96,6 +96,10 @@ test('terms are offered, asked for or paid, granted, shown, enforced, and end as
   assert.deepEqual(await may(cleo.account), [false, false]);
   assert.equal((await browser.post(`${grant}/decision`, { choice: 'grant', answer: 'With pleasure' })).status, 302);
   assert.equal((await browser.post(`${grant}/decision`, { choice: 'decline' })).status, 409);
+  await site.settle();
+  const told = textOf((await browser.get('/notifications')).text);
+  assert.match(told, /cleo asks for your licence “Ask me”/, 'also after it was decided');
+  assert.match(told, /bert took your licence “One year”/);
   const certificate = textOf((await cleo.browser.get(grant)).text);
   assert.match(certificate, /Granted .*By @ada .*To @cleo .*With pleasure .*If you sell it on.*Number/s);
   assert.deepEqual(await may(cleo.account), [true, true]);

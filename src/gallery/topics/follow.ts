@@ -58,6 +58,7 @@ export async function unfollowTopic(
 
 /** The follow button of a page. */
 export interface TopicFollowView {
+  /** '' for whoever made it, who hears of it anyway. */
   readonly action: string;
   readonly state: 'none' | 'pending' | 'accepted';
   /** Null for a topic of elsewhere, whose followers are known there. */
@@ -77,7 +78,7 @@ export async function loadTopicFollow(
   if (!topic) return kind === 'tag' ? null : loadRemoteFollow(em, viewer, kind, id);
   const isOn = viewer !== null && (await findTopicFollow(em, kind, id, viewer.id)) !== null;
   return {
-    action: `${topic.url}/follow`,
+    action: isOn || viewer?.id !== topic.ownerId ? `${topic.url}/follow` : '',
     state: isOn ? 'accepted' : 'none',
     count: await countTopicFollowers(em, kind, id),
     name: topic.name,

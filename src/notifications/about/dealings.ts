@@ -39,6 +39,10 @@ export const tellOfAwardJob = defineJob({
   },
 });
 
+/** How somebody came for a licence: what was decided as it was asked for was taken at its price. */
+const howIn = ({ askedAt, decidedAt }: Pick<LicenceGrant, 'askedAt' | 'decidedAt'>): string =>
+  decidedAt?.getTime() === askedAt.getTime() ? 'taken' : 'asked';
+
 /** Whoever offers it hears that it is asked for or was bought; whoever asked hears the answer. */
 export const tellOfLicenceJob = defineJob({
   name: 'notifications.tell-of-licence',
@@ -51,9 +55,9 @@ export const tellOfLicenceJob = defineJob({
     const [from, to] = isAnswer ? [grant.offer.$.owner.id, grant.holder.id] : [grant.holder.id, grant.offer.$.owner.id];
     const kind = isEnd ? 'licence-end' : isAnswer ? 'licence-answer' : 'licence';
     const key = `${kind}:${grantId}`;
-    await tellPeople(work, { kind, actorId: from, subject: { kind: 'licence', id: grantId }, key, groupKey: key }, [
-      to,
-    ]);
+    const note = kind === 'licence' ? howIn(grant) : '';
+    const subject = { kind: 'licence', id: grantId };
+    await tellPeople(work, { kind, actorId: from, subject, note, key, groupKey: key }, [to]);
   },
 });
 
@@ -70,7 +74,8 @@ export const tellOfRightsJob = defineJob({
     const [from, to] = kind === 'licence' ? parties : [parties[1], parties[0]];
     const key = `${kind}:${grantId}`;
     const subject = { kind: 'rights-licence', id: grantId };
-    await tellPeople(work, { kind, actorId: from, subject, key, groupKey: key }, [to]);
+    const note = kind === 'licence' ? howIn(grant) : '';
+    await tellPeople(work, { kind, actorId: from, subject, note, key, groupKey: key }, [to]);
   },
 });
 
