@@ -118,6 +118,11 @@ test('models, tags and collections are followed from their pages, listed by kind
     assert.match((await bob.get(path)).text, /aria-pressed="true"/, path);
     assert.match(textOf((await browser.get(path)).text), /1 follower/, path);
   }
+  assert.doesNotMatch(
+    (await browser.get(`/collections/${id}`)).text,
+    /action="[^"]+\/follow"/,
+    'nobody follows their own',
+  );
   const items = await feedOf(bobAccount.id);
   assert.deepEqual(items.map(({ title }) => title).sort(), ['Collected model', 'Followed model', 'Tagged model']);
   const told = items.find(({ title }) => title === 'Collected model');
