@@ -138,8 +138,9 @@ test('webhooks are told of their own things, signed; failures are tried again, w
   receiver.answer = 302;
   await browser.post(`${page}/test`);
   await settle();
-  assert.equal(receiver.received.length, 1);
-  const sent = receiver.received[0] as Received;
+  // a day later the node's own webhook may hear of something too
+  assert.equal(byPath('/ada').length, 1);
+  const sent = byPath('/ada')[0] as Received;
   const stamp = new Date(Number(sent.headers['webhook-timestamp']) * 1_000);
   assert.ok(stamp.getTime() > Date.now() + 24 * 3_600_000, 'each attempt is signed anew');
   const log = await browser.get(page);
@@ -152,8 +153,8 @@ test('webhooks are told of their own things, signed; failures are tried again, w
     clock.pass(13 * 3_600_000);
     await settle();
   }
-  assert.equal(new Set(receiver.received.map(({ headers }) => headers['webhook-id'])).size, 1);
-  assert.equal(receiver.received.length, 9);
+  assert.equal(new Set(byPath('/ada').map(({ headers }) => headers['webhook-id'])).size, 1);
+  assert.equal(byPath('/ada').length, 9);
   assert.match(textOf((await browser.get(page)).text), /Not delivered/);
   receiver.answer = 204;
   await browser.post(`${page}/deliveries/${delivery.id}`);

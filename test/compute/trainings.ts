@@ -8,6 +8,7 @@ import { startTraining } from '../../src/compute/training/start.ts';
 import { newId } from '../../src/kit/ids.ts';
 import type { Work } from '../../src/kit/work.ts';
 import type { Node } from '../../src/node.ts';
+import { until } from '../kit/queue-setup.ts';
 
 export interface FakeTraining {
   readonly steps: number;
@@ -25,6 +26,8 @@ export async function givenTraining(
   { steps, epochs = 2, what = 'fine', name = 'My style' }: FakeTraining,
 ): Promise<TrainingRun> {
   const datasetId = await givenDataset(files, work);
+  // between two jobs an engine may be on its way up
+  await until('an engine says what it can', async () => (await trainer.hello(work)) !== null, 30_000);
   return startTraining(
     work,
     trainer,
