@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { blockAccount } from '../../src/accounts/block.ts';
 import { linkRemixesJob } from '../../src/compute/link-remixes.ts';
 import { Generation, GenerationImage } from '../../src/compute/model.ts';
 import { Image } from '../../src/gallery/model.ts';
@@ -268,7 +269,7 @@ test('a picture is remixed and a version tried with everything filled in', async
 });
 
 test('a picture made with the recipe of another says whose remix it is, as long as that may be seen', async (t) => {
-  const { address, browser, checkpoint, em, settle } = await fakeStudio(t);
+  const { ada, address, browser, checkpoint, em, settle, workAs } = await fakeStudio(t);
   const ben = await givenMember(em, 'ben');
   const recipe = { prompt: 'an old boat', others: {} };
   const given = { recipe, hasRecipe: true };
@@ -303,6 +304,16 @@ test('a picture made with the recipe of another says whose remix it is, as long 
   assert.match(shown.original, /Remixes \(1\)/);
   assert.match(shown.list, new RegExp(`href="/images/${remix.id}"`));
 
+  // who blocks or mutes its maker is neither shown nor told of it
+  for (const kind of ['block', 'mute'] as const) {
+    const cy = await givenMember(em, `cy-${kind}`);
+    await blockAccount(workAs(cy), ada.id, kind);
+    const theirs = new Browser(address);
+    await theirs.signIn(cy.name);
+    assert.doesNotMatch((await theirs.get(`/images/${original.id}/remixes`)).text, new RegExp(`/images/${remix.id}"`));
+    assert.doesNotMatch(textOf((await theirs.get(`/images/${original.id}`)).text), /Remixes \(/, kind);
+  }
+
   // a remix that is not public any more is not counted, and an original that is kept back is not named
   await em.fork().nativeUpdate(Image, remix.id, { listedAt: null });
   const after = await pages();
@@ -315,6 +326,27 @@ test('a picture made with the recipe of another says whose remix it is, as long 
   // nor is it a remix of what goes
   await em.fork().nativeDelete(Image, original.id);
   assert.equal((await em.fork().findOneOrFail(Image, remix.id)).remixOf, null);
+});
+
+test('a recipe that is kept back after it was taken makes no remix of what is posted then', async (t) => {
+  const { browser, checkpoint, em, settle } = await fakeStudio(t);
+  const ben = await givenMember(em, 'ben');
+  const original = givenImage(em, {
+    ...{ post: givenPost(em, { owner: ben }), recipe: { prompt: 'a boat', others: {} }, hasRecipe: true },
+  });
+  await em.flush();
+  const sent = await browser.post('/generate', formOf(checkpoint, { remixOf: String(original.id) }));
+  await readEvents(browser, `${sent.location}/events`);
+  assert.equal(
+    (await em.fork().findOneOrFail(Generation, idIn(sent.location))).request.remixOfId,
+    original.id,
+    'it was open when it was taken',
+  );
+  await em.fork().nativeUpdate(Image, original.id, { isRecipeHidden: true });
+  assert.equal((await browser.post(`${sent.location}/post`, { rating: '1' })).status, 302);
+  await settle();
+  const posted = await em.fork().findOneOrFail(Image, { generationId: idIn(sent.location) });
+  assert.equal(posted.remixOf, null);
 });
 
 test('a result that its maker uploads is a remix too', async (t) => {
