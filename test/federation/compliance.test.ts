@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { Account } from '../../src/accounts/model.ts';
 import { ActorKeyPair, NODE_ACTOR, RemoteActor, Tombstone } from '../../src/federation/model.ts';
 import { checkNotice } from '../../src/federation/notices/check.ts';
 import { Exposure, HOW, NoticePeer, ReceivedNotice, SentNotice } from '../../src/federation/notices/model.ts';
@@ -12,9 +13,11 @@ import { verifyAudit } from '../../src/kit/audit/verify.ts';
 import { Job } from '../../src/kit/queue/job.ts';
 import { QueueRow } from '../../src/moderation/queue/model.ts';
 import { PolicyState } from '../../src/safety/policy.ts';
+import { givenPost, NOW } from '../factories/content.ts';
 import { type Peer, peerNode, settleAll } from './nodes.ts';
 import { takeDown, tell } from './notices.ts';
 import { followAccount, postPicture } from './people.ts';
+import { world } from './world.ts';
 
 const HOUR = 3_600_000;
 
@@ -189,4 +192,51 @@ test('scenario 17: a host that answers 202 and goes on serving is found out: no 
   assert.deepEqual([draft?.host, others.length], [b.host, 0]);
   assert.equal(await at(a).count(DomainPolicy, { host: b.host }), 0, 'a draft is no rule');
   assert.equal((await at(a).count(RemoteActor)) > 0, true);
+});
+
+test('an instance that cannot say in that moment what it shows is asked again, and told without after three times', async (t) => {
+  const { n, v, vic, alice, em, follows } = await world(t);
+  await follows(vic);
+  const host = new URL(v.origin).host;
+  const given = async () => {
+    const work = em();
+    const post = givenPost(work, { owner: work.getReference(Account, alice.id) });
+    await work.flush();
+    const seen = { subject: `post:${post.id}`, host, how: HOW.delivered, firstAt: NOW, lastAt: NOW };
+    await work.insert(Exposure, seen);
+    return { post, copies: `/notices/copies?of=${encodeURIComponent(`${n.origin}/posts/${post.id}`)}` };
+  };
+  const told = (postId: number) =>
+    v.received.filter(({ body }) => String(body.id).startsWith(`${n.origin}/posts/${postId}#notice-`)).length;
+  const later = async () => {
+    n.clock.pass(120_000);
+    await n.settle();
+  };
+  v.documents.set('/.well-known/nodeinfo', {
+    links: [{ rel: 'http://nodeinfo.diaspora.software/ns/schema/2.1', href: `${v.origin}/nodeinfo/2.1` }],
+  });
+  v.documents.set('/nodeinfo/2.1', { software: { name: 'tessera', version: '1' } });
+
+  const first = await given();
+  v.failing.add('/.well-known/nodeinfo').add(first.copies);
+  await takeDown(n, { kind: 'post', id: first.post.id });
+  await n.settle();
+  assert.equal(told(first.post.id), 0, 'it does not say what it runs');
+  v.failing.delete('/.well-known/nodeinfo');
+  await later();
+  assert.equal(told(first.post.id), 0, 'it does not say what it shows');
+  v.failing.delete(first.copies);
+  v.documents.set(first.copies, { items: [`${v.origin}/posts/9`] });
+  await later();
+  assert.equal(told(first.post.id), 1);
+  assert.deepEqual((await em().findOneOrFail(NoticePeer, { host })).knownUrls, [`${v.origin}/posts/9`]);
+
+  const second = await given();
+  v.failing.add(second.copies);
+  await takeDown(n, { kind: 'post', id: second.post.id });
+  await n.settle();
+  await later();
+  assert.equal(told(second.post.id), 0);
+  await later();
+  assert.equal(told(second.post.id), 1, 'no notice waits for ever');
 });

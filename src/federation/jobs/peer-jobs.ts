@@ -69,7 +69,8 @@ export function peerJobs(open: () => Federation): Federation['jobs'] {
       lane: 'delivery',
       payload: TellHost,
       attempts: 10,
-      run: (work, { peerId }) => tellHost(work, open(), peerId),
+      backOff: { baseMs: 15_000, capMs: 3_600_000 },
+      run: (work, { peerId }, { attempt }) => tellHost(work, open(), peerId, attempt),
     }),
     checkNotice: defineJob({
       name: 'federation.check-notice',

@@ -24,8 +24,14 @@ const MOST_URLS = 20;
 const ASKED_WITHIN_MS = 5_000;
 const Copies = z.object({ items: z.array(z.string().max(2_048)).max(200) });
 
-/** Sends a notice to one instance. First it is asked where it shows the thing, so that it can be looked at again afterwards. */
-export async function tellHost(work: Task, federation: Federation, peerId: string): Promise<string> {
+/** So often an instance is asked what it is and what it shows; then it is told without. */
+const MOST_ASKED = 3;
+
+/**
+ * Sends a notice to one instance. First it is asked where it shows the thing, so that it can be looked at again afterwards:
+ * whoever could not answer in that moment is asked again. Throws `unavailable` until then.
+ */
+export async function tellHost(work: Task, federation: Federation, peerId: string, attempt: number): Promise<string> {
   const { em } = work;
   const peer = await em.findOne(NoticePeer, peerId);
   const notice = peer && (await em.findOne(SentNotice, peer.noticeId));
@@ -36,8 +42,14 @@ export async function tellHost(work: Task, federation: Federation, peerId: strin
     await em.flush();
     return peer.note;
   }
-  const isOfOurKind = (await programOf(work, federation, peer.host)) === OWN_PROGRAM;
-  const asked = isOfOurKind && notice.kind !== 'undo' ? await askCopies(federation, peer.host, notice.objectUri) : [];
+  const program = await programOf(work, federation, peer.host);
+  const isOfOurKind = program === OWN_PROGRAM;
+  const isAsked = isOfOurKind && notice.kind !== 'undo';
+  const said = isAsked ? await askCopies(federation, peer.host, notice.objectUri) : [];
+  if ((program === null || said === null) && attempt < MOST_ASKED) {
+    throw new AppError('unavailable', 'The instance does not say what it shows.');
+  }
+  const asked = said ?? [];
   // where it was before is what is looked at again; a copy that hides already is not found any more
   const knownUrls = asked.length > 0 ? asked : await urlsOfBefore(em, notice, peer.host);
   const { actorId, document } = await documentFor(work, federation, notice, peer);
@@ -58,26 +70,28 @@ export async function findInbox(em: Work['em'], host: string): Promise<string | 
   return found?.inbox ?? null;
 }
 
-async function programOf(work: Task, federation: Federation, host: string): Promise<string> {
+/** Null without an answer. */
+async function programOf(work: Task, federation: Federation, host: string): Promise<string | null> {
   try {
     return await learnProgram({ ...work, em: work.em.fork() }, federation, host);
   } catch (error) {
-    if (error instanceof AppError) return '';
+    if (error instanceof AppError) return null;
     throw error;
   }
 }
 
-/** Addresses of one peer where it shows a thing of ours, as it says itself. */
-async function askCopies({ net, origin }: Federation, host: string, uri: string): Promise<string[]> {
+/** Addresses of one peer where it shows a thing of ours, as it says itself. Null without an answer. */
+async function askCopies({ net, origin }: Federation, host: string, uri: string): Promise<string[] | null> {
   const { protocol } = new URL(origin);
   try {
     const url = `${protocol}//${host}/notices/copies?of=${encodeURIComponent(uri)}`;
     const reply = await net.peerFetch(url, { maxBytes: 100_000, timeoutMs: ASKED_WITHIN_MS });
+    if (reply.status >= 500 || reply.status === 429) return null;
     const said = reply.status === 200 ? Copies.safeParse(parsePeerJson(reply.body)) : null;
     const items = said?.success ? said.data.items : [];
     return items.filter((one) => URL.canParse(one) && new URL(one).host === host).slice(0, MOST_URLS);
   } catch (error) {
-    if (error instanceof AppError) return [];
+    if (error instanceof AppError) return null;
     throw error;
   }
 }

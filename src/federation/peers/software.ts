@@ -28,7 +28,10 @@ export async function learnProgram(
   return (peer?.software.split(' ')[0] ?? '').toLowerCase();
 }
 
-/** Asks a host what it runs (NodeInfo, FEP-f1d5). An answer is a sign of life; silence changes nothing. */
+/**
+ * Asks a host what it runs (NodeInfo, FEP-f1d5). An answer is a sign of life; silence changes nothing, and whoever wants to
+ * know next asks again. Throws `unavailable`.
+ */
 export async function askPeer(
   work: Pick<Work, 'em' | 'jobs' | 'now'>,
   federation: Federation,
@@ -37,18 +40,31 @@ export async function askPeer(
   const { em, now } = work;
   if (!(await isHostAllowed(federation, em, host))) return 'not wanted';
   const peer = await loadPeer(em, host);
+  const before = peer.softwareAskedAt ?? null;
   peer.softwareAskedAt = now();
   await em.flush();
+  try {
+    const software = await readProgram(federation, host);
+    if (software === null) return 'does not say';
+    peer.software = software;
+    await em.flush();
+  } catch (error) {
+    peer.softwareAskedAt = before;
+    await em.flush();
+    throw error;
+  }
+  await noteSign(work, federation, host);
+  return peer.software;
+}
+
+/** Its name and version; null where it does not say. */
+async function readProgram(federation: Federation, host: string): Promise<string | null> {
   const { protocol } = new URL(federation.origin);
   const index = Links.safeParse(await readJson(federation, `${protocol}//${host}/.well-known/nodeinfo`));
   const href = index.data?.links.find(({ rel }) => rel.startsWith(SCHEMA))?.href;
-  if (href === undefined || !URL.canParse(href) || new URL(href).host !== host) return 'does not say';
+  if (href === undefined || !URL.canParse(href) || new URL(href).host !== host) return null;
   const found = NodeInfo.safeParse(await readJson(federation, href));
-  if (!found.success) return 'does not say';
-  peer.software = `${found.data.software.name} ${found.data.software.version}`.trim().slice(0, 80);
-  await em.flush();
-  await noteSign(work, federation, host);
-  return peer.software;
+  return found.success ? `${found.data.software.name} ${found.data.software.version}`.trim().slice(0, 80) : null;
 }
 
 async function readJson({ net }: Federation, url: string): Promise<unknown> {
