@@ -6,9 +6,9 @@ import { load } from './server.ts';
 const GOAL_MS = 50;
 const MODEL_SORTS = [
   ...['Highest Rated', 'Most Downloaded', 'Most Liked', 'Most Discussed', 'Most Collected', 'Most Images'],
-  ...['Newest', 'Oldest'],
+  ...['Newest', 'Oldest', 'Trending'],
 ];
-const IMAGE_SORTS = ['Most Reactions', 'Most Comments', 'Most Collected', 'Newest', 'Oldest', 'Random'];
+const IMAGE_SORTS = ['Most Reactions', 'Most Comments', 'Most Collected', 'Newest', 'Oldest', 'Trending', 'Random'];
 const slug = (sort: string): string => sort.toLowerCase().replace(/\s+/g, '-');
 
 /** Each list in each order as programs ask for it, one question after the other, and the filters that they use most. */
@@ -32,6 +32,17 @@ const LISTS: Readonly<Record<string, readonly string[]>> = {
     ],
     ...['baseModels=nothing', 'supportsGeneration=true', 'types=Checkpoint&baseModels=Pony'],
   ].map((query) => `/api/v1/models?limit=20&${query}`),
+  // what the pages of a node narrow by, also where nothing fits
+  'models-narrowed': [
+    ...[
+      'excludeTags=ink',
+      'excludeTags=ink&sort=Newest',
+      'fileFormats=SafeTensor',
+      'fileFormats=GGUF',
+      'runsHere=true',
+    ],
+    ...['minSizeKB=100000', 'maxSizeKB=100', 'allowCommercialUse=Image', 'allowCommercialUse=Sell', 'browsingLevel=4'],
+  ].map((query) => `/api/v1/models?limit=20&${query}`),
   'models-hundred': ['/api/v1/models?limit=100', '/api/v1/models?limit=100&page=10'],
   ...Object.fromEntries(
     IMAGE_SORTS.map((sort) => [`images-${slug(sort)}`, [`/api/v1/images?limit=100&sort=${encodeURIComponent(sort)}`]]),
@@ -46,6 +57,13 @@ const LISTS: Readonly<Record<string, readonly string[]>> = {
     'baseModels=Pony',
     'baseModels=none',
   ].map((query) => `/api/v1/images?limit=100&withMeta=true&${query}`),
+  'images-narrowed': [
+    'query=neon%20city',
+    'query=nothing',
+    'excludeTags=ink',
+    'excludeTags=ink&sort=Newest',
+    'browsingLevel=4',
+  ].map((query) => `/api/v1/images?limit=100&${query}`),
   // in each order, which Civitai gives up for the newest
   ...Object.fromEntries(
     IMAGE_SORTS.map((sort) => [

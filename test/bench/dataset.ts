@@ -88,17 +88,19 @@ async function fill(path: string, { models, images }: Size): Promise<void> {
   const accounts = Math.ceil(models / 50);
   // one thing a minute, the newest last
   const at = (n: string, total: number) => `1767225600000 - (${total} - ${n}) * 20000`;
+  // a tenth of all things are talked of at the moment
+  const trend = 'case when i % 10 = 1 then (i * 7919) % 1000 end';
   const placeholder = `'data:image/webp;base64,UklGRjoAAABXRUJQVlA4IC4AAACwAQCdASoIAAYAAkA4JZQAAudZt7gAAP7+0gvDpVkWXRuMcRD0hN3rcoAAAAA='`;
   await run('pragma synchronous = off; pragma journal_mode = off; pragma foreign_keys = off; begin');
   await run(`${series(accounts)} insert into account (id, host, name, display_name, bio, links, permissions, created_at)
     select i, '', 'person' || i, 'Person ' || i, '', '[]', 7, 1700000000000 from n`);
   await run(`insert into tag (id, name) values ${WORDS.map((name, index) => `(${index + 1}, '${name}')`).join(', ')}`);
   await run(`${series(models)} insert into model (id, owner_id, name, type, description, state, published_at, listed_at, shown_at, is_local, level,
-      base_model, cover_image_id, allow_commercial_use, download_count, thumbs_up_count, image_count, created_at, updated_at)
+      base_model, cover_image_id, allow_commercial_use, download_count, thumbs_up_count, image_count, trend_score, created_at, updated_at)
     select i, 1 + i % ${accounts}, ${words('i')} || ' ' || i, case i % 5 when 0 then 'Checkpoint' else 'LORA' end,
       'Trained on ' || ${words('i * 3')}, 'published', ${at('i', models)}, ${at('i', models)}, ${at('i', models)}, 1, case when i % 10 = 0 then 4 else 1 end,
       case i % 3 when 0 then 'SD 1.5' when 1 then 'SDXL 1.0' else 'Pony' end, i, '["Image"]', (i * 7919) % 100000, (i * 104729) % 5000,
-      ${Math.round(images / models)}, ${at('i', models)}, ${at('i', models)} from n`);
+      ${Math.round(images / models)}, ${trend}, ${at('i', models)}, ${at('i', models)} from n`);
   await run(`${series(models)} insert into model_version (id, model_id, name, base_model, trained_words, training_settings, state, published_at, created_at, updated_at)
     select i, i, 'v1.0', case i % 3 when 0 then 'SD 1.5' when 1 then 'SDXL 1.0' else 'Pony' end, '["style' || i || '"]', '{}', 'published',
       ${at('i', models)}, ${at('i', models)}, ${at('i', models)} from n`);
@@ -110,10 +112,10 @@ async function fill(path: string, { models, images }: Size): Promise<void> {
     select i, 1 + i % ${accounts}, i, ${words('i * 5')}, 'published', ${at('i', models)} + 7000, ${at('i', models)} + 7000, ${at('i', models)} + 7000, 1,
       case when i % 10 = 0 then 4 else 1 end, ${Math.round(images / models)}, ${at('i', models)}, ${at('i', models)} from n`);
   await run(`${series(images)} insert into image (id, post_id, owner_id, position, sha256, media_type, width, height, level, alt_text, placeholder, blur_hash,
-      listed_at, shown_at, is_local, like_count, rendered_at, created_at, has_recipe, recipe)
+      listed_at, shown_at, is_local, like_count, trend_score, rendered_at, created_at, has_recipe, recipe)
     select i, 1 + (i - 1) % ${models}, 1 + (1 + (i - 1) % ${models}) % ${accounts}, i / ${models}, lower(hex(randomblob(32))), 'image/png', 832, 1216,
       case when i % 10 = 0 then 4 else 1 end, ${words('i')}, ${placeholder}, 'UBL_:rOpGG-oBUNG,qRj2so|=eE1w^n4S5NH',
-      ${at('i', images)}, ${at('i', images)}, 1, (i * 7919) % 3000, 1767225600000, ${at('i', images)}, 1, '{"prompt":"' || ${words('i * 11')} || '"}' from n`);
+      ${at('i', images)}, ${at('i', images)}, 1, (i * 7919) % 3000, ${trend}, 1767225600000, ${at('i', images)}, 1, '{"prompt":"' || ${words('i * 11')} || '"}' from n`);
   await run(`${series(images)} insert into resource_use (id, image_id, position, kind, name, hash, version_id, model_id)
     select ${uuid(1)}, i, 0, 'lora', 'style', null, 1 + (i - 1) % ${models}, 1 + (i - 1) % ${models} from n`);
   // and one LoRA that a fifth of all pictures use
