@@ -60,7 +60,7 @@ export const NO_CONVERSATION: Conversation = {
   lastUrl: '',
 };
 
-export const MOST_COMMENTS = 500;
+const MOST_COMMENTS = 500;
 const DEEPEST = 4;
 
 interface CommentRow extends OwnerRow {
