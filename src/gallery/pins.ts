@@ -5,7 +5,7 @@ import { rows, toNumber } from '../kit/database/sql.ts';
 import { AppError } from '../kit/errors.ts';
 import { record } from '../kit/events/events.ts';
 import { newId } from '../kit/ids.ts';
-import type { Work } from '../kit/work.ts';
+import type { Viewer, Work } from '../kit/work.ts';
 import { pinChanged } from './events.ts';
 import { Post } from './model.ts';
 
@@ -60,6 +60,14 @@ export async function pin({ em, viewer, now }: Pick<Work, 'em' | 'viewer' | 'now
   const where = { id: target.id, owner: viewer.id, isLocal: true, listedAt: { $ne: null } };
   const isOwn = target.kind === 'model' ? await em.count(Model, where) : await em.count(Post, where);
   if (isOwn === 0) throw new AppError('not_found', 'There is nothing of yours here that is public.');
+  await keepPin({ em, viewer, now }, target);
+}
+
+/** The same for what is the viewer's own by the caller's word, and may become public later: then it is seen pinned. */
+export async function keepPin(
+  { em, viewer, now }: Pick<Work, 'em' | 'now'> & { readonly viewer: Viewer },
+  target: Pinned,
+): Promise<void> {
   if (await isPinned(em, viewer.id, target)) return;
   if ((await listPins(em, viewer.id)).length >= MOST_PINS) {
     throw new AppError('conflict', `You have pinned ${MOST_PINS} things already. Unpin one first.`);

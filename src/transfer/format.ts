@@ -129,6 +129,8 @@ export const ModelDoc = z.object({
   isPoi: z.boolean(),
   isMinor: z.boolean(),
   isSfwOnly: z.boolean(),
+  /** At the top of its owner's profile. */
+  isPinned: z.boolean().default(false),
   /** The newest first. */
   versions: z.array(VersionDoc).max(500),
 });
@@ -175,6 +177,7 @@ export const PostDoc = z.object({
   state: z.enum(CONTENT_STATES),
   visibility: z.enum(VISIBILITIES),
   publishedAt: day,
+  isPinned: z.boolean().default(false),
   tags: z.array(text(60)).max(60),
   /** Of the version in whose gallery it stands. */
   versionUri: uri.nullable(),

@@ -6,6 +6,7 @@ import { Model, ModelFile, ModelVersion } from '../../src/catalogue/model.ts';
 import { listModelTags } from '../../src/catalogue/tags.ts';
 import { Collection, CollectionItem } from '../../src/gallery/collections/model.ts';
 import { Comment, Image, Post, ResourceUse } from '../../src/gallery/model.ts';
+import { listPins } from '../../src/gallery/pins.ts';
 import { listPostTags } from '../../src/gallery/posts/tags.ts';
 import { Review } from '../../src/gallery/reviews/model.ts';
 import { Transfer, TransferItem } from '../../src/transfer/import/model.ts';
@@ -161,6 +162,14 @@ test('an account goes to another node: row by row, byte by byte, nothing twice, 
   const follows = await fork(away).find(Follow, { follower: ally.account.id });
   assert.deepEqual(await named(follows.map(({ target }) => target.id)), [
     ...[`bea@${home.host}`, `model-${made.theirModelId}@${home.host}`, `tag-brass@${home.host}`],
+  ]);
+  const pinned = await listPins(fork(away), ally.account.id);
+  const { id: postId } = await fork(away).findOneOrFail(Post, { owner: ally.account.id, title: 'Engravings' });
+  const { id: modelId } = await fork(away).findOneOrFail(Model, { owner: ally.account.id });
+  const byKind = pinned.sort((one, other) => one.kind.localeCompare(other.kind));
+  assert.deepEqual(byKind, [
+    { kind: 'model', id: modelId },
+    { kind: 'post', id: postId },
   ]);
   const blocks = await fork(away).find(Block, { account: ally.account.id });
   assert.deepEqual(await named(blocks.map(({ target }) => target.id)), [`cy@${home.host}`, `dan@${home.host}`]);

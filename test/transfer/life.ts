@@ -13,6 +13,7 @@ import { attachFile } from '../../src/catalogue/uploads/take.ts';
 import { createCollection } from '../../src/gallery/collections/edit.ts';
 import { collect } from '../../src/gallery/collections/together/put.ts';
 import { addImage } from '../../src/gallery/images/add.ts';
+import { pin } from '../../src/gallery/pins.ts';
 import { createDraft, savePost } from '../../src/gallery/posts/draft.ts';
 import { publishPost } from '../../src/gallery/posts/publish.ts';
 import { writeReview } from '../../src/gallery/reviews/write.ts';
@@ -99,6 +100,8 @@ export async function aLife(its: Here, ada: Account) {
   await collect(its.workAs(ada), collectionId, { kind: 'model', id: first.model.id });
   await collect(its.workAs(ada), collectionId, own);
   await followAccount(its.workAs(ada), bea.id);
+  await pin(its.workAs(ada), { kind: 'model', id: first.model.id });
+  await pin(its.workAs(ada), own);
   await followTopic(its.workAs(ada), 'model', theirs.model.id);
   await followTopic(its.workAs(ada), 'tag', (await its.em.fork().findOneOrFail(Tag, { name: 'brass' })).id);
   await blockAccount(its.workAs(ada), cy.id, 'block');

@@ -13,6 +13,8 @@ const NO_BYTES = SHUT | RESTRICTION.download;
 
 const restrictionsOf = (kind: string, id: string): string =>
   `coalesce((select s.restrictions from policy_state s where s.target_kind = '${kind}' and s.target_id = ${id}), 0)`;
+const isPinnedSql = (kind: 'model' | 'post', row: string): string =>
+  `exists (select 1 from pin k where k.${kind}_id = ${row}.id and k.account_id = ${row}.owner_id)`;
 const iso = (value: unknown): string | null => toDateOrNull(value)?.toISOString() ?? null;
 
 /** Rows of one owner in the order of their ids, a page at a time. */
@@ -39,7 +41,7 @@ interface ModelRow {
 export async function* gatherModels(gathering: Gathering): AsyncGenerator<ModelDoc> {
   const { em, origin, accountId } = gathering;
   const select = (after: string) =>
-    `select m.*, cast(m.allow_commercial_use as text) as uses, ${restrictionsOf('model', 'm.id')} as restrictions,
+    `select m.*, cast(m.allow_commercial_use as text) as uses, ${restrictionsOf('model', 'm.id')} as restrictions, ${isPinnedSql('model', 'm')} as is_pinned,
        (select count(*) from model_version v where v.model_id = m.id and v.state <> 'deleted') as versions
      from model m where m.owner_id = ? and m.id > ${after} and m.is_local and m.state <> 'deleted' order by m.id`;
   for await (const row of paged<ModelRow>(gathering, select, accountId)) {
@@ -71,6 +73,7 @@ export async function* gatherModels(gathering: Gathering): AsyncGenerator<ModelD
       isPoi: toBoolean(row.is_poi),
       isMinor: toBoolean(row.is_minor),
       isSfwOnly: toBoolean(row.is_sfw_only),
+      isPinned: toBoolean(row.is_pinned),
       versions: await gatherVersions(gathering, row.id, String(row.name), restrictions),
     };
   }
@@ -145,7 +148,7 @@ export async function* gatherPosts(gathering: Gathering): AsyncGenerator<PostDoc
   const { em, origin, accountId } = gathering;
   const select = (after: string) =>
     `select p.id, p.title, p.caption, p.state, p.visibility, p.published_at, p.version_id, v.uri as version_uri,
-       ${restrictionsOf('post', 'p.id')} as restrictions
+       ${restrictionsOf('post', 'p.id')} as restrictions, ${isPinnedSql('post', 'p')} as is_pinned
      from post p left join model_version v on v.id = p.version_id
      where p.owner_id = ? and p.id > ${after} and p.is_local and p.talk_kind is null and p.state <> 'deleted' order by p.id`;
   for await (const row of paged<PostRow>(gathering, select, accountId)) {
@@ -167,6 +170,7 @@ export async function* gatherPosts(gathering: Gathering): AsyncGenerator<PostDoc
       state: row.state as PostDoc['state'],
       visibility: row.visibility as PostDoc['visibility'],
       publishedAt: iso(row.published_at),
+      isPinned: toBoolean(row.is_pinned),
       tags: tags.map(({ name }) => name),
       versionUri: version && objectUri(origin, 'version', version),
       images: await gatherImages(gathering, row.id),

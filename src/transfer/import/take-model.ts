@@ -11,7 +11,7 @@ import { RATINGS } from '../../safety/ratings.ts';
 import { type FileDoc, ModelDoc, type VersionDoc } from '../format.ts';
 import { isHeld } from './held.ts';
 import { findMark, findVersionHere, keepMark } from './marks.ts';
-import { problemOf, type Taken, type Taking, withBytes } from './taking.ts';
+import { pinHere, problemOf, type Taken, type Taking, withBytes } from './taking.ts';
 
 /** A version is whole when its files and words are here; its mark says so, and a second run leaves it alone. */
 const wholeOf = ({ uri }: VersionDoc): string => `${uri}#whole`;
@@ -49,6 +49,7 @@ export async function takeModel(taking: Taking, plan: unknown): Promise<Taken> {
     }
   }
   if (modelId === null) throw new AppError('invalid', t('import.no-versions'));
+  if (doc.isPinned && made > 0) notes.push(...(await pinHere(taking, { kind: 'model', id: modelId })));
   const path = `/models/${modelId}`;
   return { path, isKnown: made === 0, isHeld: await isHeld(em, 'model', modelId), problems, notes };
 }

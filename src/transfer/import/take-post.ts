@@ -13,7 +13,7 @@ import { RATING, ratingLabel } from '../../safety/ratings.ts';
 import { type ImageDoc, PostDoc } from '../format.ts';
 import { isHeld } from './held.ts';
 import { findMark, findVersionHere, keepMark } from './marks.ts';
-import { problemOf, type Taken, type Taking, withBytes } from './taking.ts';
+import { pinHere, problemOf, type Taken, type Taking, withBytes } from './taking.ts';
 
 /** A post with its pictures and their recipes. */
 export async function takePost(taking: Taking, plan: unknown): Promise<Taken> {
@@ -47,6 +47,7 @@ export async function takePost(taking: Taking, plan: unknown): Promise<Taken> {
         notes.push(problemOf(error, taking.signal));
       });
     }
+    if (doc.isPinned) notes.push(...(await pinHere(taking, { kind: 'post', id: postId })));
   }
   const isDraft = (await em.fork().findOneOrFail(Post, postId)).state !== 'published';
   const path = isDraft ? `/posts/${postId}/edit` : `/posts/${postId}`;

@@ -3,6 +3,7 @@ import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Uploads } from '../../catalogue/uploads/uploads.ts';
 import type { ImageLimits } from '../../gallery/deps.ts';
+import { keepPin, type Pinned } from '../../gallery/pins.ts';
 import { AppError } from '../../kit/errors.ts';
 import type { Viewer, Work } from '../../kit/work.ts';
 import type { Source, WantedBytes } from './source.ts';
@@ -58,4 +59,14 @@ export async function withBytes<T>(
 export function problemOf(error: unknown, signal: AbortSignal): string {
   if (!(error instanceof AppError) || signal.aborted || error.kind === 'rate_limited') throw error;
   return error.message;
+}
+
+/** At the top of the profile, as it was; it is seen there once it is public. Why not, where five are pinned already. */
+export async function pinHere({ work, signal }: Taking, target: Pinned): Promise<string[]> {
+  try {
+    await keepPin({ ...work, em: work.em.fork() }, target);
+    return [];
+  } catch (error) {
+    return [problemOf(error, signal)];
+  }
 }

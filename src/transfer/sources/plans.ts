@@ -7,7 +7,7 @@ import type { FileDoc, ImageDoc, ModelDoc, PostDoc, VersionDoc } from '../format
 export const modelPlan = (given: Pick<ModelDoc, 'uri' | 'name' | 'versions'> & Partial<ModelDoc>): ModelDoc => ({
   ...{ type: 'Other', description: '', state: 'draft', visibility: 'public', level: 1, tags: [], licenseId: '' },
   ...{ allowNoCredit: true, allowCommercialUse: [], allowDerivatives: true, allowDifferentLicense: true },
-  ...{ forbidsGeneration: false, isPoi: false, isMinor: false, isSfwOnly: false },
+  ...{ forbidsGeneration: false, isPoi: false, isMinor: false, isSfwOnly: false, isPinned: false },
   ...given,
 });
 
@@ -18,7 +18,8 @@ export const versionPlan = (given: Pick<VersionDoc, 'uri' | 'name' | 'files'> & 
 });
 
 export const postPlan = (given: Pick<PostDoc, 'uri' | 'images'> & Partial<PostDoc>): PostDoc => ({
-  ...{ title: '', caption: '', state: 'draft', visibility: 'public', publishedAt: null, tags: [], versionUri: null },
+  ...{ title: '', caption: '', state: 'draft', visibility: 'public', publishedAt: null, isPinned: false },
+  ...{ tags: [], versionUri: null },
   ...given,
 });
 
