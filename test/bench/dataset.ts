@@ -89,7 +89,7 @@ async function fill(path: string, { models, images }: Size): Promise<void> {
   // one thing a minute, the newest last
   const at = (n: string, total: number) => `1767225600000 - (${total} - ${n}) * 20000`;
   // a tenth of all things are talked of at the moment
-  const trend = 'case when i % 10 = 1 then (i * 7919) % 1000 end';
+  const trend = 'case when (i / 3) % 10 = 1 then (i * 7919) % 1000 end';
   const placeholder = `'data:image/webp;base64,UklGRjoAAABXRUJQVlA4IC4AAACwAQCdASoIAAYAAkA4JZQAAudZt7gAAP7+0gvDpVkWXRuMcRD0hN3rcoAAAAA='`;
   await run('pragma synchronous = off; pragma journal_mode = off; pragma foreign_keys = off; begin');
   await run(`${series(accounts)} insert into account (id, host, name, display_name, bio, links, permissions, created_at)

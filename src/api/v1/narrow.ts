@@ -12,6 +12,10 @@ export type Add = (condition: string, ...given: Parameter[]) => void;
 
 const MOST_FOUND = 400;
 
+/** What a thing of these ratings bears; where none may be given, nothing is looked through for it. */
+export const ofLevels = (row: 'm' | 'i', levels: number): { readonly sql: string; readonly values: Parameter[] } =>
+  levels === 0 ? { sql: '1 = 0', values: [] } : { sql: `(${row}.level & ?) <> 0`, values: [levels] };
+
 /** Ids of what fits the words of a search: the newest of many. */
 export async function findByWords(
   em: EntityManager,

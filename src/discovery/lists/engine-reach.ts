@@ -31,6 +31,7 @@ const TYPES = [...CHECKPOINT_TYPES, ...LORA_TYPES, ...EMBEDDING_TYPES];
 
 /** Models `m` of which the generator offers a version, as compute/models/offers.ts finds them. */
 export function runsCondition({ baseModels, files }: EngineReach): { sql: string; values: Parameter[] } {
+  if (baseModels.length === 0) return { sql: '1 = 0', values: [] };
   const known = knownCondition(files);
   return {
     sql: `not m.forbids_generation and m.type in (${inList(TYPES)}) and exists (select 1 from model_version v

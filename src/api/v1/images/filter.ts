@@ -4,7 +4,7 @@ import { inList, type Parameter, rows } from '../../../kit/database/sql.ts';
 import type { Ask } from '../../operation/define.ts';
 import { isFew } from '../count.ts';
 import { sinceOf } from '../models/query.ts';
-import { type Add, addWithoutTags, findByWords, member } from '../narrow.ts';
+import { type Add, addWithoutTags, findByWords, member, ofLevels } from '../narrow.ts';
 import { findAccountId } from '../people.ts';
 
 import type { ImagesQuery } from './query.ts';
@@ -16,8 +16,9 @@ export interface Filter {
 
 /** What an image has to be, in SQL over `image i`. */
 export async function filterOf(ask: Ask, query: ImagesQuery, levels: number): Promise<Filter> {
-  const where = ['i.listed_at is not null', '(i.level & ?) <> 0'];
-  const values: Parameter[] = [levels];
+  const rated = ofLevels('i', levels);
+  const where = ['i.listed_at is not null', rated.sql];
+  const values: Parameter[] = [...rated.values];
   const add: Add = (condition, ...given) => {
     where.push(condition);
     values.push(...given);

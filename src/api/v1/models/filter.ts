@@ -4,7 +4,7 @@ import { hiddenCondition } from '../../../gallery/hidden.ts';
 import { inList, type Parameter } from '../../../kit/database/sql.ts';
 import type { Ask } from '../../operation/define.ts';
 import { isFew } from '../count.ts';
-import { type Add, addWithoutTags, findByWords, member } from '../narrow.ts';
+import { type Add, addWithoutTags, findByWords, member, ofLevels } from '../narrow.ts';
 import { findAccountId } from '../people.ts';
 import { type ModelsQuery, SORTS, sinceOf } from './query.ts';
 import { GENERATES } from './views.ts';
@@ -20,8 +20,9 @@ const EARLY_MODELS = `select ev.model_id from early_access ea join model_version
 
 /** What a model has to be, in SQL over `model m`. */
 export async function filterOf(ask: Ask, query: ModelsQuery, levels: number): Promise<Filter> {
-  const where = ['m.listed_at is not null', '(m.level & ?) <> 0'];
-  const values: Parameter[] = [levels];
+  const rated = ofLevels('m', levels);
+  const where = ['m.listed_at is not null', rated.sql];
+  const values: Parameter[] = [...rated.values];
   const add: Add = (condition, ...given) => {
     where.push(condition);
     values.push(...given);
