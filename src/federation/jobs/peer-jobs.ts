@@ -69,8 +69,7 @@ export function peerJobs(open: () => Federation): Federation['jobs'] {
       lane: 'delivery',
       payload: TellHost,
       attempts: 10,
-      backOff: { baseMs: 15_000, capMs: 3_600_000 },
-      run: (work, { peerId }, { attempt }) => tellHost(work, open(), peerId, attempt),
+      run: (work, { peerId }) => tellHost(work, open(), peerId),
     }),
     checkNotice: defineJob({
       name: 'federation.check-notice',

@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { z } from 'zod';
 import type { Account } from '../../accounts/model.ts';
 import { Model } from '../../catalogue/model.ts';
@@ -24,14 +25,12 @@ const MOST_URLS = 20;
 const ASKED_WITHIN_MS = 5_000;
 const Copies = z.object({ items: z.array(z.string().max(2_048)).max(200) });
 
-/** So often an instance is asked what it is and what it shows; then it is told without. */
+/** So often an instance is asked what it is, and what it shows; then it is told without. */
 const MOST_ASKED = 3;
+const ASKED_AGAIN_AFTER_MS = 500;
 
-/**
- * Sends a notice to one instance. First it is asked where it shows the thing, so that it can be looked at again afterwards:
- * whoever could not answer in that moment is asked again. Throws `unavailable` until then.
- */
-export async function tellHost(work: Task, federation: Federation, peerId: string, attempt: number): Promise<string> {
+/** Sends a notice to one instance. First it is asked where it shows the thing, so that it can be looked at again afterwards. */
+export async function tellHost(work: Task, federation: Federation, peerId: string): Promise<string> {
   const { em } = work;
   const peer = await em.findOne(NoticePeer, peerId);
   const notice = peer && (await em.findOne(SentNotice, peer.noticeId));
@@ -42,14 +41,9 @@ export async function tellHost(work: Task, federation: Federation, peerId: strin
     await em.flush();
     return peer.note;
   }
-  const program = await programOf(work, federation, peer.host);
-  const isOfOurKind = program === OWN_PROGRAM;
+  const isOfOurKind = (await insist(() => programOf(work, federation, peer.host))) === OWN_PROGRAM;
   const isAsked = isOfOurKind && notice.kind !== 'undo';
-  const said = isAsked ? await askCopies(federation, peer.host, notice.objectUri) : [];
-  if ((program === null || said === null) && attempt < MOST_ASKED) {
-    throw new AppError('unavailable', 'The instance does not say what it shows.');
-  }
-  const asked = said ?? [];
+  const asked = isAsked ? ((await insist(() => askCopies(federation, peer.host, notice.objectUri))) ?? []) : [];
   // where it was before is what is looked at again; a copy that hides already is not found any more
   const knownUrls = asked.length > 0 ? asked : await urlsOfBefore(em, notice, peer.host);
   const { actorId, document } = await documentFor(work, federation, notice, peer);
@@ -68,6 +62,15 @@ export async function findInbox(em: Work['em'], host: string): Promise<string | 
     [host],
   );
   return found?.inbox ?? null;
+}
+
+/** Whoever could not answer in that moment is asked again: without an answer nobody could look whether they did as they say. */
+async function insist<Answer>(ask: () => Promise<Answer | null>): Promise<Answer | null> {
+  for (let n = 1; ; n += 1) {
+    const answer = await ask();
+    if (answer !== null || n === MOST_ASKED) return answer;
+    await wait(ASKED_AGAIN_AFTER_MS);
+  }
 }
 
 /** Null without an answer. */
