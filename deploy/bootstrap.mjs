@@ -172,7 +172,9 @@ function testTogether(files) {
     Array.from({ length: count }, (_, index) => {
       const path = join(folder, `${String(index + 1).padStart(2, '0')}.test.mjs`);
       const own = files.filter((_file, place) => place % count === index);
-      writeFileSync(path, own.map((file) => `import ${JSON.stringify(pathToFileURL(file).href)};\n`).join(''));
+      const loads = own.map((file) => `import ${urlOf(file)};\n`).join('');
+      const end = `import { endsWithin } from ${urlOf(join(ROOT, 'deploy', 'ends.mjs'))};\nendsWithin(${HELD_OPEN_MS});\n`;
+      writeFileSync(path, loads + end);
       return [path, own];
     }),
   );
@@ -180,6 +182,8 @@ function testTogether(files) {
   test([...bundles.keys()], bundles);
 }
 const FILES_A_PROCESS = 12;
+const HELD_OPEN_MS = 60_000;
+const urlOf = (file) => JSON.stringify(pathToFileURL(file).href);
 
 const TESTS = join(ROOT, '.tests');
 const compiledOf = (source) => join(TESTS, relative(ROOT, source)).replace(/\.ts$/, '.js');

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { Account } from '../../src/accounts/model.ts';
-import { ActorKeyPair, NODE_ACTOR, RemoteActor, Tombstone } from '../../src/federation/model.ts';
+import { ActorKeyPair, NODE_ACTOR, OutboxItem, RemoteActor, Tombstone } from '../../src/federation/model.ts';
 import { checkNotice } from '../../src/federation/notices/check.ts';
 import { Exposure, HOW, NoticePeer, ReceivedNotice, SentNotice } from '../../src/federation/notices/model.ts';
 import { isFileless } from '../../src/federation/notices/overdue.ts';
 import { isProven } from '../../src/federation/notices/proof.ts';
+import { tellHost } from '../../src/federation/notices/tell-host.ts';
 import { Receipt } from '../../src/federation/notices/wire.ts';
+import { sendToInbox } from '../../src/federation/outbox/send.ts';
 import { DomainPolicy, PolicyDraft } from '../../src/federation/peers/model.ts';
 import { Image, Post } from '../../src/gallery/model.ts';
 import { verifyAudit } from '../../src/kit/audit/verify.ts';
@@ -62,6 +64,8 @@ test('scenario 18: a removal on A reaches B, whose receipt verifies; C answers 2
 
   assert.equal(await statusOf(b, `/posts/${atB.id}`), 410);
   assert.equal(await at(b).count(Image, { post: atB.id }), 0);
+  const copies = (await (await fetch(`${b.origin}/notices/copies?of=${encodeURIComponent(uri)}`)).json()) as object;
+  assert.deepEqual(copies, { type: 'Collection', totalItems: 1, items: [`${b.origin}/posts/${atB.id}`] });
   assert.equal((await at(b).findOneOrFail(Tombstone, uri)).noticeUri, (await rowOf(b)).activityUri);
   const answered = await rowOf(b);
   assert.equal(answered.state, 'acknowledged');
@@ -154,6 +158,17 @@ test('a reinstatement undoes the notice: B reads the thing again at its home', a
   assert.ok((await at(a).findOneOrFail(SentNotice, { takedownId })).endedAt);
 });
 
+test('two instances are told of the same thing in the same moment', async (t) => {
+  const { n, v, em } = await world(t);
+  const document = { id: `${n.origin}/posts/1#notice-1`, type: 'Delete', object: `${n.origin}/posts/1` };
+  const inboxes = Array.from({ length: 6 }, (_, k) => `${v.origin}/inboxes/${k}`);
+  const told = await Promise.all(
+    inboxes.map((inbox) => sendToInbox(n.workAs(null), n.node.federation, NODE_ACTOR, document, inbox)),
+  );
+  assert.equal(new Set(told).size, 1);
+  assert.equal(await em().count(OutboxItem, { uri: document.id }), 1);
+});
+
 test('the same takedown is told once, also when its step runs again', async (t) => {
   const { a, b, postId, at } = await given(t, 2);
   const takedownId = await takeDown(a, { kind: 'post', id: postId });
@@ -226,7 +241,15 @@ test('an instance that cannot say in that moment what it shows is asked again, a
   }
   await settled;
   assert.equal(told(first.post.id), 1);
-  assert.deepEqual((await em().findOneOrFail(NoticePeer, { host })).knownUrls, [`${v.origin}/posts/9`]);
+  const told9 = await em().findOneOrFail(NoticePeer, { host });
+  assert.deepEqual(told9.knownUrls, [`${v.origin}/posts/9`]);
+  // a run that ended before it was written down that the notice is sent
+  await em().nativeUpdate(NoticePeer, { id: told9.id }, { itemId: null });
+  v.documents.set(first.copies, { items: [] });
+  assert.equal(await tellHost(n.workAs(null), n.node.federation, told9.id), 'done');
+  await n.settle();
+  const again = await em().findOneOrFail(NoticePeer, { id: told9.id });
+  assert.deepEqual([again.knownUrls, again.itemId], [told9.knownUrls, told9.itemId], 'the first answer counts');
 
   const second = await given();
   v.failing.add(second.copies);

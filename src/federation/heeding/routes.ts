@@ -8,6 +8,7 @@ import type { State } from '../../kit/web/state.ts';
 import type { Work } from '../../kit/work.ts';
 import type { Federation } from '../deps.ts';
 import { findTarget } from '../ingest/target.ts';
+import { Tombstone } from '../model.ts';
 
 const CopiesQuery = z.object({ of: z.url().max(2_048) });
 const ASKED = { name: 'notice-copies', max: 600, perMs: 60_000 };
@@ -26,12 +27,19 @@ export function heedingRoutes(federation: Federation): Router<State> {
   return routes;
 }
 
-/** Only what a stranger sees: this answers no question about what is hidden. */
+/**
+ * Only what a stranger sees: this answers no question about what is hidden here. Of what its home took back the page is
+ * named, which is gone by now: the question may come after the Delete, and its answer is what the home can check.
+ */
 async function listCopies(em: Work['em'], origin: string, uri: string): Promise<string[]> {
   const target = await findTarget(em, origin, uri);
-  if (!target || target.isLocal || !target.isPublic) return [];
+  if (!target || target.isLocal) return [];
   const id = Number(target.id);
   const page = `${origin}/${target.kind}s/${target.id}`;
+  if (!target.isPublic) {
+    const isPaged = target.kind === 'post' || target.kind === 'model' || target.kind === 'image';
+    return isPaged && (await em.count(Tombstone, uri)) > 0 ? [page] : [];
+  }
   if (target.kind === 'post') {
     const images = await em.find(Image, { post: id, shownAt: { $ne: null } }, { limit: MOST_FILES });
     return [page, ...images.map((image) => `${origin}/images/${image.id}`)];

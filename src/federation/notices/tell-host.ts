@@ -41,14 +41,18 @@ export async function tellHost(work: Task, federation: Federation, peerId: strin
     await em.flush();
     return peer.note;
   }
-  const isOfOurKind = (await insist(() => programOf(work, federation, peer.host))) === OWN_PROGRAM;
-  const isAsked = isOfOurKind && notice.kind !== 'undo';
-  const asked = isAsked ? ((await insist(() => askCopies(federation, peer.host, notice.objectUri))) ?? []) : [];
-  // where it was before is what is looked at again; a copy that hides already is not found any more
-  const knownUrls = asked.length > 0 ? asked : await urlsOfBefore(em, notice, peer.host);
+  // what it said when it was asked first is kept: when this runs again, the copy may be gone by the owner's own Delete
+  if (peer.knownUrls.length === 0) {
+    peer.isOfOurKind = (await insist(() => programOf(work, federation, peer.host))) === OWN_PROGRAM;
+    const isAsked = peer.isOfOurKind && notice.kind !== 'undo';
+    const asked = isAsked ? ((await insist(() => askCopies(federation, peer.host, notice.objectUri))) ?? []) : [];
+    // where it was before is what is looked at again; a copy that hides already is not found any more
+    peer.knownUrls = asked.length > 0 ? asked : await urlsOfBefore(em, notice, peer.host);
+    await em.flush();
+  }
   const { actorId, document } = await documentFor(work, federation, notice, peer);
   const itemId = await sendToInbox(work, federation, actorId, document, inbox);
-  Object.assign(peer, { itemId, activityUri: String(document.id), isOfOurKind, knownUrls });
+  Object.assign(peer, { itemId, activityUri: String(document.id) });
   await em.flush();
   return 'done';
 }

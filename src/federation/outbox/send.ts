@@ -65,10 +65,9 @@ export async function sendToInbox(
   return em.transactional(async (inner) => {
     const uri = String(document.id);
     const said = { uri, about: aboutOf(uri), actorId, document, createdAt: now() };
-    const item =
-      (await inner.findOne(OutboxItem, { uri })) ??
-      inner.create(OutboxItem, { id: newId(), ...said }, { persist: true });
-    await inner.flush();
+    // two hosts are often told of one thing in the same moment
+    await inner.upsert(OutboxItem, { id: newId(), ...said }, { onConflictFields: ['uri'], onConflictAction: 'ignore' });
+    const item = await inner.findOneOrFail(OutboxItem, { uri });
     if ((await inner.count(Delivery, { itemId: item.id, inboxUri })) === 0) {
       await addDeliveries({ em: inner, jobs, now }, federation, item.id, [inboxUri]);
     }
