@@ -9,6 +9,7 @@ import { checkEngine } from '../../src/compute/engine/check.ts';
 import { EngineProcess } from '../../src/compute/engine/process.ts';
 import type { EngineEvent, GenerateParams } from '../../src/compute/engine/protocol.ts';
 import { ENGINE_LIMITS, type EngineLimits, Watchdog } from '../../src/compute/engine/watchdog.ts';
+import { Pool, Seat } from '../../src/compute/gpu/pool.ts';
 import { until } from '../kit/queue-setup.ts';
 
 // A fake engine of plain Python, so that these run where there is no torch; the true one has engine-true.test.ts.
@@ -313,4 +314,13 @@ test('the check names what is missing and the command that installs it', async (
   });
   const nowhere = await checkEngine('/nowhere/bin/python', engineDir);
   assert.ok(!nowhere.ok && nowhere.missing.includes('/nowhere/bin/python'));
+});
+
+test('what a node that ends was about to start is not started: nobody would end it', async (t) => {
+  const { engine } = givenEngine(t);
+  const seat = new Seat('here/0', '0', () => engine);
+  const pool = new Pool([seat]);
+  assert.equal(await seat.start(), true);
+  await pool.close();
+  assert.deepEqual([await seat.start(), await seat.reset(), engine.state], [false, false, 'stopped']);
 });

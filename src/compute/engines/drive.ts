@@ -63,7 +63,7 @@ export async function driveJob(
     if (seat && isHere) release = await hold(cache, seat, sources, signal);
     if (signal.aborted) return nothingRan({ state: 'cancelled', partial: [] });
     await seat?.renew();
-    if (!seat || !(await seat.engine.start())) {
+    if (!seat || !(await seat.start())) {
       return nothingRan(failed('engine_crashed', 'The engine does not start.', true));
     }
     const { hello } = seat.engine;

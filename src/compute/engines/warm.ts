@@ -32,7 +32,7 @@ export class WarmModel {
     const sources = [{ sha256, path: null }];
     const release = await this.#cache.hold(sources, signal);
     try {
-      if (!(await seat.engine.start())) return;
+      if (!(await seat.start())) return;
       const bytes = await this.#cache.bytesOf(sources);
       const answer = await seat.engine.load({ file: ModelCache.fileOf(sha256), sha256 }, bytes);
       if (answer?.t === 'loaded') seat.model = sha256;

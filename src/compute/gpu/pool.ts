@@ -41,6 +41,7 @@ export class Seat {
   isAbsent = false;
   /** What it was started with is not so any more. */
   isOutdated = false;
+  #isClosed = false;
 
   constructor(
     id: string,
@@ -64,6 +65,21 @@ export class Seat {
 
   get isFree(): boolean {
     return this.isUsable && this.jobId === null;
+  }
+
+  /** False when it could not be started, or the node ends: what started then, nobody would end. */
+  async start(): Promise<boolean> {
+    return !this.#isClosed && (await this.engine.start());
+  }
+
+  /** Forgets the crashes and starts it. */
+  async reset(): Promise<boolean> {
+    return !this.#isClosed && (await this.engine.reset());
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.engine.shutdown();
   }
 
   /** Ends an engine whose folders are other ones now, so that it starts anew. */
@@ -149,6 +165,6 @@ export class Pool {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.seats.map(({ engine }) => engine.shutdown()));
+    await Promise.all(this.seats.map((seat) => seat.close()));
   }
 }

@@ -32,7 +32,7 @@ export async function report(em: EntityManager, pool: Pool, now: Date): Promise<
     seat.isDrained = row?.drained_at != null;
     if (row?.reset_requested_at != null) {
       await rows(em, 'update gpu_engine set reset_requested_at = null where id = ? returning id', [id]);
-      void engine.reset();
+      void seat.reset();
     }
   }
   const [all] = await rows<{ n: unknown }>(
