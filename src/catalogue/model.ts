@@ -2,6 +2,7 @@ import { defineEntity, type InferEntity, p } from '@mikro-orm/core';
 import { Account } from '../accounts/model.ts';
 import type { Viewer } from '../kit/work.ts';
 import { VISIBILITIES } from '../safety/audience.ts';
+import { COMMERCIAL_USE_INDEXES } from './commercial-use.ts';
 import { CONTENT_STATES, type CommercialUse, FILE_FORMATS, FILE_KINDS, MODEL_TYPES, SCAN_RESULTS } from './types.ts';
 
 /** A model is published, not sent: it has no circle of named people. */
@@ -28,6 +29,7 @@ export const Model = defineEntity({
     { properties: ['collectCount', 'id'] },
     { properties: ['trendScore', 'id'] },
     { properties: ['state', 'publishAt'] },
+    ...COMMERCIAL_USE_INDEXES,
   ],
   properties: {
     id: p.integer().primary(),
@@ -132,7 +134,7 @@ export interface ModelVersion extends InferEntity<typeof ModelVersion> {}
 /** One file of a version; the bytes are a blob by `sha256`. Hashes are lower-case hex here and upper-case in the API. */
 export const ModelFile = defineEntity({
   name: 'ModelFile',
-  indexes: [{ properties: ['format', 'totalBytes', 'version'] }],
+  indexes: [{ properties: ['format', 'totalBytes', 'version'] }, { properties: ['totalBytes', 'version'] }],
   properties: {
     id: p.integer().primary(),
     version: () => p.manyToOne(ModelVersion).ref(),

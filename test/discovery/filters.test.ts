@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ModelTag, Tag } from '../../src/catalogue/model.ts';
+import type { CommercialUse } from '../../src/catalogue/types.ts';
 import { indexModel, indexPost } from '../../src/discovery/index/keep.ts';
 import type { EngineReach } from '../../src/discovery/lists/engine-reach.ts';
 import { FEW } from '../../src/discovery/lists/few.ts';
@@ -11,7 +12,7 @@ import { rows } from '../../src/kit/database/sql.ts';
 import { newId } from '../../src/kit/ids.ts';
 import { Browser } from '../accounts/browser.ts';
 import { givenMember } from '../factories/accounts.ts';
-import { givenFile, givenImage, givenModel, givenPost, givenVersion, NOW } from '../factories/content.ts';
+import { givenAccount, givenFile, givenImage, givenModel, givenPost, givenVersion, NOW } from '../factories/content.ts';
 import { testNode } from '../node.ts';
 
 const ENGINE: EngineReach = { baseModels: ['SD 1.5'], files: null };
@@ -108,6 +109,39 @@ test('pictures are narrowed by words of their prompts, tags, recipes and what wa
   assert.deepEqual(await idsOf({ unseen: '1' }, ada), [first.id]);
   await web.post('/seen/removal');
   assert.equal((await idsOf({ unseen: '1' }, ada)).length, 3, 'it is forgotten on request');
+});
+
+test('models that may be sold are found among few such models and among very many', async (t) => {
+  const { em, workAs, start } = await testNode(t);
+  const owner = givenAccount(em);
+  const model = (name: string, days: number, uses: CommercialUse[]) =>
+    givenModel(em, { name, owner, listedAt: at(days), allowCommercialUse: uses });
+  model('sold', 1, ['Image', 'Sell']);
+  model('shown', 2, ['Image']);
+  model('sold before', 3, ['Sell']);
+  await em.flush();
+  const address = await start('web');
+  const found = async (use: string, program: string) => {
+    const { items } = await loadModelsPage(workAs(null), ModelsQuery.parse({ may: use }), ENGINE);
+    const answer = await fetch(new URL(`/api/v1/models?sort=Newest&allowCommercialUse=${program}`, address));
+    const said = (await answer.json()) as { items: { name: string }[] };
+    return [items.map(({ name }) => name), said.items.map(({ name }) => name)];
+  };
+  const check = async () => {
+    assert.deepEqual(await found('sell', 'Sell'), [
+      ['sold', 'sold before'],
+      ['sold', 'sold before'],
+    ]);
+    assert.deepEqual(await found('rent', 'Rent'), [[], []]);
+    const either = ['sold', 'shown', 'sold before'];
+    assert.deepEqual(await found('sell-images', 'Image&allowCommercialUse=Sell'), [['sold', 'shown'], either]);
+  };
+  await check();
+  // not listed, and counted all the same
+  for (let n = 0; n < FEW; n += 1)
+    givenModel(em, { owner, state: 'draft', listedAt: null, allowCommercialUse: ['Sell'] });
+  await em.flush();
+  await check();
 });
 
 test('pictures made with what very many use are found like those of few', async (t) => {

@@ -18,13 +18,17 @@ export const sqliteIndex: SearchIndex = {
     await rows(em, `delete from search_${kind} where rowid = ?`, [id]);
   },
   async find(em, kind, words, limit) {
-    const found = await rows<{ id: number }>(
-      em,
-      `select id from (select rowid as id, bm25(search_${kind}, 10.0, 4.0, 1.0) as score from search_${kind}
-         where search_${kind} match ? order by rowid desc limit ${NEWEST})
-       order by score, id desc limit ?`,
-      [matchOf(words), limit],
-    );
+    const best = (match: string) =>
+      rows<{ id: number }>(
+        em,
+        `select id from (select rowid as id, bm25(search_${kind}, 10.0, 4.0, 1.0) as score from search_${kind}
+           where search_${kind} match ? order by rowid desc limit ${NEWEST})
+         order by score, id desc limit ?`,
+        [match, limit],
+      );
+    // all that begins with a word is gathered before the first row comes; whole words come one after the other
+    const whole = await best(wholeOf(words));
+    const found = whole.length < limit ? await best(matchOf(words)) : whole;
     return found.map(({ id }) => id);
   },
   async suggest(em, kind, words, limit) {
@@ -45,6 +49,8 @@ export const sqliteIndex: SearchIndex = {
   },
 };
 
-/** A word in quotes is text and nothing else; the last one may still be being typed. */
-const matchOf = (words: readonly string[]): string =>
-  words.map((word, index) => `"${word}"${index === words.length - 1 ? ' *' : ''}`).join(' ');
+/** A word in quotes is text and nothing else. */
+const wholeOf = (words: readonly string[]): string => words.map((word) => `"${word}"`).join(' ');
+
+/** The last one may still be being typed. */
+const matchOf = (words: readonly string[]): string => `${wholeOf(words)} *`;

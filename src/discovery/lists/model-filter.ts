@@ -1,6 +1,7 @@
 import type { EntityManager } from '@mikro-orm/core';
 import { MODEL_AUDIENCE, modelAudienceParameters } from '../../catalogue/access.ts';
-import type { FILE_FORMATS } from '../../catalogue/types.ts';
+import { allowsUse } from '../../catalogue/commercial-use.ts';
+import type { CommercialUse, FILE_FORMATS } from '../../catalogue/types.ts';
 import { hiddenCondition } from '../../gallery/hidden.ts';
 import type { Eyes } from '../../gallery/views.ts';
 import { inList } from '../../kit/database/sql.ts';
@@ -13,13 +14,14 @@ import { type EngineReach, runsCondition } from './engine-reach.ts';
 export const PERMISSIONS = ['no-credit', 'sell-images', 'rent', 'sell', 'derivatives', 'relicense'] as const;
 type AuthorPermission = (typeof PERMISSIONS)[number];
 
-const PERMISSION_SQL: Readonly<Record<AuthorPermission, string>> = {
-  'no-credit': 'm.allow_no_credit',
-  'sell-images': `cast(m.allow_commercial_use as text) like '%"Image"%'`,
-  rent: `cast(m.allow_commercial_use as text) like '%"Rent"%'`,
-  sell: `cast(m.allow_commercial_use as text) like '%"Sell"%'`,
-  derivatives: 'm.allow_derivatives',
-  relicense: 'm.allow_different_license',
+/** By a use that its author sells, or by a column. */
+const PERMISSION_SQL: Readonly<Record<AuthorPermission, { use: CommercialUse } | { column: string }>> = {
+  'no-credit': { column: 'm.allow_no_credit' },
+  'sell-images': { use: 'Image' },
+  rent: { use: 'Rent' },
+  sell: { use: 'Sell' },
+  derivatives: { column: 'm.allow_derivatives' },
+  relicense: { column: 'm.allow_different_license' },
 };
 
 export interface ModelFilter {
@@ -75,7 +77,17 @@ export async function modelConditions(em: EntityManager, eyes: Eyes, filter: Mod
     (places) => `not exists (select 1 from model_tag n where n.model_id = m.id and n.tag_id in (${places}))`,
     filter.notTagIds,
   );
-  for (const permission of filter.permissions ?? []) it.add(PERMISSION_SQL[permission]);
+  for (const permission of filter.permissions ?? []) {
+    const by = PERMISSION_SQL[permission];
+    if ('column' in by) it.add(by.column);
+    else
+      await it.addBearers(em, {
+        id: 'm.id',
+        column: 'u.id',
+        from: `from model u where ${allowsUse('u.', by.use)}`,
+        values: [],
+      });
+  }
   if (filter.file) await addFile(em, it, filter.file);
   if (filter.runsOn) {
     const runs = runsCondition(filter.runsOn);

@@ -1,3 +1,5 @@
+import { allowsUse } from '../../../catalogue/commercial-use.ts';
+import type { CommercialUse } from '../../../catalogue/types.ts';
 import { tagIdsOf } from '../../../discovery/lists/conditions.ts';
 import { NO_ENGINE, runsCondition } from '../../../discovery/lists/engine-reach.ts';
 import { hiddenCondition } from '../../../gallery/hidden.ts';
@@ -77,12 +79,7 @@ export async function filterOf(ask: Ask, query: ModelsQuery, levels: number): Pr
   if (query.allowNoCredit !== undefined) add('m.allow_no_credit = ?', query.allowNoCredit);
   if (query.allowDerivatives !== undefined) add('m.allow_derivatives = ?', query.allowDerivatives);
   if (query.allowDifferentLicense !== undefined) add('m.allow_different_license = ?', query.allowDifferentLicense);
-  const uses = query.allowCommercialUse ?? [];
-  if (uses.length > 0) {
-    // any of them: `m."allowCommercialUse" && ARRAY[…]` in civitai/civitai, src/server/services/model.service.ts
-    const isOne = uses.map(() => 'cast(m.allow_commercial_use as text) like ?').join(' or ');
-    add(`(${isOne})`, ...uses.map((use) => `%"${use}"%`));
-  }
+  await addUses(ask, query.allowCommercialUse ?? [], add);
   await addOwn(ask, query, add);
   addPersonal(ask, query, add);
   return { where, values };
@@ -99,6 +96,15 @@ async function addBaseModels({ em }: Ask, names: readonly string[], add: Add): P
   const versions = `from model_version v where v.base_model in (${inList(names)}) and v.state = 'published'`;
   if (await isFew({ em }, versions, names)) add(`m.id in (select v.model_id ${versions})`, ...names);
   else add(`exists (select 1 ${versions} and v.model_id = m.id)`, ...names);
+}
+
+/** Any of them: `m."allowCommercialUse" && ARRAY[…]` in civitai/civitai, src/server/services/model.service.ts */
+async function addUses({ em }: Ask, uses: readonly CommercialUse[], add: Add): Promise<void> {
+  if (uses.length === 0) return;
+  const allowing = uses.map((use) => `from model u where ${allowsUse('u.', use)}`);
+  const areFew = await Promise.all(allowing.map((from) => isFew({ em }, from, [])));
+  if (areFew.every(Boolean)) add(`m.id in (${allowing.map((from) => `select u.id ${from}`).join(' union all ')})`);
+  else add(`(${uses.map((use) => allowsUse('m.', use)).join(' or ')})`);
 }
 
 /** What the pages of this node narrow by too. */

@@ -26,6 +26,7 @@ import { migration as m0029 } from './0029-followers-in-all.ts';
 import { migration as m0030 } from './0030-rights.ts';
 import { migration as m0031 } from './0031-bounty-pictures.ts';
 import { migration as m0033 } from './0033-remixes.ts';
+import { migration as m0034 } from './0034-look-up-uses.ts';
 
 /** Written by `npm run migration`. */
 export const migrations: readonly Migration[] = [
@@ -56,4 +57,5 @@ export const migrations: readonly Migration[] = [
   m0030,
   m0031,
   m0033,
+  m0034,
 ];

@@ -1,0 +1,13 @@
+import type { Migration } from '../../migration.ts';
+
+export const migration: Migration = {
+  name: '0034-look-up-uses',
+  statements: [
+    `CREATE INDEX model_allows_image on model (id) where cast(allow_commercial_use as text) like '%"Image"%';`,
+    `CREATE INDEX model_allows_none on model (id) where cast(allow_commercial_use as text) like '%"None"%';`,
+    `CREATE INDEX model_allows_rent on model (id) where cast(allow_commercial_use as text) like '%"Rent"%';`,
+    `CREATE INDEX model_allows_rentcivit on model (id) where cast(allow_commercial_use as text) like '%"RentCivit"%';`,
+    `CREATE INDEX model_allows_sell on model (id) where cast(allow_commercial_use as text) like '%"Sell"%';`,
+    `CREATE INDEX \`model_file_total_bytes_version_id_index\` on \`model_file\` (\`total_bytes\`, \`version_id\`);`,
+  ],
+};
