@@ -55,6 +55,11 @@ export async function isBlockedEither({ em }: Pick<Work, 'em'>, oneId: number, o
   return (await em.count(Block, { kind: 'block', account: { $in: pair }, target: { $in: pair } })) > 0;
 }
 
+/** The same in SQL, of whoever `person` names and all those at `places`, whose ids it takes twice: no block is between them. */
+export const unblockedSql = (person: string, places = '?'): string =>
+  `not exists (select 1 from block b where b.kind = 'block' and ((b.account_id = ${person} and b.target_id in (${places}))
+    or (b.target_id = ${person} and b.account_id in (${places}))))`;
+
 export async function listBlocks({ em, viewer }: Pick<Work, 'em' | 'viewer'>) {
   if (!viewer) return [];
   const blocks = await em.find(

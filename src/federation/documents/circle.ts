@@ -1,4 +1,5 @@
 import type { EntityManager } from '@mikro-orm/core';
+import { unblockedSql } from '../../accounts/block.ts';
 import { Account, isLocal } from '../../accounts/model.ts';
 import { Model } from '../../catalogue/model.ts';
 import { type Comment, Image, Mention, Post } from '../../gallery/model.ts';
@@ -81,8 +82,7 @@ const makersOf = (em: EntityManager, { id, owner }: Post): Promise<{ id: number;
        join model_version v on v.id = r.version_id join model m on m.id = v.model_id join account a on a.id = m.owner_id
      where i.post_id = ? and i.shown_at is not null and not i.is_recipe_hidden and v.state = 'published'
        and m.listed_at is not null and a.host <> '' and a.state = 'active'
-       and not exists (select 1 from block b where b.kind = 'block'
-         and ((b.account_id = a.id and b.target_id = ?) or (b.account_id = ? and b.target_id = a.id)))
+       and ${unblockedSql('a.id')}
      order by a.id limit ${MOST_MAKERS}`,
     [id, owner.id, owner.id],
   );

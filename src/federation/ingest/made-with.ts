@@ -1,3 +1,4 @@
+import { unblockedSql } from '../../accounts/block.ts';
 import type { Account } from '../../accounts/model.ts';
 import { inList, rows } from '../../kit/database/sql.ts';
 import type { Work } from '../../kit/work.ts';
@@ -34,8 +35,7 @@ export async function isMadeWithOurs(
     em,
     `select 1 as found from model_version v join model m on m.id = v.model_id join account a on a.id = m.owner_id
      where v.id in (${inList(ids)}) and v.state = 'published' and m.is_local and m.listed_at is not null
-       and a.state = 'active' and not exists (select 1 from block b where b.kind = 'block'
-         and ((b.account_id = a.id and b.target_id = ?) or (b.account_id = ? and b.target_id = a.id))) limit 1`,
+       and a.state = 'active' and ${unblockedSql('a.id')} limit 1`,
     [...ids, author.id, author.id],
   );
   return found.length > 0;

@@ -1,4 +1,5 @@
 import type { EntityManager } from '@mikro-orm/core';
+import { unblockedSql } from '../../accounts/block.ts';
 import type { TopicKind } from '../../gallery/topics/model.ts';
 import { inList, rows } from '../../kit/database/sql.ts';
 import { newId } from '../../kit/ids.ts';
@@ -111,12 +112,8 @@ async function addDeliveries(
 const SPEAKS_OURS = `and cast(r.document as text) like '%urn:tessera:ns:%'`;
 
 /** Takes the topic's id, then twice those apart. */
-const topicFollowers = ({ kind, apartFrom }: NonNullable<Recipients['topic']>): string => {
-  const apart = inList(apartFrom);
-  return `select t.follower_id from topic_follow t where t.${kind}_id = ? and not exists (select 1 from block b
-    where b.kind = 'block' and ((b.account_id = t.follower_id and b.target_id in (${apart}))
-      or (b.target_id = t.follower_id and b.account_id in (${apart}))))`;
-};
+const topicFollowers = ({ kind, apartFrom }: NonNullable<Recipients['topic']>): string =>
+  `select t.follower_id from topic_follow t where t.${kind}_id = ? and ${unblockedSql('t.follower_id', inList(apartFrom))}`;
 
 const CHUNK = 500;
 const hostOf = (uri: string): string => new URL(uri).host;

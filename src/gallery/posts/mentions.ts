@@ -1,4 +1,5 @@
 import type { EntityManager } from '@mikro-orm/core';
+import { unblockedSql } from '../../accounts/block.ts';
 import { inList, rows } from '../../kit/database/sql.ts';
 import { AppError } from '../../kit/errors.ts';
 import { newId } from '../../kit/ids.ts';
@@ -82,8 +83,7 @@ export async function setMentions(
   const named = await rows<{ id: number }>(
     em,
     `select a.id from account a where a.id in (${inList(accountIds)}) and a.id <> ? and a.state = 'active'
-       and not exists (select 1 from block b where b.kind = 'block' and ((b.account_id = a.id and b.target_id = ?)
-         or (b.account_id = ? and b.target_id = a.id)))`,
+       and ${unblockedSql('a.id')}`,
     [...accountIds, authorId, authorId, authorId],
   );
   const ids = named.map((row) => row.id);

@@ -1,3 +1,4 @@
+import { unblockedSql } from '../../../accounts/block.ts';
 import { type Parameter, rows, toDate } from '../../../kit/database/sql.ts';
 import type { Work } from '../../../kit/work.ts';
 import {
@@ -178,8 +179,7 @@ export async function listAddable(
        and (k.visibility <> 'private' or m.id is not null)
        and (q.collection_id is null or (q.opens_at <= ? and q.closes_at > ? and q.results_at is null
          and coalesce(m.role, '') not in ('manager', 'judge')))
-       and not exists (select 1 from block b where b.kind = 'block' and ((b.account_id = ? and b.target_id = k.owner_id)
-         or (b.account_id = k.owner_id and b.target_id = ?)))
+       and ${unblockedSql('k.owner_id')}
      order by k.updated_at desc, k.id desc limit 200`,
     [
       ...[me, thing?.id ?? 0, thing?.id ?? 0, me, me, me],
