@@ -15,7 +15,10 @@ import { until } from '../kit/queue-setup.ts';
 import { fakePython, formOf, readEvents, SHORT, type Studio, studio } from './studio.ts';
 
 /** For engines that nothing is wrong with: a busy machine is no reason to end one. */
-const PATIENT: Partial<EngineLimits> = { ...SHORT, stepMs: 60_000, heartbeatMs: 30_000, ackMs: 30_000 };
+const PATIENT: Partial<EngineLimits> = {
+  ...SHORT,
+  ...{ startMs: 60_000, stepMs: 60_000, heartbeatMs: 30_000, ackMs: 30_000 },
+};
 
 async function gpuStudio(
   t: TestContext,

@@ -15,7 +15,10 @@ interface SearchText {
 export interface SearchIndex {
   put(em: EntityManager, kind: SearchKind, id: number, text: SearchText): Promise<void>;
   remove(em: EntityManager, kind: SearchKind, id: number): Promise<void>;
-  /** Ids, the best first: of the newest `NEWEST` matches, ordered by how well they fit. */
+  /**
+   * Ids, the best first: of the newest `NEWEST` matches, ordered by how well they fit. The last word may be the beginning of
+   * one, at least where few have it whole.
+   */
   find(em: EntityManager, kind: SearchKind, words: readonly string[], limit: number): Promise<number[]>;
   /** Ids of the newest whose names have these words, the last of which may still be being typed. Nothing is ranked. */
   suggest(em: EntityManager, kind: SearchKind, words: readonly string[], limit: number): Promise<number[]>;
