@@ -187,6 +187,21 @@ test('what shows somebody waits for a moderator; what is looked into is not paid
   assert.equal((await visitor.get(`/bounties/${held}`)).status, 404, 'held again');
   await settle();
 
+  // what a moderator releases is what they saw, not what its owner made of it meanwhile
+  const row = await em.fork().findOneOrFail(QueueRow, { subjectId: `hold:bounty:${held}`, state: 'open' });
+  const page = `/moderation/queue/${row.id}`;
+  const seenIn = (html: string) => /name="seen" value="([0-9a-f]+)"/.exec(html)?.[1] ?? '';
+  const release = { key: newId(), choice: 'release', facts: 'A fish of brass.' };
+  const before = seenIn((await staff.get(page)).text);
+  const changed = { ...edit, text: 'Something else', references: `/images/${image.id}` };
+  assert.equal((await bert.browser.post(`/bounties/${held}/edit`, changed)).status, 302);
+  await settle();
+  const refused = await staff.post(`${page}/decision`, { ...release, seen: before });
+  assert.equal(refused.status, 409);
+  assert.match(textOf(refused.text), /A brass fish[\s\S]*Something else[\s\S]*changed after you opened it/);
+  assert.match(refused.text, /A fish of brass\./, 'nothing typed is lost');
+  assert.equal((await staff.post(`${page}/decision`, { ...release, seen: seenIn(refused.text) })).status, 302);
+
   // made by a program, it is open at once
   const { id } = await ask(cleo.browser, { references: `/images/${made.id}`, mode: 'Split' });
   assert.match((await visitor.get(`/bounties/${id}`)).text, new RegExp(`/media/320/${made.id}.webp`));

@@ -9,7 +9,7 @@ import type { Viewer, Work } from '../../kit/work.ts';
 import { Rule, ruleLabel } from '../rules/model.ts';
 import { approveTogether, hasTwoPeople } from '../staff/two-people.ts';
 import { findBar } from './bars.ts';
-import type { Desks, Evidence } from './desk.ts';
+import { type Desks, type Evidence, fingerprintOf } from './desk.ts';
 import { executeDecisionJob } from './execute.ts';
 import { LOCK_MS, loadRow, requireModerator } from './lock.ts';
 import { QueueDecision, type QueueRow } from './model.ts';
@@ -22,6 +22,8 @@ const ALONE_MS = 72 * 3_600_000;
 export const DecisionForm = z.object({
   /** Made with the form: sent twice, it is one decision. */
   key: z.uuid(),
+  /** The fingerprint of what the page showed; '' from a program that shows nothing. */
+  seen: z.string().max(64).default(''),
   choice: z.string().max(40),
   rule: z.union([z.literal(''), z.uuid()]).default(''),
   facts: z.string().trim().max(2_000, 'At most 2,000 characters.').default(''),
@@ -38,7 +40,8 @@ export interface Decided {
 
 /**
  * Decides one row. Nothing follows from it until the time to undo it is over. Throws `forbidden` for parties (and writes
- * the attempt down), `conflict` when somebody else holds the row or has decided it, `invalid` without a rule and facts.
+ * the attempt down), `conflict` when somebody else holds the row or has decided it, or its owner changed the thing
+ * meanwhile, `invalid` without a rule and facts.
  */
 export async function decideRow(
   work: Pick<Work, 'em' | 'viewer' | 'jobs' | 'now'>,
@@ -54,6 +57,9 @@ export async function decideRow(
   if (bar) {
     const attempt = { action: 'queue.decide', subject: subjectOf(row), after: { choice: form.choice, bar } };
     await refuseAudited(work, attempt, BARRED[bar]);
+  }
+  if (form.seen !== '' && form.seen !== fingerprintOf(evidence)) {
+    throw new AppError('conflict', 'This was changed after you opened it. Look at it as it is now.');
   }
   const rule = form.rule === '' ? null : await work.em.findOne(Rule, form.rule);
   assertComplete(evidence, form, rule);

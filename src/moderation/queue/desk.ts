@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { EntityManager } from '@mikro-orm/core';
 import type { AuditWrite } from '../../kit/audit/append.ts';
 import type { Work } from '../../kit/work.ts';
@@ -64,6 +65,12 @@ export interface Evidence {
   /** Choices that two people must want (spec/takedowns.md 2.3, transition 11). */
   readonly jointChoices: readonly string[];
 }
+
+/** Of what its owner may change while somebody looks at it: another word or picture is another fingerprint. */
+export const fingerprintOf = ({ title, text, imageIds, pictures = [] }: Evidence): string =>
+  createHash('sha256')
+    .update(JSON.stringify([title, text, imageIds, pictures.map(({ sha256 }) => sha256)]))
+    .digest('hex');
 
 interface CarriedOut {
   readonly takedownId: string | null;

@@ -9,7 +9,7 @@ import { listRules, type RuleView, ruleView } from '../rules/list.ts';
 import { findFirstApprover, hasTwoPeople } from '../staff/two-people.ts';
 import { type Bar, findBar } from './bars.ts';
 import { permissionOf } from './decide.ts';
-import type { Desks, Evidence } from './desk.ts';
+import { type Desks, type Evidence, fingerprintOf } from './desk.ts';
 import { loadRow, requireModerator, takeLock } from './lock.ts';
 import { QueueDecision, type QueueKind, type QueueRow } from './model.ts';
 import { noteLook } from './private.ts';
@@ -32,6 +32,8 @@ export interface RowPage {
   readonly evidence: Evidence | null;
   readonly veil: Veil;
   readonly key: string;
+  /** Of the evidence; '' without any. */
+  readonly seen: string;
   readonly rules: readonly RuleView[];
   readonly ratings: readonly { readonly value: string; readonly label: string }[];
   /** Who agreed first where two must. */
@@ -69,6 +71,7 @@ export async function openRowPage(
     lockedBy: isTaken || bar || row.state !== 'open' ? '' : await nameOf(em, row.lockedById),
     ...{ bar, evidence, veil },
     key: randomUUID(),
+    seen: evidence ? fingerprintOf(evidence) : '',
     rules: (await listRules(em)).map(ruleView),
     ratings: RATINGS.map((level) => ({ value: String(level), label: ratingLabel(level) })),
     firstApprover: joint ? await nameOf(em, await findFirstApprover(em, { act: `queue.${joint}`, subjectId: id })) : '',
