@@ -58,6 +58,7 @@ test('a moderator works through the queue by keys alone, and the page of a phone
   await page.keyboard.press('?');
   assert.match((await page.locator('dialog#queue-keys[open]').textContent()) ?? '', /choose what shall happen/);
   await page.keyboard.press('Escape');
+  await page.waitForSelector('dialog#queue-keys:not([open])', { state: 'attached' });
   await page.keyboard.press('2');
   assert.equal(await page.getByLabel('And a strike for its author').isVisible(), true);
   assert.equal(await page.getByLabel('The right rating').isVisible(), false);
