@@ -33,18 +33,15 @@ export function heedingRoutes(federation: Federation): Router<State> {
  */
 async function listCopies(em: Work['em'], origin: string, uri: string): Promise<string[]> {
   const target = await findTarget(em, origin, uri);
-  if (!target || target.isLocal) return [];
+  if (!target || target.isLocal || target.kind === 'comment' || target.kind === 'review') return [];
   const id = Number(target.id);
   const page = `${origin}/${target.kind}s/${target.id}`;
-  if (!target.isPublic) {
-    const isPaged = target.kind === 'post' || target.kind === 'model' || target.kind === 'image';
-    return isPaged && (await em.count(Tombstone, uri)) > 0 ? [page] : [];
-  }
+  if (!target.isPublic) return (await em.count(Tombstone, uri)) > 0 ? [page] : [];
+  if (target.kind === 'image') return [page];
   if (target.kind === 'post') {
     const images = await em.find(Image, { post: id, shownAt: { $ne: null } }, { limit: MOST_FILES });
     return [page, ...images.map((image) => `${origin}/images/${image.id}`)];
   }
-  if (target.kind !== 'model') return target.kind === 'image' ? [page] : [];
   const versions = (await em.find(ModelVersion, { model: id, state: 'published' })).map((version) => version.id);
   const stored = await em.find(ModelFile, { version: { $in: versions }, isStored: true }, { limit: MOST_FILES });
   return [page, ...stored.map(({ version }) => `${origin}/api/download/models/${version.id}`)];
